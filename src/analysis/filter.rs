@@ -1,0 +1,70 @@
+//! Which keys an analysis is about.
+
+use super::pattern::Pattern;
+use crate::rdb::{Entry, Kind, Unit};
+
+/// What to do with keys that had expired at a given moment; they are still in the dump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expired {
+    /// Count them like all others.
+    #[default]
+    Keep,
+    /// Leave them out.
+    Skip,
+    /// Count them alone.
+    Only,
+}
+
+/// The size over which the task's published definition calls a string big: 10 KB.
+pub const BIG_STRING_BYTES: u64 = 10 * 1024;
+
+/// The number of elements over which it calls a collection big.
+pub const BIG_ELEMENTS: u64 = 5000;
+
+/// Conditions that a key must meet, all of them; of several patterns, databases or kinds, one.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Databases; none for all.
+    pub databases: Vec<u64>,
+    /// Kinds; none for all.
+    pub kinds: Vec<Kind>,
+    /// Patterns of names; none for all.
+    pub patterns: Vec<Pattern>,
+    /// The least size of keys that are measured in bytes.
+    pub min_bytes: u64,
+    /// The least size of keys that are measured in elements.
+    pub min_elements: u64,
+    /// What to do with expired keys.
+    pub expired: Expired,
+    /// The moment that decides which keys have expired, in milliseconds since 1970; by default the dump's own `ctime`.
+    pub now_ms: Option<i64>,
+}
+
+impl Filter {
+    /// Whether entries of this database can pass; of one that is not known yet they can.
+    pub(super) fn wants_database(&self, db: Option<u64>) -> bool {
+        self.databases.is_empty() || db.is_none_or(|db| self.databases.contains(&db))
+    }
+
+    /// Whether this kind was asked for by name.
+    pub(super) fn names_kind(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// Whether an entry meets all conditions but that of the database.
+    #[inline]
+    pub(super) fn passes(&self, entry: &Entry<'_>, name: &[u8]) -> bool {
+        let least = match entry.kind.unit() {
+            Unit::Byte => self.min_bytes,
+            Unit::Count => self.min_elements,
+        };
+        entry.size >= least
+            && (self.kinds.is_empty() || self.names_kind(entry.kind))
+            && (self.expired == Expired::Keep || self.has_expired(entry) == (self.expired == Expired::Only))
+            && (self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(name)))
+    }
+
+    fn has_expired(&self, entry: &Entry<'_>) -> bool {
+        entry.expires_at_ms.zip(self.now_ms).is_some_and(|(at_ms, now_ms)| at_ms <= now_ms)
+    }
+}

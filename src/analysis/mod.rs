@@ -1,0 +1,207 @@
+//! Entries into numbers: `add` each entry, `merge` what others added, `finish` into a report.
+//!
+//! An [`Analysis`] holds counters and the top keys of each kind in each database, never more. Merging is associative and
+//! does not depend on who added what, so one worker and many give the same report.
+
+pub mod filter;
+mod pattern;
+pub mod report;
+mod top;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::rdb::{Entry, Fault, Kind};
+use filter::Filter;
+pub use pattern::Pattern;
+pub use report::{BigKey, Report};
+use top::{Candidate, Top};
+
+/// Bytes of key names that the top lists hold before a scan is refused, for each key that is asked for and for all.
+///
+/// A name may have 8 MiB; twenty of each kind in each of many databases must still not fill the memory.
+const HELD_BYTES: u64 = 8 << 20;
+const HELD_BYTES_PER_TOP: u64 = 4096;
+
+/// What is asked of an analysis.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// How many keys of each kind in each database.
+    pub top: usize,
+    /// Which keys.
+    pub filter: Filter,
+    /// Whether streams, modules' values and other kinds outside the published enumeration are ranked too.
+    pub all_kinds: bool,
+}
+
+impl Default for Question {
+    /// The task's own: the top 20 of each of the five kinds in each database.
+    fn default() -> Self {
+        Self { top: 20, filter: Filter::default(), all_kinds: false }
+    }
+}
+
+/// Counters and top keys over entries.
+#[derive(Clone, Debug)]
+pub(crate) struct Analysis {
+    question: Arc<Question>,
+    /// Which of the dumps the entries come from, to tell equal keys of several apart.
+    dump: u32,
+    /// By database; `None` is the one that a scan from the middle of a file began in.
+    databases: BTreeMap<Option<u64>, Database>,
+    current: Database,
+    current_db: Option<u64>,
+    buffer: Vec<u8>,
+    held_bytes: u64,
+}
+
+/// The top lists and counters of one database.
+#[derive(Clone, Debug, Default)]
+struct Database {
+    is_wanted: bool,
+    /// One list a kind, in the order of [`Kind::ALL`].
+    tops: [Top; Kind::ALL.len()],
+    /// Keys seen of each kind.
+    keys: [u64; Kind::ALL.len()],
+    /// Keys that a filter let pass, of each kind.
+    passed: [u64; Kind::ALL.len()],
+}
+
+impl Analysis {
+    /// An analysis whose first entries are in database `db`, or in one that is not known yet.
+    pub(crate) fn new(question: Arc<Question>, dump: u32, db: Option<u64>) -> Self {
+        let current = Database { is_wanted: question.filter.wants_database(db), ..Database::default() };
+        Self {
+            question,
+            dump,
+            databases: BTreeMap::new(),
+            current,
+            current_db: db,
+            buffer: Vec::new(),
+            held_bytes: 0,
+        }
+    }
+
+    /// What the top lists and names take in memory, near enough.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held_bytes
+    }
+
+    /// How many entries were added.
+    pub(crate) fn keys(&self) -> u64 {
+        let databases = self.databases.values().chain([&self.current]);
+        databases.flat_map(|database| database.keys).sum()
+    }
+
+    /// The entries that follow are in database `db`.
+    pub(crate) fn select(&mut self, db: u64) {
+        if self.current_db == Some(db) {
+            return;
+        }
+        let next = self.databases.remove(&Some(db)).unwrap_or_else(|| {
+            self.held_bytes += size_of::<Database>() as u64;
+            Database { is_wanted: self.question.filter.wants_database(Some(db)), ..Database::default() }
+        });
+        let last = std::mem::replace(&mut self.current, next);
+        self.databases.insert(self.current_db.replace(db), last);
+    }
+
+    /// Counts an entry and ranks it.
+    ///
+    /// # Errors
+    /// [`Fault::Lzf`] if its name is compressed and damaged, [`Fault::Held`] if the top lists hold too much.
+    #[inline]
+    pub(crate) fn add(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+        let name = entry.key.decode(&mut self.buffer)?;
+        let database = &mut self.current;
+        let kind = entry.kind as usize;
+        let (Some(keys), Some(passed), Some(top)) =
+            (database.keys.get_mut(kind), database.passed.get_mut(kind), database.tops.get_mut(kind))
+        else {
+            return Ok(());
+        };
+        *keys += 1;
+        if !database.is_wanted || !self.question.filter.passes(entry, name) {
+            return Ok(());
+        }
+        *passed += 1;
+        if !self.question.ranks(entry.kind) {
+            return Ok(());
+        }
+        let candidate =
+            Candidate { size: entry.size, name, dump: self.dump, offset: entry.offset, module: entry.module };
+        self.held_bytes = self.held_bytes.saturating_add_signed(top.add(self.question.top, &candidate));
+        self.check_held()
+    }
+
+    #[inline]
+    fn check_held(&self) -> Result<(), Fault> {
+        let most = HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(self.question.top as u64));
+        if self.held_bytes > most { Err(Fault::Held) } else { Ok(()) }
+    }
+
+    /// Takes over what was added to `other`, which comes later in the same dump or from another dump. Entries whose
+    /// database `other` did not know are in this analysis's current one.
+    ///
+    /// # Errors
+    /// As [`Analysis::add`].
+    pub(crate) fn merge(&mut self, mut other: Self) -> Result<(), Fault> {
+        let inherited = self.current_db;
+        let last_db = other.current_db.or(inherited);
+        let last = std::mem::take(&mut other.current);
+        other.databases.insert(other.current_db, last);
+        for (db, database) in other.databases {
+            if let Some(db) = db.or(inherited) {
+                self.select(db);
+            }
+            let is_wanted = self.current.is_wanted;
+            let change = self.current.merge(self.question.top, database, is_wanted);
+            self.held_bytes = self.held_bytes.saturating_add_signed(change);
+        }
+        if let Some(db) = last_db {
+            self.select(db);
+        }
+        self.check_held()
+    }
+
+    /// Gives the numbers out, ordered: database, kind, size falling, name.
+    pub(crate) fn finish(mut self, shards: &[Option<String>]) -> Report {
+        let last = std::mem::take(&mut self.current);
+        self.databases.insert(self.current_db, last);
+        let mut report = Report::default();
+        for (db, database) in self.databases {
+            let db = db.unwrap_or(0);
+            for ((kind, top), (keys, passed)) in
+                Kind::ALL.into_iter().zip(database.tops).zip(database.keys.into_iter().zip(database.passed))
+            {
+                report.count(keys, passed, self.question.ranks(kind));
+                report.keys.extend(top.into_sorted().into_iter().map(|ranked| BigKey::new(ranked, kind, db, shards)));
+            }
+        }
+        report
+    }
+}
+
+impl Question {
+    /// Whether keys of this kind are listed.
+    #[inline]
+    fn ranks(&self, kind: Kind) -> bool {
+        kind.is_core() || self.all_kinds || self.filter.names_kind(kind)
+    }
+}
+
+impl Database {
+    /// Returns by how much the bytes held have changed.
+    fn merge(&mut self, top: usize, other: Self, is_wanted: bool) -> i64 {
+        for (mine, theirs) in self.keys.iter_mut().zip(other.keys) {
+            *mine += theirs;
+        }
+        if !is_wanted {
+            return 0;
+        }
+        for (mine, theirs) in self.passed.iter_mut().zip(other.passed) {
+            *mine += theirs;
+        }
+        self.tops.iter_mut().zip(other.tops).map(|(mine, theirs)| mine.merge(top, theirs)).sum()
+    }
+}

@@ -1,0 +1,135 @@
+//! The largest N of many: a heap whose root is the one to go next.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use crate::rdb::ModuleId;
+
+/// A key that may enter a top list; its name is copied only if it does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) size: u64,
+    pub(super) name: &'a [u8],
+    pub(super) dump: u32,
+    pub(super) offset: u64,
+    pub(super) module: Option<ModuleId>,
+}
+
+/// A key in a top list. The order of ranked keys is that of a report: the larger size comes first, then the smaller name,
+/// then the earlier dump, then the earlier place in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ranked {
+    pub(super) size: u64,
+    pub(super) name: Box<[u8]>,
+    pub(super) dump: u32,
+    pub(super) offset: u64,
+    pub(super) module: Option<ModuleId>,
+}
+
+impl Ranked {
+    fn key(&self) -> (std::cmp::Reverse<u64>, &[u8], u32, u64) {
+        (std::cmp::Reverse(self.size), &self.name, self.dump, self.offset)
+    }
+
+    /// What it takes in memory, near enough.
+    fn held_bytes(&self) -> i64 {
+        (size_of::<Self>() + self.name.len()).cast_signed() as i64
+    }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The first N ranked keys of all that were added. The heap's root is the last of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Top(BinaryHeap<Ranked>);
+
+impl Top {
+    /// Adds a key if it is among the first `most`; returns by how much the bytes held have changed.
+    #[inline]
+    pub(super) fn add(&mut self, most: usize, candidate: &Candidate<'_>) -> i64 {
+        // Nearly every key of a large dump ends here, at one comparison of sizes.
+        if self.0.len() >= most && self.0.peek().is_none_or(|last| !candidate.comes_before(last)) {
+            return 0;
+        }
+        self.insert(most, candidate.to_ranked())
+    }
+
+    #[cold]
+    fn insert(&mut self, most: usize, ranked: Ranked) -> i64 {
+        let added = ranked.held_bytes();
+        self.0.push(ranked);
+        if self.0.len() <= most {
+            return added;
+        }
+        added - self.0.pop().map_or(0, |last| last.held_bytes())
+    }
+
+    /// Takes over the keys of `other`; returns by how much the bytes held have changed.
+    pub(super) fn merge(&mut self, most: usize, other: Self) -> i64 {
+        other.0.into_iter().map(|ranked| self.insert(most, ranked)).sum()
+    }
+
+    pub(super) fn into_sorted(self) -> Vec<Ranked> {
+        self.0.into_sorted_vec()
+    }
+}
+
+impl Candidate<'_> {
+    #[inline]
+    fn comes_before(&self, last: &Ranked) -> bool {
+        match self.size.cmp(&last.size) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => (self.name, self.dump, self.offset) < (&last.name, last.dump, last.offset),
+        }
+    }
+
+    fn to_ranked(self) -> Ranked {
+        let Self { size, name, dump, offset, module } = self;
+        Ranked { size, name: name.into(), dump, offset, module }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn add_all(keys: &[(u64, String)], start: usize, most: usize) -> Top {
+        let mut top = Top::default();
+        for (at, (size, name)) in keys.iter().enumerate() {
+            let offset = (start + at) as u64;
+            top.add(most, &Candidate { size: *size, name: name.as_bytes(), dump: 0, offset, module: None });
+        }
+        top
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_n_of_a_sorted_list(
+            keys in prop::collection::vec((0_u64..6, "[ab]{0,2}"), 0..60),
+            most in 0_usize..8,
+            cut in 0_usize..60,
+        ) {
+            let mut sorted = add_all(&keys, 0, usize::MAX).into_sorted();
+            sorted.truncate(most);
+            prop_assert_eq!(&add_all(&keys, 0, most).into_sorted(), &sorted);
+
+            let (first, second) = keys.split_at(cut.min(keys.len()));
+            let mut merged = add_all(first, 0, most);
+            merged.merge(most, add_all(second, first.len(), most));
+            prop_assert_eq!(merged.into_sorted(), sorted);
+        }
+    }
+}

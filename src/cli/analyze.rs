@@ -1,0 +1,162 @@
+//! `bigkeys analyze`: dumps in, tasks out.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Filter};
+use bigkeys::task::{Task, Times};
+use bigkeys::{Dump, Error, Options, Progress, Question, Report, analyze_all};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::args::{self, AnalyzeArgs};
+use super::output::Sink;
+use super::{Exit, fail, progress, say};
+
+pub(super) fn run(args: &AnalyzeArgs) -> Exit {
+    let options = options(args);
+    let (dumps, task_ids) = match dumps(args).and_then(|dumps| Ok((dumps, task_ids(args)?))) {
+        Ok(found) => found,
+        Err(sentence) => return fail(&sentence),
+    };
+    let mut sink = match Sink::open(args.output.as_deref()) {
+        Ok(sink) => sink,
+        Err(sentence) => return fail(&sentence),
+    };
+    let instance_id = args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+    let jobs: Vec<&[Dump]> = if args.per_file { dumps.chunks(1).collect() } else { vec![&dumps] };
+    let is_pretty = !args.per_file && args.output.is_none() && std::io::stdout().is_terminal();
+
+    let mut exit = Exit::Sound;
+    for (job, task_id) in jobs.into_iter().zip(task_ids) {
+        let (task, job_exit) = match analyze(args, job, &options, &instance_id, task_id) {
+            Ok(done) => done,
+            Err(error) => return fail(&error.to_string()),
+        };
+        exit = exit.max(job_exit);
+        match sink.write(&task, is_pretty) {
+            Ok(true) => {}
+            Ok(false) => return exit,
+            Err(sentence) => return fail(&sentence),
+        }
+    }
+    match sink.finish() {
+        Ok(()) => exit,
+        Err(sentence) => fail(&sentence),
+    }
+}
+
+/// Analyzes dumps as one task.
+///
+/// # Errors
+/// The one that kept it from running, unless each dump has a task of its own: then that task fails.
+fn analyze(
+    args: &AnalyzeArgs,
+    dumps: &[Dump],
+    options: &Options,
+    instance_id: &str,
+    task_id: Uuid,
+) -> Result<(Task, Exit), Error> {
+    let now = || args.at.unwrap_or_else(Timestamp::now);
+    let created_at = now();
+    let progress = Arc::new(Progress::default());
+    let shown = progress::show(args.progress, args.quiet, &progress);
+    let analyzed = analyze_all(dumps, options, &progress);
+    drop(shown);
+    let report = match analyzed {
+        Err(error) if args.per_file => Report { damage: vec![error], ..Report::default() },
+        analyzed => analyzed?,
+    };
+    let exit = tell(&report, args.quiet);
+    let times = Times { created_at, started_at: created_at, finished_at: now() };
+    Ok((Task::ended(task_id.to_string(), instance_id.to_owned(), times, report), exit))
+}
+
+/// Says on standard error what the task's JSON has no place for.
+fn tell(report: &Report, is_quiet: bool) -> Exit {
+    let mut exit = Exit::Sound;
+    for error in &report.damage {
+        say(&error.to_string());
+        exit = exit.max(if error.is_about_dump() { Exit::Damaged } else { Exit::CouldNotRun });
+    }
+    if is_quiet {
+        return exit;
+    }
+    for note in &report.notes {
+        say(note);
+    }
+    if report.keys_unlisted > 0 {
+        let (keys, are) = if report.keys_unlisted == 1 { ("key", "is") } else { ("keys", "are") };
+        say(&format!(
+            "{} {keys} of streams, modules or other newer types {are} left out; --all-types takes them in",
+            report.keys_unlisted
+        ));
+    }
+    exit
+}
+
+fn options(args: &AnalyzeArgs) -> Options {
+    let (min_bytes, min_elements) =
+        if args.big { (Some(BIG_STRING_BYTES + 1), Some(BIG_ELEMENTS + 1)) } else { (args.min_bytes, args.min_elements) };
+    let filter = Filter {
+        databases: args.databases.clone(),
+        kinds: args.kinds.clone(),
+        patterns: args.globs.iter().chain(&args.regexes).cloned().collect(),
+        min_bytes: min_bytes.unwrap_or(0),
+        min_elements: min_elements.unwrap_or(0),
+        expired: args.expired.into(),
+        now_ms: args.now.map(Timestamp::as_millisecond),
+    };
+    let mut options = Options::default();
+    options.question = Question { top: args.top, filter, all_kinds: args.all_types };
+    options.verify = !args.no_verify;
+    options.threads = args.threads.map_or(0, usize::from);
+    options.segment_bytes = args.segment_bytes.unwrap_or(options.segment_bytes);
+    options.window_bytes = args.window_bytes.unwrap_or(options.window_bytes);
+    options
+}
+
+/// The dumps with their shards.
+///
+/// # Errors
+/// A sentence if `--shard` does not fit the dumps.
+fn dumps(args: &AnalyzeArgs) -> Result<Vec<Dump>, String> {
+    let mut dumps: Vec<Dump> = args.dumps.iter().map(|path| dump(path)).collect();
+    if args.shards.is_empty() {
+        return Ok(dumps);
+    }
+    if args.shards.len() != dumps.len() {
+        return Err(format!("--shard is given {} times for {} dumps: give it once for each", args.shards.len(), dumps.len()));
+    }
+    for (dump, shard) in dumps.iter_mut().zip(&args.shards) {
+        if dump.shard.replace(shard.clone()).is_some() {
+            return Err(format!("{} has its shard twice, in --shard and before its path", dump.path.display()));
+        }
+    }
+    Ok(dumps)
+}
+
+/// `ip:port=PATH`, or a path alone.
+fn dump(argument: &Path) -> Dump {
+    let split = argument.to_str().and_then(|text| text.split_once('='));
+    match split {
+        Some((shard, path)) if args::shard(shard).is_ok() => {
+            Dump { path: PathBuf::from(path), shard: Some(shard.to_owned()) }
+        }
+        _ => Dump::from(argument),
+    }
+}
+
+/// An ID for each task.
+///
+/// # Errors
+/// A sentence if `--task-id` does not fit the number of tasks.
+fn task_ids(args: &AnalyzeArgs) -> Result<Vec<Uuid>, String> {
+    let tasks = if args.per_file { args.dumps.len() } else { 1 };
+    match args.task_ids.len() {
+        0 => Ok((0..tasks).map(|_| Uuid::new_v4()).collect()),
+        ids if ids == tasks => Ok(args.task_ids.clone()),
+        ids => Err(format!("--task-id is given {ids} times for {tasks} tasks: give it once for each")),
+    }
+}

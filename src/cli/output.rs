@@ -1,0 +1,94 @@
+//! Where tasks go: standard output, or a file that is written whole or not at all.
+
+use std::fs;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use bigkeys::task::Task;
+use tempfile::NamedTempFile;
+
+/// An open place for tasks.
+pub(super) enum Sink {
+    Stdout(BufWriter<io::Stdout>),
+    /// A file beside the one that was named; it takes that one's place at the end.
+    File { temporary: BufWriter<NamedTempFile>, path: PathBuf },
+    /// Something that is there and is no regular file, such as a FIFO or `/dev/null`.
+    Special { file: BufWriter<fs::File>, path: PathBuf },
+}
+
+impl Sink {
+    /// Opens standard output, or makes sure before any work that the file can be written.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, String> {
+        let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(io::stdout()))) };
+        Self::open_file(path).map_err(|error| sentence(path, &error))
+    }
+
+    fn open_file(path: &Path) -> io::Result<Self> {
+        // A symbolic link stays one: what it points to is replaced.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            let file = BufWriter::new(fs::File::options().write(true).open(&path)?);
+            return Ok(Self::Special { file, path });
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let temporary = BufWriter::new(temporary_file(&path, folder)?);
+        Ok(Self::File { temporary, path })
+    }
+
+    /// Writes a task and a newline; false if nobody reads standard output any more.
+    pub(super) fn write(&mut self, task: &Task, is_pretty: bool) -> Result<bool, String> {
+        let written = match self {
+            Self::Stdout(stdout) => match write_json(&mut *stdout, task, is_pretty).and_then(|()| stdout.flush()) {
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(false),
+                written => written,
+            },
+            Self::File { temporary, .. } => write_json(temporary, task, is_pretty),
+            Self::Special { file, .. } => write_json(file, task, is_pretty),
+        };
+        written.map(|()| true).map_err(|error| sentence(self.path(), &error))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Stdout(_) => Path::new("standard output"),
+            Self::File { path, .. } | Self::Special { path, .. } => path,
+        }
+    }
+
+    /// Puts what was written in its place.
+    pub(super) fn finish(self) -> Result<(), String> {
+        match self {
+            Self::Stdout(_) => Ok(()),
+            Self::Special { mut file, path } => file.flush().map_err(|error| sentence(&path, &error)),
+            Self::File { temporary, path } => {
+                let put = || -> io::Result<()> {
+                    let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
+                    temporary.as_file().sync_all()?;
+                    temporary.persist(&path)?;
+                    Ok(())
+                };
+                put().map_err(|error| sentence(&path, &error))
+            }
+        }
+    }
+}
+
+/// A temporary file with the rights that the one named has, or that a new one would get.
+fn temporary_file(path: &Path, folder: &Path) -> io::Result<NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt;
+    let rights = fs::metadata(path).map_or(fs::Permissions::from_mode(0o666), |metadata| metadata.permissions());
+    tempfile::Builder::new().prefix(".bigkeys-").permissions(rights).tempfile_in(folder)
+}
+
+fn write_json(mut to: impl Write, task: &Task, is_pretty: bool) -> io::Result<()> {
+    if is_pretty {
+        serde_json::to_writer_pretty(&mut to, task)?;
+    } else {
+        serde_json::to_writer(&mut to, task)?;
+    }
+    to.write_all(b"\n")
+}
+
+fn sentence(path: &Path, error: &io::Error) -> String {
+    format!("{}: could not write it: {error}", path.display())
+}

@@ -1,0 +1,93 @@
+//! Progress on standard error, while a scan runs: a bar on a terminal, lines elsewhere if they were asked for.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bigkeys::Progress;
+use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+
+use super::args::When;
+use super::say;
+
+/// Work that is done sooner shows nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+const BAR_TICK: Duration = Duration::from_millis(100);
+const LINE_TICK: Duration = Duration::from_secs(1);
+
+/// Progress that is shown until this is dropped.
+pub(super) struct Shown {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A bar that failed to draw is no reason to fail.
+            _ = thread.join();
+        }
+    }
+}
+
+/// Starts to show progress, if it is to be shown.
+pub(super) fn show(when: When, is_quiet: bool, progress: &Arc<Progress>) -> Option<Shown> {
+    let is_terminal = io::stderr().is_terminal();
+    if is_quiet || when == When::Never || when == When::Auto && !is_terminal {
+        return None;
+    }
+    let progress = progress.clone();
+    let (stop, stopped) = channel();
+    let thread = std::thread::spawn(move || {
+        let started = Instant::now();
+        let tick = if is_terminal { BAR_TICK } else { LINE_TICK };
+        let mut bar = None;
+        let patience = if when == When::Always { Duration::ZERO } else { PATIENCE };
+        let mut wait = patience;
+        while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+            wait = tick;
+            if is_terminal {
+                draw(bar.get_or_insert_with(|| new_bar(&progress, started)), &progress);
+            } else {
+                say(&line(&progress, started));
+            }
+        }
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+    });
+    Some(Shown { stop: Some(stop), thread: Some(thread) })
+}
+
+fn new_bar(progress: &Progress, started: Instant) -> ProgressBar {
+    let (bar, template) = match progress.total_bytes() {
+        Some(total) => {
+            (ProgressBar::new(total), "{wide_bar} {percent}% {binary_bytes}, {binary_bytes_per_sec}, {msg}, {eta} left")
+        }
+        None => (ProgressBar::new_spinner(), "{spinner} {binary_bytes}, {binary_bytes_per_sec}, {msg}"),
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.with_elapsed(started.elapsed()).with_style(style)
+}
+
+fn draw(bar: &ProgressBar, progress: &Progress) {
+    bar.set_message(format!("{} keys", HumanCount(progress.keys())));
+    bar.set_position(progress.done_bytes());
+}
+
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is for reading")]
+fn line(progress: &Progress, started: Instant) -> String {
+    let done = progress.done_bytes();
+    let seconds = started.elapsed().as_secs_f64().max(0.001);
+    let rate = done as f64 / seconds;
+    let keys = HumanCount(progress.keys());
+    let mut line = format!("{}, {}/s, {keys} keys", HumanBytes(done), HumanBytes(rate as u64));
+    if let Some(total) = progress.total_bytes().filter(|_| rate > 0.0) {
+        let left = Duration::from_secs_f64(total.saturating_sub(done) as f64 / rate);
+        line.push_str(&format!(", {}% done, {} left", done * 100 / total.max(1), HumanDuration(left)));
+    }
+    line
+}

@@ -1,0 +1,130 @@
+//! Guessing where an entry begins, somewhere in the middle of a dump.
+//!
+//! A guess is an offset from which several records parse and look like what servers write. It may be wrong, so it must be
+//! cheap to fail: each attempt has a limit of words that it may read, and so has each segment.
+
+use std::ops::Range;
+
+use crate::rdb::primitives::Parsed;
+use crate::rdb::record::{self, Record};
+use crate::rdb::source::{Keep, Slice, Source};
+use crate::rdb::types::opcode;
+use crate::rdb::value::measure;
+use crate::rdb::{Context, Fault, Part, Trouble, ValueType};
+
+/// Entries that must look right behind a guessed offset.
+const ENTRIES_WANTED: usize = 32;
+
+/// Of these, the first ones are not relied on: a wrong guess falls in step with the true entries after a few.
+const ENTRIES_TO_FALL_IN_STEP: usize = 8;
+
+/// Offsets that are tried at the start of a segment.
+const OFFSETS_MAX: usize = 32 << 10;
+
+/// Words that one attempt may read: 32 entries of 100 elements.
+const ATTEMPT_WORDS_MAX: usize = 8 << 10;
+
+/// Words that all attempts of a segment may read: a millisecond or two.
+const SEGMENT_WORDS_MAX: usize = 256 << 10;
+
+/// A name longer than this is not what a guess expects.
+const NAME_BYTES_MAX: u64 = 1 << 16;
+
+/// The first offset in `range` behind which entries look right, moved on by those that are not relied on.
+pub(super) fn boundary(dump: &[u8], context: &Context, range: Range<usize>) -> Option<u64> {
+    let mut words_left = SEGMENT_WORDS_MAX;
+    for offset in range.start..range.end.min(range.start.saturating_add(OFFSETS_MAX)) {
+        if !dump.get(offset).is_some_and(|first| could_begin_record(*first)) {
+            continue;
+        }
+        let words = words_left.min(ATTEMPT_WORDS_MAX);
+        let mut scout = Scout { slice: Slice::new(dump, offset as u64), words_left: words };
+        if let Some(boundary) = attempt(&mut scout, context, range.end as u64) {
+            return Some(boundary);
+        }
+        words_left -= words - scout.words_left;
+        if words_left == 0 {
+            return None;
+        }
+    }
+    None
+}
+
+/// Types up to the largest known, and opcodes; a dump's end is no start.
+fn could_begin_record(first: u8) -> bool {
+    first <= ValueType::BITMAP.0 || (opcode::KEY_META..opcode::EOF).contains(&first)
+}
+
+/// Reads entries from where `scout` stands; the boundary to rely on if they look right.
+fn attempt(scout: &mut Scout<'_>, context: &Context, end: u64) -> Option<u64> {
+    let mut in_step = None;
+    for read in 1..=ENTRIES_WANTED {
+        match entry(scout, context) {
+            Ok(true) => {}
+            // The words ran out in the midst of what looked right: large values. What was read must be proof enough.
+            Err(Fault::GaveUp) => return in_step,
+            Ok(false) | Err(_) => return None,
+        }
+        if read <= ENTRIES_TO_FALL_IN_STEP {
+            in_step = Some(scout.offset());
+        }
+        if scout.offset() >= end {
+            break;
+        }
+    }
+    in_step
+}
+
+/// Reads one record; true if it looks like what a server writes.
+fn entry(scout: &mut Scout<'_>, context: &Context) -> Result<bool, Fault> {
+    const MS_IN_THE_YEAR_5138: i64 = 100_000_000_000_000;
+    let fault = |trouble: Trouble| trouble.fault;
+    let lead = match record::next(scout, context).map_err(fault)? {
+        Record::Key(lead) => lead,
+        Record::SelectDb(db) => return Ok(db < 1 << 20),
+        // The end is likely only where the file ends.
+        Record::End => return Ok(scout.slice.rest().len() <= 8),
+    };
+    // Zeros parse as empty strings with empty names, for as long as they go on.
+    let name_looks_right = (1..=NAME_BYTES_MAX).contains(&lead.key.value_bytes());
+    let expiry_looks_right = lead.expires_at_ms.is_none_or(|at_ms| (0..MS_IN_THE_YEAR_5138).contains(&at_ms));
+    if !name_looks_right || !expiry_looks_right {
+        return Ok(false);
+    }
+    measure(scout, lead.value_type, context).map_err(fault)?;
+    Ok(true)
+}
+
+/// A slice that stops answering after a number of words.
+struct Scout<'a> {
+    slice: Slice<'a>,
+    words_left: usize,
+}
+
+impl Source for Scout<'_> {
+    fn offset(&self) -> u64 {
+        self.slice.offset()
+    }
+
+    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+        if self.words_left == 0 {
+            return Err(self.trouble(part, Fault::GaveUp, 0));
+        }
+        self.words_left -= 1;
+        self.slice.parse(part, parser)
+    }
+
+    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+        self.slice.skip(part, bytes)
+    }
+}
+
+impl Keep for Scout<'_> {
+    fn keep(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+        self.slice.keep(part, bytes)
+    }
+
+    fn kept(&self) -> &[u8] {
+        self.slice.kept()
+    }
+}

@@ -1,0 +1,254 @@
+//! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
+
+mod guess;
+mod progress;
+mod scan;
+mod segments;
+mod stream;
+mod window;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use progress::Progress;
+
+use crate::analysis::filter::Expired;
+use crate::analysis::{Analysis, Question, Report};
+use crate::error::{Cause, Error};
+use crate::input::{self, Bytes, Input};
+use crate::rdb::entry::Damage;
+use crate::rdb::{Context, checksum};
+
+/// How a dump is analyzed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// What is asked.
+    pub question: Question,
+    /// Whether the checksum at the dump's end is verified.
+    pub verify: bool,
+    /// How many threads scan a mapped file; 0 for one a core.
+    pub threads: usize,
+    /// Bytes of a segment of a mapped file. For tests.
+    #[doc(hidden)]
+    pub segment_bytes: usize,
+    /// Bytes of a window over a stream. For tests.
+    #[doc(hidden)]
+    pub window_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            question: Question::default(),
+            verify: true,
+            threads: 0,
+            segment_bytes: segments::SEGMENT_BYTES,
+            window_bytes: stream::WINDOW_BYTES,
+        }
+    }
+}
+
+/// A dump to be analyzed, and the shard it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dump {
+    /// Where it lies; `-` is standard input.
+    pub path: PathBuf,
+    /// `ip:port`, if it is one of a cluster's.
+    pub shard: Option<String>,
+}
+
+impl<P: AsRef<Path>> From<P> for Dump {
+    fn from(path: P) -> Self {
+        Self { path: path.as_ref().to_owned(), shard: None }
+    }
+}
+
+/// Analyzes one dump; `-` is standard input.
+///
+/// A dump that is damaged, or that is no dump at all, is a [`Report`] with [`Report::damage`] and the keys that were
+/// found before it.
+///
+/// ```
+/// # fn main() -> Result<(), bigkeys::Error> {
+/// let report = bigkeys::analyze("fixtures/mixed_all_v10.rdb", &bigkeys::Options::default())?;
+/// assert!(report.is_complete());
+/// let biggest = report.keys.first().expect("the dump has keys");
+/// println!("{}: {} {}", biggest.type_name(), biggest.size, biggest.unit().name());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Cause::Io`] if it cannot be opened, [`Cause::Options`] if the question cannot be put to this dump.
+pub fn analyze(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
+    analyze_all(&[Dump::from(path)], options, &Arc::default())
+}
+
+/// Analyzes several dumps as one, such as the shards of a cluster.
+///
+/// # Errors
+/// As [`analyze`], for the first dump that cannot be opened; none has been scanned then.
+pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
+    let mut inputs = Vec::new();
+    for dump in dumps {
+        match input::open(&dump.path) {
+            Ok(input) => inputs.push(Ok(input)),
+            Err(error) if error.is_about_dump() => inputs.push(Err(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    let shards: Vec<_> = dumps.iter().map(|dump| dump.shard.clone()).collect();
+    analyze_inputs(inputs, &shards, options, progress)
+}
+
+/// Analyzes a dump that comes out of any reader; `name` stands for it in messages.
+///
+/// # Errors
+/// As [`analyze`].
+pub fn analyze_reader(
+    name: &str,
+    reader: Box<dyn std::io::Read + Send>,
+    options: &Options,
+) -> Result<Report, Error> {
+    let input = match input::from_reader(name, reader) {
+        Err(error) if !error.is_about_dump() => return Err(error),
+        input => input,
+    };
+    analyze_inputs(vec![input], &[], options, &Arc::default())
+}
+
+fn analyze_inputs(
+    inputs: Vec<Result<Input, Error>>,
+    shards: &[Option<String>],
+    options: &Options,
+    progress: &Arc<Progress>,
+) -> Result<Report, Error> {
+    progress.expect(inputs.iter().map(|input| input.as_ref().map_or(Some(0), |input| input.stored_bytes)).sum());
+    let mut analysis = Analysis::new(Arc::new(options.question.clone()), 0, Some(0));
+    let mut notes = Vec::new();
+    let mut damage = Vec::new();
+    for (number, input) in inputs.into_iter().enumerate() {
+        let scanned = match input {
+            Ok(input) => analyze_input(input, u32::try_from(number).unwrap_or(u32::MAX), options, progress)?,
+            Err(error) => {
+                damage.push(error);
+                continue;
+            }
+        };
+        notes.extend(scanned.notes);
+        damage.extend(scanned.damage);
+        if let Err(fault) = analysis.merge(scanned.analysis) {
+            let trouble = crate::rdb::Trouble { offset: 0, fault, part: crate::rdb::Part::Key, claim: 0 };
+            let cause = Cause::Damaged { damage: trouble.into(), dump_bytes: 0 };
+            damage.push(Error::new("all dumps together", cause));
+        }
+    }
+    let mut report = analysis.finish(shards);
+    report.notes = notes;
+    report.damage = damage;
+    Ok(report)
+}
+
+/// What came of one dump.
+struct Scanned {
+    analysis: Analysis,
+    notes: Vec<String>,
+    damage: Option<Error>,
+}
+
+/// How a scan over a dump's bytes ended.
+struct Outcome {
+    analysis: Analysis,
+    /// The end, or the damage that came before it.
+    ending: Result<Ending, Box<Damage>>,
+    /// How many bytes the dump has, inflated; where it was not read to its end, as far as it was.
+    dump_bytes: u64,
+}
+
+/// What stands at a dump's end.
+struct Ending {
+    /// Offset behind the EOF opcode.
+    offset: u64,
+    /// The checksum of all before it, if it was to be computed.
+    computed: Option<u64>,
+    /// The bytes that follow: the checksum if the version has one, then what should not be there.
+    stored: Option<u64>,
+    trailing_bytes: u64,
+    trailing_is_aof: bool,
+}
+
+fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Progress>) -> Result<Scanned, Error> {
+    let Input { name, bytes, read_bytes, .. } = input;
+    match bytes {
+        Bytes::Mapped(map) => {
+            let scan = segments::Scan { map: &map, number, options, progress };
+            let (context, outcome) = scan.run().map_err(|cause| Error::new(&name, cause))?;
+            // Damage in a file that changed is not the dump's: the change is what to tell.
+            Ok(conclude(name, &context, outcome, map.check().err()))
+        }
+        Bytes::Stream(reader) => {
+            let scan = stream::Scan { reader, number, options, progress, read_bytes };
+            let (context, outcome, read_error) = scan.run().map_err(|cause| Error::new(&name, cause))?;
+            Ok(conclude(name, &context, outcome, read_error.map(input::read_error)))
+        }
+    }
+}
+
+/// The question as it is put to one dump: what depends on the dump's own time is filled in.
+///
+/// # Errors
+/// [`Cause::Options`] if expired keys are to be told from others and the dump does not say when it was made.
+fn question(options: &Options, context: &Context) -> Result<Arc<Question>, Cause> {
+    let mut question = options.question.clone();
+    let filter = &mut question.filter;
+    if filter.expired != Expired::Keep && filter.now_ms.is_none() {
+        let Some(seconds) = context.aux.created_at_seconds else {
+            let what = "the dump does not say when it was made, so no key can be called expired: give the time with --now";
+            return Err(Cause::Options(what.to_owned()));
+        };
+        filter.now_ms = Some(seconds.saturating_mul(1000));
+    }
+    Ok(Arc::new(question))
+}
+
+/// Judges how a scan ended.
+fn conclude(name: String, context: &Context, outcome: Outcome, broken_input: Option<Cause>) -> Scanned {
+    let Outcome { analysis, ending, dump_bytes } = outcome;
+    let mut notes = Vec::new();
+    if context.is_newer_than_known() {
+        notes.push(format!(
+            "{name}: version {} of the {} format is newer than this program; what it knows, it read",
+            context.version, context.dialect
+        ));
+    }
+    let cause = match (broken_input, ending) {
+        (Some(cause), _) => Some(cause),
+        (None, Err(damage)) => Some(Cause::Damaged { damage, dump_bytes }),
+        (None, Ok(ending)) => judge_ending(&name, context, &ending, &mut notes),
+    };
+    let damage = cause.map(|cause| Error::new(name, cause));
+    Scanned { analysis, notes, damage }
+}
+
+fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<Cause> {
+    let Ending { offset, computed, stored, trailing_bytes: bytes, trailing_is_aof } = *ending;
+    let dump_end = if context.has_checksum() { offset + checksum::BYTES } else { offset };
+    match (stored, computed) {
+        (None, _) if context.has_checksum() => {
+            let (fault, part) = (crate::rdb::Fault::Eof, crate::rdb::Part::Checksum);
+            let trouble = crate::rdb::Trouble { offset, fault, part, claim: checksum::BYTES };
+            return Some(Cause::Damaged { damage: trouble.into(), dump_bytes: offset + bytes });
+        }
+        // A stored zero says that the server was told not to compute one.
+        (Some(stored), Some(computed)) if stored != 0 && stored != computed => {
+            return Some(Cause::Checksum { stored, computed, offset });
+        }
+        _ => {}
+    }
+    if bytes > 0 && context.aux.is_aof_preamble && trailing_is_aof {
+        notes.push(format!("{name}: {bytes} bytes of append-only commands follow the dump; they are not analyzed"));
+        return None;
+    }
+    (bytes > 0).then_some(Cause::Trailing { offset: dump_end, bytes })
+}

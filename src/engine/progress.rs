@@ -1,0 +1,38 @@
+//! How far a scan is, for whoever wants to show it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters that a scan moves and anyone may read meanwhile.
+#[derive(Debug, Default)]
+pub struct Progress {
+    done_bytes: AtomicU64,
+    keys: AtomicU64,
+    /// Zero while it is not known.
+    total_bytes: AtomicU64,
+}
+
+impl Progress {
+    /// Bytes of the files that have been read.
+    pub fn done_bytes(&self) -> u64 {
+        self.done_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Keys that have been found.
+    pub fn keys(&self) -> u64 {
+        self.keys.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all files; unknown for a pipe.
+    pub fn total_bytes(&self) -> Option<u64> {
+        Some(self.total_bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
+    pub(super) fn expect(&self, total_bytes: Option<u64>) {
+        self.total_bytes.store(total_bytes.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(super) fn add(&self, bytes: u64, keys: u64) {
+        self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.keys.fetch_add(keys, Ordering::Relaxed);
+    }
+}

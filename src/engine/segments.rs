@@ -1,0 +1,339 @@
+//! The scan over a map, on every core: segments side by side, joined in file order.
+//!
+//! An RDB has no index: where an entry begins, only the entry before it tells. So a worker that takes a segment from the
+//! middle *guesses* an entry's start, scans on from there, and hands in what it found as a [`Piece`]. The chain, which
+//! began at the dump's first record, decides. Why a wrong guess cannot change the answer:
+//!
+//! 1. What a scan finds from an offset on depends on the bytes from there, on the start of the dump, and on the database.
+//! 2. The start of the dump (dialect, hash templates) is read before any segment, and is frozen.
+//! 3. A piece does not know its database until it meets a SELECTDB; what it found before is filed under "the one before
+//!    me", and gets its number when it is joined.
+//! 4. The chain is the scan that began at the first record; it is the truth, as one thread alone would find it.
+//! 5. The chain reaches a segment at an offset where a record begins, and scans on until it has reached the piece's start.
+//! 6. If it then stands exactly there, the piece is what the chain itself would have found next: same offset, same bytes.
+//! 7. Then the piece is merged, database and all, and the chain goes on where the piece ended.
+//! 8. If it stands anywhere else, the piece is thrown away, and the chain scans through the segment itself.
+//! 9. Damage and the dump's end are found by a piece like entries, and count only if the piece is joined.
+//! 10. Merging adds up counters and takes the first of the top keys, in an order that is total, so it does not matter who
+//!     added what.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use super::guess;
+use super::scan::scan_until;
+use super::{Ending, Options, Outcome, Progress, question};
+use crate::analysis::{Analysis, Question};
+use crate::error::Cause;
+use crate::input::map::Map;
+use crate::rdb::checksum;
+use crate::rdb::entry::Damage;
+use crate::rdb::primitives::u64_le;
+use crate::rdb::source::{Slice, Source};
+use crate::rdb::{Context, Dialect, Part, header};
+
+/// Bytes of a segment: large enough that guessing costs nothing, small enough for eight to be at work on a small dump.
+pub(super) const SEGMENT_BYTES: usize = 4 << 20;
+
+/// How many segments may be scanned ahead of the chain, for each thread. Their pieces wait, a few kilobytes each.
+const PIECES_AHEAD: usize = 32;
+
+/// A piece that holds more than this is thrown away, so that waiting pieces stay small whatever the dump has in it.
+const PIECE_HELD_BYTES_MAX: u64 = 512 << 10;
+
+/// A scan over a map, ready to run.
+pub(super) struct Scan<'a> {
+    pub(super) map: &'a Map,
+    pub(super) number: u32,
+    pub(super) options: &'a Options,
+    pub(super) progress: &'a Arc<Progress>,
+}
+
+impl Scan<'_> {
+    /// Reads the dump to its end, or to the damage in it.
+    ///
+    /// # Errors
+    /// [`Cause::Options`] as [`question`], [`Cause::Io`] if the threads cannot be started.
+    pub(super) fn run(self) -> Result<(Context, Outcome), Cause> {
+        let dump = self.map.bytes();
+        let dump_bytes = dump.len() as u64;
+        let context = match header::read(&mut Slice::new(dump, 0)) {
+            Ok(context) => context,
+            Err(trouble) => {
+                let analysis = Analysis::new(Arc::new(self.options.question.clone()), self.number, Some(0));
+                let outcome = Outcome { analysis, ending: Err(trouble.into()), dump_bytes };
+                return Ok((Context::new(Dialect::Redis, 0), outcome));
+            }
+        };
+        let question = question(self.options, &context)?;
+        let segment_bytes = self.options.segment_bytes.max(1);
+        let segments = dump.len().div_ceil(segment_bytes);
+        let threads = match self.options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let threads = threads.min(segments);
+        let chain = Chain {
+            source: Slice::new(dump, context.start),
+            analysis: Analysis::new(question.clone(), self.number, Some(0)),
+            next: 0,
+            ending: None,
+            checksum: 0,
+            computed: None,
+        };
+        let work = Work {
+            scan: &self,
+            context: &context,
+            question,
+            dump,
+            segment_bytes,
+            segments,
+            threads,
+            shared: Mutex::new(Shared { next: 0, pieces: BTreeMap::new(), chain: Some(chain), joined: 0, ended: false }),
+            moved: Condvar::new(),
+        };
+        if threads == 1 {
+            work.run();
+        } else {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let pool = pool.map_err(|error| Cause::Io {
+                doing: "start the threads",
+                source: std::io::Error::other(error),
+            })?;
+            pool.broadcast(|_| work.run());
+        }
+        let shared = work.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let outcome = shared.chain.map(|chain| chain.finish(dump, &context));
+        let unfinished = Cause::Io { doing: "finish the scan", source: std::io::Error::other("a worker was lost") };
+        Ok((context, outcome.ok_or(unfinished)?))
+    }
+}
+
+/// What all workers share.
+struct Work<'a> {
+    scan: &'a Scan<'a>,
+    context: &'a Context,
+    question: Arc<Question>,
+    dump: &'a [u8],
+    segment_bytes: usize,
+    segments: usize,
+    threads: usize,
+    shared: Mutex<Shared<'a>>,
+    /// Told whenever the chain has moved on.
+    moved: Condvar,
+}
+
+struct Shared<'a> {
+    /// The segment that is taken next.
+    next: usize,
+    /// Pieces that wait for the chain.
+    pieces: BTreeMap<usize, Piece>,
+    /// The chain, unless a worker has it in hand.
+    chain: Option<Chain<'a>>,
+    /// Segments that the chain has passed.
+    joined: usize,
+    /// The chain has found the end or damage.
+    ended: bool,
+}
+
+/// What a worker found in a segment.
+#[derive(Default)]
+struct Piece {
+    /// None if no entry's start could be guessed.
+    guess: Option<Guess>,
+    /// The checksum of the segment's bytes.
+    checksum: u64,
+}
+
+struct Guess {
+    start: u64,
+    /// Offset behind the last record that begins in the segment.
+    end: u64,
+    analysis: Analysis,
+    ending: Option<Result<u64, Box<Damage>>>,
+}
+
+impl<'a> Work<'a> {
+    /// One worker: takes segments until there are none.
+    fn run(&self) {
+        while let Some((segment, chain)) = self.take() {
+            if let Some(mut chain) = chain {
+                chain.join(self, Piece::default());
+                self.put_back(chain);
+            } else {
+                let piece = self.guess(segment);
+                let mut shared = self.lock();
+                shared.pieces.insert(segment, piece);
+                drop(shared);
+            }
+            self.join_waiting();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Shared<'a>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next segment, and with it the chain, if that is where it stands: then nothing need be guessed.
+    fn take(&self) -> Option<(usize, Option<Chain<'a>>)> {
+        let mut shared = self.lock();
+        loop {
+            let segment = shared.next;
+            if shared.ended || segment >= self.segments {
+                return None;
+            }
+            if segment == shared.joined && shared.chain.is_some() {
+                shared.next += 1;
+                return Some((segment, shared.chain.take()));
+            }
+            if segment < shared.joined + PIECES_AHEAD * self.threads {
+                shared.next += 1;
+                return Some((segment, None));
+            }
+            shared = self.moved.wait(shared).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Joins the pieces that the chain can take now, unless another worker does.
+    fn join_waiting(&self) {
+        loop {
+            let mut shared = self.lock();
+            let next = shared.joined;
+            if shared.ended || shared.chain.is_none() || !shared.pieces.contains_key(&next) {
+                return;
+            }
+            let (piece, chain) = (shared.pieces.remove(&next), shared.chain.take());
+            drop(shared);
+            if let (Some(piece), Some(mut chain)) = (piece, chain) {
+                chain.join(self, piece);
+                self.put_back(chain);
+            }
+        }
+    }
+
+    fn put_back(&self, chain: Chain<'a>) {
+        let mut shared = self.lock();
+        shared.joined = chain.next;
+        shared.ended = chain.ending.is_some();
+        shared.chain = Some(chain);
+        self.moved.notify_all();
+    }
+
+    fn range(&self, segment: usize) -> std::ops::Range<usize> {
+        let start = segment.saturating_mul(self.segment_bytes).min(self.dump.len());
+        start..start.saturating_add(self.segment_bytes).min(self.dump.len())
+    }
+
+    /// Brings a segment in and, if it is wanted, sums it.
+    fn checksum(&self, segment: usize) -> u64 {
+        if !self.scan.options.verify {
+            return 0;
+        }
+        checksum::of(self.dump.get(self.range(segment)).unwrap_or_default())
+    }
+
+    /// Without a checksum only the pages that are looked at are brought in, as they are touched.
+    fn populate(&self, segment: usize) {
+        if self.scan.options.verify {
+            let range = self.range(segment);
+            self.scan.map.populate(range.start, range.len());
+        }
+    }
+
+    fn guess(&self, segment: usize) -> Piece {
+        let range = self.range(segment);
+        self.populate(segment);
+        let guess = guess::boundary(self.dump, self.context, range.clone()).and_then(|start| {
+            let mut source = Slice::new(self.dump, start);
+            let mut analysis = Analysis::new(self.question.clone(), self.scan.number, None);
+            let scanned = scan_until(&mut source, self.context, &mut analysis, range.end as u64);
+            let ending = match scanned {
+                Ok(false) => None,
+                Ok(true) => Some(Ok(source.offset())),
+                Err(damage) => Some(Err(damage)),
+            };
+            let held_bytes = analysis.held_bytes();
+            let guess = Guess { start, end: source.offset(), analysis, ending };
+            (held_bytes <= PIECE_HELD_BYTES_MAX).then_some(guess)
+        });
+        Piece { guess, checksum: self.checksum(segment) }
+    }
+}
+
+/// The scan that began at the first record, in between segments.
+struct Chain<'a> {
+    source: Slice<'a>,
+    analysis: Analysis,
+    /// The segment it comes to next.
+    next: usize,
+    /// Offset behind the EOF opcode, or damage.
+    ending: Option<Result<u64, Box<Damage>>>,
+    /// The checksum of all segments before `next`.
+    checksum: u64,
+    /// The checksum of all before the ending.
+    computed: Option<u64>,
+}
+
+impl<'a> Chain<'a> {
+    /// Passes through the next segment, by its piece where that fits.
+    fn join(&mut self, work: &Work<'a>, piece: Piece) {
+        let range = work.range(self.next);
+        let is_alone = piece.guess.is_none() && piece.checksum == 0;
+        if is_alone {
+            work.populate(self.next);
+        }
+        let keys = self.analysis.keys();
+        if let Some(guess) = piece.guess {
+            self.scan(work, guess.start);
+            if self.ending.is_none() && self.source.offset() == guess.start {
+                self.source = Slice::new(work.dump, guess.end);
+                self.ending = guess.ending;
+                if let Err(fault) = self.analysis.merge(guess.analysis) {
+                    self.ending = Some(Err(self.source.trouble(Part::Key, fault, 0).into()));
+                }
+            }
+        }
+        self.scan(work, range.end as u64);
+        if work.scan.options.verify {
+            if let Some(Ok(end)) = self.ending {
+                let end = usize::try_from(end).unwrap_or(usize::MAX);
+                let last = work.dump.get(range.start..end).unwrap_or_default();
+                self.computed = Some(checksum::combine(self.checksum, checksum::of(last), last.len() as u64));
+            }
+            let sum = if is_alone { work.checksum(self.next) } else { piece.checksum };
+            self.checksum = checksum::combine(self.checksum, sum, range.len() as u64);
+        }
+        self.next += 1;
+        work.scan.progress.add(range.len() as u64, self.analysis.keys() - keys);
+    }
+
+    fn scan(&mut self, work: &Work<'a>, until: u64) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.ending = match scan_until(&mut self.source, work.context, &mut self.analysis, until) {
+            Ok(false) => None,
+            Ok(true) => Some(Ok(self.source.offset())),
+            Err(damage) => Some(Err(damage)),
+        };
+    }
+
+    fn finish(mut self, dump: &[u8], context: &Context) -> Outcome {
+        // Where the file ends between records, what is missing is the next record's first byte.
+        let missing = || self.source.trouble(Part::Opcode, crate::rdb::Fault::Eof, 0).into();
+        let ending = self.ending.take().unwrap_or_else(|| Err(missing()));
+        let ending = ending.map(|offset| {
+            let mut rest = Slice::new(dump, offset);
+            let stored = if context.has_checksum() { rest.parse(Part::Checksum, u64_le).ok() } else { None };
+            let trailing = rest.rest();
+            Ending {
+                offset,
+                computed: self.computed,
+                stored,
+                trailing_bytes: trailing.len() as u64,
+                trailing_is_aof: matches!(trailing.first(), Some(b'*' | b'#')),
+            }
+        });
+        Outcome { analysis: self.analysis, ending, dump_bytes: dump.len() as u64 }
+    }
+}

@@ -1,0 +1,71 @@
+//! The scan over a stream: one thread reads and inflates, this one scans.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::scan::scan_until;
+use super::window::Window;
+use super::{Ending, Options, Outcome, Progress, question};
+use crate::analysis::Analysis;
+use crate::error::Cause;
+use crate::rdb::primitives::u64_le;
+use crate::rdb::source::Source;
+use crate::rdb::{Context, Dialect, Part, header};
+
+/// Bytes of a window. From 256 KiB up nothing is gained, and five of them fit into a core's second-level cache.
+pub(super) const WINDOW_BYTES: usize = 256 << 10;
+
+/// A scan over a stream, ready to run.
+pub(super) struct Scan<'a> {
+    pub(super) reader: Box<dyn Read + Send>,
+    pub(super) number: u32,
+    pub(super) options: &'a Options,
+    pub(super) progress: &'a Arc<Progress>,
+    pub(super) read_bytes: Arc<AtomicU64>,
+}
+
+impl Scan<'_> {
+    /// Reads the stream to its end, or to the damage in it; a failed read comes beside the outcome.
+    ///
+    /// # Errors
+    /// [`Cause::Options`] as [`question`], [`Cause::Io`] if no thread can be started.
+    pub(super) fn run(self) -> Result<(Context, Outcome, Option<io::Error>), Cause> {
+        let progress = self.progress.clone();
+        let mut last_bytes = 0;
+        let read_bytes = self.read_bytes;
+        let on_chunk = Box::new(move || {
+            let bytes = read_bytes.load(Ordering::Relaxed);
+            progress.add(bytes - last_bytes, 0);
+            last_bytes = bytes;
+        });
+        let window_bytes = self.options.window_bytes.max(1);
+        let window = Window::new(self.reader, window_bytes, self.options.verify, on_chunk);
+        let mut window = window.map_err(|source| Cause::Io { doing: "start a thread", source })?;
+
+        let context = match header::read(&mut window) {
+            Ok(context) => context,
+            Err(trouble) => {
+                let analysis = Analysis::new(Arc::new(self.options.question.clone()), self.number, Some(0));
+                let outcome = Outcome { analysis, ending: Err(trouble.into()), dump_bytes: window.end() };
+                return Ok((Context::new(Dialect::Redis, 0), outcome, window.error.take()));
+            }
+        };
+        let mut analysis = Analysis::new(question(self.options, &context)?, self.number, Some(0));
+        let ending = scan_until(&mut window, &context, &mut analysis, u64::MAX).map(|_| end(&mut window, &context));
+        self.progress.add(0, analysis.keys());
+        let outcome = Outcome { analysis, ending, dump_bytes: window.end() };
+        Ok((context, outcome, window.error.take()))
+    }
+}
+
+/// Reads what stands behind the EOF opcode.
+fn end(window: &mut Window, context: &Context) -> Ending {
+    let offset = window.offset();
+    let computed = window.checksum();
+    let stored = if context.has_checksum() { window.parse(Part::Checksum, u64_le).ok() } else { None };
+    // A byte more has to come before it can be looked at; a parser that takes nothing fetches it.
+    let first = window.parse(Part::Checksum, |i| crate::rdb::primitives::byte(i).map(|(_, first)| (i, first)));
+    let trailing_is_aof = matches!(first, Ok(b'*' | b'#'));
+    Ending { offset, computed, stored, trailing_bytes: window.drain(), trailing_is_aof }
+}

@@ -1,0 +1,280 @@
+//! A window over a stream: the source for pipes and compressed files.
+//!
+//! A thread of its own reads (and inflates) into chunks, a few ahead; the window holds one chunk, and in front of it what
+//! a word needs of the chunk before. Skipped bytes are dropped, so a value of any size passes through. The checksum is
+//! taken over each byte as it leaves.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use crate::rdb::checksum::Checksum;
+use crate::rdb::primitives::Parsed;
+use crate::rdb::source::{Keep, Source, fault_of};
+use crate::rdb::{Fault, Part, Trouble};
+
+/// Chunks that may wait between the reader and the scan: enough that neither waits for the other's every turn.
+const CHUNKS_AHEAD: usize = 4;
+
+/// A stream seen through a window.
+pub(super) struct Window {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    /// Where used chunks go back to the reader.
+    used: SyncSender<Vec<u8>>,
+    buffer: Vec<u8>,
+    at: usize,
+    /// Offset of the buffer's first byte.
+    start: u64,
+    ended: bool,
+    /// How many of the buffer's bytes the checksum has.
+    summed: usize,
+    checksum: Option<Checksum>,
+    kept: Kept,
+    /// Why the stream could not be read to its end.
+    pub(super) error: Option<io::Error>,
+    /// Called with each new chunk.
+    on_chunk: Box<dyn FnMut()>,
+}
+
+/// The bytes that were kept last: still in the buffer, or copied when it moved on.
+enum Kept {
+    InBuffer(Range<usize>),
+    Copied(Vec<u8>),
+}
+
+impl Window {
+    /// Starts to read `reader` in chunks of `chunk_bytes`.
+    pub(super) fn new(
+        reader: Box<dyn Read + Send>,
+        chunk_bytes: usize,
+        verify: bool,
+        on_chunk: Box<dyn FnMut()>,
+    ) -> io::Result<Self> {
+        let (filled, chunks) = sync_channel(CHUNKS_AHEAD);
+        let (used, empty) = sync_channel(CHUNKS_AHEAD);
+        // Not joined: where a scan ends early the thread may wait for a pipe that never gives another byte. It ends
+        // with its next chunk, or with the process.
+        std::thread::Builder::new()
+            .name("bigkeys-read".to_owned())
+            .spawn(move || read_chunks(reader, chunk_bytes, &filled, &empty))?;
+        Ok(Self {
+            chunks,
+            used,
+            buffer: Vec::new(),
+            at: 0,
+            start: 0,
+            ended: false,
+            summed: 0,
+            checksum: verify.then(Checksum::default),
+            kept: Kept::Copied(Vec::new()),
+            error: None,
+            on_chunk,
+        })
+    }
+
+    /// Offset behind the last byte that has come.
+    pub(super) fn end(&self) -> u64 {
+        self.start + self.buffer.len() as u64
+    }
+
+    /// The checksum of all bytes before the next one, if it is computed.
+    pub(super) fn checksum(&mut self) -> Option<u64> {
+        self.sum();
+        self.checksum.as_ref().map(Checksum::value)
+    }
+
+    /// Drops what is left of the stream and says how many bytes that was.
+    pub(super) fn drain(&mut self) -> u64 {
+        let from = self.offset();
+        while !self.ended {
+            self.at = self.buffer.len();
+            self.more();
+        }
+        self.end() - from
+    }
+
+    /// The bytes ahead that have come already.
+    pub(super) fn ahead(&self) -> &[u8] {
+        self.buffer.get(self.at..).unwrap_or_default()
+    }
+
+    fn sum(&mut self) {
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(self.buffer.get(self.summed..self.at).unwrap_or_default());
+        }
+        self.summed = self.at;
+    }
+
+    /// Fetches a chunk and puts it behind the bytes ahead; false at the stream's end.
+    fn more(&mut self) -> bool {
+        if self.ended {
+            return false;
+        }
+        let chunk = match self.chunks.recv() {
+            Ok(Ok(chunk)) => chunk,
+            Ok(Err(error)) => {
+                self.error = Some(error);
+                self.ended = true;
+                return false;
+            }
+            Err(_) => {
+                self.ended = true;
+                return false;
+            }
+        };
+        self.sum();
+        if let Kept::InBuffer(range) = &self.kept {
+            self.kept = Kept::Copied(self.buffer.get(range.clone()).unwrap_or_default().to_vec());
+        }
+        self.start += self.at as u64;
+        if self.at == self.buffer.len() {
+            let used = std::mem::replace(&mut self.buffer, chunk);
+            // A reader that has ended needs no buffers any more.
+            _ = self.used.try_send(used);
+        } else {
+            self.buffer.drain(..self.at);
+            self.buffer.extend_from_slice(&chunk);
+            _ = self.used.try_send(chunk);
+        }
+        self.at = 0;
+        self.summed = 0;
+        (self.on_chunk)();
+        true
+    }
+
+    /// Steps over `bytes` bytes and hands them to `take` piece by piece.
+    fn pass(&mut self, part: Part, bytes: u64, mut take: impl FnMut(&[u8])) -> Result<(), Trouble> {
+        let offset = self.offset();
+        let mut left = bytes;
+        loop {
+            let step = usize::try_from(left).unwrap_or(usize::MAX).min(self.ahead().len());
+            take(self.ahead().get(..step).unwrap_or_default());
+            self.at += step;
+            left -= step as u64;
+            if left == 0 {
+                return Ok(());
+            }
+            if !self.more() {
+                return Err(Trouble { offset, fault: self.fault_at_end(), part, claim: bytes });
+            }
+        }
+    }
+
+    fn fault_at_end(&self) -> Fault {
+        if self.error.is_some() { Fault::Read } else { Fault::Eof }
+    }
+}
+
+impl Source for Window {
+    #[inline]
+    fn offset(&self) -> u64 {
+        self.start + self.at as u64
+    }
+
+    #[inline]
+    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+        loop {
+            match parser(self.ahead()) {
+                Ok((rest, value)) => {
+                    self.at = self.buffer.len() - rest.len();
+                    return Ok(value);
+                }
+                Err(error) => match fault_of(&error) {
+                    Fault::Eof if self.more() => {}
+                    Fault::Eof => return Err(self.trouble(part, self.fault_at_end(), 0)),
+                    fault => return Err(self.trouble(part, fault, 0)),
+                },
+            }
+        }
+    }
+
+    #[inline]
+    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+        if bytes <= self.ahead().len() as u64 {
+            self.at += usize::try_from(bytes).unwrap_or(0);
+            return Ok(());
+        }
+        self.pass(part, bytes, |_| {})
+    }
+}
+
+impl Keep for Window {
+    #[inline]
+    fn keep(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+        if bytes <= self.ahead().len() as u64 {
+            let start = self.at;
+            self.at += usize::try_from(bytes).unwrap_or(0);
+            self.kept = Kept::InBuffer(start..self.at);
+            return Ok(());
+        }
+        let mut kept = Vec::new();
+        self.pass(part, bytes, |piece| kept.extend_from_slice(piece))?;
+        self.kept = Kept::Copied(kept);
+        Ok(())
+    }
+
+    fn kept(&self) -> &[u8] {
+        match &self.kept {
+            Kept::InBuffer(range) => self.buffer.get(range.clone()).unwrap_or_default(),
+            Kept::Copied(kept) => kept,
+        }
+    }
+}
+
+fn read_chunks(
+    mut reader: Box<dyn Read + Send>,
+    chunk_bytes: usize,
+    filled: &SyncSender<io::Result<Vec<u8>>>,
+    empty: &Receiver<Vec<u8>>,
+) {
+    loop {
+        let mut chunk = empty.try_recv().unwrap_or_default();
+        chunk.clear();
+        match (&mut reader).take(chunk_bytes as u64).read_to_end(&mut chunk) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => {
+                // What came before the error is still worth reading; where nobody waits, the scan has ended.
+                _ = filled.send(Ok(chunk));
+                _ = filled.send(Err(error));
+                return;
+            }
+        }
+        if filled.send(Ok(chunk)).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::checksum;
+    use crate::rdb::primitives::{array, byte};
+
+    fn window(bytes: &[u8], chunk_bytes: usize) -> Window {
+        let reader = Box::new(io::Cursor::new(bytes.to_vec()));
+        Window::new(reader, chunk_bytes, true, Box::new(|| {})).unwrap()
+    }
+
+    #[test]
+    fn words_that_lie_across_chunks() {
+        let bytes: Vec<u8> = (0..200).collect();
+        for chunk_bytes in 1..20 {
+            let mut window = window(&bytes, chunk_bytes);
+            let mut at = 0;
+            while at + 12 <= bytes.len() {
+                assert_eq!(window.offset(), at as u64);
+                assert_eq!(window.parse(Part::Key, array::<5>).unwrap(), bytes[at..at + 5]);
+                window.keep(Part::Key, 4).unwrap();
+                window.skip(Part::Key, 3).unwrap();
+                assert_eq!(window.kept(), &bytes[at + 5..at + 9]);
+                at += 12;
+            }
+            assert_eq!(window.checksum(), Some(checksum::of(&bytes[..at])));
+            assert_eq!(window.skip(Part::Key, 9).unwrap_err().fault, Fault::Eof);
+            assert_eq!(window.parse(Part::Key, byte).unwrap_err().fault, Fault::Eof);
+            assert_eq!(window.end(), bytes.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What went wrong, in one plain sentence: which file, at which byte, of which key, while reading what.
+
+use std::fmt;
+use std::io;
+
+use crate::rdb::entry::Damage;
+use crate::rdb::{Fault, Part, Trouble, ValueType};
+
+/// Why a dump could not be analyzed to its end.
+#[derive(Debug)]
+pub struct Error {
+    /// The dump as the caller named it.
+    pub dump: String,
+    /// What happened.
+    pub cause: Cause,
+}
+
+/// What happened to a dump.
+#[derive(Debug)]
+pub enum Cause {
+    /// The bytes are not what they should be.
+    Damaged {
+        /// Where and what.
+        damage: Box<Damage>,
+        /// How many bytes the (inflated) dump has.
+        dump_bytes: u64,
+    },
+    /// The checksum at the end does not match the bytes.
+    Checksum {
+        /// What the dump says.
+        stored: u64,
+        /// What its bytes give.
+        computed: u64,
+        /// Offset of the stored checksum.
+        offset: u64,
+    },
+    /// Bytes follow the end of the dump.
+    Trailing {
+        /// Offset of the first of them.
+        offset: u64,
+        /// How many.
+        bytes: u64,
+    },
+    /// It is not a dump that this program reads; the sentence says what it is instead.
+    Refused(String),
+    /// The file changed, or became shorter, while it was read.
+    Changed(String),
+    /// It could not be opened or read.
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The options ask for what this dump cannot give.
+    Options(String),
+}
+
+impl Error {
+    /// An error about `dump`.
+    pub fn new(dump: impl Into<String>, cause: Cause) -> Self {
+        Self { dump: dump.into(), cause }
+    }
+
+    /// Whether the dump is to blame (exit code 1), or the program could not run (exit code 2).
+    pub fn is_about_dump(&self) -> bool {
+        !matches!(self.cause, Cause::Io { .. } | Cause::Options(_))
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Cause::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.dump)?;
+        match &self.cause {
+            Cause::Damaged { damage, dump_bytes } => {
+                let Trouble { offset, .. } = damage.trouble;
+                write!(f, "at byte {offset}")?;
+                if let Some((name, value_type)) = &damage.key {
+                    write!(f, ", key {} ({})", Quoted(name), Type(*value_type))?;
+                }
+                write!(f, ": ")?;
+                sentence(f, damage.trouble, *dump_bytes)
+            }
+            Cause::Checksum { stored, computed, offset } => write!(
+                f,
+                "at byte {offset}: the checksum is {stored:016x}, but the bytes before it give {computed:016x}: \
+                 something in the dump was changed after it was written"
+            ),
+            Cause::Trailing { offset, bytes } => {
+                write!(f, "at byte {offset}: the dump ends here, but {bytes} more {} follow", plural(*bytes, "byte"))
+            }
+            Cause::Refused(what) | Cause::Changed(what) | Cause::Options(what) => write!(f, "{what}"),
+            Cause::Io { doing, source } => write!(f, "could not {doing}: {source}"),
+        }
+    }
+}
+
+fn plural(count: u64, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+/// What was being read and what was wrong with it.
+fn sentence(f: &mut fmt::Formatter<'_>, trouble: Trouble, dump_bytes: u64) -> fmt::Result {
+    let Trouble { offset, fault, part, claim } = trouble;
+    let part = part_name(part);
+    match fault {
+        Fault::Eof if claim > 0 => {
+            let left = dump_bytes.saturating_sub(offset);
+            write!(f, "the dump ends inside {part}: {claim} {} should follow, ", plural(claim, "byte"))?;
+            write!(f, "{left} {}", if left == 1 { "remains" } else { "remain" })
+        }
+        Fault::Eof => write!(f, "the dump ends inside {part}"),
+        Fault::LengthForm => write!(f, "reading {part}: no length starts with this byte"),
+        Fault::StringForm => write!(f, "reading {part}: no string starts with this byte"),
+        Fault::Lzf => write!(f, "reading {part}: the LZF compressed bytes are damaged"),
+        Fault::LzfRatio => {
+            write!(f, "reading {part}: the LZF compressed string claims a length that its bytes cannot give")
+        }
+        Fault::BlobForm => write!(f, "reading {part}: it has no valid header"),
+        Fault::BlobSize => write!(f, "reading {part}: its header does not say the size it has ({claim} bytes)"),
+        Fault::BlobEntry => write!(f, "reading {part}: an entry in it is damaged"),
+        Fault::BlobCount => write!(f, "reading {part}: its entries do not make whole records"),
+        Fault::UnknownType => write!(f, "value type {claim} is unknown, and nothing says where such a value ends"),
+        Fault::UnknownOpcode => write!(f, "opcode {claim} is unknown, and nothing says where such a record ends"),
+        Fault::ModulePreGa => write!(
+            f,
+            "value type 6 is a module value of a Redis 4.0 release candidate, which only its module can read"
+        ),
+        Fault::ModuleTag => write!(f, "reading {part}: no module value has the tag {claim}"),
+        Fault::Container => write!(f, "reading {part}: a list node of container {claim}, which is neither 1 nor 2"),
+        Fault::Flag => write!(f, "reading {part}: no such flag or tag {claim} is known"),
+        Fault::Score => write!(f, "reading {part}: a score is not a number"),
+        Fault::StreamId => write!(f, "reading {part}: a node's ID takes {claim} bytes instead of 16"),
+        Fault::Slot => write!(f, "reading {part}: there is no slot {claim}, they end at 16383"),
+        Fault::Template => write!(f, "reading {part}: the dump defines no template {claim}"),
+        Fault::TemplateLate => write!(f, "{part} is defined behind the first key, where no server puts one"),
+        Fault::Limit => write!(f, "reading {part}: {claim} is more than this program reads of it"),
+        Fault::Held => write!(f, "the names of the top keys take too much memory: ask for fewer with --top"),
+        Fault::Read => write!(f, "reading {part}: the bytes could not be read"),
+        Fault::GaveUp => write!(f, "reading {part}: given up"),
+    }
+}
+
+fn part_name(part: Part) -> &'static str {
+    match part {
+        Part::Opcode => "the start of a record",
+        Part::Database => "a database record",
+        Part::Expiry => "an expiry time",
+        Part::Access => "an idle time or access counter",
+        Part::SlotInfo => "a cluster slot record",
+        Part::Aux => "an auxiliary field",
+        Part::ModuleAux => "a module's auxiliary data",
+        Part::KeyMeta => "a key's module metadata",
+        Part::Function => "a function library",
+        Part::SlotImport => "a slot import record",
+        Part::HashTemplate => "a hash template",
+        Part::Key => "a key's name",
+        Part::String => "the string",
+        Part::Count => "the number of elements",
+        Part::Element => "an element",
+        Part::Score => "a score",
+        Part::FieldTtl => "a field's TTL",
+        Part::Blob => "a packed value",
+        Part::StreamEntries => "a stream's entries",
+        Part::StreamGroups => "a stream's counters and groups",
+        Part::Module => "a module's value",
+        Part::Checksum => "the checksum",
+    }
+}
+
+/// A type as a person knows it: by label, or by number if it has none.
+struct Type(ValueType);
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.label() {
+            "unknown type" => write!(f, "{}", self.0),
+            label => write!(f, "{label}"),
+        }
+    }
+}
+
+/// Bytes of a name in messages: enough to know the key by, not enough to fill a screen.
+const QUOTED_BYTES_MAX: usize = 80;
+
+/// A key's name between quotes, with every byte that is not plain text escaped.
+struct Quoted<'a>(&'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.get(..QUOTED_BYTES_MAX).unwrap_or(self.0);
+        write!(f, "\"")?;
+        for chunk in shown.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                match character {
+                    '"' | '\\' => write!(f, "\\{character}")?,
+                    _ if character.is_control() => write!(f, "{}", character.escape_default())?,
+                    _ => write!(f, "{character}")?,
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        match self.0.len() - shown.len() {
+            0 => write!(f, "\""),
+            more => write!(f, "\" and {more} more bytes"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn damaged(trouble: Trouble, key: Option<(Vec<u8>, ValueType)>, dump_bytes: u64) -> String {
+        let damage = Box::new(Damage { trouble, key });
+        Error::new("dump.rdb", Cause::Damaged { damage, dump_bytes }).to_string()
+    }
+
+    #[test]
+    fn one_sentence_tells_file_byte_key_and_type() {
+        let trouble = Trouble { offset: 8192, fault: Fault::Eof, part: Part::Blob, claim: 900 };
+        let key = Some((b"user:\xff17\n".to_vec(), ValueType::HASH_LISTPACK));
+        assert_eq!(
+            damaged(trouble, key, 8304),
+            "dump.rdb: at byte 8192, key \"user:\\xff17\\n\" (hash as listpack): the dump ends inside a packed value: \
+             900 bytes should follow, 112 remain"
+        );
+        let trouble = Trouble { offset: 9, fault: Fault::UnknownOpcode, part: Part::Opcode, claim: 200 };
+        assert_eq!(
+            damaged(trouble, None, 20),
+            "dump.rdb: at byte 9: opcode 200 is unknown, and nothing says where such a record ends"
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! What a file is, by its first bytes: a dump, a compressed file, or something that is refused by its name.
+
+use std::fmt;
+use std::io::{BufReader, Read};
+
+use crate::error::Cause;
+use crate::rdb::header::magic;
+
+/// Bytes that are looked at: enough to tell text from binary.
+pub(crate) const FIRST_BYTES: usize = 64;
+
+/// What the first bytes are the start of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Dump,
+    Gzip,
+    Zstd,
+    Lz4,
+    /// Not a dump; the sentence says what it seems to be.
+    Refused(String),
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dump => "a dump",
+            Self::Gzip => "this is a gzip file",
+            Self::Zstd => "this is a zstd file",
+            Self::Lz4 => "this is an LZ4 file",
+            Self::Refused(what) => what,
+        })
+    }
+}
+
+pub(crate) fn content(first: &[u8]) -> Content {
+    let refused = |what: &str| Content::Refused(what.to_owned());
+    match first {
+        [] => refused("the file is empty"),
+        [0x1f, 0x8b, ..] => Content::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Content::Zstd,
+        [0x04, 0x22, 0x4d, 0x18, ..] => Content::Lz4,
+        [b'V', b'C', b'S', 1, ..] => refused("this is a Valkey compressed stream (VCS), which is not read yet"),
+        [b'*', digit, ..] if digit.is_ascii_digit() => refused(
+            "this is an append-only file of commands (AOF) without an RDB at its start; \
+             a dump is written by SAVE, BGSAVE or redis-cli --rdb",
+        ),
+        _ if magic(first).is_ok() => Content::Dump,
+        _ if first.starts_with(b"REDIS") || first.starts_with(b"VALKEY") => Content::Refused(format!(
+            "this starts like a dump, but no server gives out the version \"{}\"",
+            first.get(..9).unwrap_or(first).escape_ascii()
+        )),
+        _ if is_text(first) => refused("this is text, not a dump"),
+        _ => Content::Refused(format!(
+            "this is not a dump: it starts with \"{}\" instead of REDIS or VALKEY",
+            first.get(..9).unwrap_or(first).escape_ascii()
+        )),
+    }
+}
+
+fn is_text(first: &[u8]) -> bool {
+    let Some(chunk) = first.utf8_chunks().next() else { return false };
+    // The last character may be cut.
+    let is_whole = chunk.valid().len() + chunk.invalid().len() == first.len();
+    is_whole && chunk.valid().chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// A reader of the inflated bytes.
+#[cfg(feature = "compress")]
+pub(crate) fn inflate(content: Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
+    Ok(match content {
+        Content::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(INFLATER_BYTES, reader))),
+        Content::Zstd => {
+            let decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(INFLATER_BYTES, reader));
+            Box::new(decoder.map_err(|source| Cause::Io { doing: "start the zstd decoder", source })?)
+        }
+        _ => lz4(reader),
+    })
+}
+
+/// A reader of the inflated bytes, in a build that knows LZ4 alone.
+#[cfg(not(feature = "compress"))]
+pub(crate) fn inflate(content: Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
+    match content {
+        Content::Lz4 => Ok(lz4(reader)),
+        other => Err(Cause::Refused(format!("{other}; this build of the program does not inflate it"))),
+    }
+}
+
+fn lz4(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    Box::new(Frames(lz4_flex::frame::FrameDecoder::new(BufReader::with_capacity(INFLATER_BYTES, reader))))
+}
+
+/// Bytes that an inflater is handed at a time.
+const INFLATER_BYTES: usize = 128 << 10;
+
+/// LZ4 frames one after the other: the decoder ends with each, and says "nothing more" only once where one begins anew.
+struct Frames<R: Read>(lz4_flex::frame::FrameDecoder<R>);
+
+impl<R: Read> Read for Frames<R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(to)? {
+            0 => self.0.read(to),
+            bytes => Ok(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_by_their_first_bytes() {
+        assert_eq!(content(b"REDIS0012\xfa"), Content::Dump);
+        assert_eq!(content(b"VALKEY080\xfa"), Content::Dump);
+        assert_eq!(content(&[0x1f, 0x8b, 8]), Content::Gzip);
+        assert_eq!(content(&[0x28, 0xb5, 0x2f, 0xfd]), Content::Zstd);
+        assert_eq!(content(&[4, 0x22, 0x4d, 0x18]), Content::Lz4);
+        for (first, word) in [
+            (&b""[..], "empty"),
+            (b"*2\r\n$6\r\nSELECT", "append-only"),
+            (b"REDIS0099", "version"),
+            (b"REDIS", "version"),
+            (b"hello, world\n", "text"),
+            ("gr\u{fc}n".as_bytes(), "text"),
+            (b"\x00\x01\x02", "not a dump"),
+            (b"VCS\x01\x01\0\x01", "VCS"),
+        ] {
+            assert!(content(first).to_string().contains(word), "{}: {}", first.escape_ascii(), content(first));
+        }
+    }
+}

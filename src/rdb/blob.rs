@@ -1,0 +1,142 @@
+//! A packed value as it lies in a string, and how many entries it has without inflating more than its header.
+
+use nom::Err;
+
+use super::fault::{Fault, Part, Trouble};
+use super::packed::lzf::{Inflated, inflate_prefix};
+use super::packed::{intset, listpack, ziplist, zipmap};
+use super::primitives::{Parsed, StringHead, fail, string_head};
+use super::source::{Source, fault_of};
+
+/// The longest header of a packed structure, that of a ziplist.
+const HEADER_BYTES_MAX: usize = 10;
+
+/// Compressed bytes that give [`HEADER_BYTES_MAX`] inflated ones at worst: two for each, in literal runs of one.
+const PREFIX_STORED_BYTES: u64 = 2 * HEADER_BYTES_MAX as u64;
+
+/// Which packed structure a string holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Ziplist,
+    Listpack,
+    Intset,
+    Zipmap,
+}
+
+/// A packed value's string head and the first bytes of its content.
+#[derive(Clone, Copy, Debug)]
+struct Blob {
+    stored_bytes: u64,
+    /// Size of the content, inflated.
+    bytes: u64,
+    is_lzf: bool,
+    first: [u8; HEADER_BYTES_MAX],
+}
+
+/// Reads the string head, steps over it, and looks at the content's first bytes without stepping over them.
+#[inline]
+fn blob(i: &[u8]) -> Parsed<'_, Blob> {
+    let (rest, head) = string_head(i)?;
+    let mut first = [0; HEADER_BYTES_MAX];
+    let blob = match head {
+        StringHead::Int(_) => return fail(Fault::BlobForm),
+        StringHead::Raw { bytes } => {
+            // Most blobs are longer than any header: one copy of known size, no loop.
+            if bytes >= HEADER_BYTES_MAX as u64 {
+                first = *rest.first_chunk().ok_or(Err::Error(Fault::Eof))?;
+            } else {
+                copy(&mut first, rest, bytes)?;
+            }
+            Blob { stored_bytes: bytes, bytes, is_lzf: false, first }
+        }
+        StringHead::Lzf { stored_bytes, bytes } => {
+            let stored = prefix(rest, stored_bytes.min(PREFIX_STORED_BYTES))?;
+            let wanted = usize::try_from(bytes).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX);
+            let out = first.get_mut(..wanted).unwrap_or_default();
+            if inflate_prefix(stored, out).map_err(Err::Error)? < wanted {
+                return fail(Fault::Lzf);
+            }
+            Blob { stored_bytes, bytes, is_lzf: true, first }
+        }
+    };
+    Ok((rest, blob))
+}
+
+fn prefix(i: &[u8], bytes: u64) -> Result<&[u8], Err<Fault>> {
+    usize::try_from(bytes).ok().and_then(|bytes| i.get(..bytes)).ok_or(Err::Error(Fault::Eof))
+}
+
+fn copy(to: &mut [u8], i: &[u8], bytes: u64) -> Result<(), Err<Fault>> {
+    for (to, from) in to.iter_mut().zip(prefix(i, bytes)?) {
+        *to = *from;
+    }
+    Ok(())
+}
+
+impl Packing {
+    /// What the header claims: the size in bytes where it has one, and the number of entries where it knows it.
+    #[inline]
+    fn header(self, blob: &Blob) -> Result<(u64, Option<u64>), Fault> {
+        let bytes = usize::try_from(blob.bytes).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX);
+        let first = blob.first.get(..bytes).unwrap_or_default();
+        let header = match self {
+            Self::Listpack => listpack::header(first).map(|(_, (bytes, n))| (bytes.into(), n.map(u64::from))),
+            Self::Ziplist => ziplist::header(first).map(|(_, (bytes, n))| (bytes.into(), n.map(u64::from))),
+            Self::Intset => intset::header(first).map(|(_, (bytes, n))| (bytes, Some(n))),
+            Self::Zipmap => zipmap::header(first).map(|(_, n)| (blob.bytes, n.map(u64::from))),
+        };
+        match header.map_err(|error| fault_of(&error)) {
+            Ok((bytes, _)) if bytes != blob.bytes => Err(Fault::BlobSize),
+            Ok(header) => Ok(header),
+            Err(_) => Err(Fault::BlobForm),
+        }
+    }
+
+    fn header_bytes(self) -> u64 {
+        match self {
+            Self::Ziplist => ziplist::HEADER_BYTES,
+            Self::Listpack => listpack::HEADER_BYTES,
+            Self::Intset => intset::HEADER_BYTES,
+            Self::Zipmap => zipmap::HEADER_BYTES,
+        }
+    }
+
+    /// Steps over the next string, which holds this structure, and returns its number of entries (pairs of a zipmap):
+    /// from the header, or by a walk where the header does not know it.
+    #[inline]
+    pub(crate) fn count<S: Source>(self, source: &mut S) -> Result<u64, Trouble> {
+        let offset = source.offset();
+        let blob = source.parse(Part::Blob, blob)?;
+        let trouble = |fault| Trouble { offset, fault, part: Part::Blob, claim: blob.bytes };
+        match self.header(&blob).map_err(trouble)? {
+            (_, Some(entries)) => {
+                source.skip(Part::Blob, blob.stored_bytes)?;
+                Ok(entries)
+            }
+            (_, None) => self.walk(source, &blob),
+        }
+    }
+
+    #[cold]
+    fn walk<S: Source>(self, source: &mut S, blob: &Blob) -> Result<u64, Trouble> {
+        if !blob.is_lzf {
+            let end = source.offset().saturating_add(blob.bytes);
+            source.skip(Part::Blob, self.header_bytes())?;
+            return self.walk_entries(source, end);
+        }
+        let mut inflated = Inflated::new(source, Part::Blob, blob.stored_bytes);
+        inflated.skip(Part::Blob, self.header_bytes())?;
+        let entries = self.walk_entries(&mut inflated, blob.bytes)?;
+        inflated.finish()?;
+        Ok(entries)
+    }
+
+    fn walk_entries<S: Source>(self, source: &mut S, end: u64) -> Result<u64, Trouble> {
+        match self {
+            Self::Ziplist => ziplist::count(source, end),
+            Self::Zipmap => zipmap::count(source, end),
+            // An intset's header always knows its count.
+            Self::Listpack | Self::Intset => listpack::count(source, end),
+        }
+    }
+}

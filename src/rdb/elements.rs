@@ -1,0 +1,386 @@
+//! Decoding a value into its elements: the slow, full counterpart of [`super::value`], and what it is tested against.
+//!
+//! A value's elements are handed one by one to a closure. Stored bytes are lent as they lie; compressed ones are
+//! inflated into a buffer that lives for one element or one packed value.
+
+use super::fault::{Fault, Part, Trouble};
+use super::header::Context;
+use super::packed::module::{self, ModuleValue};
+use super::packed::{Text, intset, listpack, lzf, stream, ziplist, zipmap};
+use super::primitives::{StringHead, array, byte, i64_le, length, string_head, u64_le};
+use super::source::{Keep, Slice, Source};
+use super::types::{Dialect, ValueType};
+use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, CONTAINER_PACKED, CONTAINER_PLAIN};
+
+/// One element of a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Element<'e> {
+    /// A string's content, a list's element or a set's member.
+    Value(Text<'e>),
+    /// A hash's field.
+    Field {
+        /// Its name.
+        field: Text<'e>,
+        /// Its value.
+        value: Text<'e>,
+        /// When it expires, in milliseconds since 1970.
+        expires_at_ms: Option<u64>,
+    },
+    /// A value of a hash whose field names are in a template of the dump; they come in the template's order.
+    TemplateValue(Text<'e>),
+    /// A sorted set's member.
+    Member {
+        /// Its name.
+        member: Text<'e>,
+        /// Its score.
+        score: f64,
+    },
+    /// A field of a stream's live entry.
+    StreamField {
+        /// The entry's ID: milliseconds and sequence number.
+        id: (u64, u64),
+        /// Whether this is the entry's first field.
+        is_first: bool,
+        /// Its name.
+        field: Text<'e>,
+        /// Its value.
+        value: Text<'e>,
+    },
+    /// An array's element.
+    Item {
+        /// Its place in the array.
+        index: u64,
+        /// Its value; a float's is its eight bytes, little-endian.
+        value: Text<'e>,
+    },
+    /// A part of a module's value.
+    Module(ModuleValue<'e>),
+}
+
+/// Decodes a value of `value_type` at the start of `source` and hands its elements to `visit`, in the dump's order.
+///
+/// The source ends where [`super::value::measure`] would have ended it.
+///
+/// # Errors
+/// As `measure`, and for damage inside packed values, which `measure` does not look at.
+pub fn for_each(
+    source: &mut Slice<'_>,
+    value_type: ValueType,
+    context: &Context,
+    mut visit: impl FnMut(Element<'_>),
+) -> Result<(), Trouble> {
+    let visit = &mut visit;
+    match value_type {
+        ValueType::STRING => with_text(source, |text| visit(Element::Value(text))),
+        ValueType::LIST | ValueType::SET => {
+            for _ in 0..source.parse(Part::Count, length)? {
+                with_text(source, |text| visit(Element::Value(text)))?;
+            }
+            Ok(())
+        }
+        ValueType::HASH => {
+            for _ in 0..source.parse(Part::Count, length)? {
+                field(source, None, visit)?;
+            }
+            Ok(())
+        }
+        ValueType::ZSET | ValueType::ZSET_2 => zset(source, value_type, visit),
+        ValueType::MODULE_2 => {
+            source.parse(Part::Module, length)?;
+            module::for_each(source, |value| visit(Element::Module(value)))
+        }
+        ValueType::HASH_ZIPMAP => with_blob(source, |blob| {
+            for pair in zipmap::entries(blob)? {
+                let (field, value) = pair?;
+                let (field, value) = (Text::Bytes(field), Text::Bytes(value));
+                visit(Element::Field { field, value, expires_at_ms: None });
+            }
+            Ok(())
+        }),
+        ValueType::LIST_ZIPLIST => with_blob(source, |blob| values(ziplist::entries(blob)?, visit)),
+        ValueType::SET_INTSET => with_blob(source, |blob| values(intset::entries(blob)?.map(Ok), visit)),
+        ValueType::ZSET_ZIPLIST => with_blob(source, |blob| members(ziplist::entries(blob)?, visit)),
+        ValueType::HASH_ZIPLIST => with_blob(source, |blob| fields(ziplist::entries(blob)?, visit)),
+        ValueType::LIST_QUICKLIST => {
+            for _ in 0..source.parse(Part::Count, length)? {
+                with_blob(source, |blob| values(ziplist::entries(blob)?, visit))?;
+            }
+            Ok(())
+        }
+        ValueType::HASH_LISTPACK => with_blob(source, |blob| fields(listpack::entries(blob)?, visit)),
+        ValueType::ZSET_LISTPACK => with_blob(source, |blob| members(listpack::entries(blob)?, visit)),
+        ValueType::SET_LISTPACK => with_blob(source, |blob| values(listpack::entries(blob)?, visit)),
+        ValueType::LIST_QUICKLIST_2 => quicklist(source, visit),
+        ValueType::STREAM | ValueType::STREAM_2 | ValueType::STREAM_3 | ValueType::STREAM_4 | ValueType::STREAM_5 => {
+            stream::for_each(source, value_type, visit)
+        }
+        ValueType::HASH_2 if context.dialect == Dialect::Valkey => hash_2(source, visit),
+        _ if context.dialect != Dialect::Redis => Err(unknown(source, value_type)),
+        ValueType::HASH_TTL_PRE_GA => hash_with_ttls(source, None, visit),
+        ValueType::HASH_LISTPACK_TTL_PRE_GA => with_blob(source, |blob| triples(listpack::entries(blob)?, visit)),
+        ValueType::HASH_TTL => {
+            let least = source.parse(Part::FieldTtl, u64_le)?;
+            hash_with_ttls(source, Some(least), visit)
+        }
+        ValueType::HASH_LISTPACK_TTL => {
+            source.parse(Part::FieldTtl, u64_le)?;
+            with_blob(source, |blob| triples(listpack::entries(blob)?, visit))
+        }
+        ValueType::ARRAY => redis_array(source, visit),
+        ValueType::HASH_TEMPLATE_LISTPACK => {
+            template_fields(source)?;
+            template_listpack(source, visit)
+        }
+        ValueType::HASH_TEMPLATE_LISTPACK_REF => template_listpack(source, visit),
+        ValueType::HASH_TEMPLATE_ARRAY => {
+            let fields = template_fields(source)?;
+            template_values(source, fields, visit)
+        }
+        ValueType::HASH_TEMPLATE_ARRAY_REF => {
+            let offset = source.offset();
+            let id = source.parse(Part::HashTemplate, length)?;
+            let missing = Trouble { offset, fault: Fault::Template, part: Part::HashTemplate, claim: id };
+            template_values(source, context.template_fields.get(&id).copied().ok_or(missing)?, visit)
+        }
+        ValueType::BITMAP if context.version >= 16 => {
+            source.parse(Part::Count, length)?;
+            with_text(source, |text| visit(Element::Value(text)))
+        }
+        _ => Err(unknown(source, value_type)),
+    }
+}
+
+fn unknown(source: &Slice<'_>, value_type: ValueType) -> Trouble {
+    let fault = if value_type == ValueType::MODULE_PRE_GA { Fault::ModulePreGa } else { Fault::UnknownType };
+    source.trouble(Part::Opcode, fault, value_type.0.into())
+}
+
+type Visit<'v> = dyn FnMut(Element<'_>) + 'v;
+
+/// The next string, inflated if need be, lent to `use_it`.
+pub(crate) fn with_text<T>(source: &mut Slice<'_>, use_it: impl FnOnce(Text<'_>) -> T) -> Result<T, Trouble> {
+    let mut buffer = Vec::new();
+    Ok(use_it(text(source, &mut buffer)?))
+}
+
+fn text<'b, 'a: 'b>(source: &mut Slice<'a>, buffer: &'b mut Vec<u8>) -> Result<Text<'b>, Trouble> {
+    let offset = source.offset();
+    let head = source.parse(Part::Element, string_head)?;
+    source.keep(Part::Element, head.stored_bytes())?;
+    match head {
+        StringHead::Int(value) => Ok(Text::Int(value.into())),
+        StringHead::Raw { .. } => Ok(Text::Bytes(source.kept_bytes())),
+        StringHead::Lzf { bytes, .. } => {
+            let trouble = |fault| Trouble { offset, fault, part: Part::Element, claim: bytes };
+            let bytes = usize::try_from(bytes).map_err(|_| trouble(Fault::Limit))?;
+            lzf::inflate(source.kept_bytes(), bytes, buffer).map_err(trouble)?;
+            Ok(Text::Bytes(buffer))
+        }
+    }
+}
+
+/// The next string as a packed structure, lent to `use_it`.
+pub(crate) fn with_blob<T>(
+    source: &mut Slice<'_>,
+    use_it: impl FnOnce(&[u8]) -> Result<T, Fault>,
+) -> Result<T, Trouble> {
+    let offset = source.offset();
+    let used = with_text(source, |text| match text {
+        Text::Bytes(blob) => use_it(blob),
+        Text::Int(_) => Err(Fault::BlobForm),
+    })?;
+    used.map_err(|fault| Trouble { offset, fault, part: Part::Blob, claim: 0 })
+}
+
+/// Two strings, a hash's field.
+fn field(source: &mut Slice<'_>, expires_at_ms: Option<u64>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+    let (mut field_buffer, mut value_buffer) = (Vec::new(), Vec::new());
+    let field = text(source, &mut field_buffer)?;
+    let value = text(source, &mut value_buffer)?;
+    visit(Element::Field { field, value, expires_at_ms });
+    Ok(())
+}
+
+fn zset(source: &mut Slice<'_>, value_type: ValueType, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+    for _ in 0..source.parse(Part::Count, length)? {
+        let mut buffer = Vec::new();
+        let member = text(source, &mut buffer)?;
+        let score = if value_type == ValueType::ZSET {
+            text_score(source)?
+        } else {
+            f64::from_le_bytes(source.parse(Part::Score, array)?)
+        };
+        visit(Element::Member { member, score });
+    }
+    Ok(())
+}
+
+fn text_score(source: &mut Slice<'_>) -> Result<f64, Trouble> {
+    let offset = source.offset();
+    match source.parse(Part::Score, byte)? {
+        253 => Ok(f64::NAN),
+        254 => Ok(f64::INFINITY),
+        255 => Ok(f64::NEG_INFINITY),
+        bytes => {
+            source.keep(Part::Score, bytes.into())?;
+            score(Text::Bytes(source.kept()))
+                .map_err(|fault| Trouble { offset, fault, part: Part::Score, claim: bytes.into() })
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a score is a double to the server too")]
+fn score(text: Text<'_>) -> Result<f64, Fault> {
+    match text {
+        Text::Int(value) => Ok(value as f64),
+        Text::Bytes(text) => {
+            std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()).ok_or(Fault::Score)
+        }
+    }
+}
+
+fn quicklist(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+    for _ in 0..source.parse(Part::Count, length)? {
+        let offset = source.offset();
+        match source.parse(Part::Element, length)? {
+            CONTAINER_PLAIN => with_text(source, |text| visit(Element::Value(text)))?,
+            CONTAINER_PACKED => with_blob(source, |blob| values(listpack::entries(blob)?, visit))?,
+            other => return Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
+        }
+    }
+    Ok(())
+}
+
+fn hash_2(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+    for _ in 0..source.parse(Part::Count, length)? {
+        let (mut field_buffer, mut value_buffer) = (Vec::new(), Vec::new());
+        let field = text(source, &mut field_buffer)?;
+        let value = text(source, &mut value_buffer)?;
+        let expires_at_ms = u64::try_from(source.parse(Part::FieldTtl, i64_le)?).ok();
+        visit(Element::Field { field, value, expires_at_ms });
+    }
+    Ok(())
+}
+
+/// A TTL before each pair: 0 for none, else absolute, or one more than the distance from the `least` of the hash.
+fn hash_with_ttls(source: &mut Slice<'_>, least: Option<u64>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+    for _ in 0..source.parse(Part::Count, length)? {
+        let expires_at_ms = match (source.parse(Part::FieldTtl, length)?, least) {
+            (0, _) => None,
+            (at_ms, None) => Some(at_ms),
+            (distance, Some(least)) => Some(least.wrapping_add(distance - 1)),
+        };
+        field(source, expires_at_ms, visit)?;
+    }
+    Ok(())
+}
+
+fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+    let elements = source.parse(Part::Count, length)?;
+    if source.parse(Part::Count, length)? != 0 {
+        source.parse(Part::Count, length)?;
+    }
+    for _ in 0..elements {
+        let index = source.parse(Part::Element, length)?;
+        let offset = source.offset();
+        match source.parse(Part::Element, length)? {
+            ARRAY_TEXT | ARRAY_SMALL_TEXT => {
+                with_text(source, |value| visit(Element::Item { index, value }))?;
+            }
+            ARRAY_INT => {
+                let value = Text::Int(source.parse(Part::Element, i64_le)?);
+                visit(Element::Item { index, value });
+            }
+            ARRAY_FLOAT => {
+                let float: [u8; 8] = source.parse(Part::Element, array)?;
+                visit(Element::Item { index, value: Text::Bytes(&float) });
+            }
+            tag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Element, claim: tag }),
+        }
+    }
+    Ok(())
+}
+
+fn template_fields(source: &mut Slice<'_>) -> Result<u64, Trouble> {
+    let offset = source.offset();
+    match source.parse(Part::HashTemplate, length)? {
+        0 => with_blob(source, |blob| {
+            listpack::entries(blob)?.try_fold(0, |fields, name| name.map(|_| fields + 1))
+        }),
+        1 => {
+            let fields = source.parse(Part::Count, length)?;
+            for _ in 0..fields {
+                source.string(Part::Element)?;
+            }
+            Ok(fields)
+        }
+        form => Err(Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: form }),
+    }
+}
+
+fn template_listpack(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+    with_blob(source, |blob| {
+        let mut entries = listpack::entries(blob)?;
+        entries.next().ok_or(Fault::BlobCount)??;
+        for value in entries {
+            visit(Element::TemplateValue(value?));
+        }
+        Ok(())
+    })
+}
+
+fn template_values(source: &mut Slice<'_>, fields: u64, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+    for _ in 0..fields {
+        with_text(source, |value| visit(Element::TemplateValue(value)))?;
+    }
+    Ok(())
+}
+
+fn values<'e>(entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    for value in entries {
+        visit(Element::Value(value?));
+    }
+    Ok(())
+}
+
+fn members<'e>(
+    mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>,
+    visit: &mut Visit<'_>,
+) -> Result<(), Fault> {
+    while let Some(member) = entries.next() {
+        let member = member?;
+        let score = score(entries.next().ok_or(Fault::BlobCount)??)?;
+        visit(Element::Member { member, score });
+    }
+    Ok(())
+}
+
+fn fields<'e>(
+    mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>,
+    visit: &mut Visit<'_>,
+) -> Result<(), Fault> {
+    while let Some(field) = entries.next() {
+        let field = field?;
+        let value = entries.next().ok_or(Fault::BlobCount)??;
+        visit(Element::Field { field, value, expires_at_ms: None });
+    }
+    Ok(())
+}
+
+/// Field, value and absolute expiry in milliseconds, 0 for none.
+fn triples<'e>(
+    mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>,
+    visit: &mut Visit<'_>,
+) -> Result<(), Fault> {
+    while let Some(field) = entries.next() {
+        let field = field?;
+        let value = entries.next().ok_or(Fault::BlobCount)??;
+        let expires_at_ms = match entries.next().ok_or(Fault::BlobCount)?? {
+            Text::Int(0) => None,
+            Text::Int(at_ms) => Some(u64::try_from(at_ms).map_err(|_| Fault::BlobEntry)?),
+            Text::Bytes(_) => return Err(Fault::BlobEntry),
+        };
+        visit(Element::Field { field, value, expires_at_ms });
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! A key as a scan hands it on, and the scan over bytes in memory.
+
+use super::fault::{Fault, Trouble};
+use super::header::{self, Context};
+use super::packed::lzf;
+use super::packed::module::ModuleId;
+use super::primitives::StringHead;
+use super::record::{self, Lead, Record};
+use super::source::{Keep, Slice, Source};
+use super::types::{Kind, ValueType};
+use super::value::measure;
+
+/// A key's name as it is stored: raw bytes are borrowed, the other forms are decoded when asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    head: StringHead,
+    stored: &'a [u8],
+}
+
+impl<'a> Key<'a> {
+    /// The name's length in bytes, decoded.
+    pub fn bytes(&self) -> u64 {
+        self.head.value_bytes()
+    }
+
+    /// The name: borrowed where it is stored raw, else decoded into `buffer`.
+    ///
+    /// # Errors
+    /// [`Fault::Lzf`] if the name is compressed and its stream is damaged.
+    #[inline]
+    pub fn decode<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Fault>
+    where
+        'a: 'b,
+    {
+        match self.head {
+            StringHead::Raw { .. } => Ok(self.stored),
+            StringHead::Int(value) => {
+                buffer.clear();
+                buffer.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+                Ok(buffer)
+            }
+            StringHead::Lzf { bytes, .. } => {
+                buffer.clear();
+                lzf::inflate(self.stored, usize::try_from(bytes).map_err(|_| Fault::Limit)?, buffer)?;
+                Ok(buffer)
+            }
+        }
+    }
+}
+
+/// One key of a dump: what it is, how large, and where its value lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The key's name.
+    pub key: Key<'a>,
+    /// The type byte: kind and encoding.
+    pub value_type: ValueType,
+    /// What the key is to a client.
+    pub kind: Kind,
+    /// STRLEN, the number of elements, or a module value's bytes, by [`Kind::unit`].
+    pub size: u64,
+    /// The module type, for values of modules and vector sets.
+    pub module: Option<ModuleId>,
+    /// Offset of the key's record, its expiry included.
+    pub offset: u64,
+    /// Offset of the value's first byte.
+    pub value_offset: u64,
+    /// Bytes that the value takes in the dump.
+    pub value_bytes: u64,
+    /// When the key expires, in milliseconds since 1970.
+    pub expires_at_ms: Option<i64>,
+    /// Seconds since the key was last used, if the dump has it.
+    pub idle_seconds: Option<u64>,
+    /// The LFU access counter, if the dump has it.
+    pub frequency: Option<u8>,
+}
+
+/// What one step of a scan gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A key.
+    Entry(Entry<'a>),
+    /// The keys that follow are in this database.
+    SelectDb(u64),
+    /// The end of the dump.
+    End,
+}
+
+/// Damage that ended a scan: where and what, and of which key if its name had been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The fault and its place.
+    pub trouble: Trouble,
+    /// The name and type of the key whose value was being read.
+    pub key: Option<(Vec<u8>, ValueType)>,
+}
+
+impl From<Trouble> for Box<Damage> {
+    #[cold]
+    fn from(trouble: Trouble) -> Self {
+        Self::new(Damage { trouble, key: None })
+    }
+}
+
+/// Reads the next key with its value, or the next database or the end.
+///
+/// # Errors
+/// The [`Damage`] met; the source then stands somewhere inside the damaged record.
+#[inline]
+pub fn step<'s, S: Keep>(source: &'s mut S, context: &Context) -> Result<Step<'s>, Box<Damage>> {
+    let offset = source.offset();
+    match record::next(source, context)? {
+        Record::SelectDb(db) => Ok(Step::SelectDb(db)),
+        Record::End => Ok(Step::End),
+        Record::Key(lead) => {
+            let entry = entry(source, context, offset, &lead)?;
+            let key = Key { head: lead.key, stored: source.kept() };
+            Ok(Step::Entry(Entry { key, ..entry }))
+        }
+    }
+}
+
+/// Reads the value behind `lead`; the entry's key is left empty.
+#[inline(always)]
+fn entry<S: Keep>(
+    source: &mut S,
+    context: &Context,
+    offset: u64,
+    lead: &Lead,
+) -> Result<Entry<'static>, Box<Damage>> {
+    let value_offset = source.offset();
+    match measure(source, lead.value_type, context) {
+        Ok(measure) => Ok(Entry {
+            key: Key { head: lead.key, stored: &[] },
+            value_type: lead.value_type,
+            kind: measure.kind,
+            size: measure.size,
+            module: measure.module,
+            offset,
+            value_offset,
+            value_bytes: source.offset() - value_offset,
+            expires_at_ms: lead.expires_at_ms,
+            idle_seconds: lead.idle_seconds,
+            frequency: lead.frequency,
+        }),
+        Err(trouble) => Err(in_value(source.kept(), lead, trouble)),
+    }
+}
+
+#[cold]
+fn in_value(stored: &[u8], lead: &Lead, trouble: Trouble) -> Box<Damage> {
+    let mut buffer = Vec::new();
+    let name = Key { head: lead.key, stored }.decode(&mut buffer).unwrap_or_default().to_vec();
+    Box::new(Damage { trouble, key: Some((name, lead.value_type)) })
+}
+
+/// A scan over a dump in memory, key by key, on one thread and without a copy.
+///
+/// ```
+/// use bigkeys::rdb::Scanner;
+///
+/// // Redis 6.2, one key "k" that holds "value", no checksum.
+/// let dump = b"REDIS0009\xfe\x00\x00\x01k\x05value\xff\0\0\0\0\0\0\0\0";
+/// let mut scanner = Scanner::new(dump).unwrap();
+/// let mut buffer = Vec::new();
+/// while let Some(entry) = scanner.next().transpose().unwrap() {
+///     assert_eq!(entry.key.decode(&mut buffer), Ok(&b"k"[..]));
+///     assert_eq!((scanner.db(), entry.kind.name(), entry.size), (0, "string", 5));
+///     assert_eq!(scanner.value(&entry), b"\x05value");
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scanner<'a> {
+    dump: &'a [u8],
+    source: Slice<'a>,
+    context: Context,
+    db: u64,
+    ended: bool,
+}
+
+impl<'a> Scanner<'a> {
+    /// Reads the start of a dump.
+    ///
+    /// # Errors
+    /// The [`Trouble`] met there, such as a magic that is not an RDB's.
+    pub fn new(dump: &'a [u8]) -> Result<Self, Trouble> {
+        let mut source = Slice::new(dump, 0);
+        let context = header::read(&mut source)?;
+        Ok(Self { dump, source, context, db: 0, ended: false })
+    }
+
+    /// What the start of the dump says.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The database of the entry that came last.
+    pub fn db(&self) -> u64 {
+        self.db
+    }
+
+    /// Offset behind what was read last; after the end, that of the checksum.
+    pub fn offset(&self) -> u64 {
+        self.source.offset()
+    }
+
+    /// An entry's value as it lies in the dump.
+    pub fn value(&self, entry: &Entry<'a>) -> &'a [u8] {
+        Slice::new(self.dump, entry.value_offset).first_bytes(entry.value_bytes)
+    }
+
+    fn step(&mut self) -> Result<Option<Entry<'a>>, Box<Damage>> {
+        loop {
+            let offset = self.source.offset();
+            match record::next(&mut self.source, &self.context)? {
+                Record::SelectDb(db) => self.db = db,
+                Record::End => return Ok(None),
+                Record::Key(lead) => {
+                    let stored = self.source.kept_bytes();
+                    let entry = entry(&mut self.source, &self.context, offset, &lead)?;
+                    return Ok(Some(Entry { key: Key { head: lead.key, stored }, ..entry }));
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Scanner<'a> {
+    type Item = Result<Entry<'a>, Box<Damage>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let item = self.step().transpose();
+        self.ended = !matches!(item, Some(Ok(_)));
+        item
+    }
+}

@@ -1,0 +1,133 @@
+//! What can be wrong with bytes, small enough to copy.
+//!
+//! Parsers answer with a one-byte [`Fault`]; the source they ran on adds where that was and what was being read, which
+//! makes a [`Trouble`]. Words are put to it only when a person is told, in `error.rs`.
+
+use nom::error::{ErrorKind, ParseError};
+
+/// What a parser found wrong. One byte, so that results stay in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Fault {
+    /// The bytes end before what was to be read.
+    Eof,
+    /// A length starts with a byte that no length starts with (format section 3.1).
+    LengthForm,
+    /// A string starts with a byte that no string starts with (format section 3.2).
+    StringForm,
+    /// An LZF stream refers to bytes before its start, or does not end where it says (format section 3.3).
+    Lzf,
+    /// An LZF string claims to inflate to more than any LZF stream of its size can.
+    LzfRatio,
+    /// A packed value is stored as an integer, or is too short for its own header.
+    BlobForm,
+    /// The size in a packed value's header is not the size it has.
+    BlobSize,
+    /// An entry of a packed value has an unknown encoding or reaches past the value's end.
+    BlobEntry,
+    /// A packed value's count does not divide into its records (pairs, or triples with a TTL).
+    BlobCount,
+    /// A type number that is unknown in this dialect: it has no length to skip by.
+    UnknownType,
+    /// An opcode that is unknown in this dialect: it has no length to skip by.
+    UnknownOpcode,
+    /// A module value of a 4.0 release candidate, which cannot be skipped without the module.
+    ModulePreGa,
+    /// A module value's tag is not one of 0 to 5, or another tag was due (format section 11).
+    ModuleTag,
+    /// A quicklist node's container is neither plain (1) nor packed (2).
+    Container,
+    /// A flag or tag byte has a value that the format does not know.
+    Flag,
+    /// A sorted set's score is not a number.
+    Score,
+    /// A stream's node key is not the 16 bytes of an ID.
+    StreamId,
+    /// A cluster slot number is not below 16,384.
+    Slot,
+    /// A hash refers to a field template that the dump does not define.
+    Template,
+    /// A hash template is defined after the first key, where no server writes one.
+    TemplateLate,
+    /// More than this program holds of one thing: see the limits in `rdb/limits.rs`.
+    Limit,
+    /// The top lists hold more bytes of key names than they may.
+    Held,
+    /// The bytes could not be read; the reason is kept by whoever reads them.
+    Read,
+    /// A segment was looked at for longer than a guess is worth.
+    GaveUp,
+}
+
+impl<'a> ParseError<&'a [u8]> for Fault {
+    fn from_error_kind(_: &'a [u8], kind: ErrorKind) -> Self {
+        if kind == ErrorKind::Eof { Self::Eof } else { Self::LengthForm }
+    }
+
+    fn append(_: &'a [u8], _: ErrorKind, first: Self) -> Self {
+        first
+    }
+}
+
+/// What was being read when a [`Fault`] was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Part {
+    /// The opcode or type byte of the next record.
+    Opcode,
+    /// The database number, or a database's size hints.
+    Database,
+    /// An expiry time.
+    Expiry,
+    /// Idle time or access frequency.
+    Access,
+    /// A cluster slot record.
+    SlotInfo,
+    /// An auxiliary field.
+    Aux,
+    /// A module's auxiliary data.
+    ModuleAux,
+    /// Metadata that modules attached to a key.
+    KeyMeta,
+    /// A function library.
+    Function,
+    /// A slot import job.
+    SlotImport,
+    /// A hash template.
+    HashTemplate,
+    /// A key's name.
+    Key,
+    /// A string value.
+    String,
+    /// How many elements a value has.
+    Count,
+    /// An element of a value.
+    Element,
+    /// A sorted set's score.
+    Score,
+    /// A hash field's TTL.
+    FieldTtl,
+    /// A packed value (ziplist, listpack, intset, zipmap).
+    Blob,
+    /// A stream's entries.
+    StreamEntries,
+    /// A stream's counters and consumer groups.
+    StreamGroups,
+    /// A module value.
+    Module,
+    /// The checksum at the end.
+    Checksum,
+}
+
+/// A [`Fault`] with its place: all that is known where bytes are read, still without words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Offset of the first byte of what could not be read, from the start of the (inflated) dump.
+    pub offset: u64,
+    /// What is wrong.
+    pub fault: Fault,
+    /// What was being read.
+    pub part: Part,
+    /// The number that was claimed: bytes asked for, or the type, opcode or tag met.
+    pub claim: u64,
+}

@@ -1,0 +1,16 @@
+//! Every bound of the reader, in one place. A length in a file is a claim; these say how far a claim is followed.
+
+/// Longest key name that is read, in bytes. Servers allow 512 MiB; a name is held in memory while its value is walked.
+pub const KEY_BYTES_MAX: u64 = 8 << 20;
+
+/// Most hash templates of one dump that are held (RDB 15, about 32 bytes each).
+pub const TEMPLATES_MAX: usize = 1 << 18;
+
+/// Largest factor by which an LZF stream can grow: three bytes give at most 264.
+pub const LZF_RATIO_MAX: u64 = 88;
+
+/// Most metadata classes that one key can carry (Redis 8.6).
+pub const KEY_META_CLASSES_MAX: u64 = 7;
+
+/// Number of hash slots of a cluster.
+pub const SLOTS: u64 = 16_384;

@@ -1,0 +1,27 @@
+//! The RDB format and nothing else: from bytes to entries, and from an entry's value to its elements.
+//!
+//! In reading order: [`primitives`] are the words, nom parsers over the bytes at hand. A [`source`] feeds them, from
+//! memory or from a stream. [`header`] reads the start of a dump, [`record`] what stands between keys, [`value`] steps
+//! over a value and takes its size, [`entry`] puts them together. [`elements`] decodes a value, for those who want to
+//! see inside; [`packed`] has the structures that strings can hold.
+
+mod blob;
+pub mod checksum;
+pub mod elements;
+pub mod entry;
+pub mod fault;
+pub mod header;
+pub mod limits;
+pub mod packed;
+pub mod primitives;
+pub mod record;
+pub mod source;
+pub mod types;
+pub mod value;
+
+pub use elements::Element;
+pub use entry::{Entry, Key, Scanner};
+pub use fault::{Fault, Part, Trouble};
+pub use header::{Aux, Context};
+pub use packed::module::ModuleId;
+pub use types::{Dialect, Kind, Unit, ValueType};

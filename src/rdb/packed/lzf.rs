@@ -1,0 +1,313 @@
+//! LZF, the compression of single strings (format section 3.3): a prefix into a small array, a whole string into a
+//! buffer, or a stream of any size through a small window.
+
+use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::primitives::Parsed;
+use crate::rdb::source::{Source, fault_of};
+
+/// One instruction of an LZF stream.
+#[derive(Clone, Copy, Debug)]
+enum Token {
+    /// Copy this many bytes (1 to 32) of the input.
+    Literal { bytes: usize },
+    /// Copy `bytes` (3 to 264) of the output, from `distance` (1 to 8,192) before its end.
+    Copy { distance: usize, bytes: usize },
+}
+
+const DISTANCE_MAX: usize = 8192;
+
+/// The bytes of a token, its literal bytes not included.
+#[inline]
+fn token(i: &[u8]) -> Parsed<'_, Token> {
+    let (i, control) = crate::rdb::primitives::byte(i)?;
+    if control < 32 {
+        return Ok((i, Token::Literal { bytes: usize::from(control) + 1 }));
+    }
+    // In the long form the extra length comes before the distance's low byte.
+    let (i, extra) = if control >> 5 == 7 { crate::rdb::primitives::byte(i)? } else { (i, 0) };
+    let (i, low) = crate::rdb::primitives::byte(i)?;
+    let distance = (usize::from(control & 31) << 8) + usize::from(low) + 1;
+    Ok((i, Token::Copy { distance, bytes: usize::from(control >> 5) + usize::from(extra) + 2 }))
+}
+
+/// Inflates the first bytes of a stream into `out`, as many as it gives or as fit, and returns how many.
+///
+/// # Errors
+/// [`Fault::Lzf`] if the stream is damaged within what was read of it. What comes later is not looked at.
+pub fn inflate_prefix(mut stored: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
+    let mut done = 0;
+    while done < out.len() && !stored.is_empty() {
+        let (rest, next) = token(stored).map_err(|_| Fault::Lzf)?;
+        stored = rest;
+        match next {
+            Token::Literal { bytes } => {
+                // Only what is wanted of a run must be there: a caller may lend the first bytes of a stream.
+                let wanted = bytes.min(out.len() - done);
+                let run = stored.get(..wanted).ok_or(Fault::Lzf)?;
+                stored = stored.get(bytes..).unwrap_or_default();
+                for (to, from) in out.iter_mut().skip(done).zip(run) {
+                    *to = *from;
+                }
+                done += bytes;
+            }
+            Token::Copy { distance, bytes } => {
+                for at in done..(done + bytes).min(out.len()) {
+                    let from = at.checked_sub(distance).and_then(|from| out.get(from)).copied().ok_or(Fault::Lzf)?;
+                    if let Some(to) = out.get_mut(at) {
+                        *to = from;
+                    }
+                }
+                if distance > done {
+                    return Err(Fault::Lzf);
+                }
+                done += bytes;
+            }
+        }
+    }
+    Ok(done.min(out.len()))
+}
+
+/// Inflates a whole stream to the end of `out`.
+///
+/// The caller has bounded `bytes`, which is what the stream claims to inflate to.
+///
+/// # Errors
+/// [`Fault::Lzf`] if the stream is damaged or does not give exactly `bytes`; `out` then holds what came before.
+pub fn inflate(mut stored: &[u8], bytes: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let start = out.len();
+    out.reserve(bytes);
+    while !stored.is_empty() {
+        let (rest, next) = token(stored).map_err(|_| Fault::Lzf)?;
+        stored = rest;
+        let done = out.len() - start;
+        match next {
+            Token::Literal { bytes: run_bytes } => {
+                let (run, rest) = stored.split_at_checked(run_bytes).ok_or(Fault::Lzf)?;
+                if run_bytes > bytes - done {
+                    return Err(Fault::Lzf);
+                }
+                stored = rest;
+                out.extend_from_slice(run);
+            }
+            Token::Copy { distance, bytes: copy_bytes } => {
+                if distance > done || copy_bytes > bytes - done {
+                    return Err(Fault::Lzf);
+                }
+                copy_back(out, distance, copy_bytes);
+            }
+        }
+    }
+    if out.len() - start == bytes { Ok(()) } else { Err(Fault::Lzf) }
+}
+
+/// Appends `bytes` bytes from `distance` before the end; the two may overlap, which repeats the run between them.
+fn copy_back(out: &mut Vec<u8>, distance: usize, bytes: usize) {
+    let from = out.len() - distance;
+    let mut left = bytes;
+    while left > 0 {
+        // Each round copies all that is there since `from`, so a run of one doubles instead of going byte by byte.
+        let run = left.min(out.len() - from);
+        out.extend_from_within(from..from + run);
+        left -= run;
+    }
+}
+
+/// An LZF string as a source of its inflated bytes, in bounded memory whatever its size.
+#[derive(Debug)]
+pub(crate) struct Inflated<'s, S> {
+    stored: &'s mut S,
+    /// Offset in `stored` where the stream ends.
+    stored_end: u64,
+    part: Part,
+    /// History, then bytes not read yet. The history is what a copy may refer to.
+    buffer: Vec<u8>,
+    at: usize,
+    /// Inflated bytes dropped from the front of the buffer.
+    dropped: u64,
+}
+
+/// Inflated at one go; the buffer holds this and the history.
+const STEP_BYTES: usize = 16 << 10;
+
+impl<'s, S: Source> Inflated<'s, S> {
+    /// The stream of `stored_bytes` bytes that comes next in `stored`.
+    pub(crate) fn new(stored: &'s mut S, part: Part, stored_bytes: u64) -> Self {
+        let stored_end = stored.offset().saturating_add(stored_bytes);
+        Self { stored, stored_end, part, buffer: Vec::new(), at: 0, dropped: 0 }
+    }
+
+    /// Inflates one step more; false at the stream's end.
+    fn more(&mut self) -> Result<bool, Trouble> {
+        if self.stored.offset() >= self.stored_end {
+            return Ok(false);
+        }
+        let unread = self.buffer.len() - self.at;
+        let keep = self.buffer.len().min(unread.max(DISTANCE_MAX));
+        let drop = self.buffer.len() - keep;
+        self.buffer.drain(..drop);
+        self.at -= drop;
+        self.dropped += drop as u64;
+        let full = self.buffer.len() + STEP_BYTES;
+        while self.buffer.len() < full && self.stored.offset() < self.stored_end {
+            self.step()?;
+        }
+        Ok(true)
+    }
+
+    fn step(&mut self) -> Result<(), Trouble> {
+        match self.stored.parse(self.part, token)? {
+            Token::Literal { bytes } => {
+                let start = self.buffer.len();
+                self.buffer.resize(start + bytes, 0);
+                let to = self.buffer.get_mut(start..).unwrap_or_default();
+                let part = self.part;
+                let run: [u8; 32] = self.stored.parse(part, |i| {
+                    let (run, rest) = i.split_at_checked(bytes).ok_or(nom::Err::Error(Fault::Eof))?;
+                    let mut copy = [0; 32];
+                    for (to, from) in copy.iter_mut().zip(run) {
+                        *to = *from;
+                    }
+                    Ok((rest, copy))
+                })?;
+                for (to, from) in to.iter_mut().zip(run) {
+                    *to = from;
+                }
+            }
+            Token::Copy { distance, bytes } => {
+                if distance > self.buffer.len() {
+                    return Err(self.stored.trouble(self.part, Fault::Lzf, distance as u64));
+                }
+                copy_back(&mut self.buffer, distance, bytes);
+            }
+        }
+        if self.stored.offset() > self.stored_end {
+            return Err(self.stored.trouble(self.part, Fault::Lzf, 0));
+        }
+        Ok(())
+    }
+
+    /// Steps over what is left of the stream.
+    pub(crate) fn finish(self) -> Result<(), Trouble> {
+        let left = self.stored_end.saturating_sub(self.stored.offset());
+        self.stored.skip(self.part, left)
+    }
+}
+
+impl<S: Source> Source for Inflated<'_, S> {
+    /// Offset in the inflated bytes.
+    fn offset(&self) -> u64 {
+        self.dropped + self.at as u64
+    }
+
+    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+        loop {
+            let ahead = self.buffer.get(self.at..).unwrap_or_default();
+            match parser(ahead) {
+                Ok((rest, value)) => {
+                    self.at = self.buffer.len() - rest.len();
+                    return Ok(value);
+                }
+                Err(error) => {
+                    if fault_of(&error) != Fault::Eof || !self.more()? {
+                        return Err(self.trouble(part, fault_of(&error), 0));
+                    }
+                }
+            }
+        }
+    }
+
+    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+        let mut left = bytes;
+        loop {
+            let ahead = (self.buffer.len() - self.at) as u64;
+            let step = left.min(ahead);
+            self.at += usize::try_from(step).unwrap_or(0);
+            left -= step;
+            if left == 0 {
+                return Ok(());
+            }
+            if !self.more()? {
+                return Err(self.trouble(part, Fault::Eof, bytes));
+            }
+        }
+    }
+
+    /// The place in the file, not in the inflated bytes: that is where a person can look.
+    fn trouble(&self, part: Part, fault: Fault, claim: u64) -> Trouble {
+        self.stored.trouble(part, fault, claim)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::primitives::{array, byte};
+    use crate::rdb::source::Slice;
+
+    const ALL_A: [u8; 9] = [0x01, 0x61, 0x61, 0xe0, 0x57, 0x00, 0x01, 0x61, 0x61];
+    const MIXED: [u8; 17] = [
+        0x03, 0x61, 0x62, 0x63, 0x61, 0xe0, 0x0b, 0x02, 0x02, 0x58, 0x59, 0x5a, 0x40, 0x17, 0x01, 0x62, 0x63,
+    ];
+
+    fn whole(stored: &[u8], bytes: usize) -> Result<Vec<u8>, Fault> {
+        let mut out = b"kept".to_vec();
+        inflate(stored, bytes, &mut out)?;
+        Ok(out.split_off(4))
+    }
+
+    #[test]
+    fn streams_that_a_server_wrote() {
+        assert_eq!(whole(&ALL_A, 100), Ok(vec![b'a'; 100]));
+        let mixed = whole(&MIXED, 33).unwrap();
+        assert!(mixed.starts_with(b"abcabcabc"), "{mixed:?}");
+    }
+
+    #[test]
+    fn a_prefix_is_the_start_of_the_whole() {
+        for stored in [&ALL_A[..], &MIXED] {
+            let bytes = if stored.len() == 9 { 100 } else { 33 };
+            let all = whole(stored, bytes).unwrap();
+            for wanted in 0..=bytes + 3 {
+                let mut out = vec![0; wanted];
+                let done = inflate_prefix(stored, &mut out).unwrap();
+                assert_eq!(done, wanted.min(bytes));
+                assert_eq!(out[..done], all[..done]);
+            }
+        }
+    }
+
+    #[test]
+    fn damage_is_a_fault() {
+        assert_eq!(whole(&ALL_A, 99), Err(Fault::Lzf));
+        assert_eq!(whole(&ALL_A, 101), Err(Fault::Lzf));
+        for cut in 1..ALL_A.len() {
+            assert_eq!(whole(&ALL_A[..cut], 100), Err(Fault::Lzf), "cut at {cut}");
+        }
+        assert_eq!(whole(&[0x20, 0x00, 0x00], 3), Err(Fault::Lzf));
+        assert_eq!(inflate_prefix(&[0x00, 0x61, 0x20, 0x01], &mut [0; 10]), Err(Fault::Lzf));
+    }
+
+    #[test]
+    fn a_stream_is_inflated_in_steps() {
+        let mut stored = vec![0x01, b'x', b'y'];
+        for _ in 0..500 {
+            stored.extend([0xe0, 0xff, 0x01]);
+        }
+        let bytes = 2 + 500 * 264;
+        let all = whole(&stored, bytes).unwrap();
+        let mut slice = Slice::new(&stored, 0);
+        let mut source = Inflated::new(&mut slice, Part::Blob, stored.len() as u64);
+        let mut seen = 0;
+        while seen < bytes {
+            let pair = source.parse(Part::Blob, array::<2>).unwrap();
+            assert_eq!(pair, all[seen..seen + 2]);
+            source.skip(Part::Blob, 4).unwrap();
+            seen += 6;
+        }
+        assert_eq!(source.offset(), bytes as u64);
+        assert_eq!(source.parse(Part::Blob, byte).unwrap_err().fault, Fault::Eof);
+        assert!(source.buffer.len() <= DISTANCE_MAX + STEP_BYTES + 264);
+        source.finish().unwrap();
+        assert_eq!(slice.offset(), stored.len() as u64);
+    }
+}

@@ -1,0 +1,46 @@
+//! The packed structures that a string can hold (format section 8), one file each, and LZF, which it may be wrapped in.
+
+pub mod intset;
+pub mod listpack;
+pub mod lzf;
+pub mod module;
+pub mod stream;
+pub mod ziplist;
+pub mod zipmap;
+
+use std::fmt;
+
+/// An element as it is stored: bytes, or a number that stands for its decimal text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text<'a> {
+    /// Bytes as they are.
+    Bytes(&'a [u8]),
+    /// An integer.
+    Int(i64),
+}
+
+impl Text<'_> {
+    /// Its length in bytes as a client sees it.
+    pub fn value_bytes(&self) -> u64 {
+        match self {
+            Self::Bytes(text) => text.len() as u64,
+            Self::Int(value) => {
+                u64::from(value.unsigned_abs().checked_ilog10().unwrap_or(0) + 1) + u64::from(*value < 0)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(text) => write!(f, "{}", text.escape_ascii()),
+            Self::Int(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+/// Sign-extends the low `BITS` bits.
+pub(crate) fn sign_extend<const BITS: u32>(value: i64) -> i64 {
+    value << (64 - BITS) >> (64 - BITS)
+}

@@ -1,0 +1,129 @@
+//! Values of modules (format section 11): tagged, so that they can be stepped over without the module.
+
+use std::fmt;
+
+use super::Text;
+use crate::rdb::elements::with_text;
+use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::primitives::{array, length};
+use crate::rdb::source::{Slice, Source};
+
+/// A module type's identity: nine characters of six bits, then ten bits of encoding version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ModuleId(pub u64);
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl ModuleId {
+    /// Redis's own vector set, which lives in a module type.
+    pub const VECTOR_SET_NAME: &'static [u8; 9] = b"vectorset";
+
+    /// The type's name, nine ASCII characters.
+    pub fn name(self) -> [u8; 9] {
+        let mut name = [b'A'; 9];
+        for (at, to) in name.iter_mut().enumerate() {
+            let six_bits = self.0 >> (58 - 6 * at) & 63;
+            *to = usize::try_from(six_bits).ok().and_then(|at| ALPHABET.get(at)).copied().unwrap_or(b'?');
+        }
+        name
+    }
+
+    /// The encoding version, 0 to 1,023.
+    pub fn version(self) -> u16 {
+        u16::try_from(self.0 & 0x3ff).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for ModuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name().escape_ascii())
+    }
+}
+
+const TAG_EOF: u64 = 0;
+const TAG_SINT: u64 = 1;
+const TAG_UINT: u64 = 2;
+const TAG_FLOAT: u64 = 3;
+const TAG_DOUBLE: u64 = 4;
+const TAG_STRING: u64 = 5;
+
+/// Steps over tagged values up to and including the end tag, and returns the second one if it is an unsigned integer:
+/// that is where a vector set has its count.
+pub(crate) fn skip_values<S: Source>(source: &mut S, part: Part) -> Result<Option<u64>, Trouble> {
+    let mut second = None;
+    for at in 0_u64.. {
+        let offset = source.offset();
+        match source.parse(part, length)? {
+            TAG_EOF => break,
+            TAG_SINT => _ = source.parse(part, length)?,
+            TAG_UINT => {
+                let value = source.parse(part, length)?;
+                if at == 1 {
+                    second = Some(value);
+                }
+            }
+            TAG_FLOAT => _ = source.parse(part, array::<4>)?,
+            TAG_DOUBLE => _ = source.parse(part, array::<8>)?,
+            TAG_STRING => _ = source.string(part)?,
+            tag => return Err(Trouble { offset, fault: Fault::ModuleTag, part, claim: tag }),
+        }
+    }
+    Ok(second)
+}
+
+/// One tagged value of a module.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ModuleValue<'e> {
+    /// A signed integer.
+    Signed(i64),
+    /// An unsigned integer.
+    Unsigned(u64),
+    /// A single-precision number.
+    Float(f32),
+    /// A double-precision number.
+    Double(f64),
+    /// A string.
+    String(Text<'e>),
+}
+
+/// Decodes tagged values up to and including the end tag and hands them to `visit`.
+pub(crate) fn for_each(source: &mut Slice<'_>, mut visit: impl FnMut(ModuleValue<'_>)) -> Result<(), Trouble> {
+    let part = Part::Module;
+    loop {
+        let offset = source.offset();
+        match source.parse(part, length)? {
+            TAG_EOF => return Ok(()),
+            TAG_SINT => visit(ModuleValue::Signed(source.parse(part, length)?.cast_signed())),
+            TAG_UINT => visit(ModuleValue::Unsigned(source.parse(part, length)?)),
+            TAG_FLOAT => visit(ModuleValue::Float(f32::from_le_bytes(source.parse(part, array)?))),
+            TAG_DOUBLE => visit(ModuleValue::Double(f64::from_le_bytes(source.parse(part, array)?))),
+            TAG_STRING => with_text(source, |text| visit(ModuleValue::String(text)))?,
+            tag => return Err(Trouble { offset, fault: Fault::ModuleTag, part, claim: tag }),
+        }
+    }
+}
+
+/// Steps over a `MODULE_AUX` record behind its opcode.
+pub(crate) fn skip_aux<S: Source>(source: &mut S) -> Result<(), Trouble> {
+    source.parse(Part::ModuleAux, length)?;
+    let offset = source.offset();
+    let tag = source.parse(Part::ModuleAux, length)?;
+    if tag != TAG_UINT {
+        return Err(Trouble { offset, fault: Fault::ModuleTag, part: Part::ModuleAux, claim: tag });
+    }
+    source.parse(Part::ModuleAux, length)?;
+    skip_values(source, Part::ModuleAux)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_vector_set() {
+        let id = ModuleId(0xbde7_2da2_bb1e_b400);
+        assert_eq!(&id.name(), ModuleId::VECTOR_SET_NAME);
+        assert_eq!(id.version(), 0);
+    }
+}

@@ -1,0 +1,180 @@
+//! Streams (format section 9): listpacks of entries under master IDs, then counters and consumer groups.
+
+use super::{Text, listpack};
+use crate::rdb::elements::{Element, with_blob};
+use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::primitives::{StringHead, array, i64_le, length};
+use crate::rdb::source::{Slice, Source};
+use crate::rdb::types::ValueType;
+
+/// Bytes of a stream ID: milliseconds and sequence number, both big-endian.
+const ID_BYTES: u64 = 16;
+
+/// What a stream's type adds to the one before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    /// First ID, largest deleted ID, entries added, entries read by groups (Redis 7.0).
+    has_totals: bool,
+    /// When a consumer was last active (Redis 7.2).
+    has_active_time: bool,
+    /// Idempotent producers (Redis 8.6).
+    has_producers: bool,
+    /// Pending entries without a consumer (Redis 8.8).
+    has_nacks: bool,
+}
+
+impl Layout {
+    pub(crate) fn of(value_type: ValueType) -> Self {
+        Self {
+            has_totals: value_type >= ValueType::STREAM_2,
+            has_active_time: value_type >= ValueType::STREAM_3,
+            has_producers: value_type >= ValueType::STREAM_4,
+            has_nacks: value_type >= ValueType::STREAM_5,
+        }
+    }
+
+    /// Steps over a stream and returns its number of live entries.
+    pub(crate) fn skip<S: Source>(self, source: &mut S) -> Result<u64, Trouble> {
+        let nodes = source.parse(Part::Count, length)?;
+        for _ in 0..nodes {
+            node_id(source)?;
+            source.string(Part::StreamEntries)?;
+        }
+        let entries = source.parse(Part::StreamGroups, length)?;
+        self.skip_after_length(source)?;
+        Ok(entries)
+    }
+
+    /// Steps over all that follows the number of live entries.
+    pub(crate) fn skip_after_length<S: Source>(self, source: &mut S) -> Result<(), Trouble> {
+        let part = Part::StreamGroups;
+        // Last ID; then first ID, largest deleted ID, entries added.
+        skip_lengths(source, if self.has_totals { 2 + 5 } else { 2 })?;
+        let groups = source.parse(part, length)?;
+        for _ in 0..groups {
+            self.skip_group(source)?;
+        }
+        if self.has_producers {
+            skip_producers(source)?;
+        }
+        Ok(())
+    }
+
+    fn skip_group<S: Source>(self, source: &mut S) -> Result<(), Trouble> {
+        let part = Part::StreamGroups;
+        source.string(part)?;
+        skip_lengths(source, if self.has_totals { 3 } else { 2 })?;
+        let pending = source.parse(part, length)?;
+        for _ in 0..pending {
+            // ID, delivery time, delivery count.
+            source.skip(part, ID_BYTES + 8)?;
+            source.parse(part, length)?;
+        }
+        let consumers = source.parse(part, length)?;
+        for _ in 0..consumers {
+            source.string(part)?;
+            source.parse(part, i64_le)?;
+            if self.has_active_time {
+                source.parse(part, i64_le)?;
+            }
+            skip_ids(source)?;
+        }
+        if self.has_nacks {
+            skip_ids(source)?;
+        }
+        Ok(())
+    }
+}
+
+/// Steps over a node's key, a string of exactly one ID.
+pub(crate) fn node_id<S: Source>(source: &mut S) -> Result<[u8; 16], Trouble> {
+    let offset = source.offset();
+    let head = source.parse(Part::StreamEntries, crate::rdb::primitives::string_head)?;
+    if head != (StringHead::Raw { bytes: ID_BYTES }) {
+        let claim = head.value_bytes();
+        return Err(Trouble { offset, fault: Fault::StreamId, part: Part::StreamEntries, claim });
+    }
+    source.parse(Part::StreamEntries, array::<16>)
+}
+
+fn skip_ids<S: Source>(source: &mut S) -> Result<(), Trouble> {
+    let ids = source.parse(Part::StreamGroups, length)?;
+    source.skip(Part::StreamGroups, ids.saturating_mul(ID_BYTES))
+}
+
+fn skip_producers<S: Source>(source: &mut S) -> Result<(), Trouble> {
+    let part = Part::StreamGroups;
+    skip_lengths(source, 2)?;
+    let producers = source.parse(part, length)?;
+    for _ in 0..producers {
+        source.string(part)?;
+        let ids = source.parse(part, length)?;
+        for _ in 0..ids {
+            source.string(part)?;
+            skip_lengths(source, 2)?;
+        }
+    }
+    skip_lengths(source, 2)
+}
+
+fn skip_lengths<S: Source>(source: &mut S, lengths: u32) -> Result<(), Trouble> {
+    for _ in 0..lengths {
+        source.parse(Part::StreamGroups, length)?;
+    }
+    Ok(())
+}
+
+/// Decodes a stream and hands the fields of its live entries to `visit`.
+pub(crate) fn for_each(
+    source: &mut Slice<'_>,
+    value_type: ValueType,
+    visit: &mut dyn FnMut(Element<'_>),
+) -> Result<(), Trouble> {
+    for _ in 0..source.parse(Part::Count, length)? {
+        let id = u128::from_be_bytes(node_id(source)?);
+        let (ms, seq) = ((id >> 64) as u64, id as u64);
+        with_blob(source, |blob| node((ms, seq), blob, visit))?;
+    }
+    source.parse(Part::StreamGroups, length)?;
+    Layout::of(value_type).skip_after_length(source)
+}
+
+const FLAG_DELETED: i64 = 1;
+const FLAG_SAME_FIELDS: i64 = 2;
+
+/// One listpack of entries: a master entry with field names, then entries whose IDs are distances from the node's.
+fn node(master: (u64, u64), blob: &[u8], visit: &mut dyn FnMut(Element<'_>)) -> Result<(), Fault> {
+    let mut entries = listpack::entries(blob)?;
+    let mut next = || entries.next().ok_or(Fault::BlobCount)?;
+    let live = integer(next()?)?;
+    let deleted = integer(next()?)?;
+    let mut master_fields = Vec::new();
+    for _ in 0..integer(next()?)? {
+        master_fields.push(next()?);
+    }
+    next()?;
+    for _ in 0..live.checked_add(deleted).ok_or(Fault::BlobCount)? {
+        let flags = integer(next()?)?;
+        let ms = master.0.wrapping_add_signed(integer(next()?)?);
+        let seq = master.1.wrapping_add_signed(integer(next()?)?);
+        let has_names = flags & FLAG_SAME_FIELDS == 0;
+        let fields = if has_names { integer(next()?)? } else { i64::try_from(master_fields.len()).unwrap_or(i64::MAX) };
+        let mut names = master_fields.iter();
+        for at in 0..fields {
+            let field = if has_names { next()? } else { *names.next().ok_or(Fault::BlobCount)? };
+            let value = next()?;
+            if flags & FLAG_DELETED == 0 {
+                visit(Element::StreamField { id: (ms, seq), is_first: at == 0, field, value });
+            }
+        }
+        next()?;
+    }
+    if entries.next().is_none() { Ok(()) } else { Err(Fault::BlobCount) }
+}
+
+fn integer(text: Text<'_>) -> Result<i64, Fault> {
+    match text {
+        Text::Int(value) => Ok(value),
+        Text::Bytes(_) => Err(Fault::BlobEntry),
+    }
+}

@@ -1,0 +1,101 @@
+//! Zipmap: the packed hash of Redis up to 2.4 (format section 8.4).
+
+use nom::Err;
+
+use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::primitives::{Parsed, byte, fail, u32_le};
+use crate::rdb::source::Source;
+
+/// Bytes before the first pair: the number of pairs.
+pub const HEADER_BYTES: u64 = 1;
+
+/// A zipmap's header: its number of pairs, `None` if it must be walked to know.
+///
+/// # Errors
+/// [`Fault::Eof`] if there is no byte.
+pub fn header(i: &[u8]) -> Parsed<'_, Option<u8>> {
+    let (i, pairs) = byte(i)?;
+    Ok((i, (pairs < 254).then_some(pairs)))
+}
+
+/// A length; `None` at the terminator.
+fn length(i: &[u8]) -> Parsed<'_, Option<u64>> {
+    let (i, first) = byte(i)?;
+    match first {
+        0xff => Ok((i, None)),
+        0xfe => {
+            let (i, bytes) = u32_le(i)?;
+            Ok((i, Some(u64::from(bytes))))
+        }
+        _ => Ok((i, Some(u64::from(first)))),
+    }
+}
+
+/// A value's length and the unused bytes behind it.
+fn value_lengths(i: &[u8]) -> Parsed<'_, (u64, u8)> {
+    let (i, Some(bytes)) = length(i)? else { return fail(Fault::BlobEntry) };
+    let (i, free) = byte(i)?;
+    Ok((i, (bytes, free)))
+}
+
+/// Walks from the first pair to the terminator, which must lie at `end`, and returns the number of pairs.
+pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, Trouble> {
+    let mut pairs = 0;
+    while let Some(field_bytes) = source.parse(Part::Blob, length)? {
+        source.skip(Part::Blob, field_bytes)?;
+        let (value_bytes, free_bytes) = source.parse(Part::Blob, value_lengths)?;
+        source.skip(Part::Blob, value_bytes.saturating_add(u64::from(free_bytes)))?;
+        if source.offset() > end {
+            break;
+        }
+        pairs += 1;
+    }
+    if source.offset() == end { Ok(pairs) } else { Err(source.trouble(Part::Blob, Fault::BlobEntry, pairs)) }
+}
+
+/// The pairs of a zipmap, field and value.
+///
+/// # Errors
+/// [`Fault::BlobForm`] if there is no header. The iterator gives [`Fault::BlobEntry`] for a pair that reaches past the
+/// end, or a terminator anywhere but at the end; then it ends.
+pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<(&[u8], &[u8]), Fault>>, Fault> {
+    let (rest, _) = header(blob).map_err(|_| Fault::BlobForm)?;
+    let mut rest = Some(rest);
+    Ok(std::iter::from_fn(move || match pair(rest.take()?) {
+        Ok((left, Some(pair))) => {
+            rest = Some(left);
+            Some(Ok(pair))
+        }
+        Ok((left, None)) => (!left.is_empty()).then_some(Err(Fault::BlobEntry)),
+        Err(_) => Some(Err(Fault::BlobEntry)),
+    }))
+}
+
+fn pair(i: &[u8]) -> Parsed<'_, Option<(&[u8], &[u8])>> {
+    let (i, field_bytes) = length(i)?;
+    let Some(field_bytes) = field_bytes else { return Ok((i, None)) };
+    let (field, i) = split(i, field_bytes)?;
+    let (i, (value_bytes, free_bytes)) = value_lengths(i)?;
+    let (value, i) = split(i, value_bytes)?;
+    let (_, i) = split(i, u64::from(free_bytes))?;
+    Ok((i, Some((field, value))))
+}
+
+fn split(i: &[u8], bytes: u64) -> Result<(&[u8], &[u8]), Err<Fault>> {
+    i.split_at_checked(usize::try_from(bytes).unwrap_or(usize::MAX)).ok_or(Err::Error(Fault::Eof))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::source::Slice;
+
+    #[test]
+    fn pairs_with_unused_bytes() {
+        let blob = b"\x02\x01a\x02\x01xx?\x03key\x03\0abc\xff";
+        let read: Vec<_> = entries(blob).unwrap().map(Result::unwrap).collect();
+        assert_eq!(read, [(&b"a"[..], &b"xx"[..]), (b"key", b"abc")]);
+        assert_eq!(count(&mut Slice::new(blob, 1), blob.len() as u64), Ok(2));
+        assert_eq!(entries(&blob[..blob.len() - 1]).unwrap().last(), Some(Err(Fault::BlobEntry)));
+    }
+}

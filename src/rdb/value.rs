@@ -1,0 +1,259 @@
+//! Stepping over a value while taking its size: one walk for all types, over any source (format sections 7 and 16).
+//!
+//! Nothing is decoded that the size does not need: a string's length is in its head, a packed value's count in its first
+//! bytes. The walk ends at the value's last byte, which is where [`super::elements`] ends too.
+
+use super::blob::Packing;
+use super::fault::{Fault, Part, Trouble};
+use super::header::Context;
+use super::packed::module::{self, ModuleId};
+use super::packed::stream;
+use super::primitives::{array, ascii_score_head, i64_le, length, u64_le};
+use super::source::Source;
+use super::types::{Dialect, Kind, ValueType};
+
+/// What a value is and how large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// What the key is to a client.
+    pub kind: Kind,
+    /// STRLEN of a string, the number of elements of a collection, the stored bytes of a module's value.
+    pub size: u64,
+    /// The module type, for values of modules and vector sets.
+    pub module: Option<ModuleId>,
+}
+
+/// Steps over a value of `value_type` and returns its measure.
+///
+/// # Errors
+/// A [`Trouble`] where the bytes end or are not what the type says; [`Fault::UnknownType`] or [`Fault::ModulePreGa`] for
+/// types that cannot be stepped over.
+#[inline]
+pub fn measure<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Measure, Trouble> {
+    if value_type == ValueType::STRING {
+        let size = source.string(Part::String)?.value_bytes();
+        return Ok(Measure { kind: Kind::String, size, module: None });
+    }
+    measure_collection(source, value_type, context)
+}
+
+fn measure_collection<S: Source>(
+    source: &mut S,
+    value_type: ValueType,
+    context: &Context,
+) -> Result<Measure, Trouble> {
+    let (kind, size) = match value_type {
+        ValueType::LIST => (Kind::List, strings(source, 1)?),
+        ValueType::SET => (Kind::Set, strings(source, 1)?),
+        ValueType::HASH => (Kind::Hash, strings(source, 2)?),
+        ValueType::ZSET => (Kind::Zset, zset_with_text_scores(source)?),
+        ValueType::ZSET_2 => (Kind::Zset, zset(source)?),
+        ValueType::MODULE_2 => return module_value(source),
+        ValueType::HASH_ZIPMAP => (Kind::Hash, packed(source, Packing::Zipmap, 1)?),
+        ValueType::LIST_ZIPLIST => (Kind::List, packed(source, Packing::Ziplist, 1)?),
+        ValueType::SET_INTSET => (Kind::Set, packed(source, Packing::Intset, 1)?),
+        ValueType::ZSET_ZIPLIST => (Kind::Zset, packed(source, Packing::Ziplist, 2)?),
+        ValueType::HASH_ZIPLIST => (Kind::Hash, packed(source, Packing::Ziplist, 2)?),
+        ValueType::LIST_QUICKLIST => (Kind::List, quicklist_of_ziplists(source)?),
+        ValueType::LIST_QUICKLIST_2 => (Kind::List, quicklist(source)?),
+        ValueType::HASH_LISTPACK => (Kind::Hash, packed(source, Packing::Listpack, 2)?),
+        ValueType::ZSET_LISTPACK => (Kind::Zset, packed(source, Packing::Listpack, 2)?),
+        ValueType::SET_LISTPACK => (Kind::Set, packed(source, Packing::Listpack, 1)?),
+        ValueType::STREAM | ValueType::STREAM_2 | ValueType::STREAM_3 | ValueType::STREAM_4 | ValueType::STREAM_5 => {
+            (Kind::Stream, stream::Layout::of(value_type).skip(source)?)
+        }
+        ValueType::HASH_2 if context.dialect == Dialect::Valkey => (Kind::Hash, hash_2(source)?),
+        _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
+        ValueType::HASH_TTL_PRE_GA => (Kind::Hash, hash_with_ttls(source)?),
+        ValueType::HASH_LISTPACK_TTL_PRE_GA => (Kind::Hash, packed(source, Packing::Listpack, 3)?),
+        ValueType::HASH_TTL => {
+            source.parse(Part::FieldTtl, u64_le)?;
+            (Kind::Hash, hash_with_ttls(source)?)
+        }
+        ValueType::HASH_LISTPACK_TTL => {
+            source.parse(Part::FieldTtl, u64_le)?;
+            (Kind::Hash, packed(source, Packing::Listpack, 3)?)
+        }
+        ValueType::ARRAY => (Kind::Array, redis_array(source)?),
+        ValueType::HASH_TEMPLATE_LISTPACK => {
+            template_fields(source)?;
+            (Kind::Hash, template_listpack(source)?)
+        }
+        ValueType::HASH_TEMPLATE_LISTPACK_REF => (Kind::Hash, template_listpack(source)?),
+        ValueType::HASH_TEMPLATE_ARRAY => {
+            let fields = template_fields(source)?;
+            (Kind::Hash, some_strings(source, fields)?)
+        }
+        ValueType::HASH_TEMPLATE_ARRAY_REF => {
+            let fields = template_reference(source, context)?;
+            (Kind::Hash, some_strings(source, fields)?)
+        }
+        ValueType::BITMAP if context.version >= 16 => {
+            let bytes = source.parse(Part::Count, length)?;
+            source.string(Part::Blob)?;
+            (Kind::String, bytes)
+        }
+        _ => return Err(unknown(source, value_type)),
+    };
+    Ok(Measure { kind, size, module: None })
+}
+
+#[cold]
+fn unknown<S: Source>(source: &S, value_type: ValueType) -> Trouble {
+    let fault = if value_type == ValueType::MODULE_PRE_GA { Fault::ModulePreGa } else { Fault::UnknownType };
+    source.trouble(Part::Opcode, fault, value_type.0.into())
+}
+
+/// A count and that many records of `strings_each` strings.
+fn strings<S: Source>(source: &mut S, strings_each: u64) -> Result<u64, Trouble> {
+    let records = source.parse(Part::Count, length)?;
+    some_strings(source, records.saturating_mul(strings_each))?;
+    Ok(records)
+}
+
+fn some_strings<S: Source>(source: &mut S, strings: u64) -> Result<u64, Trouble> {
+    for _ in 0..strings {
+        source.string(Part::Element)?;
+    }
+    Ok(strings)
+}
+
+fn zset_with_text_scores<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let members = source.parse(Part::Count, length)?;
+    for _ in 0..members {
+        source.string(Part::Element)?;
+        let text_bytes = source.parse(Part::Score, ascii_score_head)?;
+        source.skip(Part::Score, text_bytes)?;
+    }
+    Ok(members)
+}
+
+fn zset<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let members = source.parse(Part::Count, length)?;
+    for _ in 0..members {
+        source.string(Part::Element)?;
+        source.parse(Part::Score, array::<8>)?;
+    }
+    Ok(members)
+}
+
+fn hash_2<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let fields = source.parse(Part::Count, length)?;
+    for _ in 0..fields {
+        source.string(Part::Element)?;
+        source.string(Part::Element)?;
+        source.parse(Part::FieldTtl, i64_le)?;
+    }
+    Ok(fields)
+}
+
+/// Types 22 (before GA) and 24: a TTL before each pair, absolute in the one and from the hash's minimum in the other.
+fn hash_with_ttls<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let fields = source.parse(Part::Count, length)?;
+    for _ in 0..fields {
+        source.parse(Part::FieldTtl, length)?;
+        source.string(Part::Element)?;
+        source.string(Part::Element)?;
+    }
+    Ok(fields)
+}
+
+/// A packed value whose records are `entries_each` entries.
+#[inline]
+fn packed<S: Source>(source: &mut S, packing: Packing, entries_each: u64) -> Result<u64, Trouble> {
+    let offset = source.offset();
+    let entries = packing.count(source)?;
+    if entries % entries_each == 0 {
+        return Ok(entries / entries_each);
+    }
+    Err(Trouble { offset, fault: Fault::BlobCount, part: Part::Blob, claim: entries })
+}
+
+fn quicklist_of_ziplists<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let nodes = source.parse(Part::Count, length)?;
+    let mut elements = 0_u64;
+    for _ in 0..nodes {
+        elements += Packing::Ziplist.count(source)?;
+    }
+    Ok(elements)
+}
+
+pub(crate) const CONTAINER_PLAIN: u64 = 1;
+pub(crate) const CONTAINER_PACKED: u64 = 2;
+
+fn quicklist<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let nodes = source.parse(Part::Count, length)?;
+    let mut elements = 0_u64;
+    for _ in 0..nodes {
+        let offset = source.offset();
+        elements += match source.parse(Part::Element, length)? {
+            CONTAINER_PLAIN => source.string(Part::Element).map(|_| 1)?,
+            CONTAINER_PACKED => Packing::Listpack.count(source)?,
+            other => return Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
+        };
+    }
+    Ok(elements)
+}
+
+fn redis_array<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let elements = source.parse(Part::Count, length)?;
+    let offset = source.offset();
+    match source.parse(Part::Count, length)? {
+        0 => {}
+        1 => _ = source.parse(Part::Count, length)?,
+        flag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Count, claim: flag }),
+    }
+    for _ in 0..elements {
+        source.parse(Part::Element, length)?;
+        let offset = source.offset();
+        match source.parse(Part::Element, length)? {
+            ARRAY_TEXT | ARRAY_SMALL_TEXT => _ = source.string(Part::Element)?,
+            ARRAY_INT | ARRAY_FLOAT => _ = source.parse(Part::Element, array::<8>)?,
+            tag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Element, claim: tag }),
+        }
+    }
+    Ok(elements)
+}
+
+pub(crate) const ARRAY_TEXT: u64 = 0;
+pub(crate) const ARRAY_INT: u64 = 1;
+pub(crate) const ARRAY_FLOAT: u64 = 2;
+pub(crate) const ARRAY_SMALL_TEXT: u64 = 3;
+
+/// The field names that a self-contained template value begins with; returns how many.
+fn template_fields<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let offset = source.offset();
+    match source.parse(Part::HashTemplate, length)? {
+        0 => Packing::Listpack.count(source),
+        1 => strings(source, 1),
+        form => Err(Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: form }),
+    }
+}
+
+/// A listpack of the template's id and one value a field.
+fn template_listpack<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let offset = source.offset();
+    let entries = Packing::Listpack.count(source)?;
+    let no_id = Trouble { offset, fault: Fault::BlobCount, part: Part::Blob, claim: entries };
+    entries.checked_sub(1).ok_or(no_id)
+}
+
+/// The id of a template that the dump has defined; returns its number of fields.
+fn template_reference<S: Source>(source: &mut S, context: &Context) -> Result<u64, Trouble> {
+    let offset = source.offset();
+    let id = source.parse(Part::HashTemplate, length)?;
+    let missing = Trouble { offset, fault: Fault::Template, part: Part::HashTemplate, claim: id };
+    context.template_fields.get(&id).copied().ok_or(missing)
+}
+
+fn module_value<S: Source>(source: &mut S) -> Result<Measure, Trouble> {
+    let start = source.offset();
+    let id = ModuleId(source.parse(Part::Module, length)?);
+    let second = module::skip_values(source, Part::Module)?;
+    let bytes = source.offset() - start;
+    let (kind, size) = match second {
+        Some(vectors) if &id.name() == ModuleId::VECTOR_SET_NAME => (Kind::VectorSet, vectors),
+        _ => (Kind::Module, bytes),
+    };
+    Ok(Measure { kind, size, module: Some(id) })
+}

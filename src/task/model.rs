@@ -1,0 +1,165 @@
+//! A task and its keys. Fields are in the published order; one that has no value yet is left out, never null.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use crate::analysis::{BigKey, Report};
+
+/// A big key analysis task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Task {
+    /// The task's UUID.
+    pub id: String,
+    /// The UUID of the instance that was analyzed.
+    pub instance_id: String,
+    /// How far the task is.
+    pub status: Status,
+    /// Who asked for it.
+    pub scan_type: ScanType,
+    /// When it was created.
+    #[serde(serialize_with = "milliseconds")]
+    pub created_at: Timestamp,
+    /// When it was started.
+    #[serde(serialize_with = "milliseconds")]
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(serialize_with = "milliseconds")]
+    pub finished_at: Timestamp,
+    /// How many keys follow.
+    pub num: usize,
+    /// The big keys.
+    pub keys: Vec<KeyRecord>,
+}
+
+/// The states of a task that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Every dump was read to its end and found sound.
+    Success,
+    /// A dump is damaged or could not be read; the keys found before that are in the task.
+    Failed,
+}
+
+/// Who asked for a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScanType {
+    /// A person or a program, at the moment of its creation.
+    Manual,
+}
+
+/// A big key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyRecord {
+    /// The name; where it is not UTF-8, each offending byte is written as `\xff`.
+    pub name: String,
+    /// The name without loss, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_base64: Option<String>,
+    /// The type, as `TYPE` names it.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// `ip:port` of the shard, for keys of a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
+    /// The database.
+    pub db: u64,
+    /// Bytes of a string, elements of a collection.
+    pub size: u64,
+    /// `byte` or `count`.
+    pub unit: &'static str,
+}
+
+impl Task {
+    /// A task that has ended with this report.
+    pub fn ended(id: String, instance_id: String, times: Times, report: Report) -> Self {
+        let status = if report.is_complete() { Status::Success } else { Status::Failed };
+        Self {
+            id,
+            instance_id,
+            status,
+            scan_type: ScanType::Manual,
+            created_at: times.created_at,
+            started_at: times.started_at,
+            finished_at: times.finished_at,
+            num: report.keys.len(),
+            keys: report.keys.into_iter().map(KeyRecord::from).collect(),
+        }
+    }
+}
+
+/// The moments of a task's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+}
+
+impl From<BigKey> for KeyRecord {
+    fn from(key: BigKey) -> Self {
+        let type_name = key.type_name();
+        let unit = key.unit().name();
+        let (name, name_base64) = match String::from_utf8(key.name) {
+            Ok(name) => (name, None),
+            Err(error) => (escaped(error.as_bytes()), Some(STANDARD.encode(error.as_bytes()))),
+        };
+        Self { name, name_base64, type_name, shard: key.shard, db: key.db, size: key.size, unit }
+    }
+}
+
+/// Bytes as text, those that are not UTF-8 as `\xff`. For reading: the lossless form stands beside it.
+fn escaped(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() + 3);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// `2020-06-15T02:21:18.669Z`: UTC, always three fraction digits.
+fn milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::Kind;
+
+    #[test]
+    fn the_json_is_the_published_one() {
+        let key = |name: &[u8], shard: Option<&str>| BigKey {
+            name: name.to_vec(),
+            kind: Kind::String,
+            module: None,
+            shard: shard.map(str::to_owned),
+            db: 0,
+            size: 3000,
+            offset: 0,
+        };
+        let at: Timestamp = "2020-06-15T02:21:18.669Z".parse().unwrap();
+        let times = Times { created_at: at, started_at: at, finished_at: "2020-06-15T02:21:25Z".parse().unwrap() };
+        let keys = vec![key(b"dcs-bigkey-test", Some("192.168.1.134:6379")), key(b"a\xff\"", None)];
+        let report = Report { keys, ..Report::default() };
+        let task = Task::ended("858ee14c".to_owned(), "5f9057b5".to_owned(), times, report);
+        assert_eq!(
+            serde_json::to_string(&task).unwrap(),
+            r#"{"id":"858ee14c","instance_id":"5f9057b5","status":"success","scan_type":"manual","#.to_owned()
+                + r#""created_at":"2020-06-15T02:21:18.669Z","started_at":"2020-06-15T02:21:18.669Z","#
+                + r#""finished_at":"2020-06-15T02:21:25.000Z","num":2,"keys":["#
+                + r#"{"name":"dcs-bigkey-test","type":"string","shard":"192.168.1.134:6379","db":0,"size":3000,"unit":"byte"},"#
+                + r#"{"name":"a\\xff\"","name_base64":"Yf8i","type":"string","db":0,"size":3000,"unit":"byte"}]}"#
+        );
+    }
+}

@@ -1,0 +1,6 @@
+//! What the tests share. Each test binary compiles all of it and uses a part.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod assembler;
+pub mod fill;
+pub mod server;
