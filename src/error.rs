@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::rdb::entry::Damage;
-use crate::rdb::{Fault, Part, Trouble, ValueType};
+use crate::rdb::{Fault, Part, Trouble};
 
 /// Why a dump could not be analyzed to its end.
 #[derive(Debug)]
@@ -85,7 +85,11 @@ impl fmt::Display for Error {
                 let Trouble { offset, .. } = damage.trouble;
                 write!(f, "at byte {offset}")?;
                 if let Some((name, value_type)) = &damage.key {
-                    write!(f, ", key {} ({})", Quoted(name), Type(*value_type))?;
+                    write!(f, ", key {}", Quoted(name))?;
+                    // A type that is unknown in this dialect may be known in another: its label would mislead.
+                    if damage.trouble.fault != Fault::UnknownType {
+                        write!(f, " ({})", value_type.label())?;
+                    }
                 }
                 write!(f, ": ")?;
                 sentence(f, damage.trouble, *dump_bytes)
@@ -111,13 +115,14 @@ fn plural(count: u64, word: &str) -> String {
 /// What was being read and what was wrong with it.
 fn sentence(f: &mut fmt::Formatter<'_>, trouble: Trouble, dump_bytes: u64) -> fmt::Result {
     let Trouble { offset, fault, part, claim } = trouble;
-    let part = part_name(part);
+    let (is_at_start, part) = (part == Part::Opcode, part_name(part));
     match fault {
         Fault::Eof if claim > 0 => {
             let left = dump_bytes.saturating_sub(offset);
             write!(f, "the dump ends inside {part}: {claim} {} should follow, ", plural(claim, "byte"))?;
             write!(f, "{left} {}", if left == 1 { "remains" } else { "remain" })
         }
+        Fault::Eof if is_at_start => write!(f, "the dump is cut: it ends here, without an end record"),
         Fault::Eof => write!(f, "the dump ends inside {part}"),
         Fault::LengthForm => write!(f, "reading {part}: no length starts with this byte"),
         Fault::StringForm => write!(f, "reading {part}: no string starts with this byte"),
@@ -131,10 +136,9 @@ fn sentence(f: &mut fmt::Formatter<'_>, trouble: Trouble, dump_bytes: u64) -> fm
         Fault::BlobCount => write!(f, "reading {part}: its entries do not make whole records"),
         Fault::UnknownType => write!(f, "value type {claim} is unknown, and nothing says where such a value ends"),
         Fault::UnknownOpcode => write!(f, "opcode {claim} is unknown, and nothing says where such a record ends"),
-        Fault::ModulePreGa => write!(
-            f,
-            "value type 6 is a module value of a Redis 4.0 release candidate, which only its module can read"
-        ),
+        Fault::ModulePreGa => {
+            write!(f, "value type 6 is a module value of a Redis 4.0 release candidate, which only its module can read")
+        }
         Fault::ModuleTag => write!(f, "reading {part}: no module value has the tag {claim}"),
         Fault::Container => write!(f, "reading {part}: a list node of container {claim}, which is neither 1 nor 2"),
         Fault::Flag => write!(f, "reading {part}: no such flag or tag {claim} is known"),
@@ -177,18 +181,6 @@ fn part_name(part: Part) -> &'static str {
     }
 }
 
-/// A type as a person knows it: by label, or by number if it has none.
-struct Type(ValueType);
-
-impl fmt::Display for Type {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.label() {
-            "unknown type" => write!(f, "{}", self.0),
-            label => write!(f, "{label}"),
-        }
-    }
-}
-
 /// Bytes of a name in messages: enough to know the key by, not enough to fill a screen.
 const QUOTED_BYTES_MAX: usize = 80;
 
@@ -221,6 +213,7 @@ impl fmt::Display for Quoted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rdb::ValueType;
 
     fn damaged(trouble: Trouble, key: Option<(Vec<u8>, ValueType)>, dump_bytes: u64) -> String {
         let damage = Box::new(Damage { trouble, key });

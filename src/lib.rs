@@ -1,10 +1,63 @@
-//! wip
+//! Find the big keys in a Redis or Valkey dump: offline, from the file alone, on every core.
+//!
+//! ```
+//! # fn main() -> Result<(), bigkeys::Error> {
+//! let report = bigkeys::analyze("fixtures/mixed_all_v12.rdb", &bigkeys::Options::default())?;
+//! for key in report.keys.iter().take(3) {
+//!     println!("db {} {} {} {}", key.db, key.type_name(), key.size, key.unit().name());
+//! }
+//! for error in &report.damage {
+//!     eprintln!("{error}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way of a byte
+//!
+//! ```text
+//! path, pipe ──input──► bytes ──rdb──► Entry<'a> ──analysis──► Analysis ──merge──► Report ──task──► JSON
+//!             (map, inflate)   (scan)  (key, type, value span)  (size, rank, count)
+//! ```
+//!
+//! A value's bytes are never copied on this way, and never decoded further than the question needs: a string's length is
+//! in its head, a packed value's count in its first bytes, and of an LZF-compressed one no more than those are inflated.
+//!
+//! # The house, in reading order
+//!
+//! * [`rdb`]: the format and nothing else. Words, sources of bytes, the start of a dump, records between keys, values.
+//!   [`rdb::Scanner`] scans a dump in memory key by key; [`rdb::elements`] looks inside a value.
+//! * [`input`]: bytes wherever they come from. A plain dump in a file is mapped, everything else is a stream. The one file
+//!   with `unsafe` code is its `map.rs`.
+//! * [`analysis`]: entries into numbers, by `add` and `merge`, which no order and no number of workers can change.
+//! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
+//!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
+//! * [`task`]: the big key analysis task and its JSON.
+//! * [`error`]: what went wrong, in one plain sentence.
+//! * `cli`, in the program alone: what can be typed.
+//!
+//! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
+//! magic; `analysis` knows `rdb` and `error`; `engine` knows those four; `task` knows `analysis`. A test holds this.
+//!
+//! # What holds everywhere
+//!
+//! * Nothing of a dump is trusted: no length allocates, no index panics, every walk ends with the bytes.
+//! * Memory is bounded whatever the dump: counters and top lists over a map, a few windows more over a stream.
+//! * Unknown is said, never guessed: an unknown type or opcode ends the scan with its offset, and what was found before it
+//!   is reported.
+//! * The same dump and the same question give the same report, for any number of threads and any way of input.
+//!
+//! # Features
+//!
+//! `cli` (the program) and `compress` (gzip and zstd input) are on by default; without them this is the light library.
+
 pub mod analysis;
 pub mod engine;
 pub mod error;
 pub mod input;
 pub mod rdb;
 pub mod task;
+
 pub use analysis::{BigKey, Pattern, Question, Report};
 pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader};
 pub use error::{Cause, Error};

@@ -56,37 +56,16 @@ fn fixtures_are_what_the_table_says() {
         arrays_and_bitmaps(),
         hash_templates(),
     ];
-    for Fixture {
-        name,
-        about,
-        bytes,
-        keys,
-    } in groups.into_iter().flatten()
-    {
+    for Fixture { name, about, bytes, keys } in groups.into_iter().flatten() {
         check(name, &bytes, &fixture_json(about, keys));
     }
 }
 
 #[test]
 fn refused_files_are_what_the_table_says() {
-    let groups = [
-        refused_numbers(),
-        refused_sizes(),
-        refused_ends(),
-        refused_structures(),
-    ];
-    for Refusal {
-        name,
-        about,
-        bytes,
-        error,
-    } in groups.into_iter().flatten()
-    {
-        let json = format!(
-            "{{\n \"about\": {},\n \"error\": {}\n}}\n",
-            json!(about),
-            json!(error)
-        );
+    let groups = [refused_numbers(), refused_sizes(), refused_ends(), refused_structures()];
+    for Refusal { name, about, bytes, error } in groups.into_iter().flatten() {
+        let json = format!("{{\n \"about\": {},\n \"error\": {}\n}}\n", json!(about), json!(error));
         check(&format!("refused/{name}"), &bytes, &json);
     }
 }
@@ -101,30 +80,15 @@ fn check(name: &str, bytes: &[u8], json: &str) {
         fs::write(&expected, json).expect("fixtures/ can be written");
     }
     let committed = fs::read(&dump).unwrap_or_default();
-    assert!(
-        committed == bytes,
-        "{} is not what the table builds; BLESS=1 writes it",
-        dump.display()
-    );
+    assert!(committed == bytes, "{} is not what the table builds; BLESS=1 writes it", dump.display());
     let committed = fs::read_to_string(&expected).unwrap_or_default();
-    assert_eq!(
-        committed,
-        json,
-        "{} is not what the table states; BLESS=1 writes it",
-        expected.display()
-    );
+    assert_eq!(committed, json, "{} is not what the table states; BLESS=1 writes it", expected.display());
 }
 
 fn fixture_json(about: &str, mut keys: Vec<Key>) -> String {
-    keys.sort_by_key(|&(name, value_type, db, size)| {
-        (db, type_order(value_type), u64::MAX - size, name)
-    });
+    keys.sort_by_key(|&(name, value_type, db, size)| (db, type_order(value_type), u64::MAX - size, name));
     let lines: Vec<String> = keys.iter().map(key_json).collect();
-    format!(
-        "{{\n \"about\": {},\n \"keys\": [\n{}\n ]\n}}\n",
-        json!(about),
-        lines.join(",\n")
-    )
+    format!("{{\n \"about\": {},\n \"keys\": [\n{}\n ]\n}}\n", json!(about), lines.join(",\n"))
 }
 
 fn key_json(&(name, value_type, db, size): &Key) -> String {
@@ -136,46 +100,19 @@ fn key_json(&(name, value_type, db, size): &Key) -> String {
     )
 }
 
-const TYPES: [&str; 8] = [
-    "string",
-    "list",
-    "set",
-    "zset",
-    "hash",
-    "stream",
-    "array",
-    "vectorset",
-];
+const TYPES: [&str; 8] = ["string", "list", "set", "zset", "hash", "stream", "array", "vectorset"];
 
 /// Where a type stands in the order of keys; modules come last, all alike.
 fn type_order(value_type: &str) -> usize {
-    TYPES
-        .iter()
-        .position(|&known| known == value_type)
-        .unwrap_or(TYPES.len())
+    TYPES.iter().position(|&known| known == value_type).unwrap_or(TYPES.len())
 }
 
 fn fixture(name: &'static str, about: &'static str, bytes: Vec<u8>, keys: &[Key]) -> Fixture {
-    Fixture {
-        name,
-        about,
-        bytes,
-        keys: keys.to_vec(),
-    }
+    Fixture { name, about, bytes, keys: keys.to_vec() }
 }
 
-fn refusal(
-    name: &'static str,
-    about: &'static str,
-    bytes: Vec<u8>,
-    error: &'static str,
-) -> Refusal {
-    Refusal {
-        name,
-        about,
-        bytes,
-        error,
-    }
+fn refusal(name: &'static str, about: &'static str, bytes: Vec<u8>, error: &'static str) -> Refusal {
+    Refusal { name, about, bytes, error }
 }
 
 /// A hundred times `a`: two, a reference that repeats them 96 bytes on, two.
@@ -187,10 +124,7 @@ fn hundred_a() -> Lzf {
 fn with_reference(plain: &[u8], at: usize, distance: usize, length: usize) -> Lzf {
     let (before, rest) = plain.split_at(at);
     let (_, after) = rest.split_at(length);
-    let compressed = Lzf::new()
-        .literal(before)
-        .back(distance, length)
-        .literal(after);
+    let compressed = Lzf::new().literal(before).back(distance, length).literal(after);
     assert_eq!(compressed.plain(), plain);
     compressed
 }
@@ -204,20 +138,12 @@ fn linked_and_plain() -> Vec<Fixture> {
              elements",
             Rdb::redis(1)
                 .select_db(0)
-                .key(1, "linked", |v| {
-                    v.len(3).string("raw").string_i8(-7).lzf(&hundred_a())
-                })
-                .key(1, "linked:long", |v| {
-                    (0..100).fold(v.len(100), |v, n| v.string_i16(1000 + n))
-                })
+                .key(1, "linked", |v| v.len(3).string("raw").string_i8(-7).lzf(&hundred_a()))
+                .key(1, "linked:long", |v| (0..100).fold(v.len(100), |v, n| v.string_i16(1000 + n)))
                 .select_db(3)
                 .key(1, "linked:other", |v| v.strings(&["only"]))
                 .eof(),
-            &[
-                ("linked", "list", 0, 3),
-                ("linked:long", "list", 0, 100),
-                ("linked:other", "list", 3, 1),
-            ],
+            &[("linked", "list", 0, 3), ("linked:long", "list", 0, 100), ("linked:other", "list", 3, 1)],
         ),
         fixture(
             "string_set_hash_v01",
@@ -230,9 +156,7 @@ fn linked_and_plain() -> Vec<Fixture> {
                 .key(0, "string:int32", |v| v.string_i32(i32::MIN))
                 .key(0, "string:lzf", |v| v.lzf(&hundred_a()))
                 .key(2, "set", |v| v.strings(&["one", "two"]))
-                .key(4, "hash", |v| {
-                    v.len(2).string("f").string("v").string("g").string_i8(1)
-                })
+                .key(4, "hash", |v| v.len(2).string("f").string("v").string("g").string_i8(1))
                 .eof(),
             &[
                 ("string", "string", 0, 5),
@@ -255,9 +179,7 @@ fn linked_and_plain() -> Vec<Fixture> {
                         .zip(["a", "b", "c", "d", "e", "f"])
                         .fold(v.len(6), |v, (score, member)| v.string(member).score(score))
                 })
-                .key(3, "scores:one", |v| {
-                    v.len(1).string_i8(5).score("3.1400000000000001")
-                })
+                .key(3, "scores:one", |v| v.len(1).string_i8(5).score("3.1400000000000001"))
                 .eof(),
             &[("scores", "zset", 0, 6), ("scores:one", "zset", 0, 1)],
         ),
@@ -267,9 +189,7 @@ fn linked_and_plain() -> Vec<Fixture> {
              it",
             Rdb::redis(1)
                 .select_db(0)
-                .key(3, "nan", |v| {
-                    v.len(2).string("a").score("nan").string("b").score("1")
-                })
+                .key(3, "nan", |v| v.len(2).string("a").score("nan").string("b").score("1"))
                 .eof(),
             &[("nan", "zset", 0, 2)],
         ),
@@ -281,12 +201,7 @@ fn linked_and_plain() -> Vec<Fixture> {
                 .select_db(0)
                 .resize_db(1, 0)
                 .key(5, "binary", |v| {
-                    let v = v
-                        .len(3)
-                        .string("top")
-                        .f64(f64::INFINITY)
-                        .string("one")
-                        .f64(1.5);
+                    let v = v.len(3).string("top").f64(f64::INFINITY).string("one").f64(1.5);
                     v.string("bottom").f64(f64::NEG_INFINITY)
                 })
                 .eof(),
@@ -298,20 +213,9 @@ fn linked_and_plain() -> Vec<Fixture> {
 /// RDB 2 to 5: the first packed values.
 fn zipmaps_and_first_ziplists() -> Vec<Fixture> {
     let small = Zipmap::new().pair("f", "v", 0).pair("g", "shrunk", 7);
-    let large = Zipmap::new()
-        .pair("name", "x".repeat(300), 0)
-        .pair("y".repeat(254), "z", 3)
-        .pair("end", "", 0);
-    let old_list = Ziplist::new()
-        .string("a")
-        .i16(-300)
-        .i32(70_000)
-        .i64(1 << 40);
-    let old_zset = Ziplist::new()
-        .string("low")
-        .string("-1.5")
-        .string("high")
-        .i16(2);
+    let large = Zipmap::new().pair("name", "x".repeat(300), 0).pair("y".repeat(254), "z", 3).pair("end", "", 0);
+    let old_list = Ziplist::new().string("a").i16(-300).i32(70_000).i64(1 << 40);
+    let old_zset = Ziplist::new().string("low").string("-1.5").string("high").i16(2);
     vec![
         fixture(
             "hash_zipmap_v02",
@@ -322,9 +226,7 @@ fn zipmaps_and_first_ziplists() -> Vec<Fixture> {
                 .key(9, "zipmap", |v| v.string(small.clone().build()))
                 .key(9, "zipmap:large", |v| v.string(large.clone().build()))
                 .key(9, "zipmap:unknown", |v| v.string(large.claim_count(254)))
-                .key(9, "zipmap:lzf", |v| {
-                    v.lzf(&Lzf::new().literal_runs(1, small.claim_count(254)))
-                })
+                .key(9, "zipmap:lzf", |v| v.lzf(&Lzf::new().literal_runs(1, small.claim_count(254))))
                 .eof(),
             &[
                 ("zipmap", "hash", 0, 2),
@@ -336,10 +238,7 @@ fn zipmaps_and_first_ziplists() -> Vec<Fixture> {
         fixture(
             "list_ziplist_v02",
             "A list as one ziplist with the integers that RDB 2 knows",
-            Rdb::redis(2)
-                .select_db(0)
-                .key(10, "ziplist", |v| v.string(old_list.build()))
-                .eof(),
+            Rdb::redis(2).select_db(0).key(10, "ziplist", |v| v.string(old_list.build())).eof(),
             &[("ziplist", "list", 0, 4)],
         ),
         fixture(
@@ -347,27 +246,16 @@ fn zipmaps_and_first_ziplists() -> Vec<Fixture> {
             "Sets of integers of 16, 32 and 64 bits",
             Rdb::redis(2)
                 .select_db(0)
-                .key(11, "intset:16", |v| {
-                    v.string(intset(2, &[-32768, 0, 32767]))
-                })
+                .key(11, "intset:16", |v| v.string(intset(2, &[-32768, 0, 32767])))
                 .key(11, "intset:32", |v| v.string(intset(4, &[-70_000, 70_000])))
-                .key(11, "intset:64", |v| {
-                    v.string(intset(8, &[i64::MIN, -1, 1, i64::MAX]))
-                })
+                .key(11, "intset:64", |v| v.string(intset(8, &[i64::MIN, -1, 1, i64::MAX])))
                 .eof(),
-            &[
-                ("intset:16", "set", 0, 3),
-                ("intset:32", "set", 0, 2),
-                ("intset:64", "set", 0, 4),
-            ],
+            &[("intset:16", "set", 0, 3), ("intset:32", "set", 0, 2), ("intset:64", "set", 0, 4)],
         ),
         fixture(
             "zset_ziplist_v02",
             "A sorted set as a ziplist of members and scores",
-            Rdb::redis(2)
-                .select_db(0)
-                .key(12, "ziplist", |v| v.string(old_zset.build()))
-                .eof(),
+            Rdb::redis(2).select_db(0).key(12, "ziplist", |v| v.string(old_zset.build())).eof(),
             &[("ziplist", "zset", 0, 2)],
         ),
         fixture(
@@ -401,33 +289,11 @@ fn zipmaps_and_first_ziplists() -> Vec<Fixture> {
 
 /// Ziplists of RDB 6 and the lists of ziplists of RDB 7.
 fn ziplists() -> Vec<Fixture> {
-    let integers = [
-        0,
-        12,
-        13,
-        -1,
-        127,
-        -128,
-        128,
-        -32768,
-        32768,
-        -8_388_608,
-        8_388_608,
-        i64::MIN,
-    ];
+    let integers = [0, 12, 13, -1, 127, -128, 128, -32768, 32768, -8_388_608, 8_388_608, i64::MIN];
     let integers = integers.into_iter().fold(Ziplist::new(), Ziplist::int);
-    let strings = [0, 63, 64, 300, 16383, 16384]
-        .into_iter()
-        .map(|len| "s".repeat(len));
+    let strings = [0, 63, 64, 300, 16383, 16384].into_iter().map(|len| "s".repeat(len));
     let strings = strings.fold(Ziplist::new(), Ziplist::string);
-    let four = || {
-        Ziplist::new()
-            .string("a")
-            .int(1)
-            .string("b")
-            .wide_prevlen()
-            .int(2)
-    };
+    let four = || Ziplist::new().string("a").int(1).string("b").wide_prevlen().int(2);
     vec![
         fixture(
             "list_ziplist_v06",
@@ -438,11 +304,7 @@ fn ziplists() -> Vec<Fixture> {
                 .key(10, "strings", |v| v.string(strings.build()))
                 .key(10, "wide", |v| v.string(four().build()))
                 .eof(),
-            &[
-                ("integers", "list", 0, 12),
-                ("strings", "list", 0, 6),
-                ("wide", "list", 0, 4),
-            ],
+            &[("integers", "list", 0, 12), ("strings", "list", 0, 6), ("wide", "list", 0, 4)],
         ),
         fixture(
             "ziplist_unknown_count_v06",
@@ -451,19 +313,10 @@ fn ziplists() -> Vec<Fixture> {
                 .select_db(0)
                 .key(10, "list", |v| v.string(four().claim_count(65535)))
                 .key(12, "zset", |v| v.string(four().claim_count(65535)))
-                .key(13, "hash", |v| {
-                    v.string(four().string("c").int(3).claim_count(65535))
-                })
-                .key(13, "hash:lzf", |v| {
-                    v.lzf(&Lzf::new().literal_runs(3, four().claim_count(65535)))
-                })
+                .key(13, "hash", |v| v.string(four().string("c").int(3).claim_count(65535)))
+                .key(13, "hash:lzf", |v| v.lzf(&Lzf::new().literal_runs(3, four().claim_count(65535))))
                 .eof(),
-            &[
-                ("list", "list", 0, 4),
-                ("zset", "zset", 0, 2),
-                ("hash", "hash", 0, 3),
-                ("hash:lzf", "hash", 0, 2),
-            ],
+            &[("list", "list", 0, 4), ("zset", "zset", 0, 2), ("hash", "hash", 0, 3), ("hash:lzf", "hash", 0, 2)],
         ),
         fixture(
             "list_quicklist_v07",
@@ -476,12 +329,9 @@ fn ziplists() -> Vec<Fixture> {
                 .resize_db(2, 0)
                 .key(14, "nodes", |v| {
                     let v = v.len(3).string(four().build());
-                    v.lzf(&Lzf::new().literal(four().build()))
-                        .string(four().int(5).claim_count(65535))
+                    v.lzf(&Lzf::new().literal(four().build())).string(four().int(5).claim_count(65535))
                 })
-                .key(14, "node", |v| {
-                    v.len(1).string(Ziplist::new().string("one").build())
-                })
+                .key(14, "node", |v| v.len(1).string(Ziplist::new().string("one").build()))
                 .eof(),
             &[("nodes", "list", 0, 13), ("node", "list", 0, 1)],
         ),
@@ -491,19 +341,9 @@ fn ziplists() -> Vec<Fixture> {
 /// Compressed values whose header takes more than one LZF token.
 fn compressed_headers() -> Vec<Fixture> {
     let list = Ziplist::new().string("x".repeat(250)).string("end").build();
-    let pairs = Ziplist::new()
-        .string("f")
-        .string("v")
-        .string("g")
-        .string("w")
-        .build();
+    let pairs = Ziplist::new().string("f").string("v").string("g").string("w").build();
     let packed = Listpack::new().int(0).string("x".repeat(520)).build();
-    let packed_pairs = Listpack::new()
-        .string("f")
-        .string("v")
-        .string("g")
-        .string("w")
-        .build();
+    let packed_pairs = Listpack::new().string("f").string("v").string("g").string("w").build();
     vec![
         fixture(
             "ziplist_lzf_header_v06",
@@ -511,28 +351,16 @@ fn compressed_headers() -> Vec<Fixture> {
              by a back reference",
             Rdb::redis(6)
                 .select_db(0)
-                .key(10, "list:reference", |v| {
-                    v.lzf(&with_reference(&list, 5, 4, 3))
-                })
-                .key(10, "list:runs", |v| {
-                    v.lzf(&Lzf::new().literal_runs(1, &list))
-                })
-                .key(13, "hash:runs", |v| {
-                    v.lzf(&Lzf::new().literal_runs(1, &pairs))
-                })
+                .key(10, "list:reference", |v| v.lzf(&with_reference(&list, 5, 4, 3)))
+                .key(10, "list:runs", |v| v.lzf(&Lzf::new().literal_runs(1, &list)))
+                .key(13, "hash:runs", |v| v.lzf(&Lzf::new().literal_runs(1, &pairs)))
                 .key(12, "zset:runs", |v| {
                     let scored = Ziplist::new().string("m").int(1).string("n").int(2).build();
                     v.lzf(&Lzf::new().literal_runs(4, scored))
                 })
-                .key(11, "intset:runs", |v| {
-                    v.lzf(&Lzf::new().literal_runs(1, intset(8, &[1, 2, 3])))
-                })
-                .key(11, "intset:reference", |v| {
-                    v.lzf(&with_reference(&intset(2, &[7, 8]), 4, 4, 4))
-                })
-                .key(11, "intset:overshoot", |v| {
-                    v.lzf(&with_reference(&intset(4, &[4, 5, 6, 7]), 4, 4, 8))
-                })
+                .key(11, "intset:runs", |v| v.lzf(&Lzf::new().literal_runs(1, intset(8, &[1, 2, 3]))))
+                .key(11, "intset:reference", |v| v.lzf(&with_reference(&intset(2, &[7, 8]), 4, 4, 4)))
+                .key(11, "intset:overshoot", |v| v.lzf(&with_reference(&intset(4, &[4, 5, 6, 7]), 4, 4, 8)))
                 .eof(),
             &[
                 ("list:reference", "list", 0, 2),
@@ -551,30 +379,15 @@ fn compressed_headers() -> Vec<Fixture> {
                 .aux("redis-ver", "7.2.5")
                 .select_db(0)
                 .resize_db(5, 0)
-                .key(16, "hash:reference", |v| {
-                    v.lzf(&with_reference(&packed, 4, 3, 3))
-                })
-                .key(16, "hash:runs", |v| {
-                    v.lzf(&Lzf::new().literal_runs(1, &packed_pairs))
-                })
-                .key(20, "set:runs", |v| {
-                    v.lzf(&Lzf::new().literal_runs(1, &packed_pairs))
-                })
+                .key(16, "hash:reference", |v| v.lzf(&with_reference(&packed, 4, 3, 3)))
+                .key(16, "hash:runs", |v| v.lzf(&Lzf::new().literal_runs(1, &packed_pairs)))
+                .key(20, "set:runs", |v| v.lzf(&Lzf::new().literal_runs(1, &packed_pairs)))
                 .key(17, "zset:runs", |v| {
-                    let scored = Listpack::new()
-                        .string("m")
-                        .int(1)
-                        .string("n")
-                        .int(2)
-                        .build();
+                    let scored = Listpack::new().string("m").int(1).string("n").int(2).build();
                     v.lzf(&Lzf::new().literal_runs(5, scored))
                 })
                 .key(18, "list:runs", |v| {
-                    v.len(2)
-                        .len(2)
-                        .lzf(&Lzf::new().literal_runs(1, &packed_pairs))
-                        .len(1)
-                        .lzf(&hundred_a())
+                    v.len(2).len(2).lzf(&Lzf::new().literal_runs(1, &packed_pairs)).len(1).lzf(&hundred_a())
                 })
                 .eof(),
             &[
@@ -601,19 +414,12 @@ fn listpacks() -> Vec<Fixture> {
             .key(16, "hash", |v| v.string(four().claim_count(65535)))
             .key(17, "zset", |v| v.string(four().claim_count(65535)))
             .key(20, "set", |v| v.string(four().claim_count(65535)))
-            .key(20, "set:lzf", |v| {
-                v.lzf(&Lzf::new().literal_runs(4, four().claim_count(65535)))
-            })
+            .key(20, "set:lzf", |v| v.lzf(&Lzf::new().literal_runs(4, four().claim_count(65535))))
             .key(20, "set:widths", |v| {
                 let integers = [127, 128, -1, -4096, 4095, -4097, 32768, 8_388_608, 1 << 40];
                 let integers = integers.into_iter().fold(Listpack::new(), Listpack::int);
                 let strings = [0, 63, 64, 125, 126, 4095, 4096, 20_000].map(|len| "s".repeat(len));
-                v.string(
-                    strings
-                        .into_iter()
-                        .fold(integers, Listpack::string)
-                        .claim_count(65535),
-                )
+                v.string(strings.into_iter().fold(integers, Listpack::string).claim_count(65535))
             })
             .key(18, "list", |v| {
                 let v = v.len(3).len(2).string(four().claim_count(65535));
@@ -639,42 +445,16 @@ fn lengths() -> Vec<Fixture> {
         "Lengths in every form where a shorter one would do: names, values, counts, database, \
          hints",
         Rdb::redis(8)
-            .opcode(250, |b| {
-                b.string_as(Bits64, "redis-ver").string_as(Bits32, "4.0.14")
-            })
+            .opcode(250, |b| b.string_as(Bits64, "redis-ver").string_as(Bits32, "4.0.14"))
             .opcode(254, |b| b.len_as(Bits64, 1))
             .opcode(251, |b| b.len_as(Bits32, 5).len_as(Bits14, 0))
-            .key_as(
-                0,
-                |k| k.string_as(Bits6, "6"),
-                |v| v.string_as(Bits14, "value"),
-            )
-            .key_as(
-                0,
-                |k| k.string_as(Bits14, "14"),
-                |v| v.string_as(Bits32, "values"),
-            )
-            .key_as(
-                0,
-                |k| k.string_as(Bits32, "32"),
-                |v| v.string_as(Bits64, "longest"),
-            )
+            .key_as(0, |k| k.string_as(Bits6, "6"), |v| v.string_as(Bits14, "value"))
+            .key_as(0, |k| k.string_as(Bits14, "14"), |v| v.string_as(Bits32, "values"))
+            .key_as(0, |k| k.string_as(Bits32, "32"), |v| v.string_as(Bits64, "longest"))
             .key_as(0, |k| k.string_as(Bits64, "64"), |v| v.lzf(&hundred_a()))
-            .key(2, "set", |v| {
-                v.len_as(Bits64, 2)
-                    .string_as(Bits64, "a")
-                    .string_as(Bits32, "b")
-            })
-            .key_as(
-                4,
-                |k| k.string_i8(42),
-                |v| v.len_as(Bits32, 1).string("f").string_as(Bits14, ""),
-            )
-            .key_as(
-                0,
-                |k| k.lzf(&Lzf::new().literal("name:").back(5, 25)),
-                |v| v.string(""),
-            )
+            .key(2, "set", |v| v.len_as(Bits64, 2).string_as(Bits64, "a").string_as(Bits32, "b"))
+            .key_as(4, |k| k.string_i8(42), |v| v.len_as(Bits32, 1).string("f").string_as(Bits14, ""))
+            .key_as(0, |k| k.lzf(&Lzf::new().literal("name:").back(5, 25)), |v| v.string(""))
             .eof(),
         &[
             ("6", "string", 1, 5),
@@ -698,9 +478,7 @@ fn databases() -> Vec<Fixture> {
             [63, 64, 0, 16384, 5, 70_000]
                 .into_iter()
                 .fold(Rdb::redis(9).aux("redis-ver", "6.2.14"), |rdb, db| {
-                    rdb.select_db(db)
-                        .resize_db(1, 0)
-                        .key(0, "key", |v| v.string("value"))
+                    rdb.select_db(db).resize_db(1, 0).key(0, "key", |v| v.string("value"))
                 })
                 .select_db(7)
                 .select_db(63)
@@ -727,19 +505,12 @@ fn databases() -> Vec<Fixture> {
                 .select_db(2)
                 .key(0, "third", |v| v.string("of database 2"))
                 .eof(),
-            &[
-                ("first", "string", 0, 13),
-                ("second", "set", 0, 2),
-                ("third", "string", 2, 13),
-            ],
+            &[("first", "string", 0, 13), ("second", "set", 0, 2), ("third", "string", 2, 13)],
         ),
         fixture(
             "opcode_zero_checksum_v09",
             "The checksum 0 says that none was computed",
-            Rdb::redis(9)
-                .select_db(0)
-                .key(0, "key", |v| v.string("value"))
-                .eof_without_checksum(),
+            Rdb::redis(9).select_db(0).key(0, "key", |v| v.string("value")).eof_without_checksum(),
             &[("key", "string", 0, 5)],
         ),
     ]
@@ -845,12 +616,7 @@ fn records_between_keys() -> Vec<Fixture> {
              without a description",
             Rdb::redis(10)
                 .aux("redis-ver", "6.9.241")
-                .function_pre_ga(
-                    "l",
-                    "LUA",
-                    "says one",
-                    "redis.register_function('f', function() return 1 end)",
-                )
+                .function_pre_ga("l", "LUA", "says one", "redis.register_function('f', function() return 1 end)")
                 .opcode(246, |b| {
                     let b = b.string("m").string("LUA").len(0);
                     b.string("redis.register_function('g', function() return 2 end)")
@@ -866,14 +632,7 @@ fn records_between_keys() -> Vec<Fixture> {
              with none",
             Rdb::redis(9)
                 .aux("redis-ver", "6.2.14")
-                .module_aux("my-module", 1, |b| {
-                    b.sint(-1)
-                        .uint(1 << 40)
-                        .float(0.5)
-                        .double(1e300)
-                        .text("text")
-                        .end()
-                })
+                .module_aux("my-module", 1, |b| b.sint(-1).uint(1 << 40).float(0.5).double(1e300).text("text").end())
                 .module_aux("scdtype00", 1, Bytes::end)
                 .select_db(0)
                 .key(0, "key", |v| v.string("value"))
@@ -899,22 +658,11 @@ fn records_of_keys() -> Vec<Fixture> {
                 .key(0, "meta", |v| v.string("value"))
                 .expire_ms(YEAR_2100_MS)
                 .freq(9)
-                .opcode(243, |b| {
-                    b.len(2)
-                        .u32(0x1234_5609)
-                        .sint(-1)
-                        .end()
-                        .u32(0x7654_3211)
-                        .end()
-                })
+                .opcode(243, |b| b.len(2).u32(0x1234_5609).sint(-1).end().u32(0x7654_3211).end())
                 .key(2, "meta:expire", |v| v.strings(&["a", "b"]))
                 .key(0, "plain", |v| v.string("no metadata"))
                 .eof(),
-            &[
-                ("meta", "string", 0, 5),
-                ("meta:expire", "set", 0, 2),
-                ("plain", "string", 0, 11),
-            ],
+            &[("meta", "string", 0, 5), ("meta:expire", "set", 0, 2), ("plain", "string", 0, 11)],
         ),
         fixture(
             "keydb_subexpire_v09",
@@ -955,11 +703,7 @@ fn cluster() -> Vec<Fixture> {
                 .expire_ms(YEAR_2100_MS)
                 .key(2, "{39296}b", |v| v.strings(&["a"]))
                 .eof(),
-            &[
-                ("{3560}a", "string", 0, 5),
-                ("{39296}a", "string", 0, 6),
-                ("{39296}b", "set", 0, 1),
-            ],
+            &[("{3560}a", "string", 0, 5), ("{39296}a", "string", 0, 6), ("{39296}b", "set", 0, 1)],
         ),
         fixture(
             "aux_slot_info_v80",
@@ -981,10 +725,7 @@ fn cluster() -> Vec<Fixture> {
             "Valkey 9: slot migrations under way (opcode 243, which Redis uses for something else)",
             Rdb::valkey(80)
                 .aux("valkey-ver", "9.0.0")
-                .slot_import(
-                    "0123456789abcdef0123456789abcdef01234567",
-                    &[(0, 100), (16000, 16383)],
-                )
+                .slot_import("0123456789abcdef0123456789abcdef01234567", &[(0, 100), (16000, 16383)])
                 .slot_import("fedcba9876543210fedcba9876543210fedcba98", &[(5000, 5000)])
                 .select_db(0)
                 .key(0, "key", |v| v.string("value"))
@@ -1005,18 +746,8 @@ fn modules() -> Vec<Fixture> {
                 .aux("redis-ver", "4.0.14")
                 .select_db(0)
                 .key(7, "tags", |v| {
-                    let v = v
-                        .module_id("made_up-9", 3)
-                        .sint(-5)
-                        .uint(300)
-                        .float(0.5)
-                        .double(-1.5);
-                    v.text("hello")
-                        .len(5)
-                        .lzf(&hundred_a())
-                        .len(5)
-                        .string_i8(7)
-                        .end()
+                    let v = v.module_id("made_up-9", 3).sint(-5).uint(300).float(0.5).double(-1.5);
+                    v.text("hello").len(5).lzf(&hundred_a()).len(5).string_i8(7).end()
                 })
                 .key(7, "empty", |v| v.module_id("made_up-9", 0).end())
                 .eof(),
@@ -1030,33 +761,13 @@ fn modules() -> Vec<Fixture> {
             Rdb::redis(9)
                 .aux("redis-ver", "6.2.14")
                 .select_db(0)
-                .key(7, "tair:string", |v| {
-                    v.module_id("exstrtype", 0)
-                        .uint(1)
-                        .uint(0)
-                        .text("value")
-                        .end()
-                })
+                .key(7, "tair:string", |v| v.module_id("exstrtype", 0).uint(1).uint(0).text("value").end())
                 .key(7, "tair:hash", |v| {
                     let v = v.module_id("tairhash-", 0).uint(2).text("tair:hash");
-                    v.text("f1")
-                        .uint(1)
-                        .uint(0)
-                        .text("v1")
-                        .text("f2")
-                        .uint(1)
-                        .uint(0)
-                        .text("v2")
-                        .end()
+                    v.text("f1").uint(1).uint(0).text("v1").text("f2").uint(1).uint(0).text("v2").end()
                 })
                 .key(7, "tair:zset", |v| {
-                    v.module_id("tairzset_", 0)
-                        .uint(1)
-                        .uint(2)
-                        .text("m")
-                        .double(1.0)
-                        .double(2.0)
-                        .end()
+                    v.module_id("tairzset_", 0).uint(1).uint(2).text("m").double(1.0).double(2.0).end()
                 })
                 .eof(),
             // id 9, two small uints 4, text 7, end 1; id 9, uint 2, text 11, 2 × 12, end 1; id 9,
@@ -1074,13 +785,7 @@ fn modules() -> Vec<Fixture> {
 fn hash_field_ttl() -> Vec<Fixture> {
     let at = YEAR_2100_MS.cast_unsigned();
     let triples = Listpack::new().string("f").string("v").int(YEAR_2100_MS);
-    let triples = triples
-        .string("g")
-        .int(7)
-        .int(YEAR_2100_MS + 1)
-        .string("h")
-        .string("w")
-        .int(0);
+    let triples = triples.string("g").int(7).int(YEAR_2100_MS + 1).string("h").string("w").int(0);
     vec![
         fixture(
             "hash_ttl_pre_ga_v12",
@@ -1090,25 +795,11 @@ fn hash_field_ttl() -> Vec<Fixture> {
                 .aux("redis-ver", "7.3.240")
                 .select_db(0)
                 .resize_db(3, 0)
-                .key(22, "table", |v| {
-                    v.len(2)
-                        .len(at)
-                        .string("f")
-                        .string("v")
-                        .len(0)
-                        .string("g")
-                        .string_i8(1)
-                })
+                .key(22, "table", |v| v.len(2).len(at).string("f").string("v").len(0).string("g").string_i8(1))
                 .key(23, "listpack", |v| v.string(triples.clone().build()))
-                .key(23, "listpack:unknown", |v| {
-                    v.string(triples.clone().claim_count(65535))
-                })
+                .key(23, "listpack:unknown", |v| v.string(triples.clone().claim_count(65535)))
                 .eof(),
-            &[
-                ("table", "hash", 0, 2),
-                ("listpack", "hash", 0, 3),
-                ("listpack:unknown", "hash", 0, 3),
-            ],
+            &[("table", "hash", 0, 2), ("listpack", "hash", 0, 3), ("listpack:unknown", "hash", 0, 3)],
         ),
         fixture(
             "hash_ttl_forms_v12",
@@ -1120,27 +811,12 @@ fn hash_field_ttl() -> Vec<Fixture> {
                 .resize_db(5, 0)
                 .key(24, "table", |v| {
                     let v = v.u64(at).len(3).len(1).string("f").string("v");
-                    v.len(60_001)
-                        .string("g")
-                        .string("w")
-                        .len(0)
-                        .string("h")
-                        .string_i16(300)
+                    v.len(60_001).string("g").string("w").len(0).string("h").string_i16(300)
                 })
-                .key(25, "listpack", |v| {
-                    v.u64(at).string(triples.clone().build())
-                })
-                .key(25, "listpack:unknown", |v| {
-                    v.u64(at).string(triples.clone().claim_count(65535))
-                })
-                .key(25, "listpack:lzf", |v| {
-                    v.u64(at)
-                        .lzf(&Lzf::new().literal_runs(2, triples.clone().build()))
-                })
-                .key(25, "listpack:none", |v| {
-                    v.u64(0)
-                        .string(Listpack::new().string("f").string("v").int(0).build())
-                })
+                .key(25, "listpack", |v| v.u64(at).string(triples.clone().build()))
+                .key(25, "listpack:unknown", |v| v.u64(at).string(triples.clone().claim_count(65535)))
+                .key(25, "listpack:lzf", |v| v.u64(at).lzf(&Lzf::new().literal_runs(2, triples.clone().build())))
+                .key(25, "listpack:none", |v| v.u64(0).string(Listpack::new().string("f").string("v").int(0).build()))
                 .eof(),
             &[
                 ("table", "hash", 0, 3),
@@ -1159,12 +835,7 @@ fn hash_field_ttl() -> Vec<Fixture> {
                 .resize_db(1, 0)
                 .key(22, "table", |v| {
                     let v = v.len(3).string("f").string("v").i64(YEAR_2100_MS);
-                    v.string("g")
-                        .string_i32(70_000)
-                        .i64(-1)
-                        .lzf(&hundred_a())
-                        .string("w")
-                        .i64(YEAR_2100_MS)
+                    v.string("g").string_i32(70_000).i64(-1).lzf(&hundred_a()).string("w").i64(YEAR_2100_MS)
                 })
                 .eof(),
             &[("table", "hash", 0, 3)],
@@ -1181,25 +852,14 @@ fn stream_of_two(v: Bytes) -> Bytes {
     let node = node.int(2).int(0).int(0).string("a").int(4);
     let node = node.int(3).int(0).int(1).string("b").int(4);
     let node = node.int(2).int(0).int(2).string("c").int(4);
-    let v = v
-        .len(1)
-        .string(Bytes::new().stream_id(1, 1))
-        .string(node.build());
+    let v = v.len(1).string(Bytes::new().stream_id(1, 1)).string(node.build());
     // Length; the last ID; the first; the highest deleted; entries ever added.
     v.len(2).len(1).len(3).len(1).len(1).len(1).len(2).len(3)
 }
 
 /// A stream without entries, up to the groups.
 fn stream_of_none(v: Bytes) -> Bytes {
-    v.len(0)
-        .len(0)
-        .len(0)
-        .len(0)
-        .len(0)
-        .len(0)
-        .len(0)
-        .len(0)
-        .len(0)
+    v.len(0).len(0).len(0).len(0).len(0).len(0).len(0).len(0).len(0)
 }
 
 /// Streams of Redis 8.6 and 8.8.
@@ -1221,48 +881,18 @@ fn streams() -> Vec<Fixture> {
                 .select_db(0)
                 .resize_db(3, 0)
                 .key(26, "producers", |v| {
-                    let v = group(stream_of_two(v).len(1))
-                        .len(2)
-                        .stream_id(1, 1)
-                        .stream_id(1, 3);
+                    let v = group(stream_of_two(v).len(1)).len(2).stream_id(1, 1).stream_id(1, 3);
                     let v = v.len(100).len(100).len(2);
-                    let v = v
-                        .string("p1")
-                        .len(2)
-                        .string("i1")
-                        .len(1)
-                        .len(1)
-                        .string_i8(2)
-                        .len(1)
-                        .len(3);
+                    let v = v.string("p1").len(2).string("i1").len(1).len(1).string_i8(2).len(1).len(3);
                     v.string("p2").len(0).len(2).len(1)
                 })
                 .key(26, "unknown", |v| {
-                    let v = stream_of_two(v)
-                        .len(1)
-                        .string("g")
-                        .len(0)
-                        .len(0)
-                        .len(u64::MAX)
-                        .len(0)
-                        .len(0);
+                    let v = stream_of_two(v).len(1).string("g").len(0).len(0).len(u64::MAX).len(0).len(0);
                     v.len(100).len(100).len(0).len(0).len(0)
                 })
-                .key(26, "unused", |v| {
-                    stream_of_none(v)
-                        .len(0)
-                        .len(100)
-                        .len(100)
-                        .len(0)
-                        .len(0)
-                        .len(0)
-                })
+                .key(26, "unused", |v| stream_of_none(v).len(0).len(100).len(100).len(0).len(0).len(0))
                 .eof(),
-            &[
-                ("producers", "stream", 0, 2),
-                ("unknown", "stream", 0, 2),
-                ("unused", "stream", 0, 0),
-            ],
+            &[("producers", "stream", 0, 2), ("unknown", "stream", 0, 2), ("unused", "stream", 0, 0)],
         ),
         fixture(
             "stream_nack_zone_v14",
@@ -1275,26 +905,10 @@ fn streams() -> Vec<Fixture> {
                 .key(27, "nack", |v| {
                     let v = group(stream_of_two(v).len(1)).len(1).stream_id(1, 1);
                     let v = v.len(1).stream_id(1, 3);
-                    let v = v
-                        .len(60)
-                        .len(1000)
-                        .len(1)
-                        .string("p")
-                        .len(1)
-                        .string("i")
-                        .len(1)
-                        .len(3);
+                    let v = v.len(60).len(1000).len(1).string("p").len(1).string("i").len(1).len(3);
                     v.len(1).len(0)
                 })
-                .key(27, "none", |v| {
-                    stream_of_none(v)
-                        .len(0)
-                        .len(100)
-                        .len(100)
-                        .len(0)
-                        .len(0)
-                        .len(0)
-                })
+                .key(27, "none", |v| stream_of_none(v).len(0).len(100).len(100).len(0).len(0).len(0))
                 .eof(),
             &[("nack", "stream", 0, 2), ("none", "stream", 0, 0)],
         ),
@@ -1305,14 +919,7 @@ fn streams() -> Vec<Fixture> {
 fn arrays_and_bitmaps() -> Vec<Fixture> {
     // Portable 64-bit Roaring: one bitmap of high word 0, cookie, one container (key 0, two values,
     // offset 16), values.
-    let bits_0_and_17 = Bytes::new()
-        .u64(1)
-        .u32(0)
-        .u32(12346)
-        .u32(1)
-        .u32(1 << 16)
-        .u32(16)
-        .u32(17 << 16);
+    let bits_0_and_17 = Bytes::new().u64(1).u32(0).u32(12346).u32(1).u32(1 << 16).u32(16).u32(17 << 16);
     vec![
         fixture(
             "array_tags_v14",
@@ -1343,11 +950,7 @@ fn arrays_and_bitmaps() -> Vec<Fixture> {
                 .key(33, "bits:long", |v| v.len(100_000).string(&bits_0_and_17))
                 .key(33, "bits:none", |v| v.len(0).string(Bytes::new().u64(0)))
                 .eof(),
-            &[
-                ("bits", "string", 0, 3),
-                ("bits:long", "string", 0, 100_000),
-                ("bits:none", "string", 0, 0),
-            ],
+            &[("bits", "string", 0, 3), ("bits:long", "string", 0, 100_000), ("bits:none", "string", 0, 0)],
         ),
     ]
 }
@@ -1370,18 +973,10 @@ fn hash_templates() -> Vec<Fixture> {
                 .select_db(0)
                 .resize_db(6, 0)
                 .key(30, "listpack", |v| v.string(values().build()))
-                .key(30, "listpack:high", |v| {
-                    v.string(Listpack::new().int(1 << 40).string("y").build())
-                })
-                .key(30, "listpack:lzf", |v| {
-                    v.lzf(&Lzf::new().literal_runs(1, values().build()))
-                })
-                .key(30, "listpack:unknown", |v| {
-                    v.string(values().claim_count(65535))
-                })
-                .key(32, "array", |v| {
-                    v.len(1).string("1").string_i8(2).lzf(&hundred_a())
-                })
+                .key(30, "listpack:high", |v| v.string(Listpack::new().int(1 << 40).string("y").build()))
+                .key(30, "listpack:lzf", |v| v.lzf(&Lzf::new().literal_runs(1, values().build())))
+                .key(30, "listpack:unknown", |v| v.string(values().claim_count(65535)))
+                .key(32, "array", |v| v.len(1).string("1").string_i8(2).lzf(&hundred_a()))
                 .key(32, "array:high", |v| v.len(1 << 40).string("y"))
                 .eof(),
             &[
@@ -1401,29 +996,14 @@ fn hash_templates() -> Vec<Fixture> {
                 .aux("redis-ver", "8.10.0")
                 .select_db(0)
                 .resize_db(5, 0)
-                .key(29, "listpack:packed", |v| {
-                    v.len(0).string(&names).string(values().build())
-                })
-                .key(29, "listpack:strings", |v| {
-                    v.len(1).strings(&["age", "name"]).string(values().build())
-                })
-                .key(31, "array:packed", |v| {
-                    v.len(0).string(&names).string_i8(44).string("Ann")
-                })
+                .key(29, "listpack:packed", |v| v.len(0).string(&names).string(values().build()))
+                .key(29, "listpack:strings", |v| v.len(1).strings(&["age", "name"]).string(values().build()))
+                .key(31, "array:packed", |v| v.len(0).string(&names).string_i8(44).string("Ann"))
                 .key(31, "array:unknown", |v| {
-                    let names = Listpack::new()
-                        .string("a")
-                        .string("b")
-                        .string("c")
-                        .claim_count(65535);
+                    let names = Listpack::new().string("a").string("b").string("c").claim_count(65535);
                     v.len(0).string(names).string("1").string("2").string("3")
                 })
-                .key(31, "array:strings", |v| {
-                    v.len(1)
-                        .strings(&["age", "name"])
-                        .string_i8(44)
-                        .lzf(&hundred_a())
-                })
+                .key(31, "array:strings", |v| v.len(1).strings(&["age", "name"]).string_i8(44).lzf(&hundred_a()))
                 .eof(),
             &[
                 ("listpack:packed", "hash", 0, 2),
@@ -1438,28 +1018,15 @@ fn hash_templates() -> Vec<Fixture> {
 
 /// A Redis 6.2 file with one good key in it, then more.
 fn after_a_good_key() -> Rdb {
-    Rdb::redis(9)
-        .aux("redis-ver", "6.2.14")
-        .select_db(0)
-        .key(0, "good", |v| v.string("value"))
+    Rdb::redis(9).aux("redis-ver", "6.2.14").select_db(0).key(0, "good", |v| v.string("value"))
 }
 
 /// Versions, types, opcodes and ids that are not known.
 fn refused_numbers() -> Vec<Refusal> {
     let one_key = |rdb: Rdb| rdb.select_db(0).key(0, "key", |v| v.string("value")).eof();
     vec![
-        refusal(
-            "header_version_00",
-            "RDB version 0",
-            one_key(Rdb::redis(0)),
-            "version 0",
-        ),
-        refusal(
-            "header_version_99",
-            "RDB version 99 of Redis",
-            one_key(Rdb::redis(99)),
-            "version 99",
-        ),
+        refusal("header_version_00", "RDB version 0", one_key(Rdb::redis(0)), "version 0"),
+        refusal("header_version_99", "RDB version 99 of Redis", one_key(Rdb::redis(99)), "version 99"),
         refusal(
             "header_version_text",
             "A version that is not a number",
@@ -1469,17 +1036,13 @@ fn refused_numbers() -> Vec<Refusal> {
         refusal(
             "type_08_v09",
             "Type 8, which was never given out",
-            after_a_good_key()
-                .key(8, "eight", |v| v.string("value"))
-                .eof(),
+            after_a_good_key().key(8, "eight", |v| v.string("value")).eof(),
             "type 8",
         ),
         refusal(
             "type_99_v09",
             "Type 99: what is unknown has no length to skip it by",
-            after_a_good_key()
-                .key(99, "ninety-nine", |v| v.string("value"))
-                .eof(),
+            after_a_good_key().key(99, "ninety-nine", |v| v.string("value")).eof(),
             "type 99",
         ),
         refusal(
@@ -1488,9 +1051,7 @@ fn refused_numbers() -> Vec<Refusal> {
             Rdb::valkey(80)
                 .aux("valkey-ver", "9.2.0")
                 .select_db(0)
-                .key(23, "paths", |v| {
-                    v.string(Listpack::new().string("f").string("v").int(0).build())
-                })
+                .key(23, "paths", |v| v.string(Listpack::new().string("f").string("v").int(0).build()))
                 .eof(),
             "type 23",
         ),
@@ -1506,9 +1067,7 @@ fn refused_numbers() -> Vec<Refusal> {
             Rdb::redis(8)
                 .aux("redis-ver", "3.9.103")
                 .select_db(0)
-                .key(6, "untagged", |v| {
-                    v.module_id("made_up-9", 0).len(5).string("value")
-                })
+                .key(6, "untagged", |v| v.module_id("made_up-9", 0).len(5).string("value"))
                 .eof(),
             "module",
         ),
@@ -1533,9 +1092,7 @@ fn refused_sizes() -> Vec<Refusal> {
         refusal(
             "string_8_gib_v09",
             "A string that says 2^33 bytes and has five",
-            after_a_good_key()
-                .key(0, "bomb", |v| v.len(1 << 33).raw("short"))
-                .eof(),
+            after_a_good_key().key(0, "bomb", |v| v.len(1 << 33).raw("short")).eof(),
             "bomb",
         ),
         refusal(
@@ -1548,29 +1105,19 @@ fn refused_sizes() -> Vec<Refusal> {
             "string_lzf_64_gib_v09",
             "A compressed string that says 64 GiB in nine bytes, though LZF makes at most 88 \
              bytes of one",
-            after_a_good_key()
-                .key(0, "bomb", |v| {
-                    v.lzf_claim(9, 1 << 36, b"\x01aa\xe0\x57\x00\x01aa")
-                })
-                .eof(),
+            after_a_good_key().key(0, "bomb", |v| v.lzf_claim(9, 1 << 36, b"\x01aa\xe0\x57\x00\x01aa")).eof(),
             "bomb",
         ),
         refusal(
             "list_count_v09",
             "A linked list that says 2^60 elements",
-            after_a_good_key()
-                .key(1, "bomb", |v| v.len(1 << 60).string("one"))
-                .eof(),
+            after_a_good_key().key(1, "bomb", |v| v.len(1 << 60).string("one")).eof(),
             "bomb",
         ),
         refusal(
             "list_quicklist_count_v09",
             "A list that says 2^40 nodes of ziplists",
-            after_a_good_key()
-                .key(14, "bomb", |v| {
-                    v.len(1 << 40).string(Ziplist::new().string("one").build())
-                })
-                .eof(),
+            after_a_good_key().key(14, "bomb", |v| v.len(1 << 40).string(Ziplist::new().string("one").build())).eof(),
             "bomb",
         ),
         refusal(
@@ -1579,20 +1126,14 @@ fn refused_sizes() -> Vec<Refusal> {
             Rdb::redis(10)
                 .aux("redis-ver", "7.0.15")
                 .select_db(0)
-                .key(18, "bomb", |v| {
-                    v.len(1 << 40)
-                        .len(2)
-                        .string(Listpack::new().string("one").build())
-                })
+                .key(18, "bomb", |v| v.len(1 << 40).len(2).string(Listpack::new().string("one").build()))
                 .eof(),
             "bomb",
         ),
         refusal(
             "hash_count_v09",
             "A hash that says 2^63 pairs, which overflows when doubled",
-            after_a_good_key()
-                .key(4, "bomb", |v| v.len(1 << 63).string("f").string("v"))
-                .eof(),
+            after_a_good_key().key(4, "bomb", |v| v.len(1 << 63).string("f").string("v")).eof(),
             "bomb",
         ),
     ]
@@ -1606,30 +1147,10 @@ fn refused_ends() -> Vec<Refusal> {
         bytes
     };
     vec![
-        refusal(
-            "cut_in_header",
-            "A file cut in its version",
-            b"REDIS00".to_vec(),
-            "header",
-        ),
-        refusal(
-            "cut_in_string_v09",
-            "A file cut inside a value",
-            without_last(whole().unfinished(), 4),
-            "last",
-        ),
-        refusal(
-            "cut_before_eof_v09",
-            "A file without an end after its last key",
-            whole().unfinished(),
-            "end",
-        ),
-        refusal(
-            "cut_in_checksum_v09",
-            "A file cut in its checksum",
-            without_last(whole().eof(), 3),
-            "checksum",
-        ),
+        refusal("cut_in_header", "A file cut in its version", b"REDIS00".to_vec(), "header"),
+        refusal("cut_in_string_v09", "A file cut inside a value", without_last(whole().unfinished(), 4), "last"),
+        refusal("cut_before_eof_v09", "A file without an end after its last key", whole().unfinished(), "end"),
+        refusal("cut_in_checksum_v09", "A file cut in its checksum", without_last(whole().eof(), 3), "checksum"),
         refusal(
             "wrong_checksum_v09",
             "A whole file with a checksum that is not its own",
@@ -1639,11 +1160,7 @@ fn refused_ends() -> Vec<Refusal> {
         refusal(
             "bytes_after_end_v09",
             "A whole file and nine bytes more, which are no commands of an append-only file",
-            Bytes::new()
-                .raw(whole().eof())
-                .raw("and more.")
-                .as_ref()
-                .to_vec(),
+            Bytes::new().raw(whole().eof()).raw("and more.").as_ref().to_vec(),
             "after",
         ),
     ]
@@ -1656,34 +1173,25 @@ fn refused_structures() -> Vec<Refusal> {
         refusal(
             "slot_info_16384_v12",
             "A slot record beyond the last slot, 16383",
-            redis(12, "8.4.0")
-                .slot_info(16384, 1, 0)
-                .key(0, "key", |v| v.string("value"))
-                .eof(),
+            redis(12, "8.4.0").slot_info(16384, 1, 0).key(0, "key", |v| v.string("value")).eof(),
             "slot",
         ),
         refusal(
             "list_container_3_v10",
             "A list node that is neither plain (1) nor packed (2)",
-            redis(10, "7.0.15")
-                .key(18, "list", |v| v.len(1).len(3).string("element"))
-                .eof(),
+            redis(10, "7.0.15").key(18, "list", |v| v.len(1).len(3).string("element")).eof(),
             "container",
         ),
         refusal(
             "array_flag_2_v14",
             "An array whose flag is neither 0 nor 1",
-            redis(14, "8.8.0")
-                .key(28, "array", |v| v.len(1).len(2).len(0).len(0).string("x"))
-                .eof(),
+            redis(14, "8.8.0").key(28, "array", |v| v.len(1).len(2).len(0).len(0).string("x")).eof(),
             "flag",
         ),
         refusal(
             "array_tag_4_v14",
             "An array element of a tag beyond 3",
-            redis(14, "8.8.0")
-                .key(28, "array", |v| v.len(1).len(0).len(0).len(4).string("x"))
-                .eof(),
+            redis(14, "8.8.0").key(28, "array", |v| v.len(1).len(0).len(0).len(4).string("x")).eof(),
             "tag",
         ),
         refusal(
@@ -1691,10 +1199,7 @@ fn refused_structures() -> Vec<Refusal> {
             "A stream node whose ID has 15 bytes, not 16",
             redis(9, "6.2.14")
                 .key(15, "stream", |v| {
-                    let v = v
-                        .len(1)
-                        .string([0; 15])
-                        .string(Listpack::new().int(0).int(0).int(0).int(0).build());
+                    let v = v.len(1).string([0; 15]).string(Listpack::new().int(0).int(0).int(0).int(0).build());
                     v.len(0).len(0).len(0).len(0)
                 })
                 .eof(),
@@ -1703,25 +1208,19 @@ fn refused_structures() -> Vec<Refusal> {
         refusal(
             "string_special_4_v09",
             "A string of the special form 4, where 3 is the last",
-            redis(9, "6.2.14")
-                .key(0, "special", |v| v.u8(0xc4).raw("value"))
-                .eof(),
+            redis(9, "6.2.14").key(0, "special", |v| v.u8(0xc4).raw("value")).eof(),
             "special",
         ),
         refusal(
             "set_count_reserved_v09",
             "A count that starts with 0x82, which is no form of a length",
-            redis(9, "6.2.14")
-                .key(2, "reserved", |v| v.u8(0x82).raw([0; 8]))
-                .eof(),
+            redis(9, "6.2.14").key(2, "reserved", |v| v.u8(0x82).raw([0; 8])).eof(),
             "reserved",
         ),
         refusal(
             "list_lzf_before_start_v09",
             "A compressed ziplist whose first token refers to what is before it",
-            redis(9, "6.2.14")
-                .key(10, "backwards", |v| v.lzf(&Lzf::new().back(1, 20)))
-                .eof(),
+            redis(9, "6.2.14").key(10, "backwards", |v| v.lzf(&Lzf::new().back(1, 20))).eof(),
             "backwards",
         ),
     ]

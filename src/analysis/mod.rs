@@ -71,15 +71,7 @@ impl Analysis {
     /// An analysis whose first entries are in database `db`, or in one that is not known yet.
     pub(crate) fn new(question: Arc<Question>, dump: u32, db: Option<u64>) -> Self {
         let current = Database { is_wanted: question.filter.wants_database(db), ..Database::default() };
-        Self {
-            question,
-            dump,
-            databases: BTreeMap::new(),
-            current,
-            current_db: db,
-            buffer: Vec::new(),
-            held_bytes: 0,
-        }
+        Self { question, dump, databases: BTreeMap::new(), current, current_db: db, buffer: Vec::new(), held_bytes: 0 }
     }
 
     /// What the top lists and names take in memory, near enough.

@@ -97,8 +97,11 @@ fn tell(report: &Report, is_quiet: bool) -> Exit {
 }
 
 fn options(args: &AnalyzeArgs) -> Options {
-    let (min_bytes, min_elements) =
-        if args.big { (Some(BIG_STRING_BYTES + 1), Some(BIG_ELEMENTS + 1)) } else { (args.min_bytes, args.min_elements) };
+    let (min_bytes, min_elements) = if args.big {
+        (Some(BIG_STRING_BYTES + 1), Some(BIG_ELEMENTS + 1))
+    } else {
+        (args.min_bytes, args.min_elements)
+    };
     let filter = Filter {
         databases: args.databases.clone(),
         kinds: args.kinds.clone(),
@@ -127,7 +130,11 @@ fn dumps(args: &AnalyzeArgs) -> Result<Vec<Dump>, String> {
         return Ok(dumps);
     }
     if args.shards.len() != dumps.len() {
-        return Err(format!("--shard is given {} times for {} dumps: give it once for each", args.shards.len(), dumps.len()));
+        return Err(format!(
+            "--shard is given {} times for {} dumps: give it once for each",
+            args.shards.len(),
+            dumps.len()
+        ));
     }
     for (dump, shard) in dumps.iter_mut().zip(&args.shards) {
         if dump.shard.replace(shard.clone()).is_some() {

@@ -68,6 +68,7 @@ printed), 2 the program could not run (arguments, files).";
 /// as a cluster's shards, are one task.
 #[derive(Debug, Args)]
 #[command(after_help = ANALYZE_HELP)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
 pub(crate) struct AnalyzeArgs {
     /// A dump; `-` is standard input, `ip:port=PATH` a dump and the shard it came from
     #[arg(required = true, value_name = "DUMP")]
@@ -214,7 +215,8 @@ fn bytes(text: &str) -> Result<u64, String> {
         "g" | "gb" | "gib" => 30,
         unit => return Err(format!("the unit {unit} is none of K, M and G")),
     };
-    let number: u64 = digits.parse().map_err(|_| "it is not a whole number of bytes, such as 4096 or 10K".to_owned())?;
+    let number: u64 =
+        digits.parse().map_err(|_| "it is not a whole number of bytes, such as 4096 or 10K".to_owned())?;
     number.checked_mul(1 << shift).ok_or_else(|| "it is too large".to_owned())
 }
 

@@ -11,9 +11,15 @@ use tempfile::NamedTempFile;
 pub(super) enum Sink {
     Stdout(BufWriter<io::Stdout>),
     /// A file beside the one that was named; it takes that one's place at the end.
-    File { temporary: BufWriter<NamedTempFile>, path: PathBuf },
+    File {
+        temporary: BufWriter<NamedTempFile>,
+        path: PathBuf,
+    },
     /// Something that is there and is no regular file, such as a FIFO or `/dev/null`.
-    Special { file: BufWriter<fs::File>, path: PathBuf },
+    Special {
+        file: BufWriter<fs::File>,
+        path: PathBuf,
+    },
 }
 
 impl Sink {

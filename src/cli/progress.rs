@@ -1,5 +1,6 @@
 //! Progress on standard error, while a scan runs: a bar on a terminal, lines elsewhere if they were asked for.
 
+use std::fmt::Write;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -78,7 +79,12 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
     bar.set_position(progress.done_bytes());
 }
 
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is for reading")]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is for reading"
+)]
 fn line(progress: &Progress, started: Instant) -> String {
     let done = progress.done_bytes();
     let seconds = started.elapsed().as_secs_f64().max(0.001);
@@ -87,7 +93,8 @@ fn line(progress: &Progress, started: Instant) -> String {
     let mut line = format!("{}, {}/s, {keys} keys", HumanBytes(done), HumanBytes(rate as u64));
     if let Some(total) = progress.total_bytes().filter(|_| rate > 0.0) {
         let left = Duration::from_secs_f64(total.saturating_sub(done) as f64 / rate);
-        line.push_str(&format!(", {}% done, {} left", done * 100 / total.max(1), HumanDuration(left)));
+        let percent = done * 100 / total.max(1);
+        _ = write!(line, ", {percent}% done, {} left", HumanDuration(left));
     }
     line
 }

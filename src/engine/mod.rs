@@ -106,11 +106,7 @@ pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) 
 ///
 /// # Errors
 /// As [`analyze`].
-pub fn analyze_reader(
-    name: &str,
-    reader: Box<dyn std::io::Read + Send>,
-    options: &Options,
-) -> Result<Report, Error> {
+pub fn analyze_reader(name: &str, reader: Box<dyn std::io::Read + Send>, options: &Options) -> Result<Report, Error> {
     let input = match input::from_reader(name, reader) {
         Err(error) if !error.is_about_dump() => return Err(error),
         input => input,
@@ -204,7 +200,8 @@ fn question(options: &Options, context: &Context) -> Result<Arc<Question>, Cause
     let filter = &mut question.filter;
     if filter.expired != Expired::Keep && filter.now_ms.is_none() {
         let Some(seconds) = context.aux.created_at_seconds else {
-            let what = "the dump does not say when it was made, so no key can be called expired: give the time with --now";
+            let what =
+                "the dump does not say when it was made, so no key can be called expired: give the time with --now";
             return Err(Cause::Options(what.to_owned()));
         };
         filter.now_ms = Some(seconds.saturating_mul(1000));

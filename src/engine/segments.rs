@@ -89,17 +89,21 @@ impl Scan<'_> {
             segment_bytes,
             segments,
             threads,
-            shared: Mutex::new(Shared { next: 0, pieces: BTreeMap::new(), chain: Some(chain), joined: 0, ended: false }),
+            shared: Mutex::new(Shared {
+                next: 0,
+                pieces: BTreeMap::new(),
+                chain: Some(chain),
+                joined: 0,
+                ended: false,
+            }),
             moved: Condvar::new(),
         };
         if threads == 1 {
             work.run();
         } else {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let pool = pool.map_err(|error| Cause::Io {
-                doing: "start the threads",
-                source: std::io::Error::other(error),
-            })?;
+            let pool =
+                pool.map_err(|error| Cause::Io { doing: "start the threads", source: std::io::Error::other(error) })?;
             pool.broadcast(|_| work.run());
         }
         let shared = work.shared.into_inner().unwrap_or_else(PoisonError::into_inner);

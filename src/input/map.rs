@@ -28,7 +28,7 @@ use crate::error::Cause;
 /// A mapped file.
 #[derive(Debug)]
 pub struct Map {
-    map: Mmap,
+    bytes: Mmap,
     file: File,
     modified_at: Option<SystemTime>,
     region: &'static Region,
@@ -46,18 +46,18 @@ impl Map {
         // Advice that is not taken costs speed alone.
         _ = map.advise(Advice::Sequential);
         let region = Region::claim(map.as_ptr() as usize, map.len())?;
-        Ok(Self { map, file, modified_at, region })
+        Ok(Self { bytes: map, file, modified_at, region })
     }
 
     /// The file's bytes.
     pub fn bytes(&self) -> &[u8] {
-        &self.map
+        &self.bytes
     }
 
     /// Brings the pages of a range in before they are touched, which is cheaper than one fault a page (a fifth to a third
     /// of the time of a scan over a warm cache). Kernels before 5.14 do not know how; then they come one by one.
     pub fn populate(&self, offset: usize, bytes: usize) {
-        _ = self.map.advise_range(Advice::PopulateRead, offset, bytes);
+        _ = self.bytes.advise_range(Advice::PopulateRead, offset, bytes);
     }
 
     /// Whether the file is still what was mapped.
@@ -67,7 +67,7 @@ impl Map {
     pub fn check(&self) -> Result<(), Cause> {
         let look = |source| Cause::Io { doing: "look at it again", source };
         let metadata = self.file.metadata().map_err(look)?;
-        let mapped_bytes = self.map.len() as u64;
+        let mapped_bytes = self.bytes.len() as u64;
         if metadata.len() < mapped_bytes {
             let now = metadata.len();
             return Err(Cause::Changed(format!(

@@ -99,7 +99,8 @@ fn stream(name: String, reader: Box<dyn Read + Send>, stored_bytes: Option<u64>)
         Content::Refused(what) => return Err(Error::new(name, Cause::Refused(what))),
         compressed => {
             let kind = compressed.to_string();
-            let (inner, reader) = peek(&name, sniff::inflate(compressed, reader).map_err(|cause| Error::new(&name, cause))?)?;
+            let (inner, reader) =
+                peek(&name, sniff::inflate(&compressed, reader).map_err(|cause| Error::new(&name, cause))?)?;
             match inner {
                 Content::Dump => reader,
                 Content::Refused(what) => {

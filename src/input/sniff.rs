@@ -45,16 +45,30 @@ pub(crate) fn content(first: &[u8]) -> Content {
              a dump is written by SAVE, BGSAVE or redis-cli --rdb",
         ),
         _ if magic(first).is_ok() => Content::Dump,
-        _ if first.starts_with(b"REDIS") || first.starts_with(b"VALKEY") => Content::Refused(format!(
-            "this starts like a dump, but no server gives out the version \"{}\"",
-            first.get(..9).unwrap_or(first).escape_ascii()
-        )),
+        _ if b"REDIS".starts_with(first) || b"VALKEY".starts_with(first) => refused(CUT_HEADER),
+        [b'R', b'E', b'D', b'I', b'S', version @ ..] => refused_version(version, 4),
+        [b'V', b'A', b'L', b'K', b'E', b'Y', version @ ..] => refused_version(version, 3),
         _ if is_text(first) => refused("this is text, not a dump"),
         _ => Content::Refused(format!(
             "this is not a dump: it starts with \"{}\" instead of REDIS or VALKEY",
             first.get(..9).unwrap_or(first).escape_ascii()
         )),
     }
+}
+
+const CUT_HEADER: &str = "the file is cut within the dump's header";
+
+/// What to say of a dump's version that is not in use, given the bytes behind the magic.
+fn refused_version(version: &[u8], digits: usize) -> Content {
+    let version = match version.get(..digits) {
+        None => return Content::Refused(CUT_HEADER.to_owned()),
+        Some(version) => version.escape_ascii().to_string(),
+    };
+    let version = version.parse::<u32>().map_or(format!("\"{version}\""), |number| number.to_string());
+    Content::Refused(format!(
+        "this starts like a dump, but of version {version}, which no server gives out \
+         (Redis has 1 to 79, Valkey 80 and up)"
+    ))
 }
 
 fn is_text(first: &[u8]) -> bool {
@@ -66,9 +80,11 @@ fn is_text(first: &[u8]) -> bool {
 
 /// A reader of the inflated bytes.
 #[cfg(feature = "compress")]
-pub(crate) fn inflate(content: Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
+pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
     Ok(match content {
-        Content::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(INFLATER_BYTES, reader))),
+        Content::Gzip => {
+            Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(INFLATER_BYTES, reader)))
+        }
         Content::Zstd => {
             let decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(INFLATER_BYTES, reader));
             Box::new(decoder.map_err(|source| Cause::Io { doing: "start the zstd decoder", source })?)
@@ -79,7 +95,7 @@ pub(crate) fn inflate(content: Content, reader: Box<dyn Read + Send>) -> Result<
 
 /// A reader of the inflated bytes, in a build that knows LZ4 alone.
 #[cfg(not(feature = "compress"))]
-pub(crate) fn inflate(content: Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
+pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
     match content {
         Content::Lz4 => Ok(lz4(reader)),
         other => Err(Cause::Refused(format!("{other}; this build of the program does not inflate it"))),
@@ -120,7 +136,8 @@ mod tests {
             (&b""[..], "empty"),
             (b"*2\r\n$6\r\nSELECT", "append-only"),
             (b"REDIS0099", "version"),
-            (b"REDIS", "version"),
+            (b"REDIS", "header"),
+            (b"VALKEY08", "header"),
             (b"hello, world\n", "text"),
             ("gr\u{fc}n".as_bytes(), "text"),
             (b"\x00\x01\x02", "not a dump"),

@@ -223,8 +223,12 @@ fn text_score(source: &mut Slice<'_>) -> Result<f64, Trouble> {
         255 => Ok(f64::NEG_INFINITY),
         bytes => {
             source.keep(Part::Score, bytes.into())?;
-            score(Text::Bytes(source.kept()))
-                .map_err(|fault| Trouble { offset, fault, part: Part::Score, claim: bytes.into() })
+            score(Text::Bytes(source.kept())).map_err(|fault| Trouble {
+                offset,
+                fault,
+                part: Part::Score,
+                claim: bytes.into(),
+            })
         }
     }
 }
@@ -304,9 +308,7 @@ fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trou
 fn template_fields(source: &mut Slice<'_>) -> Result<u64, Trouble> {
     let offset = source.offset();
     match source.parse(Part::HashTemplate, length)? {
-        0 => with_blob(source, |blob| {
-            listpack::entries(blob)?.try_fold(0, |fields, name| name.map(|_| fields + 1))
-        }),
+        0 => with_blob(source, |blob| listpack::entries(blob)?.try_fold(0, |fields, name| name.map(|_| fields + 1))),
         1 => {
             let fields = source.parse(Part::Count, length)?;
             for _ in 0..fields {
@@ -343,10 +345,7 @@ fn values<'e>(entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mu
     Ok(())
 }
 
-fn members<'e>(
-    mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>,
-    visit: &mut Visit<'_>,
-) -> Result<(), Fault> {
+fn members<'e>(mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mut Visit<'_>) -> Result<(), Fault> {
     while let Some(member) = entries.next() {
         let member = member?;
         let score = score(entries.next().ok_or(Fault::BlobCount)??)?;
@@ -355,10 +354,7 @@ fn members<'e>(
     Ok(())
 }
 
-fn fields<'e>(
-    mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>,
-    visit: &mut Visit<'_>,
-) -> Result<(), Fault> {
+fn fields<'e>(mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mut Visit<'_>) -> Result<(), Fault> {
     while let Some(field) = entries.next() {
         let field = field?;
         let value = entries.next().ok_or(Fault::BlobCount)??;
@@ -368,10 +364,7 @@ fn fields<'e>(
 }
 
 /// Field, value and absolute expiry in milliseconds, 0 for none.
-fn triples<'e>(
-    mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>,
-    visit: &mut Visit<'_>,
-) -> Result<(), Fault> {
+fn triples<'e>(mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mut Visit<'_>) -> Result<(), Fault> {
     while let Some(field) = entries.next() {
         let field = field?;
         let value = entries.next().ok_or(Fault::BlobCount)??;

@@ -122,12 +122,7 @@ pub fn step<'s, S: Keep>(source: &'s mut S, context: &Context) -> Result<Step<'s
 
 /// Reads the value behind `lead`; the entry's key is left empty.
 #[inline(always)]
-fn entry<S: Keep>(
-    source: &mut S,
-    context: &Context,
-    offset: u64,
-    lead: &Lead,
-) -> Result<Entry<'static>, Box<Damage>> {
+fn entry<S: Keep>(source: &mut S, context: &Context, offset: u64, lead: &Lead) -> Result<Entry<'static>, Box<Damage>> {
     let value_offset = source.offset();
     match measure(source, lead.value_type, context) {
         Ok(measure) => Ok(Entry {

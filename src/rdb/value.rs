@@ -37,11 +37,7 @@ pub fn measure<S: Source>(source: &mut S, value_type: ValueType, context: &Conte
     measure_collection(source, value_type, context)
 }
 
-fn measure_collection<S: Source>(
-    source: &mut S,
-    value_type: ValueType,
-    context: &Context,
-) -> Result<Measure, Trouble> {
+fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Measure, Trouble> {
     let (kind, size) = match value_type {
         ValueType::LIST => (Kind::List, strings(source, 1)?),
         ValueType::SET => (Kind::Set, strings(source, 1)?),

@@ -28,10 +28,7 @@ impl Rdb {
     /// A file that starts with any bytes; `version` only says whether [`Rdb::eof`] writes a
     /// checksum.
     pub fn with_magic(magic: impl AsRef<[u8]>, version: u32) -> Self {
-        Self {
-            bytes: Bytes::new().raw(magic),
-            version,
-        }
+        Self { bytes: Bytes::new().raw(magic), version }
     }
 
     /// Any bytes at this place.
@@ -46,22 +43,12 @@ impl Rdb {
     }
 
     /// A key whose name is a raw string: type, name, value.
-    pub fn key(
-        self,
-        value_type: u8,
-        name: impl AsRef<[u8]>,
-        value: impl FnOnce(Bytes) -> Bytes,
-    ) -> Self {
+    pub fn key(self, value_type: u8, name: impl AsRef<[u8]>, value: impl FnOnce(Bytes) -> Bytes) -> Self {
         self.key_as(value_type, |k| k.string(name), value)
     }
 
     /// A key whose name is written by hand (integer, LZF, wide length).
-    pub fn key_as(
-        self,
-        value_type: u8,
-        name: impl FnOnce(Bytes) -> Bytes,
-        value: impl FnOnce(Bytes) -> Bytes,
-    ) -> Self {
+    pub fn key_as(self, value_type: u8, name: impl FnOnce(Bytes) -> Bytes, value: impl FnOnce(Bytes) -> Bytes) -> Self {
         self.put(|b| value(name(b.u8(value_type))))
     }
 
@@ -108,13 +95,7 @@ impl Rdb {
 
     /// Opcode 246: a function as the release candidates of Redis 7.0 wrote it.
     pub fn function_pre_ga(self, name: &str, engine: &str, description: &str, code: &str) -> Self {
-        self.opcode(246, |b| {
-            b.string(name)
-                .string(engine)
-                .len(1)
-                .string(description)
-                .string(code)
-        })
+        self.opcode(246, |b| b.string(name).string(engine).len(1).string(description).string(code))
     }
 
     /// Opcode 245: a library of functions.
@@ -130,19 +111,14 @@ impl Rdb {
     /// Opcode 243 in Redis: what one class of module metadata says of the next key; `values` ends
     /// with [`Bytes::end`].
     pub fn key_meta(self, class: &str, values: impl FnOnce(Bytes) -> Bytes) -> Self {
-        let spec = u32::try_from(six_bits(class) << 8 | 0b0000_1001)
-            .expect("a class name has four characters");
+        let spec = u32::try_from(six_bits(class) << 8 | 0b0000_1001).expect("a class name has four characters");
         self.opcode(243, |b| values(b.len(1).u32(spec)))
     }
 
     /// Opcode 243 in Valkey: a slot migration under way, with its slot ranges.
     pub fn slot_import(self, job: &str, ranges: &[(u64, u64)]) -> Self {
         let counted = |b: Bytes| b.string(job).len(count(ranges));
-        self.opcode(243, |b| {
-            ranges
-                .iter()
-                .fold(counted(b), |b, (first, last)| b.len(*first).len(*last))
-        })
+        self.opcode(243, |b| ranges.iter().fold(counted(b), |b, (first, last)| b.len(*first).len(*last)))
     }
 
     /// Opcode 242: the field names that hashes of this template share.
@@ -287,11 +263,7 @@ impl Bytes {
 
     /// A string stored compressed.
     pub fn lzf(self, compressed: &Lzf) -> Self {
-        self.lzf_claim(
-            count(&compressed.tokens),
-            count(&compressed.plain),
-            &compressed.tokens,
-        )
+        self.lzf_claim(count(&compressed.tokens), count(&compressed.plain), &compressed.tokens)
     }
 
     /// A compressed string whose two lengths are claims.
@@ -305,9 +277,7 @@ impl Bytes {
             "nan" => self.u8(253),
             "inf" => self.u8(254),
             "-inf" => self.u8(255),
-            _ => self
-                .u8(u8::try_from(text.len()).expect("a score is short"))
-                .raw(text),
+            _ => self.u8(u8::try_from(text.len()).expect("a score is short")).raw(text),
         }
     }
 
@@ -380,8 +350,7 @@ impl Lzf {
     /// there is.
     pub fn literal_runs(mut self, run: u8, bytes: impl AsRef<[u8]>) -> Self {
         for chunk in bytes.as_ref().chunks(usize::from(run)) {
-            self.tokens
-                .push(u8::try_from(chunk.len() - 1).expect("a run has at most 32 bytes"));
+            self.tokens.push(u8::try_from(chunk.len() - 1).expect("a run has at most 32 bytes"));
             self.tokens.extend_from_slice(chunk);
         }
         self.plain.extend_from_slice(bytes.as_ref());
@@ -393,19 +362,16 @@ impl Lzf {
         let low_and_high = u16::try_from(distance - 1).expect("a distance has 13 bits");
         let [high, low] = low_and_high.to_be_bytes();
         if length < 9 {
-            self.tokens
-                .push(u8::try_from(length - 2).expect("checked above") << 5 | high);
+            self.tokens.push(u8::try_from(length - 2).expect("checked above") << 5 | high);
         } else {
             self.tokens.push(7 << 5 | high);
-            self.tokens
-                .push(u8::try_from(length - 9).expect("a reference has at most 264 bytes"));
+            self.tokens.push(u8::try_from(length - 9).expect("a reference has at most 264 bytes"));
         }
         self.tokens.push(low);
         // Byte by byte, since a reference may read what it has itself written.
         for _ in 0..length {
             let from = self.plain.len().checked_sub(distance);
-            self.plain
-                .push(*from.and_then(|at| self.plain.get(at)).unwrap_or(&0));
+            self.plain.push(*from.and_then(|at| self.plain.get(at)).unwrap_or(&0));
         }
         self
     }
@@ -483,12 +449,7 @@ impl Listpack {
     /// As [`Listpack::build`], with this count in the header (65,535 = unknown).
     pub fn claim_count(self, count: u16) -> Vec<u8> {
         let total = u32::try_from(6 + self.entries.len() + 1).expect("a small listpack");
-        Bytes::new()
-            .u32(total)
-            .raw(count.to_le_bytes())
-            .raw(self.entries)
-            .u8(0xff)
-            .0
+        Bytes::new().u32(total).raw(count.to_le_bytes()).raw(self.entries).u8(0xff).0
     }
 }
 
@@ -577,10 +538,7 @@ impl Ziplist {
     /// As [`Ziplist::build`], with this count in the header (65,535 = unknown).
     pub fn claim_count(self, count: u16) -> Vec<u8> {
         let end = u32::try_from(10 + self.entries.len()).expect("a small ziplist");
-        let header = Bytes::new()
-            .u32(end + 1)
-            .u32(end - self.previous)
-            .raw(count.to_le_bytes());
+        let header = Bytes::new().u32(end + 1).u32(end - self.previous).raw(count.to_le_bytes());
         header.raw(self.entries).u8(0xff).0
     }
 }
@@ -602,10 +560,7 @@ impl Zipmap {
     pub fn pair(mut self, field: impl AsRef<[u8]>, value: impl AsRef<[u8]>, free: u8) -> Self {
         let (field, value) = (field.as_ref(), value.as_ref());
         let pair = zipmap_len(self.pairs, field.len()).raw(field);
-        self.pairs = zipmap_len(pair, value.len())
-            .u8(free)
-            .raw(value)
-            .raw(vec![0; usize::from(free)]);
+        self.pairs = zipmap_len(pair, value.len()).u8(free).raw(value).raw(vec![0; usize::from(free)]);
         self.count = self.count.saturating_add(1);
         self
     }
@@ -625,9 +580,7 @@ impl Zipmap {
 fn zipmap_len(bytes: Bytes, len: usize) -> Bytes {
     match u8::try_from(len) {
         Ok(short @ ..254) => bytes.u8(short),
-        _ => bytes
-            .u8(254)
-            .u32(u32::try_from(len).expect("a short string")),
+        _ => bytes.u8(254).u32(u32::try_from(len).expect("a short string")),
     }
 }
 
@@ -635,26 +588,15 @@ fn zipmap_len(bytes: Bytes, len: usize) -> Bytes {
 pub fn intset(width: u8, elements: &[i64]) -> Vec<u8> {
     let count = u32::try_from(elements.len()).expect("a small set");
     let header = Bytes::new().u32(u32::from(width)).u32(count);
-    let low_bytes = |value: &i64| {
-        value
-            .to_le_bytes()
-            .into_iter()
-            .take(usize::from(width))
-            .collect::<Vec<u8>>()
-    };
-    elements
-        .iter()
-        .fold(header, |b, value| b.raw(low_bytes(value)))
-        .0
+    let low_bytes = |value: &i64| value.to_le_bytes().into_iter().take(usize::from(width)).collect::<Vec<u8>>();
+    elements.iter().fold(header, |b, value| b.raw(low_bytes(value))).0
 }
 
 /// Module names: six bits a character, the first in the highest bits.
 fn six_bits(name: &str) -> u64 {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let index = |c| ALPHABET.find(c).expect("a character of module names");
-    name.chars().fold(0, |id, c| {
-        id << 6 | u64::try_from(index(c)).expect("below 64")
-    })
+    name.chars().fold(0, |id, c| id << 6 | u64::try_from(index(c)).expect("below 64"))
 }
 
 fn count<T>(items: &[T]) -> u64 {

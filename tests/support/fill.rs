@@ -1,9 +1,6 @@
 //! A data set for a real server: random keys of every type and encoding, with awkward names, and values made
 //! to mislead. It is apart from the tests because it is the servers that turn it into dumps.
-#![allow(
-    clippy::indexing_slicing,
-    reason = "an index out of place fails the test, as it should"
-)]
+#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 use std::collections::HashSet;
 use std::fs;
@@ -24,17 +21,8 @@ const UNLIMITED: &str = "100000000";
 
 /// Makes so many keys and a few giants in `DATABASES`, the same ones for the same seed.
 pub fn fill(server: &mut Server, keys: usize, seed: u64) {
-    server.ask(&[
-        "FUNCTION",
-        "LOAD",
-        "#!lua name=l\nredis.register_function('f', function() return 1 end)",
-    ]);
-    let mut filler = Filler {
-        server,
-        random: Random(seed),
-        database: 0,
-        names: HashSet::new(),
-    };
+    server.ask(&["FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() return 1 end)"]);
+    let mut filler = Filler { server, random: Random(seed), database: 0, names: HashSet::new() };
     for limits in &PHASES {
         limits.apply(filler.server);
         for _ in 0..keys / PHASES.len() {
@@ -149,12 +137,7 @@ impl Filler<'_> {
         }
     }
 
-    fn command<Word: Into<Vec<u8>>>(
-        &mut self,
-        command: &str,
-        name: &[u8],
-        rest: impl IntoIterator<Item = Word>,
-    ) {
+    fn command<Word: Into<Vec<u8>>>(&mut self, command: &str, name: &[u8], rest: impl IntoIterator<Item = Word>) {
         let mut words = vec![command.as_bytes().to_vec(), name.to_vec()];
         words.extend(rest.into_iter().map(Into::into));
         self.server.queue(&words);
@@ -234,15 +217,7 @@ impl Filler<'_> {
         if self.random.one_in(3) {
             let create: [&[u8]; 5] = [b"XGROUP", b"CREATE", name, b"g", b"0"];
             self.server.queue(&create);
-            let read = [
-                "XREADGROUP",
-                "GROUP",
-                "g",
-                "consumer",
-                "COUNT",
-                "5",
-                "STREAMS",
-            ];
+            let read = ["XREADGROUP", "GROUP", "g", "consumer", "COUNT", "5", "STREAMS"];
             let mut read = read.map(str::as_bytes).to_vec();
             read.extend([name, b">"]);
             self.server.queue(&read);
@@ -279,21 +254,11 @@ fn packed_giants(server: &mut Server) {
         let mut payload = server.ask(&["DUMP", &packed]).into_bytes();
         server.set("hash-max-listpack-entries", UNLIMITED);
         payload[0] = 16;
-        server.ask::<&[u8]>(&[
-            b"RESTORE",
-            format!("giant:hash:{pairs}").as_bytes(),
-            b"0",
-            &payload,
-        ]);
+        server.ask::<&[u8]>(&[b"RESTORE", format!("giant:hash:{pairs}").as_bytes(), b"0", &payload]);
         if server.kind == Kind::Valkey {
             server.set("set-max-listpack-entries", UNLIMITED);
             payload[0] = 20;
-            server.ask::<&[u8]>(&[
-                b"RESTORE",
-                format!("giant:set:{pairs}").as_bytes(),
-                b"0",
-                &payload,
-            ]);
+            server.ask::<&[u8]>(&[b"RESTORE", format!("giant:set:{pairs}").as_bytes(), b"0", &payload]);
         }
     }
 }
@@ -304,11 +269,7 @@ fn unpacked_giants(server: &mut Server) {
     server.set("set-max-intset-entries", UNLIMITED);
     server.set("hash-max-listpack-entries", "0");
     let numbers: Vec<String> = (0..80_000).map(|number| number.to_string()).collect();
-    for (command, name) in [
-        ("SADD", "giant:intset"),
-        ("RPUSH", "giant:list"),
-        ("HSET", "giant:hash"),
-    ] {
+    for (command, name) in [("SADD", "giant:intset"), ("RPUSH", "giant:list"), ("HSET", "giant:hash")] {
         let mut words = vec![command, name];
         words.extend(numbers.iter().map(String::as_str));
         server.ask(&words);
@@ -320,24 +281,10 @@ fn decoys(server: &mut Server) {
     server.set("rdbcompression", "no");
     server.ask(&["SAVE"]);
     let dump = fs::read(server.dump()).expect("the dump");
-    let piece =
-        |first: usize, bytes: usize| &dump[first.min(dump.len())..(first + bytes).min(dump.len())];
+    let piece = |first: usize, bytes: usize| &dump[first.min(dump.len())..(first + bytes).min(dump.len())];
     server.ask::<&[u8]>(&[b"SET", b"decoy:string", piece(0, 12 << 20)]);
-    server.ask::<&[u8]>(&[
-        b"RPUSH",
-        b"decoy:list",
-        piece(1 << 20, 3 << 20),
-        piece(7 << 20, 5 << 20),
-        b"end",
-    ]);
-    server.ask::<&[u8]>(&[
-        b"HSET",
-        b"decoy:hash",
-        b"field",
-        piece(3_333_333, 4 << 20),
-        piece(10 << 20, 1 << 20),
-        b"",
-    ]);
+    server.ask::<&[u8]>(&[b"RPUSH", b"decoy:list", piece(1 << 20, 3 << 20), piece(7 << 20, 5 << 20), b"end"]);
+    server.ask::<&[u8]>(&[b"HSET", b"decoy:hash", b"field", piece(3_333_333, 4 << 20), piece(10 << 20, 1 << 20), b""]);
 }
 
 /// splitmix64: all that is needed here, and the same on every machine.
@@ -369,13 +316,7 @@ impl Random {
     }
 
     fn integers(&mut self, bits: usize, count: usize) -> Vec<Vec<u8>> {
-        (0..count)
-            .map(|_| {
-                (self.next().cast_signed() >> (64 - bits))
-                    .to_string()
-                    .into_bytes()
-            })
-            .collect()
+        (0..count).map(|_| (self.next().cast_signed() >> (64 - bits)).to_string().into_bytes()).collect()
     }
 
     fn bytes(&mut self, len: usize) -> Vec<u8> {
@@ -401,8 +342,8 @@ impl Random {
 
     fn name(&mut self) -> Vec<u8> {
         const AWKWARD: [&str; 16] = [
-            "\"", "'", "\n", "\r\n", "\t", "\\", "\\xff", ",", " ", "\0", "\u{7f}", "<b>", "&",
-            "{tag}", "\u{2028}", "\u{1b}",
+            "\"", "'", "\n", "\r\n", "\t", "\\", "\\xff", ",", " ", "\0", "\u{7f}", "<b>", "&", "{tag}", "\u{2028}",
+            "\u{1b}",
         ];
         const UTF8: [&str; 8] = ["é", "ключ", "中文", "🔑", "ﬀ", "e\u{301}", "ß", "\u{ffff}"];
         match self.below(16) {
@@ -473,10 +414,7 @@ impl Random {
 
     fn score(&mut self) -> Vec<u8> {
         match self.below(8) {
-            0 => self
-                .pick(&["inf", "-inf", "1e300", "-0", "3e-310", "0.1", "1e17"])
-                .as_bytes()
-                .to_vec(),
+            0 => self.pick(&["inf", "-inf", "1e300", "-0", "3e-310", "0.1", "1e17"]).as_bytes().to_vec(),
             1..=3 => format!("{}.{}", self.below(1_000), self.below(100)).into_bytes(),
             _ => self.integer().to_string().into_bytes(),
         }

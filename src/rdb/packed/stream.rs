@@ -12,6 +12,7 @@ const ID_BYTES: u64 = 16;
 
 /// What a stream's type adds to the one before it.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one step of the format, and they are read apart")]
 pub(crate) struct Layout {
     /// First ID, largest deleted ID, entries added, entries read by groups (Redis 7.0).
     has_totals: bool,
@@ -86,15 +87,17 @@ impl Layout {
     }
 }
 
-/// Steps over a node's key, a string of exactly one ID.
-pub(crate) fn node_id<S: Source>(source: &mut S) -> Result<[u8; 16], Trouble> {
+/// A node's key, a string of exactly one ID: milliseconds and sequence number.
+pub(crate) fn node_id<S: Source>(source: &mut S) -> Result<(u64, u64), Trouble> {
     let offset = source.offset();
     let head = source.parse(Part::StreamEntries, crate::rdb::primitives::string_head)?;
     if head != (StringHead::Raw { bytes: ID_BYTES }) {
         let claim = head.value_bytes();
         return Err(Trouble { offset, fault: Fault::StreamId, part: Part::StreamEntries, claim });
     }
-    source.parse(Part::StreamEntries, array::<16>)
+    let ms = u64::from_be_bytes(source.parse(Part::StreamEntries, array)?);
+    let seq = u64::from_be_bytes(source.parse(Part::StreamEntries, array)?);
+    Ok((ms, seq))
 }
 
 fn skip_ids<S: Source>(source: &mut S) -> Result<(), Trouble> {
@@ -131,9 +134,8 @@ pub(crate) fn for_each(
     visit: &mut dyn FnMut(Element<'_>),
 ) -> Result<(), Trouble> {
     for _ in 0..source.parse(Part::Count, length)? {
-        let id = u128::from_be_bytes(node_id(source)?);
-        let (ms, seq) = ((id >> 64) as u64, id as u64);
-        with_blob(source, |blob| node((ms, seq), blob, visit))?;
+        let id = node_id(source)?;
+        with_blob(source, |blob| node(id, blob, visit))?;
     }
     source.parse(Part::StreamGroups, length)?;
     Layout::of(value_type).skip_after_length(source)

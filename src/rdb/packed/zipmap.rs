@@ -53,12 +53,15 @@ pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, Trouble>
     if source.offset() == end { Ok(pairs) } else { Err(source.trouble(Part::Blob, Fault::BlobEntry, pairs)) }
 }
 
-/// The pairs of a zipmap, field and value.
+/// A field and its value.
+pub type Pair<'a> = (&'a [u8], &'a [u8]);
+
+/// The pairs of a zipmap.
 ///
 /// # Errors
 /// [`Fault::BlobForm`] if there is no header. The iterator gives [`Fault::BlobEntry`] for a pair that reaches past the
 /// end, or a terminator anywhere but at the end; then it ends.
-pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<(&[u8], &[u8]), Fault>>, Fault> {
+pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>, Fault>>, Fault> {
     let (rest, _) = header(blob).map_err(|_| Fault::BlobForm)?;
     let mut rest = Some(rest);
     Ok(std::iter::from_fn(move || match pair(rest.take()?) {
@@ -71,7 +74,7 @@ pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<(&[u8], &[u8])
     }))
 }
 
-fn pair(i: &[u8]) -> Parsed<'_, Option<(&[u8], &[u8])>> {
+fn pair(i: &[u8]) -> Parsed<'_, Option<Pair<'_>>> {
     let (i, field_bytes) = length(i)?;
     let Some(field_bytes) = field_bytes else { return Ok((i, None)) };
     let (field, i) = split(i, field_bytes)?;

@@ -1,0 +1,198 @@
+//! Who may know whom: the folders of `src/` name each other along these arrows and no others, and `unsafe` stands in
+//! one file. Tests within the sources are held to it as well.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// A folder or file directly in `src/`, and the paths below the crate that it may name besides its own. `lib.rs` names
+/// them all, being the list of them; `cli/`, in a crate of its own, is held by another test.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("rdb", &[]),
+    ("error", &["rdb"]),
+    ("input", &["error", "rdb::header::magic"]),
+    ("analysis", &["rdb", "error"]),
+    ("engine", &["input", "rdb", "analysis", "error"]),
+    ("task", &["analysis", "rdb"]),
+    ("output", &["analysis", "rdb"]),
+];
+
+#[test]
+fn modules_know_whom_they_may() {
+    let mut strays = Vec::new();
+    let mut arrows = 0;
+    for Source { path, module, code } in sources() {
+        let Some(top) = module.first().filter(|top| *top != "cli" && *top != "main") else { continue };
+        let known = ARROWS.iter().find(|(name, _)| name == top);
+        let (_, known) = known.unwrap_or_else(|| panic!("say in this table whom {top} may know"));
+        for named in named_paths(&module, &code) {
+            let named_top = named.first().map_or("", String::as_str);
+            arrows += usize::from(named_top != top);
+            let may = |known: &&str| known.split("::").eq(named.iter().take(known.split("::").count()));
+            if named_top != top && !known.iter().any(may) {
+                strays.push(format!("{} knows {}", path.display(), named.join("::")));
+            }
+        }
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+    assert!(arrows > 20, "only {arrows} arrows were seen: this test no longer reads the sources");
+}
+
+#[test]
+fn the_command_line_uses_the_library_from_outside() {
+    let mut strays = Vec::new();
+    for Source { path, module, code } in sources() {
+        if !matches!(module.first().map(String::as_str), Some("cli" | "main")) {
+            continue;
+        }
+        // What follows `bigkeys::` is public, or the program would not compile.
+        for named in named_paths(&module, &code) {
+            if named.first().is_none_or(|top| top != "cli" && top != "bigkeys") {
+                strays.push(format!("{} knows {}", path.display(), named.join("::")));
+            }
+        }
+        if Regex::new(r"#\s*\[\s*path\b|include!").expect("a pattern").is_match(&code) {
+            strays.push(format!("{} takes in a file of the library", path.display()));
+        }
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
+#[test]
+fn unsafe_stands_in_one_file() {
+    let word = Regex::new(r"\bunsafe(_code)?\b").expect("a pattern");
+    let with_unsafe: Vec<PathBuf> =
+        sources().into_iter().filter(|source| word.is_match(&source.code)).map(|source| source.path).collect();
+    assert_eq!(with_unsafe, [Path::new("src/input/map.rs")]);
+}
+
+#[test]
+fn every_way_to_write_a_path_is_seen() {
+    let code = r#"
+        //! Not [`crate::comment`].
+        use crate::one::{self, Two, three::{Four, five}};
+        pub(crate) use super::six as seven;
+        pub(in crate::eight) fn f<'a>(x: &'a str) -> crate :: nine::Ten { '{'; "crate::text \" crate::text"; g() }
+        /* crate::comment */
+        mod tests { use super::*; use super::super::eleven; fn f() { super::twelve(b'"', br"crate::raw") } }
+        fn h() { $crate::thirteen!(self::own::thing()) }
+        type Fifteen = ::bigkeys::Fourteen<bigkeys::Fifteen>;
+    "#;
+    let module = ["top".to_owned(), "below".to_owned()];
+    let named: Vec<String> = named_paths(&module, &without_text(code)).iter().map(|path| path.join("::")).collect();
+    let expected = "one|one::Two|one::three::Four|one::three::five|top::six|eight|nine::Ten|top::below::*|top::eleven|\
+                    top::below::twelve|thirteen|bigkeys::Fourteen|bigkeys::Fifteen";
+    assert_eq!(named.join("|"), expected);
+}
+
+/// A file of `src/`.
+struct Source {
+    path: PathBuf,
+    /// `src/a/b.rs` and `src/a/b/mod.rs` are `[a, b]`; `lib.rs` is empty.
+    module: Vec<String>,
+    /// What the compiler reads: no comments, no text between quotes.
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let mut sources = Vec::new();
+    let mut folders = vec![PathBuf::from("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let code = without_text(&fs::read_to_string(&path).expect("source code"));
+                sources.push(Source { module: module_of(&path), path, code });
+            }
+        }
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources
+}
+
+fn module_of(path: &Path) -> Vec<String> {
+    let words = path.with_extension("");
+    let words = words.strip_prefix("src").expect("a file of src").iter();
+    words.map(|word| word.to_string_lossy().into_owned()).filter(|word| word != "mod" && word != "lib").collect()
+}
+
+/// The code with a blank in the place of each comment, string and character.
+fn without_text(code: &str) -> String {
+    let text = [
+        r"//[^\n]*",
+        r"/\*(?s:.*?)\*/",
+        r##"\b[bc]?r#"(?s:.*?)"#"##,
+        r#"\b[bc]?r"[^"]*""#,
+        r#"(?:\b[bc])?"(?:\\(?s:.)|[^"\\])*""#,
+        r"(?:\bb)?'(?:\\[^\n]+?|[^\\'\n])'",
+    ];
+    Regex::new(&text.join("|")).expect("a pattern").replace_all(code, " ").into_owned()
+}
+
+/// Every path that starts at the crate's root, at `super` or at the library's name, from the root on.
+fn named_paths(module: &[String], code: &str) -> Vec<Vec<String>> {
+    let words = Regex::new(r"\w+|::|[^\w\s]").expect("a pattern");
+    let words: Vec<&str> = words.find_iter(code).map(|word| word.as_str()).collect();
+    let mut module = module.to_vec();
+    // For each open brace whether it is a module's.
+    let mut braces = Vec::new();
+    let mut paths = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let (before, after) = words.split_at(at);
+        // Not in the middle of a path that was followed from its start.
+        let is_start = after.get(1) == Some(&"::") && !before.ends_with(&["super", "::"]);
+        match *word {
+            "{" => {
+                let name = before.strip_suffix(&[before.last().copied().unwrap_or_default()]);
+                let is_module = name.is_some_and(|before| before.last() == Some(&"mod"));
+                braces.push(is_module);
+                if is_module {
+                    module.extend(before.last().map(ToString::to_string));
+                }
+            }
+            "}" if braces.pop() == Some(true) => _ = module.pop(),
+            "crate" if is_start => follow(&mut Vec::new(), &after[2..], &mut paths),
+            "bigkeys" if is_start => follow(&mut vec!["bigkeys".to_owned()], &after[2..], &mut paths),
+            "super" if is_start => {
+                let ups = after.chunks(2).take_while(|pair| *pair == ["super", "::"]).count();
+                let above = module.len().checked_sub(ups).expect("no module is above the crate");
+                follow(&mut module[..above].to_vec(), &after[2 * ups..], &mut paths);
+            }
+            _ => {}
+        }
+    }
+    paths
+}
+
+/// Adds the path, or the tree of paths, that continues `path`; returns how many words that took.
+fn follow(path: &mut Vec<String>, words: &[&str], paths: &mut Vec<Vec<String>>) -> usize {
+    let depth = path.len();
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        at += 1;
+        match *word {
+            "{" => {
+                while words.get(at).is_some_and(|word| *word != "}") {
+                    at += follow(path, &words[at..], paths);
+                    at += usize::from(words.get(at) == Some(&","));
+                }
+                path.truncate(depth);
+                return at + 1;
+            }
+            "self" => {}
+            name => path.push(name.to_owned()),
+        }
+        if words.get(at) != Some(&"::") {
+            break;
+        }
+        at += 1;
+    }
+    // A renamed import knows the thing by its own name.
+    at += if words.get(at) == Some(&"as") { 2 } else { 0 };
+    paths.push(path.clone());
+    path.truncate(depth);
+    at
+}
