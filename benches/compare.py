@@ -68,9 +68,15 @@ def measure(cases, rounds, title):
     for number in range(rounds):
         for case in cases:
             if case.failure is None:
-                print(f"\r{title}: round {number + 1} of {rounds}, {case.label:30}", end="", file=sys.stderr, flush=True)
+                show(f"{title}: round {number + 1} of {rounds}, {case.label}")
                 case.run()
-    print(f"\r{'':100}\r", end="", file=sys.stderr, flush=True)
+    show("")
+
+
+def show(what):
+    """One line on a terminal, in place of the one before."""
+    if sys.stderr.isatty():
+        print(f"\r{what:100.100}\r", end="", file=sys.stderr, flush=True)
 
 
 def warm(path):
@@ -84,7 +90,7 @@ def warm(path):
 
 
 def analyze(binary, path, *options):
-    return [binary, "analyze", "--quiet", "--all-types", *options, path]
+    return [binary, "analyze", "--quiet", *options, path]
 
 
 def plain_cases(options, path):

@@ -164,12 +164,11 @@ fn unpacked_hash(out: &mut Vec<u8>, random: &mut Random) {
     put_length(out, fields);
     for field in 0..fields {
         put_string(out, format!("field:{field}").as_bytes());
-        match random.below(4) {
-            0 => put_integer(out, random),
-            _ => {
-                let bytes = random.size(4, 200);
-                put_string(out, &random.token(bytes));
-            }
+        if random.below(4) == 0 {
+            put_integer(out, random);
+        } else {
+            let bytes = random.size(4, 200);
+            put_string(out, &random.token(bytes));
         }
     }
 }

@@ -146,16 +146,20 @@ fn named_paths(module: &[String], code: &str) -> Vec<Vec<String>> {
         let is_start = after.get(1) == Some(&"::") && !before.ends_with(&["super", "::"]);
         match *word {
             "{" => {
-                let name = before.strip_suffix(&[before.last().copied().unwrap_or_default()]);
-                let is_module = name.is_some_and(|before| before.last() == Some(&"mod"));
-                braces.push(is_module);
-                if is_module {
-                    module.extend(before.last().map(ToString::to_string));
+                let name = match before {
+                    [.., "mod", name] => Some((*name).to_owned()),
+                    _ => None,
+                };
+                braces.push(name.is_some());
+                module.extend(name);
+            }
+            "}" => {
+                if braces.pop() == Some(true) {
+                    module.pop();
                 }
             }
-            "}" if braces.pop() == Some(true) => _ = module.pop(),
-            "crate" if is_start => follow(&mut Vec::new(), &after[2..], &mut paths),
-            "bigkeys" if is_start => follow(&mut vec!["bigkeys".to_owned()], &after[2..], &mut paths),
+            "crate" if is_start => _ = follow(&mut Vec::new(), &after[2..], &mut paths),
+            "bigkeys" if is_start => _ = follow(&mut vec!["bigkeys".to_owned()], &after[2..], &mut paths),
             "super" if is_start => {
                 let ups = after.chunks(2).take_while(|pair| *pair == ["super", "::"]).count();
                 let above = module.len().checked_sub(ups).expect("no module is above the crate");

@@ -60,7 +60,7 @@ proptest! {
         let (cut, value_type) = (cut.index(stored.bytes.len()), ValueType(stored.value_type));
         let bytes = &stored.bytes[..cut];
         prop_assert!(value::measure(&mut Slice::new(bytes, 0), value_type, &context).is_err());
-        prop_assert!(elements::for_each(&mut Slice::new(bytes, 0), value_type, &context, |_| {}).is_err());
+        prop_assert!(elements::for_each(&mut Slice::new(bytes, 0), value_type, &context, |_| ()).is_err());
     }
 }
 

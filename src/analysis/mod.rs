@@ -61,6 +61,8 @@ struct Database {
     is_wanted: bool,
     /// One list a kind, in the order of [`Kind::ALL`].
     tops: [Top; Kind::ALL.len()],
+    /// The least size that could enter each list.
+    floors: [u64; Kind::ALL.len()],
     /// Keys seen of each kind.
     keys: [u64; Kind::ALL.len()],
     /// Keys that a filter let pass, of each kind.
@@ -98,35 +100,50 @@ impl Analysis {
         self.databases.insert(self.current_db.replace(db), last);
     }
 
-    /// Counts an entry and ranks it.
+    /// Counts a key, and says whether it must be added: a key that is too small for its list need not, and nearly every
+    /// key of a large dump is.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, kind: Kind, size: u64) -> bool {
+        let database = &mut self.current;
+        let kind = kind as usize;
+        if let Some(keys) = database.keys.get_mut(kind) {
+            *keys += 1;
+        }
+        database.floors.get(kind).is_some_and(|floor| size >= *floor)
+    }
+
+    /// Ranks an entry that was counted.
     ///
     /// # Errors
     /// [`Fault::Lzf`] if its name is compressed and damaged, [`Fault::Held`] if the top lists hold too much.
-    #[inline]
     pub(crate) fn add(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
         let name = entry.key.decode(&mut self.buffer)?;
         let database = &mut self.current;
         let kind = entry.kind as usize;
-        let (Some(keys), Some(passed), Some(top)) =
-            (database.keys.get_mut(kind), database.passed.get_mut(kind), database.tops.get_mut(kind))
+        let (Some(passed), Some(top), Some(floor)) =
+            (database.passed.get_mut(kind), database.tops.get_mut(kind), database.floors.get_mut(kind))
         else {
             return Ok(());
         };
-        *keys += 1;
-        if !database.is_wanted || !self.question.filter.passes(entry, name) {
+        let candidate =
+            Candidate { size: entry.size, name, dump: self.dump, offset: entry.offset, module: entry.module };
+        // Before the filter, which costs more; a kind that is not ranked has an empty list, so its keys are counted.
+        if top.has_no_place_for(self.question.top, &candidate)
+            || !database.is_wanted
+            || !self.question.filter.passes(entry, name)
+        {
             return Ok(());
         }
         *passed += 1;
         if !self.question.ranks(entry.kind) {
             return Ok(());
         }
-        let candidate =
-            Candidate { size: entry.size, name, dump: self.dump, offset: entry.offset, module: entry.module };
-        self.held_bytes = self.held_bytes.saturating_add_signed(top.add(self.question.top, &candidate));
+        let change = top.insert(self.question.top, candidate.to_ranked());
+        *floor = top.floor(self.question.top);
+        self.held_bytes = self.held_bytes.saturating_add_signed(change);
         self.check_held()
     }
 
-    #[inline]
     fn check_held(&self) -> Result<(), Fault> {
         let most = HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(self.question.top as u64));
         if self.held_bytes > most { Err(Fault::Held) } else { Ok(()) }
@@ -194,6 +211,11 @@ impl Database {
         for (mine, theirs) in self.passed.iter_mut().zip(other.passed) {
             *mine += theirs;
         }
-        self.tops.iter_mut().zip(other.tops).map(|(mine, theirs)| mine.merge(top, theirs)).sum()
+        let mut change = 0;
+        for ((mine, floor), theirs) in self.tops.iter_mut().zip(&mut self.floors).zip(other.tops) {
+            change += mine.merge(top, theirs);
+            *floor = mine.floor(top);
+        }
+        change
     }
 }

@@ -54,18 +54,20 @@ impl PartialOrd for Ranked {
 pub(super) struct Top(BinaryHeap<Ranked>);
 
 impl Top {
-    /// Adds a key if it is among the first `most`; returns by how much the bytes held have changed.
+    /// Whether a key is not among the first `most` of what has been added and itself.
     #[inline]
-    pub(super) fn add(&mut self, most: usize, candidate: &Candidate<'_>) -> i64 {
-        // Nearly every key of a large dump ends here, at one comparison of sizes.
-        if self.0.len() >= most && self.0.peek().is_none_or(|last| !candidate.comes_before(last)) {
-            return 0;
-        }
-        self.insert(most, candidate.to_ranked())
+    pub(super) fn has_no_place_for(&self, most: usize, candidate: &Candidate<'_>) -> bool {
+        self.0.len() >= most && self.0.peek().is_none_or(|last| !candidate.comes_before(last))
     }
 
+    /// The least size of a key that could still enter: all sizes while the list is not full.
+    pub(super) fn floor(&self, most: usize) -> u64 {
+        if self.0.len() < most { 0 } else { self.0.peek().map_or(u64::MAX, |last| last.size) }
+    }
+
+    /// Adds a key, and drops the last if there are more than `most`; returns by how much the bytes held have changed.
     #[cold]
-    fn insert(&mut self, most: usize, ranked: Ranked) -> i64 {
+    pub(super) fn insert(&mut self, most: usize, ranked: Ranked) -> i64 {
         let added = ranked.held_bytes();
         self.0.push(ranked);
         if self.0.len() <= most {
@@ -94,7 +96,7 @@ impl Candidate<'_> {
         }
     }
 
-    fn to_ranked(self) -> Ranked {
+    pub(super) fn to_ranked(self) -> Ranked {
         let Self { size, name, dump, offset, module } = self;
         Ranked { size, name: name.into(), dump, offset, module }
     }
@@ -110,7 +112,10 @@ mod tests {
         let mut top = Top::default();
         for (at, (size, name)) in keys.iter().enumerate() {
             let offset = (start + at) as u64;
-            top.add(most, &Candidate { size: *size, name: name.as_bytes(), dump: 0, offset, module: None });
+            let candidate = Candidate { size: *size, name: name.as_bytes(), dump: 0, offset, module: None };
+            if !top.has_no_place_for(most, &candidate) {
+                top.insert(most, candidate.to_ranked());
+            }
         }
         top
     }

@@ -1,6 +1,6 @@
 //! A key as a scan hands it on, and the scan over bytes in memory.
 
-use super::fault::{Fault, Trouble};
+use super::fault::{Fault, Part, Trouble};
 use super::header::{self, Context};
 use super::packed::lzf;
 use super::packed::module::ModuleId;
@@ -8,7 +8,7 @@ use super::primitives::StringHead;
 use super::record::{self, Lead, Record};
 use super::source::{Keep, Slice, Source};
 use super::types::{Kind, ValueType};
-use super::value::measure;
+use super::value::{Measure, measure};
 
 /// A key's name as it is stored: raw bytes are borrowed, the other forms are decoded when asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,15 +75,51 @@ pub struct Entry<'a> {
     pub frequency: Option<u8>,
 }
 
-/// What one step of a scan gives.
+/// What one step of a scan came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// A key.
-    Entry(Entry<'a>),
+pub enum Step {
+    /// A key, which was handed on.
+    Key,
     /// The keys that follow are in this database.
     SelectDb(u64),
     /// The end of the dump.
     End,
+}
+
+/// A key as it was found: all but its name, which most keys of a large dump are never asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What comes before the value.
+    pub lead: Lead,
+    /// What the value is, and how large.
+    pub measure: Measure,
+    /// Offset of the key's record.
+    pub offset: u64,
+    /// Offset of the value's first byte.
+    pub value_offset: u64,
+    /// Offset behind the value.
+    pub end: u64,
+}
+
+impl Found {
+    /// The entry, with the bytes of the name that the source has kept.
+    #[inline]
+    pub fn entry(self, kept: &[u8]) -> Entry<'_> {
+        let Self { lead, measure, offset, value_offset, end } = self;
+        Entry {
+            key: Key { head: lead.key, stored: kept },
+            value_type: lead.value_type,
+            kind: measure.kind,
+            size: measure.size,
+            module: measure.module,
+            offset,
+            value_offset,
+            value_bytes: end - value_offset,
+            expires_at_ms: lead.expires_at_ms,
+            idle_seconds: lead.idle_seconds,
+            frequency: lead.frequency,
+        }
+    }
 }
 
 /// Damage that ended a scan: where and what, and of which key if its name had been read.
@@ -102,43 +138,32 @@ impl From<Trouble> for Box<Damage> {
     }
 }
 
-/// Reads the next key with its value, or the next database or the end.
+/// Reads the next key with its value and hands it to `on_key`, or reads the next database or the end.
+///
+/// A closure and not a returned key: this way a key's parts stay in registers (a third fewer instructions on tiny keys).
 ///
 /// # Errors
-/// The [`Damage`] met; the source then stands somewhere inside the damaged record.
-#[inline]
-pub fn step<'s, S: Keep>(source: &'s mut S, context: &Context) -> Result<Step<'s>, Box<Damage>> {
-    let offset = source.offset();
-    match record::next(source, context)? {
-        Record::SelectDb(db) => Ok(Step::SelectDb(db)),
-        Record::End => Ok(Step::End),
-        Record::Key(lead) => {
-            let entry = entry(source, context, offset, &lead)?;
-            let key = Key { head: lead.key, stored: source.kept() };
-            Ok(Step::Entry(Entry { key, ..entry }))
-        }
-    }
-}
-
-/// Reads the value behind `lead`; the entry's key is left empty.
+/// The [`Damage`] met, `on_key`'s included; the source then stands somewhere inside the damaged record.
 #[inline(always)]
-fn entry<S: Keep>(source: &mut S, context: &Context, offset: u64, lead: &Lead) -> Result<Entry<'static>, Box<Damage>> {
+pub fn step<S: Keep>(
+    source: &mut S,
+    context: &Context,
+    on_key: impl FnOnce(&S, Found) -> Result<(), Fault>,
+) -> Result<Step, Box<Damage>> {
+    let offset = source.offset();
+    let lead = match record::next(source, context)? {
+        Record::Key(lead) => lead,
+        Record::SelectDb(db) => return Ok(Step::SelectDb(db)),
+        Record::End => return Ok(Step::End),
+    };
     let value_offset = source.offset();
-    match measure(source, lead.value_type, context) {
-        Ok(measure) => Ok(Entry {
-            key: Key { head: lead.key, stored: &[] },
-            value_type: lead.value_type,
-            kind: measure.kind,
-            size: measure.size,
-            module: measure.module,
-            offset,
-            value_offset,
-            value_bytes: source.offset() - value_offset,
-            expires_at_ms: lead.expires_at_ms,
-            idle_seconds: lead.idle_seconds,
-            frequency: lead.frequency,
-        }),
-        Err(trouble) => Err(in_value(source.kept(), lead, trouble)),
+    let measure = match measure(source, lead.value_type, context) {
+        Ok(measure) => measure,
+        Err(trouble) => return Err(in_value(source.kept(), &lead, trouble)),
+    };
+    match on_key(source, Found { lead, measure, offset, value_offset, end: source.offset() }) {
+        Ok(()) => Ok(Step::Key),
+        Err(fault) => Err(Trouble { offset, fault, part: Part::Key, claim: lead.key.value_bytes() }.into()),
     }
 }
 
@@ -206,15 +231,14 @@ impl<'a> Scanner<'a> {
 
     fn step(&mut self) -> Result<Option<Entry<'a>>, Box<Damage>> {
         loop {
-            let offset = self.source.offset();
-            match record::next(&mut self.source, &self.context)? {
-                Record::SelectDb(db) => self.db = db,
-                Record::End => return Ok(None),
-                Record::Key(lead) => {
-                    let stored = self.source.kept_bytes();
-                    let entry = entry(&mut self.source, &self.context, offset, &lead)?;
-                    return Ok(Some(Entry { key: Key { head: lead.key, stored }, ..entry }));
-                }
+            let mut found = None;
+            let keep = |source: &Slice<'a>, key: Found| {
+                found = Some(key.entry(source.kept_bytes()));
+                Ok(())
+            };
+            match step(&mut self.source, &self.context, keep)? {
+                Step::SelectDb(db) => self.db = db,
+                Step::Key | Step::End => return Ok(found),
             }
         }
     }

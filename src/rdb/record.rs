@@ -43,7 +43,7 @@ const VALUE_TYPE_MAX: u8 = 99;
 ///
 /// # Errors
 /// A [`Trouble`] where the bytes end, an opcode is unknown, or a name is longer than [`KEY_BYTES_MAX`].
-#[inline]
+#[inline(always)]
 pub fn next<S: Keep>(source: &mut S, context: &Context) -> Result<Record, Trouble> {
     let mut lead = Lead {
         value_type: ValueType::STRING,

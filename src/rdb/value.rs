@@ -28,7 +28,7 @@ pub struct Measure {
 /// # Errors
 /// A [`Trouble`] where the bytes end or are not what the type says; [`Fault::UnknownType`] or [`Fault::ModulePreGa`] for
 /// types that cannot be stepped over.
-#[inline]
+#[inline(always)]
 pub fn measure<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Measure, Trouble> {
     if value_type == ValueType::STRING {
         let size = source.string(Part::String)?.value_bytes();
@@ -37,6 +37,7 @@ pub fn measure<S: Source>(source: &mut S, value_type: ValueType, context: &Conte
     measure_collection(source, value_type, context)
 }
 
+#[inline(never)]
 fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Measure, Trouble> {
     let (kind, size) = match value_type {
         ValueType::LIST => (Kind::List, strings(source, 1)?),
