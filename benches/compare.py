@@ -216,11 +216,11 @@ PANEL_WIDTH, PANEL_HEIGHT, MARGIN, GAP = 360, 260, 60, 40
 class Panel:
     """One plot: an x axis and a y axis from nought, and a line with dots for each kind of dump."""
 
-    def __init__(self, title, x_label, left, series):
+    def __init__(self, title, x_label, x_step_min, left, series):
         self.title, self.x_label, self.left, self.series = title, x_label, left, series
         points = [point for line in series.values() for point in line]
-        self.x_step, self.x_max = axis(max(x for x, _ in points))
-        self.y_step, self.y_max = axis(max(y for _, y in points))
+        self.x_step, self.x_max = axis(max(x for x, _ in points), x_step_min)
+        self.y_step, self.y_max = axis(max(y for _, y in points), 0)
 
     def place(self, x, y):
         return (
@@ -252,10 +252,10 @@ class Panel:
         return parts
 
 
-def axis(largest):
+def axis(largest, step_min):
     """A step of 1, 2 or 5 times a power of ten, and the first multiple of it that `largest` fits under."""
     for step in (digit * 10.0**power for power in range(-6, 6) for digit in (1, 2, 5)):
-        if largest / step <= 6:
+        if largest / step <= 6 and step >= step_min:
             return step, step * math.ceil(largest / step)
     raise ValueError(f"{largest} is too much for an axis")
 
@@ -271,13 +271,14 @@ def words(x, y, text, anchor="middle", weight="normal", colour="#222"):
 def plot(path, by_threads, by_size):
     """Writes the panels that have points, side by side, with one legend."""
     panels = []
-    for title, x_label, series in [
-        ("Time by threads", "threads", by_threads),
-        ("Time by size of the dump", "GB", by_size),
+    for title, x_label, x_step_min, series in [
+        ("Time by threads", "threads", 1, by_threads),
+        ("Time by size of the dump", "GB", 0, by_size),
     ]:
         series = {kind: points for kind, points in series.items() if points}
         if series:
-            panels.append(Panel(title, x_label, MARGIN + len(panels) * (PANEL_WIDTH + MARGIN + GAP), series))
+            left = MARGIN + len(panels) * (PANEL_WIDTH + MARGIN + GAP)
+            panels.append(Panel(title, x_label, x_step_min, left, series))
     width = len(panels) * (PANEL_WIDTH + MARGIN + GAP) + MARGIN
     height = PANEL_HEIGHT + 2 * MARGIN + 30
     parts = [part for panel in panels for part in panel.svg()]

@@ -59,8 +59,8 @@ class Server:
         self.scratch = tempfile.mkdtemp(prefix="bigkeys-")
         address = os.path.join(self.scratch, "socket")
         self.process = subprocess.Popen(
-            [binary, "--port", "0", "--unixsocket", address, "--save", "", "--appendonly", "no", "--loglevel", "warning"]
-            + ["--dir", str(folder), "--dbfilename", file_name, "--daemonize", "no", "--proto-max-bulk-len", "512mb"],
+            [binary, "--port", "0", "--unixsocket", address, "--save", "", "--appendonly", "no"]
+            + ["--dir", str(folder), "--dbfilename", file_name, "--loglevel", "warning"],
             stdout=subprocess.DEVNULL,
         )
         self.socket = socket.socket(socket.AF_UNIX)
@@ -166,14 +166,14 @@ def text(rng, size):
 
 # tiny ----------------------------------------------------------------------------------------------------------------
 
-# 37 bytes in the file: a type, two lengths, then 34 bytes of name and value; an integer's length is its own first byte,
+# 37 bytes in the file: a type, two lengths, then 34 bytes of name and value. An integer's length says that it is one,
 # and its value takes 1, 2 or 4 bytes. Strings of up to 20 bytes are never compressed, random ones cannot be.
 TINY_PER_COMMAND = 1000
 TINY_STRINGS = b"$18\r\nuser:%013d\r\n$16\r\n%016x\r\n"
 TINY_INTEGERS = [
-    (b"$33\r\nhits:%016x:%011d\r\n", 2, b"$2\r\n%02d\r\n", 10, 90),
-    (b"$32\r\nhits:%016x:%010d\r\n", 5, b"$5\r\n%05d\r\n", 10_000, 20_000),
-    (b"$30\r\nhits:%016x:%08d\r\n", 9, b"$9\r\n%09d\r\n", 100_000_000, 900_000_000),
+    (b"$33\r\nhits:%016x:%011d\r\n$2\r\n%d\r\n", 10, 90),
+    (b"$32\r\nhits:%016x:%010d\r\n$5\r\n%d\r\n", 10_000, 20_000),
+    (b"$30\r\nhits:%016x:%08d\r\n$9\r\n%d\r\n", 100_000_000, 900_000_000),
 ]
 
 
@@ -181,9 +181,7 @@ def tiny(rng, scale):
     commands = max(1, round(20_000 * scale))
     head = b"*%d\r\n$4\r\nMSET\r\n" % (2 * TINY_PER_COMMAND + 1)
     strings = head + TINY_STRINGS * TINY_PER_COMMAND
-    integers = [
-        (head + (name + value) * TINY_PER_COMMAND, low, span) for name, _, value, low, span in TINY_INTEGERS
-    ]
+    integers = [(head + pair * TINY_PER_COMMAND, low, span) for pair, low, span in TINY_INTEGERS]
     first = 0
     for command in range(commands):
         serials = range(first, first + TINY_PER_COMMAND)
@@ -198,6 +196,9 @@ def tiny(rng, scale):
 
 
 # strings -------------------------------------------------------------------------------------------------------------
+
+
+NAMES = [b"user:profile", b"session", b"cache:page:product", b"token:refresh", b"tenant:42:invoice", b"idempotency"]
 
 
 def strings(rng, scale):
@@ -217,7 +218,8 @@ def strings(rng, scale):
             pool = prose if rng.random() < 0.6 else noise
             start = rng.randrange(len(pool) - size)
             value = pool[start : start + size]
-            name = b"%b:%d" % ((b"page" if is_large else NAMES[serial % len(NAMES)]), serial * 2_654_435_761 % (1 << 40))
+            prefix = b"page" if is_large else NAMES[serial % len(NAMES)]
+            name = b"%b:%d" % (prefix, serial * 2_654_435_761 % (1 << 40))
             if rng.random() < 0.3:
                 at_ms = TTL_MS_MIN + int(rng.random() * TTL_MS_SPAN)
                 yield b"*5\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$4\r\nPXAT\r\n$13\r\n%d\r\n" % (
@@ -225,9 +227,6 @@ def strings(rng, scale):
                 )
             else:
                 yield b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, size, value)
-
-
-NAMES = [b"user:profile", b"session", b"cache:page:product", b"token:refresh", b"tenant:42:invoice", b"idempotency"]
 
 
 # mixed ---------------------------------------------------------------------------------------------------------------
@@ -325,7 +324,7 @@ def make(binary, folder, name, scale):
     started = time.perf_counter()
     server = Server(binary, folder, file_name)
     try:
-        # Text and numbers stand for the seed: the same keys in any folder, others at another scale.
+        # The name and the scale are the seed: the same keys every time, others in another dump.
         server.insert(DUMPS[name](random.Random(f"{name} {scale:g}"), scale))
         filled = time.perf_counter()
         server.ask("SAVE")

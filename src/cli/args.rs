@@ -26,6 +26,10 @@ printed), 2 the program could not run (arguments, files).
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print the biggest keys of dumps as a big key analysis task
+    ///
+    /// Reads RDB dumps of Redis and Valkey, plain or compressed by gzip, zstd or LZ4, and prints one JSON object with the
+    /// biggest keys of each type in each database: strings by length, all others by number of elements. Several dumps,
+    /// such as a cluster's shards, are one task.
     Analyze(Box<AnalyzeArgs>),
     /// Print a completion script for a shell
     Completions {
@@ -61,11 +65,7 @@ Examples:
 Exit codes: 0 done, 1 a dump is damaged or is no dump (what was found before is
 printed), 2 the program could not run (arguments, files).";
 
-/// Print the biggest keys of dumps as a big key analysis task
-///
-/// Reads RDB dumps of Redis and Valkey, plain or compressed by gzip, zstd or LZ4, and prints one JSON object with the
-/// biggest keys of each type in each database: strings by length, all others by number of elements. Several dumps, such
-/// as a cluster's shards, are one task.
+/// What `bigkeys analyze` takes.
 #[derive(Debug, Args)]
 #[command(after_help = ANALYZE_HELP)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]

@@ -17,7 +17,7 @@ use crate::analysis::{Analysis, Question, Report};
 use crate::error::{Cause, Error};
 use crate::input::{self, Bytes, Input};
 use crate::rdb::entry::Damage;
-use crate::rdb::{Context, checksum};
+use crate::rdb::{Context, Fault, Part, Trouble, checksum};
 
 /// How a dump is analyzed.
 #[derive(Clone, Debug)]
@@ -88,18 +88,20 @@ pub fn analyze(path: impl AsRef<Path>, options: &Options) -> Result<Report, Erro
 /// Analyzes several dumps as one, such as the shards of a cluster.
 ///
 /// # Errors
-/// As [`analyze`], for the first dump that cannot be opened; none has been scanned then.
+/// As [`analyze`]; where a dump cannot be opened, none has been scanned.
 pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
-    let mut inputs = Vec::new();
+    let mut total_bytes = Some(0);
     for dump in dumps {
-        match input::open(&dump.path) {
-            Ok(input) => inputs.push(Ok(input)),
-            Err(error) if error.is_about_dump() => inputs.push(Err(error)),
-            Err(error) => return Err(error),
-        }
+        let bytes = input::look_at(&dump.path)?;
+        total_bytes = total_bytes.zip(bytes).map(|(total, bytes)| total + bytes);
     }
-    let shards: Vec<_> = dumps.iter().map(|dump| dump.shard.clone()).collect();
-    analyze_inputs(inputs, &shards, options, progress)
+    progress.expect(total_bytes);
+    let shards = dumps.iter().map(|dump| dump.shard.clone()).collect();
+    let mut all = All::new(options, shards);
+    for dump in dumps {
+        all.add(input::open(&dump.path), progress)?;
+    }
+    Ok(all.finish())
 }
 
 /// Analyzes a dump that comes out of any reader; `name` stands for it in messages.
@@ -107,43 +109,58 @@ pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) 
 /// # Errors
 /// As [`analyze`].
 pub fn analyze_reader(name: &str, reader: Box<dyn std::io::Read + Send>, options: &Options) -> Result<Report, Error> {
-    let input = match input::from_reader(name, reader) {
-        Err(error) if !error.is_about_dump() => return Err(error),
-        input => input,
-    };
-    analyze_inputs(vec![input], &[], options, &Arc::default())
+    let mut all = All::new(options, vec![None]);
+    all.add(input::from_reader(name, reader), &Arc::default())?;
+    Ok(all.finish())
 }
 
-fn analyze_inputs(
-    inputs: Vec<Result<Input, Error>>,
-    shards: &[Option<String>],
-    options: &Options,
-    progress: &Arc<Progress>,
-) -> Result<Report, Error> {
-    progress.expect(inputs.iter().map(|input| input.as_ref().map_or(Some(0), |input| input.stored_bytes)).sum());
-    let mut analysis = Analysis::new(Arc::new(options.question.clone()), 0, Some(0));
-    let mut notes = Vec::new();
-    let mut damage = Vec::new();
-    for (number, input) in inputs.into_iter().enumerate() {
-        let scanned = match input {
-            Ok(input) => analyze_input(input, u32::try_from(number).unwrap_or(u32::MAX), options, progress)?,
-            Err(error) => {
-                damage.push(error);
-                continue;
-            }
-        };
-        notes.extend(scanned.notes);
-        damage.extend(scanned.damage);
-        if let Err(fault) = analysis.merge(scanned.analysis) {
-            let trouble = crate::rdb::Trouble { offset: 0, fault, part: crate::rdb::Part::Key, claim: 0 };
-            let cause = Cause::Damaged { damage: trouble.into(), dump_bytes: 0 };
-            damage.push(Error::new("all dumps together", cause));
-        }
+/// Several dumps on their way into one report.
+struct All<'o> {
+    options: &'o Options,
+    shards: Vec<Option<String>>,
+    analysis: Analysis,
+    dumps: u32,
+    notes: Vec<String>,
+    damage: Vec<Error>,
+}
+
+impl<'o> All<'o> {
+    fn new(options: &'o Options, shards: Vec<Option<String>>) -> Self {
+        let analysis = Analysis::new(Arc::new(options.question.clone()), 0, Some(0));
+        Self { options, shards, analysis, dumps: 0, notes: Vec::new(), damage: Vec::new() }
     }
-    let mut report = analysis.finish(shards);
-    report.notes = notes;
-    report.damage = damage;
-    Ok(report)
+
+    /// Takes in the next dump, or why it is none.
+    ///
+    /// # Errors
+    /// Those that are not about the dump.
+    fn add(&mut self, input: Result<Input, Error>, progress: &Arc<Progress>) -> Result<(), Error> {
+        let number = self.dumps;
+        self.dumps += 1;
+        let input = match input {
+            Err(error) if error.is_about_dump() => {
+                self.damage.push(error);
+                return Ok(());
+            }
+            input => input?,
+        };
+        let name = input.name.clone();
+        let scanned = analyze_input(input, number, self.options, progress)?;
+        self.notes.extend(scanned.notes);
+        self.damage.extend(scanned.damage);
+        if let Err(fault) = self.analysis.merge(scanned.analysis) {
+            let damage = Trouble { offset: 0, fault, part: Part::Key, claim: 0 }.into();
+            self.damage.push(Error::new(name, Cause::Damaged { damage, dump_bytes: 0 }));
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Report {
+        let mut report = self.analysis.finish(&self.shards);
+        report.notes = self.notes;
+        report.damage = self.damage;
+        report
+    }
 }
 
 /// What came of one dump.
@@ -185,8 +202,9 @@ fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Pr
         }
         Bytes::Stream(reader) => {
             let scan = stream::Scan { reader, number, options, progress, read_bytes };
-            let (context, outcome, read_error) = scan.run().map_err(|cause| Error::new(&name, cause))?;
-            Ok(conclude(name, &context, outcome, read_error.map(input::read_error)))
+            let (context, outcome, failure) = scan.run().map_err(|cause| Error::new(&name, cause))?;
+            let read_bytes = outcome.dump_bytes;
+            Ok(conclude(name, &context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
         }
     }
 }
@@ -233,8 +251,7 @@ fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<
     let dump_end = if context.has_checksum() { offset + checksum::BYTES } else { offset };
     match (stored, computed) {
         (None, _) if context.has_checksum() => {
-            let (fault, part) = (crate::rdb::Fault::Eof, crate::rdb::Part::Checksum);
-            let trouble = crate::rdb::Trouble { offset, fault, part, claim: checksum::BYTES };
+            let trouble = Trouble { offset, fault: Fault::Eof, part: Part::Checksum, claim: checksum::BYTES };
             return Some(Cause::Damaged { damage: trouble.into(), dump_bytes: offset + bytes });
         }
         // A stored zero says that the server was told not to compute one.

@@ -66,6 +66,9 @@ impl Scan<'_> {
             }
         };
         let question = question(self.options, &context)?;
+        if !self.options.verify {
+            self.map.expect_skips();
+        }
         let segment_bytes = self.options.segment_bytes.max(1);
         let segments = dump.len().div_ceil(segment_bytes);
         let threads = match self.options.threads {
@@ -94,6 +97,7 @@ impl Scan<'_> {
                 pieces: BTreeMap::new(),
                 chain: Some(chain),
                 joined: 0,
+                reached: 0,
                 ended: false,
             }),
             moved: Condvar::new(),
@@ -136,6 +140,8 @@ struct Shared<'a> {
     chain: Option<Chain<'a>>,
     /// Segments that the chain has passed.
     joined: usize,
+    /// The offset that the chain has reached; one large value can bring it past many segments.
+    reached: u64,
     /// The chain has found the end or damage.
     ended: bool,
 }
@@ -218,6 +224,7 @@ impl<'a> Work<'a> {
     fn put_back(&self, chain: Chain<'a>) {
         let mut shared = self.lock();
         shared.joined = chain.next;
+        shared.reached = chain.source.offset();
         shared.ended = chain.ending.is_some();
         shared.chain = Some(chain);
         self.moved.notify_all();
@@ -247,7 +254,9 @@ impl<'a> Work<'a> {
     fn guess(&self, segment: usize) -> Piece {
         let range = self.range(segment);
         self.populate(segment);
-        let guess = guess::boundary(self.dump, self.context, range.clone()).and_then(|start| {
+        let is_passed = self.lock().reached >= range.end as u64;
+        let boundary = if is_passed { None } else { guess::boundary(self.dump, self.context, range.clone()) };
+        let guess = boundary.and_then(|start| {
             let mut source = Slice::new(self.dump, start);
             let mut analysis = Analysis::new(self.question.clone(), self.scan.number, None);
             let scanned = scan_until(&mut source, self.context, &mut analysis, range.end as u64);

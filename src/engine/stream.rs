@@ -52,8 +52,19 @@ impl Scan<'_> {
             }
         };
         let mut analysis = Analysis::new(question(self.options, &context)?, self.number, Some(0));
-        let ending = scan_until(&mut window, &context, &mut analysis, u64::MAX).map(|_| end(&mut window, &context));
-        self.progress.add(0, analysis.keys());
+        let mut keys = 0;
+        let ending = loop {
+            // Chunk by chunk, so that progress knows of the keys.
+            let until = window.end().max(window.offset() + 1);
+            let scanned = scan_until(&mut window, &context, &mut analysis, until);
+            self.progress.add(0, analysis.keys() - keys);
+            keys = analysis.keys();
+            match scanned {
+                Ok(false) => {}
+                Ok(true) => break Ok(end(&mut window, &context)),
+                Err(damage) => break Err(damage),
+            }
+        };
         let outcome = Outcome { analysis, ending, dump_bytes: window.end() };
         Ok((context, outcome, window.error.take()))
     }

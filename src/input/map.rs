@@ -60,6 +60,11 @@ impl Map {
         _ = self.bytes.advise_range(Advice::PopulateRead, offset, bytes);
     }
 
+    /// Tells the system that most pages will be skipped, so that it does not read ahead.
+    pub fn expect_skips(&self) {
+        _ = self.bytes.advise(Advice::Random);
+    }
+
     /// Whether the file is still what was mapped.
     ///
     /// # Errors

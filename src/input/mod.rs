@@ -26,9 +26,7 @@ pub struct Input {
     pub name: String,
     /// Its bytes.
     pub bytes: Bytes,
-    /// How many bytes are read in all, of the file as it is stored; unknown for a pipe.
-    pub stored_bytes: Option<u64>,
-    /// How many of them have been read so far, for a stream.
+    /// How many bytes have been read so far, of the file as it is stored; for a stream.
     pub read_bytes: Arc<AtomicU64>,
 }
 
@@ -49,6 +47,24 @@ impl std::fmt::Debug for Bytes {
     }
 }
 
+/// Looks whether a dump can be opened, and says how many bytes it stores; a pipe does not know.
+///
+/// # Errors
+/// [`Cause::Io`] if it cannot be opened.
+pub(crate) fn look_at(path: &Path) -> Result<Option<u64>, Error> {
+    let io = |source| Error::new(path.display().to_string(), Cause::Io { doing: "open it", source });
+    if path.as_os_str() == STDIN {
+        return Ok(None);
+    }
+    let metadata = path.metadata().map_err(io)?;
+    // A pipe is opened once, when it is read: whoever writes to it must not see it come and go.
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    File::open(path).map_err(io)?;
+    Ok(Some(metadata.len()))
+}
+
 /// Opens a dump; `-` is standard input.
 ///
 /// # Errors
@@ -60,7 +76,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
         move |source| Error::new(name, Cause::Io { doing, source })
     };
     if path.as_os_str() == STDIN {
-        return stream(name, Box::new(io::stdin()), None);
+        return stream(name, Box::new(io::stdin()));
     }
     let file = File::open(path).map_err(io("open it"))?;
     let metadata = file.metadata().map_err(io("look at it"))?;
@@ -68,17 +84,16 @@ pub fn open(path: &Path) -> Result<Input, Error> {
         return Err(Error::new(name, Cause::Refused("this is a directory; name a dump in it".to_owned())));
     }
     if !metadata.is_file() {
-        return stream(name, Box::new(file), None);
+        return stream(name, Box::new(file));
     }
     let mut first = Vec::new();
     (&file).take(sniff::FIRST_BYTES as u64).read_to_end(&mut first).map_err(io("read it"))?;
     match sniff::content(&first) {
         Content::Dump => {
             let map = Map::new(file).map_err(io("map it"))?;
-            let stored_bytes = Some(map.bytes().len() as u64);
-            Ok(Input { name, bytes: Bytes::Mapped(map), stored_bytes, read_bytes: Arc::default() })
+            Ok(Input { name, bytes: Bytes::Mapped(map), read_bytes: Arc::default() })
         }
-        _ => stream(name, Box::new(io::Cursor::new(first).chain(file)), Some(metadata.len())),
+        _ => stream(name, Box::new(io::Cursor::new(first).chain(file))),
     }
 }
 
@@ -87,10 +102,10 @@ pub fn open(path: &Path) -> Result<Input, Error> {
 /// # Errors
 /// As [`open`].
 pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
-    stream(name.into(), reader, None)
+    stream(name.into(), reader)
 }
 
-fn stream(name: String, reader: Box<dyn Read + Send>, stored_bytes: Option<u64>) -> Result<Input, Error> {
+fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
     let read_bytes = Arc::<AtomicU64>::default();
     let counted = Counted { reader, bytes: read_bytes.clone() };
     let (content, reader) = peek(&name, Box::new(counted))?;
@@ -113,25 +128,26 @@ fn stream(name: String, reader: Box<dyn Read + Send>, stored_bytes: Option<u64>)
             }
         }
     };
-    Ok(Input { name, bytes: Bytes::Stream(reader), stored_bytes, read_bytes })
+    Ok(Input { name, bytes: Bytes::Stream(reader), read_bytes })
 }
 
 /// Looks at a reader's first bytes and gives the reader back as if nobody had.
 fn peek(name: &str, mut reader: Box<dyn Read + Send>) -> Result<(Content, Box<dyn Read + Send>), Error> {
     let mut first = Vec::new();
     let read = (&mut reader).take(sniff::FIRST_BYTES as u64).read_to_end(&mut first);
-    read.map_err(|source| Error::new(name, read_error(source)))?;
+    read.map_err(|source| Error::new(name, read_error(source, 0)))?;
     Ok((sniff::content(&first), Box::new(io::Cursor::new(first).chain(reader))))
 }
 
-/// A failed read: an inflater's complaint is about the dump, anything else about the machine.
-pub(crate) fn read_error(source: io::Error) -> Cause {
+/// A failed read behind `read_bytes` bytes: an inflater's complaint is about the dump, anything else about the machine.
+pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> Cause {
+    let is_systems = source.raw_os_error().is_some();
     match source.kind() {
-        io::ErrorKind::UnexpectedEof => Cause::Refused("the compressed file is cut: it ends too early".to_owned()),
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other
-            if source.raw_os_error().is_none() =>
-        {
-            Cause::Refused(format!("the compressed file is damaged: {source}"))
+        io::ErrorKind::UnexpectedEof => {
+            Cause::Refused(format!("the compressed file is cut: it ends behind {read_bytes} bytes of the dump"))
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other if !is_systems => {
+            Cause::Refused(format!("the compressed file is damaged behind {read_bytes} bytes of the dump: {source}"))
         }
         _ => Cause::Io { doing: "read it", source },
     }

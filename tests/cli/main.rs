@@ -111,7 +111,10 @@ fn unprivileged(folder: &Path, arguments: &str) -> Command {
         return bigkeys(arguments);
     }
     let program = folder.join("bigkeys");
-    fs::copy(env!("CARGO_BIN_EXE_bigkeys"), &program).expect("a copy of the program");
+    // Not by this process: a child of another test would inherit the copy while it is open for writing, and what is
+    // open for writing cannot be run.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_bigkeys")).arg(&program).status();
+    assert!(copied.expect("cp starts").success());
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("a folder for all");
     let mut command = Command::new(program);
     command.args(arguments.split_whitespace()).stdin(Stdio::null()).uid(65_534).gid(65_534);
