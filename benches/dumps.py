@@ -320,9 +320,12 @@ DUMPS = {"tiny": tiny, "strings": strings, "mixed": mixed}
 
 
 def make(binary, folder, name, scale):
-    file_name = f"{name}.rdb" if scale == 1 else f"{name}-{scale:g}.rdb"
+    path = folder / (f"{name}.rdb" if scale == 1 else f"{name}-{scale:g}.rdb")
+    # Not under its own name: a server begins with the keys of the dump that it finds.
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
     started = time.perf_counter()
-    server = Server(binary, folder, file_name)
+    server = Server(binary, folder, partial.name)
     try:
         # The name and the scale are the seed: the same keys every time, others in another dump.
         server.insert(DUMPS[name](random.Random(f"{name} {scale:g}"), scale))
@@ -335,10 +338,10 @@ def make(binary, folder, name, scale):
             keys[f"db{db}"] = int(server.ask("DBSIZE"))
     finally:
         server.close()
+    partial.rename(path)
     in_databases = ", ".join(f"{db} {count:,}" for db, count in keys.items() if count)
-    dump_bytes = os.path.getsize(folder / file_name)
     print(
-        f"{folder / file_name}: {sum(keys.values()):,} keys ({in_databases}), {dump_bytes:,} bytes; "
+        f"{path}: {sum(keys.values()):,} keys ({in_databases}), {path.stat().st_size:,} bytes; "
         f"{filled - started:.0f} s to fill the server, {saved - filled:.0f} s to save",
         flush=True,
     )

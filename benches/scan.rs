@@ -10,7 +10,7 @@ use std::time::Duration;
 use bigkeys::rdb::packed::{listpack, lzf};
 use bigkeys::rdb::primitives::{length, string_head};
 use bigkeys::rdb::{Scanner, checksum};
-use criterion::{Criterion, Throughput};
+use criterion::{Criterion, SamplingMode, Throughput};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -28,6 +28,8 @@ const DUMP_BYTES: usize = 32 << 20;
 
 fn scans(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scan");
+    // A pass takes milliseconds: each sample is a few of them, not ever more.
+    group.sampling_mode(SamplingMode::Flat);
     let dumps = [
         ("tiny_keys", dump(DUMP_BYTES, tiny_key)),
         ("big_values", dump(2 * DUMP_BYTES, big_value)),

@@ -178,16 +178,20 @@ fn analyze_stdin(dump: &[u8]) -> Output {
 /// before it. There is no exception: what differs between the ways (how much of a stream has come) is in no sentence.
 #[test]
 fn damage_is_told_in_the_same_words_by_every_way() {
+    let mut unexplained = Vec::new();
     for fixture in fixtures::refused() {
         let plain = mapped_whole(1).answer(&fixture.path, &fixture.bytes);
         let sentence = plain.damage.as_deref().unwrap_or_else(|| panic!("{} was not refused", fixture.name));
         let fragment = fixture.stated["error"].as_str().expect("a fragment of the sentence");
-        assert!(sentence.contains(fragment), "{}: \"{fragment}\" is not in: {sentence}", fixture.name);
+        if !sentence.contains(fragment) {
+            unexplained.push(format!("{}: \"{fragment}\" is not in: {sentence}", fixture.name));
+        }
         let ways = [mapped_whole(2), mapped_whole(5), mapped(1, 7), mapped(2, 7), mapped(5, 16), mapped(3, 40)];
         for way in ways.into_iter().chain([1, 2, 7, 64, 4096, Options::default().window_bytes].map(streamed)) {
             assert_eq!(way.answer(&fixture.path, &fixture.bytes), plain, "{}, {way:?}", fixture.name);
         }
     }
+    assert!(unexplained.is_empty(), "{}", unexplained.join("\n"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use bigkeys::rdb::{Context, Scanner, ValueType, elements, value};
 use bigkeys::{BigKey, Dump, Options, analyze_all};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use support::assembler::{Bytes, Listpack, Lzf};
 use support::values::{Dialect, Held, Stored, Word, word};
 use support::ways::{Scratch, every_key, mapped, mapped_whole, streamed};
 
@@ -62,6 +63,18 @@ proptest! {
         prop_assert!(value::measure(&mut Slice::new(bytes, 0), value_type, &context).is_err());
         prop_assert!(elements::for_each(&mut Slice::new(bytes, 0), value_type, &context, |_| ()).is_err());
     }
+}
+
+/// The most compressed bytes that ten plain ones can take: nine literal runs of one, then a reference of three bytes.
+#[test]
+fn the_longest_way_to_a_header() {
+    let set = Listpack::new().string([b'a'; 15]).build();
+    let compressed = Lzf::new().literal_runs(1, &set[..9]).back(1, 13).literal(&set[22..]);
+    assert_eq!(compressed.plain(), set);
+    let bytes = Bytes::new().lzf(&compressed);
+    let context = context(&Dialect::Redis.rdb().unfinished());
+    let measure = value::measure(&mut Slice::new(bytes.as_ref(), 0), ValueType::SET_LISTPACK, &context);
+    assert_eq!(measure.map(|measure| measure.size), Ok(1));
 }
 
 /// What the start of a dump says.

@@ -16,7 +16,7 @@ use support::assembler::Rdb;
 
 const DUMP_BYTES: usize = 200 << 20;
 const VALUE_BYTES: usize = 1000;
-const ROUNDS: u64 = 48;
+const ROUNDS: u64 = 36;
 const SEED: u64 = 20_261_122;
 
 /// A run that takes longer hangs.
@@ -38,8 +38,9 @@ fn a_dump_that_changes_while_it_is_read() {
     for round in 0..ROUNDS {
         fs::write(&path, &dump).expect("the dump");
         let child = start(&path);
-        let output = disturb(child, &path, random.below(3), run_time, &mut random);
-        let about = format!("round {round} of seed {SEED}: {output:?}");
+        let change = Change::ALL[usize::try_from(round % 3).expect("below three")];
+        let output = disturb(child, &path, change, run_time, &mut random);
+        let about = format!("round {round} of seed {SEED}, {change:?}: {output:?}");
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(!message.contains("panicked"), "{about}");
         match output.status.code() {
@@ -48,6 +49,10 @@ fn a_dump_that_changes_while_it_is_read() {
             Some(1 | 2) => {
                 assert!(message.starts_with(&format!("bigkeys: {}: ", path.display())), "{about}");
                 assert_eq!(message.lines().count(), 1, "{about}");
+                // The zeros in the place of lost pages read as strings without a name, if anybody reads them.
+                if change == Change::Cut {
+                    assert!(!String::from_utf8_lossy(&output.stdout).contains(r#""type":"string""#), "{about}");
+                }
             }
             _ => panic!("{about}"),
         }
@@ -56,28 +61,42 @@ fn a_dump_that_changes_while_it_is_read() {
     assert!(shorter > 0, "no round of seed {SEED} truncated the dump during a run");
 }
 
-/// Truncates the dump (kind 0), overwrites parts of it (1), or does both and gives it its length back (2), at a random
-/// moment of the run and until its end.
-fn disturb(child: Child, path: &Path, kind: u64, run_time: Duration, random: &mut Random) -> Output {
+/// What happens to the dump, again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// It is truncated.
+    Cut,
+    /// Parts of it are overwritten.
+    Write,
+    /// It is truncated, overwritten, and given its length back.
+    CutAndWrite,
+}
+
+impl Change {
+    const ALL: [Self; 3] = [Self::Cut, Self::Write, Self::CutAndWrite];
+}
+
+/// Changes the dump from a random moment of the run until its end.
+fn disturb(child: Child, path: &Path, change: Change, run_time: Duration, random: &mut Random) -> Output {
     let file = File::options().write(true).open(path).expect("the dump");
     let is_over = AtomicBool::new(false);
-    let wait = run_time.mul_f64(random.below(1000) as f64 / 900.0);
+    let wait = run_time * u32::try_from(random.below(1000)).expect("a small number") / 900;
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(wait);
-            loop {
-                if kind != 1 {
-                    file.set_len(random.below(DUMP_BYTES as u64)).expect("a shorter file");
+            let mut end = DUMP_BYTES as u64;
+            while !is_over.load(Ordering::Relaxed) {
+                if change != Change::Write {
+                    end = random.below(end) + 1;
+                    file.set_len(end).expect("a shorter file");
                 }
-                if kind != 0 {
+                if change != Change::Cut {
                     let at = random.below(DUMP_BYTES as u64);
                     file.write_all_at(&random.next().to_le_bytes().repeat(512), at).expect("other bytes");
                 }
-                if kind == 2 {
-                    file.set_len(DUMP_BYTES as u64).expect("a longer file");
-                }
-                if is_over.load(Ordering::Relaxed) {
-                    break;
+                if change == Change::CutAndWrite {
+                    end = DUMP_BYTES as u64;
+                    file.set_len(end).expect("a longer file");
                 }
                 std::thread::sleep(Duration::from_micros(random.below(5000)));
             }
@@ -106,17 +125,13 @@ fn ended(child: Child) -> Output {
     output.expect("its output")
 }
 
-/// Strings and hashes in turn, so that a worker in the middle of the file has boundaries to find.
+/// Hashes alone, so that any other key in an answer never was in the dump.
 fn dump() -> Vec<u8> {
     let value = vec![b'v'; VALUE_BYTES];
-    let mut dump = Rdb::redis(9).select_db(0);
-    for number in 0..DUMP_BYTES / VALUE_BYTES {
-        dump = match number % 2 {
-            0 => dump.key(0, format!("string:{number}"), |b| b.string(&value)),
-            _ => dump.key(4, format!("hash:{number}"), |b| b.len(1).string("field").string(&value)),
-        };
-    }
-    dump.eof()
+    let keys = (0..DUMP_BYTES / VALUE_BYTES).fold(Rdb::redis(9).select_db(0), |dump, number| {
+        dump.key(4, format!("hash:{number}"), |b| b.len(1).string("field").string(&value))
+    });
+    keys.eof()
 }
 
 /// Splitmix64: the same numbers for the same seed.

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::rdb::primitives::Parsed;
-use crate::rdb::record::{self, Record};
+use crate::rdb::record::{self, Lead, Record};
 use crate::rdb::source::{Keep, Slice, Source};
 use crate::rdb::types::opcode;
 use crate::rdb::value::measure;
@@ -79,12 +79,13 @@ fn attempt(scout: &mut Scout<'_>, context: &Context, end: u64) -> Option<u64> {
 fn entry(scout: &mut Scout<'_>, context: &Context) -> Result<bool, Fault> {
     const MS_IN_THE_YEAR_5138: i64 = 100_000_000_000_000;
     let fault = |trouble: Trouble| trouble.fault;
-    let lead = match record::next(scout, context).map_err(fault)? {
-        Record::Key(lead) => lead,
+    let mut lead = Lead::default();
+    match record::next(scout, context, &mut lead).map_err(fault)? {
+        Record::Key => {}
         Record::SelectDb(db) => return Ok(db < 1 << 20),
         // The end is likely only where the file ends.
         Record::End => return Ok(scout.slice.rest().len() <= 8),
-    };
+    }
     // Zeros parse as empty strings with empty names, for as long as they go on.
     let name_looks_right = (1..=NAME_BYTES_MAX).contains(&lead.key.value_bytes());
     let expiry_looks_right = lead.expires_at_ms.is_none_or(|at_ms| (0..MS_IN_THE_YEAR_5138).contains(&at_ms));

@@ -88,9 +88,9 @@ pub enum Step {
 
 /// A key as it was found: all but its name, which most keys of a large dump are never asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct Found<'l> {
     /// What comes before the value.
-    pub lead: Lead,
+    pub lead: &'l Lead,
     /// What the value is, and how large.
     pub measure: Measure,
     /// Offset of the key's record.
@@ -101,7 +101,7 @@ pub struct Found {
     pub end: u64,
 }
 
-impl Found {
+impl Found<'_> {
     /// The entry, with the bytes of the name that the source has kept.
     #[inline]
     pub fn entry(self, kept: &[u8]) -> Entry<'_> {
@@ -148,20 +148,21 @@ impl From<Trouble> for Box<Damage> {
 pub fn step<S: Keep>(
     source: &mut S,
     context: &Context,
-    on_key: impl FnOnce(&S, Found) -> Result<(), Fault>,
+    on_key: impl FnOnce(&S, Found<'_>) -> Result<(), Fault>,
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
-    let lead = match record::next(source, context)? {
-        Record::Key(lead) => lead,
+    let mut lead = Lead::default();
+    match record::next(source, context, &mut lead)? {
+        Record::Key => {}
         Record::SelectDb(db) => return Ok(Step::SelectDb(db)),
         Record::End => return Ok(Step::End),
-    };
+    }
     let value_offset = source.offset();
     let measure = match measure(source, lead.value_type, context) {
         Ok(measure) => measure,
         Err(trouble) => return Err(in_value(source.kept(), &lead, trouble)),
     };
-    match on_key(source, Found { lead, measure, offset, value_offset, end: source.offset() }) {
+    match on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() }) {
         Ok(()) => Ok(Step::Key),
         Err(fault) => Err(Trouble { offset, fault, part: Part::Key, claim: lead.key.value_bytes() }.into()),
     }
@@ -232,7 +233,7 @@ impl<'a> Scanner<'a> {
     fn step(&mut self) -> Result<Option<Entry<'a>>, Box<Damage>> {
         loop {
             let mut found = None;
-            let keep = |source: &Slice<'a>, key: Found| {
+            let keep = |source: &Slice<'a>, key: Found<'_>| {
                 found = Some(key.entry(source.kept_bytes()));
                 Ok(())
             };

@@ -11,8 +11,8 @@ use super::types::{Dialect, ValueType, opcode};
 /// The next thing in a dump that a scan acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A key; its name is kept by the source, its value comes next.
-    Key(Lead),
+    /// A key, whose lead has been filled in; its name is kept by the source, its value comes next.
+    Key,
     /// The keys that follow are in this database.
     SelectDb(u64),
     /// The end of the dump; the checksum, if the version has one, comes next.
@@ -34,31 +34,40 @@ pub struct Lead {
     pub frequency: Option<u8>,
 }
 
+impl Default for Lead {
+    fn default() -> Self {
+        Self {
+            value_type: ValueType::STRING,
+            key: StringHead::Raw { bytes: 0 },
+            expires_at_ms: None,
+            idle_seconds: None,
+            frequency: None,
+        }
+    }
+}
+
 /// Numbers up to here are types in every dialect, the ones above are opcodes (known ones begin at 100).
 const VALUE_TYPE_MAX: u8 = 99;
 
 /// Reads on to the next key, database or end.
 ///
-/// What it returns depends on nothing but the bytes from here on and `context`, so that a scan can begin at any record.
+/// What it finds depends on nothing but the bytes from here on and `context`, so that a scan can begin at any record. A key
+/// fills in `lead`, which is not returned since copying it costs a tenth of the time of a tiny key.
 ///
 /// # Errors
 /// A [`Trouble`] where the bytes end, an opcode is unknown, or a name is longer than [`KEY_BYTES_MAX`].
 #[inline(always)]
-pub fn next<S: Keep>(source: &mut S, context: &Context) -> Result<Record, Trouble> {
-    let mut lead = Lead {
-        value_type: ValueType::STRING,
-        key: StringHead::Int(0),
-        expires_at_ms: None,
-        idle_seconds: None,
-        frequency: None,
-    };
+pub fn next<S: Keep>(source: &mut S, context: &Context, lead: &mut Lead) -> Result<Record, Trouble> {
+    lead.expires_at_ms = None;
+    lead.idle_seconds = None;
+    lead.frequency = None;
     loop {
         let code = source.parse(Part::Opcode, byte)?;
         // Most records are a key without any prefix: types are the small numbers, opcodes the large ones.
         if code <= VALUE_TYPE_MAX {
             lead.value_type = ValueType(code);
             lead.key = key(source)?;
-            return Ok(Record::Key(lead));
+            return Ok(Record::Key);
         }
         match code {
             opcode::EXPIRE_TIME_MS => {
