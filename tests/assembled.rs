@@ -1161,7 +1161,7 @@ fn refused_ends() -> Vec<Refusal> {
             "bytes_after_end_v09",
             "A whole file and nine bytes more, which are no commands of an append-only file",
             Bytes::new().raw(whole().eof()).raw("and more.").as_ref().to_vec(),
-            "after",
+            "follow",
         ),
     ]
 }

@@ -315,10 +315,9 @@ fn a_database_before_every_key() {
     // Numbers of one, two and five bytes, so that a segment's edge falls into each byte of the record.
     let mut rdb = Rdb::redis(12);
     for at in 0..8000_u64 {
+        let width = usize::try_from(at % 40).expect("below 40");
         let db = [at % 5, 64 + at % 300, 20_000 + at % 3][usize::try_from(at % 3).expect("below 3")];
-        rdb = rdb
-            .select_db(db)
-            .key(0, format!("k{at}"), |b| b.string(format!("{at:0width$}", width = 1 + at as usize % 40)));
+        rdb = rdb.select_db(db).key(0, format!("k{at}"), |b| b.string(format!("{at:0width$}", width = 1 + width)));
     }
     same_by_every_split("databases", &rdb.eof(), 8000);
 }

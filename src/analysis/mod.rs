@@ -127,15 +127,16 @@ impl Analysis {
         };
         let candidate =
             Candidate { size: entry.size, name, dump: self.dump, offset: entry.offset, module: entry.module };
-        // Before the filter, which costs more; a kind that is not ranked has an empty list, so its keys are counted.
-        if top.has_no_place_for(self.question.top, &candidate)
+        let ranks = self.question.ranks(entry.kind);
+        // The list before the filter, which costs more.
+        if ranks && top.has_no_place_for(self.question.top, &candidate)
             || !database.is_wanted
             || !self.question.filter.passes(entry, name)
         {
             return Ok(());
         }
         *passed += 1;
-        if !self.question.ranks(entry.kind) {
+        if !ranks {
             return Ok(());
         }
         let change = top.insert(self.question.top, candidate.to_ranked());

@@ -11,8 +11,9 @@ use super::source::{Source, fault_of};
 /// The longest header of a packed structure, that of a ziplist.
 const HEADER_BYTES_MAX: usize = 10;
 
-/// Compressed bytes that give [`HEADER_BYTES_MAX`] inflated ones at worst: two for each, in literal runs of one.
-const PREFIX_STORED_BYTES: u64 = 2 * HEADER_BYTES_MAX as u64;
+/// Compressed bytes that give [`HEADER_BYTES_MAX`] inflated ones at worst: two for each but the last, in literal runs of
+/// one, then a reference in its long form of three.
+const PREFIX_STORED_BYTES: u64 = 2 * (HEADER_BYTES_MAX as u64 - 1) + 3;
 
 /// Which packed structure a string holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -281,8 +281,11 @@ fn hash_with_ttls(source: &mut Slice<'_>, least: Option<u64>, visit: &mut Visit<
 
 fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
     let elements = source.parse(Part::Count, length)?;
-    if source.parse(Part::Count, length)? != 0 {
-        source.parse(Part::Count, length)?;
+    let offset = source.offset();
+    match source.parse(Part::Count, length)? {
+        0 => {}
+        1 => _ = source.parse(Part::Count, length)?,
+        flag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Count, claim: flag }),
     }
     for _ in 0..elements {
         let index = source.parse(Part::Element, length)?;

@@ -1,5 +1,6 @@
 //! The program from outside: exit codes, what stands on standard output and what on standard error, files that are
 //! written and pipes that end. What it finds in dumps, other tests compare; here fixtures stand for all dumps.
+#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 mod choice;
 mod help;

@@ -87,7 +87,7 @@ fn an_unreadable_file_keeps_the_program_from_running() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secret.rdb");
     fs::copy(MIXED, &path).expect("a copy");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("no rights");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("no rights");
     let arguments = format!("analyze {}", path.display());
     let failed = super::outcome(&mut unprivileged(folder.path(), &arguments));
     let failed = failed.expect(2, &["secret.rdb: could not open it: Permission denied"]);

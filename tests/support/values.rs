@@ -3,6 +3,8 @@
 //! Every choice that a writer has is drawn: the width of a length, whether a string is compressed and how, whether a packed
 //! structure knows its own count.
 
+#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
+
 use bigkeys::rdb::elements::Element;
 use bigkeys::rdb::packed::Text;
 use bigkeys::rdb::packed::module::ModuleValue;
@@ -146,7 +148,7 @@ impl Dialect {
     }
 }
 
-fn stored(value_type: u8, bytes: Bytes, elements: impl IntoIterator<Item = Held>) -> Stored {
+fn stored(value_type: u8, bytes: &Bytes, elements: impl IntoIterator<Item = Held>) -> Stored {
     let elements: Vec<Held> = elements.into_iter().collect();
     Stored { value_type, bytes: bytes.as_ref().to_vec(), size: elements.len() as u64, elements }
 }
@@ -263,7 +265,7 @@ fn strings(value_type: u8) -> BoxedStrategy<Stored> {
     let value = move |(width, words): (usize, Vec<Word>)| {
         let width = WIDTHS[width % WIDTHS.len()];
         let bytes = words.iter().fold(Bytes::new().len_as(width, words.len() as u64), Bytes::raw);
-        stored(value_type, bytes, words.into_iter().map(|word| Held::Value(word.plain)))
+        stored(value_type, &bytes, words.into_iter().map(|word| Held::Value(word.plain)))
     };
     (0..WIDTHS.len(), vec(word(), 0..12)).prop_map(value).boxed()
 }
@@ -272,7 +274,7 @@ fn hash() -> BoxedStrategy<Stored> {
     let value = |pairs: Vec<(Word, Word)>| {
         let bytes =
             pairs.iter().fold(Bytes::new().len(pairs.len() as u64), |b, (field, value)| b.raw(field).raw(value));
-        stored(4, bytes, pairs.into_iter().map(|(field, value)| held_field(field.plain, value.plain, None)))
+        stored(4, &bytes, pairs.into_iter().map(|(field, value)| held_field(field.plain, value.plain, None)))
     };
     vec((word(), word()), 0..8).prop_map(value).boxed()
 }
@@ -310,7 +312,7 @@ fn zset(value_type: u8) -> BoxedStrategy<Stored> {
         };
         let bytes = members.iter().fold(Bytes::new().len(members.len() as u64), write);
         let held = |(member, score): (Word, f64)| Held::Member { member: member.plain, score_bits: score.to_bits() };
-        stored(value_type, bytes, members.into_iter().map(held))
+        stored(value_type, &bytes, members.into_iter().map(held))
     };
     vec((word(), score()), 0..10).prop_map(value).boxed()
 }
@@ -326,7 +328,7 @@ fn hash_2() -> BoxedStrategy<Stored> {
         let bytes = fields.iter().fold(Bytes::new().len(fields.len() as u64), |b, (field, value, at_ms)| {
             b.raw(field).raw(value).i64(at(at_ms))
         });
-        stored(22, bytes, fields.into_iter().map(|(field, value, at_ms)| held_field(field.plain, value.plain, at_ms)))
+        stored(22, &bytes, fields.into_iter().map(|(field, value, at_ms)| held_field(field.plain, value.plain, at_ms)))
     };
     vec((word(), word(), ttl()), 0..8).prop_map(value).boxed()
 }
@@ -341,7 +343,7 @@ fn hash_with_ttls(value_type: u8) -> BoxedStrategy<Stored> {
             b.len(at_ms.map_or(0, ttl)).raw(field).raw(value)
         });
         let held = |(field, value, at_ms): (Word, Word, _)| held_field(field.plain, value.plain, at_ms);
-        stored(value_type, bytes, fields.into_iter().map(held))
+        stored(value_type, &bytes, fields.into_iter().map(held))
     };
     vec((word(), word(), ttl()), 0..8).prop_map(value).boxed()
 }
@@ -378,7 +380,7 @@ fn array() -> BoxedStrategy<Stored> {
             };
             Held::Item { index, value }
         };
-        stored(28, bytes, items.into_iter().map(held))
+        stored(28, &bytes, items.into_iter().map(held))
     };
     (proptest::option::of(any::<u64>()), vec((any::<u64>(), item), 1..8)).prop_map(value).boxed()
 }
@@ -475,7 +477,7 @@ impl Form {
 
 fn packed_values(value_type: u8, packing: Packing) -> BoxedStrategy<Stored> {
     let value = move |(form, items): (Form, Vec<Item>)| {
-        stored(value_type, form.pack(packing, &items), items.into_iter().map(|item| Held::Value(item.plain())))
+        stored(value_type, &form.pack(packing, &items), items.into_iter().map(|item| Held::Value(item.plain())))
     };
     (form(), vec(item(), 0..20)).prop_map(value).boxed()
 }
@@ -484,23 +486,24 @@ fn packed_fields(value_type: u8, packing: Packing) -> BoxedStrategy<Stored> {
     let value = move |(form, pairs): (Form, Vec<(Item, Item)>)| {
         let bytes = form.pack(packing, pairs.iter().flat_map(|(field, value)| [field, value]));
         let held = |(field, value): (Item, Item)| held_field(field.plain(), value.plain(), None);
-        stored(value_type, bytes, pairs.into_iter().map(held))
+        stored(value_type, &bytes, pairs.into_iter().map(held))
     };
     (form(), vec((item(), item()), 0..10)).prop_map(value).boxed()
 }
+
+/// A member, then its score as it is stored and as a number.
+type ScoredItem = (Item, (Item, f64));
 
 fn packed_members(value_type: u8, packing: Packing) -> BoxedStrategy<Stored> {
     let score = prop_oneof![
         any::<i32>().prop_map(|value| (Item::Int(value.into()), f64::from(value))),
         score().prop_map(|score| (Item::Text(score_text(score).into_bytes()), score)),
     ];
-    let value = move |(form, members): (Form, Vec<(Item, (Item, f64))>)| {
+    let value = move |(form, members): (Form, Vec<ScoredItem>)| {
         let bytes = form.pack(packing, members.iter().flat_map(|(member, (score, _))| [member, score]));
-        let held = |(member, (_, score)): (Item, (Item, f64))| Held::Member {
-            member: member.plain(),
-            score_bits: score.to_bits(),
-        };
-        stored(value_type, bytes, members.into_iter().map(held))
+        let held =
+            |(member, (_, score)): ScoredItem| Held::Member { member: member.plain(), score_bits: score.to_bits() };
+        stored(value_type, &bytes, members.into_iter().map(held))
     };
     (form(), vec((item(), score), 0..10)).prop_map(value).boxed()
 }
@@ -514,18 +517,21 @@ fn packed_triples(value_type: u8) -> BoxedStrategy<Stored> {
         let start = if value_type == 25 { Bytes::new().u64(least) } else { Bytes::new() };
         let bytes = start.raw(form.pack(Packing::Listpack, &items.collect::<Vec<_>>()));
         let held = |(field, value, at_ms): (Item, Item, _)| held_field(field.plain(), value.plain(), at_ms);
-        stored(value_type, bytes, fields.into_iter().map(held))
+        stored(value_type, &bytes, fields.into_iter().map(held))
     };
     (form(), vec((item(), item(), ttl()), 0..8)).prop_map(value).boxed()
 }
 
+/// A field, its value, and how many unused bytes follow.
+type ZipmapPair = (Vec<u8>, Vec<u8>, u8);
+
 fn zipmap() -> BoxedStrategy<Stored> {
     let text = || prop_oneof![9 => vec(any::<u8>(), 0..30), 1 => vec(any::<u8>(), 250..260)];
-    let value = |(form, pairs): (Form, Vec<(Vec<u8>, Vec<u8>, u8)>)| {
+    let value = |(form, pairs): (Form, Vec<ZipmapPair>)| {
         let zipmap = pairs.iter().fold(Zipmap::new(), |zipmap, (field, value, free)| zipmap.pair(field, value, *free));
         let packed = if form.knows_count { zipmap.build() } else { zipmap.claim_count(254) };
         let bytes = form.storage.write(form.run, &packed);
-        stored(9, bytes, pairs.into_iter().map(|(field, value, _)| held_field(field, value, None)))
+        stored(9, &bytes, pairs.into_iter().map(|(field, value, _)| held_field(field, value, None)))
     };
     (form(), vec((text(), text(), 0..5_u8), 0..10)).prop_map(value).boxed()
 }
@@ -535,7 +541,7 @@ fn integers() -> BoxedStrategy<Stored> {
         let unused_bits = 64 - 8 * u32::from(width);
         let integers: Vec<i64> = integers.into_iter().map(|integer| integer << unused_bits >> unused_bits).collect();
         let bytes = form.storage.write(form.run, &intset(width, &integers));
-        stored(11, bytes, integers.into_iter().map(|integer| Held::Value(decimal(integer))))
+        stored(11, &bytes, integers.into_iter().map(|integer| Held::Value(decimal(integer))))
     };
     let width = prop_oneof![Just(2_u8), Just(4), Just(8)];
     (form(), width, vec(any::<i64>(), 0..20)).prop_map(value).boxed()
@@ -546,7 +552,7 @@ fn quicklist_of_ziplists() -> BoxedStrategy<Stored> {
         let bytes = nodes
             .iter()
             .fold(Bytes::new().len(nodes.len() as u64), |b, (form, items)| b.raw(form.pack(Packing::Ziplist, items)));
-        stored(14, bytes, nodes.into_iter().flat_map(|(_, items)| items).map(|item| Held::Value(item.plain())))
+        stored(14, &bytes, nodes.into_iter().flat_map(|(_, items)| items).map(|item| Held::Value(item.plain())))
     };
     vec((form(), vec(item(), 0..8)), 0..5).prop_map(value).boxed()
 }
@@ -570,7 +576,7 @@ fn quicklist() -> BoxedStrategy<Stored> {
             Node::Plain(word) => vec![Held::Value(word.plain)],
             Node::Packed(_, items) => items.into_iter().map(|item| Held::Value(item.plain())).collect(),
         };
-        stored(18, bytes, nodes.into_iter().flat_map(held))
+        stored(18, &bytes, nodes.into_iter().flat_map(held))
     };
     vec(node, 0..6).prop_map(value).boxed()
 }
@@ -583,7 +589,7 @@ fn template_listpack(value_type: u8) -> BoxedStrategy<Stored> {
         let items: Vec<Item> = std::iter::once(Item::Int(template(id).0.cast_signed())).chain(values.clone()).collect();
         let start = if value_type == 29 { field_names(names, values.len()) } else { Bytes::new() };
         let bytes = start.raw(form.pack(Packing::Listpack, &items));
-        stored(value_type, bytes, values.into_iter().map(|item| Held::TemplateValue(item.plain())))
+        stored(value_type, &bytes, values.into_iter().map(|item| Held::TemplateValue(item.plain())))
     };
     (form(), 0..TEMPLATES.len(), proptest::option::of(form()), vec(item(), 1..6)).prop_map(value).boxed()
 }
@@ -595,7 +601,7 @@ fn template_values(value_type: u8) -> BoxedStrategy<Stored> {
         let words: Vec<Word> = words.into_iter().take(fields.len()).collect();
         let start = if value_type == 31 { field_names(names, words.len()) } else { Bytes::new().len(id) };
         let bytes = words.iter().fold(start, Bytes::raw);
-        stored(value_type, bytes, words.into_iter().map(|word| Held::TemplateValue(word.plain)))
+        stored(value_type, &bytes, words.into_iter().map(|word| Held::TemplateValue(word.plain)))
     };
     (0..TEMPLATES.len(), proptest::option::of(form()), [word(), word(), word()]).prop_map(value).boxed()
 }
@@ -643,7 +649,7 @@ fn module_values(name: &str, values: &[Held]) -> Bytes {
 fn module(name: &'static str) -> BoxedStrategy<Stored> {
     let value = move |values: Vec<Held>| {
         let bytes = module_values(name, &values);
-        Stored { size: bytes.as_ref().len() as u64, ..stored(7, bytes, values) }
+        Stored { size: bytes.as_ref().len() as u64, ..stored(7, &bytes, values) }
     };
     vec(module_value(), 0..8).prop_map(value).boxed()
 }
@@ -652,7 +658,7 @@ fn module(name: &'static str) -> BoxedStrategy<Stored> {
 fn vector_set() -> BoxedStrategy<Stored> {
     let value = |(dimensions, vectors, rest): (u64, u64, Vec<Held>)| {
         let values: Vec<Held> = [Held::Unsigned(dimensions), Held::Unsigned(vectors)].into_iter().chain(rest).collect();
-        Stored { size: vectors, ..stored(7, module_values("vectorset", &values), values) }
+        Stored { size: vectors, ..stored(7, &module_values("vectorset", &values), values) }
     };
     (any::<u64>(), any::<u64>(), vec(module_value(), 0..8)).prop_map(value).boxed()
 }
@@ -783,7 +789,7 @@ fn stream(value_type: u8) -> BoxedStrategy<Stored> {
         let bytes = numbers.iter().take(counters).fold(bytes.len(entries), |b, number| b.len(*number));
         let bytes = groups.iter().fold(bytes.len(groups.len() as u64), |b, group| write_group(value_type, b, group));
         let bytes = if value_type >= 26 { write_producers(bytes, &producers) } else { bytes };
-        Stored { size: entries, ..stored(value_type, bytes, nodes.iter().flat_map(StreamNode::held)) }
+        Stored { size: entries, ..stored(value_type, &bytes, nodes.iter().flat_map(StreamNode::held)) }
     };
     let producer = (word(), vec((word(), any::<u64>(), any::<u64>()), 0..3));
     (vec(stream_node(), 0..3), any::<[u64; 7]>(), vec(stream_group(), 0..3), vec(producer, 0..3))

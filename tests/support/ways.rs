@@ -131,6 +131,7 @@ impl Scratch {
 pub struct Doing<F: Fn() -> String>(pub F);
 
 impl<F: Fn() -> String> Drop for Doing<F> {
+    #[allow(clippy::print_stderr, reason = "the test runner shows it with the failure")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("it failed at: {}", (self.0)());

@@ -207,11 +207,12 @@ impl<S: Source> Source for Inflated<'_, S> {
                     self.at = self.buffer.len() - rest.len();
                     return Ok(value);
                 }
-                Err(error) => {
-                    if fault_of(&error) != Fault::Eof || !self.more()? {
-                        return Err(self.trouble(part, fault_of(&error), 0));
-                    }
-                }
+                Err(error) => match fault_of(&error) {
+                    Fault::Eof if self.more()? => {}
+                    // The dump goes on: what ends too early is the value that was compressed.
+                    Fault::Eof => return Err(self.trouble(part, Fault::BlobEntry, 0)),
+                    fault => return Err(self.trouble(part, fault, 0)),
+                },
             }
         }
     }
@@ -227,7 +228,7 @@ impl<S: Source> Source for Inflated<'_, S> {
                 return Ok(());
             }
             if !self.more()? {
-                return Err(self.trouble(part, Fault::Eof, bytes));
+                return Err(self.trouble(part, Fault::BlobEntry, bytes));
             }
         }
     }
@@ -305,7 +306,7 @@ mod tests {
         }
         source.skip(Part::Blob, (bytes - seen) as u64).unwrap();
         assert_eq!(source.offset(), bytes as u64);
-        assert_eq!(source.parse(Part::Blob, byte).unwrap_err().fault, Fault::Eof);
+        assert_eq!(source.parse(Part::Blob, byte).unwrap_err().fault, Fault::BlobEntry);
         assert!(source.buffer.len() <= DISTANCE_MAX + STEP_BYTES + 264);
         source.finish().unwrap();
         assert_eq!(slice.offset(), stored.len() as u64);
