@@ -62,7 +62,7 @@ impl Top {
 
     /// The least size of a key that could still enter: all sizes while the list is not full.
     pub(super) fn floor(&self, most: usize) -> u64 {
-        if self.0.len() < most { 0 } else { self.0.peek().map_or(u64::MAX, |last| last.size) }
+        if self.0.len() < most { 0 } else { self.0.peek().map_or(0, |last| last.size) }
     }
 
     /// Adds a key, and drops the last if there are more than `most`; returns by how much the bytes held have changed.
