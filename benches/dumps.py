@@ -73,6 +73,7 @@ class Server:
                     raise SystemExit(f"{binary} ended at once, with exit code {self.process.returncode}")
                 time.sleep(0.05)
         else:
+            self.close()
             raise SystemExit(f"{binary} did not answer within ten seconds")
 
     def insert(self, commands):
