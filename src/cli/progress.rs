@@ -51,7 +51,7 @@ pub(super) fn show(when: When, is_quiet: bool, progress: &Arc<Progress>) -> Opti
         while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
             wait = tick;
             if is_terminal {
-                draw(bar.get_or_insert_with(|| new_bar(&progress, started)), &progress);
+                draw(bar.get_or_insert_with(|| new_bar(&progress)), &progress, started);
             } else {
                 say(&line(&progress, started));
             }
@@ -63,38 +63,38 @@ pub(super) fn show(when: When, is_quiet: bool, progress: &Arc<Progress>) -> Opti
     Some(Shown { stop: Some(stop), thread: Some(thread) })
 }
 
-fn new_bar(progress: &Progress, started: Instant) -> ProgressBar {
+fn new_bar(progress: &Progress) -> ProgressBar {
     let (bar, template) = match progress.total_bytes() {
-        Some(total) => {
-            (ProgressBar::new(total), "{wide_bar} {percent}% {binary_bytes}, {binary_bytes_per_sec}, {msg}, {eta} left")
-        }
-        None => (ProgressBar::new_spinner(), "{spinner} {binary_bytes}, {binary_bytes_per_sec}, {msg}"),
+        Some(total) => (ProgressBar::new(total), "{wide_bar} {percent}% {msg}"),
+        None => (ProgressBar::new_spinner(), "{spinner} {msg}"),
     };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    bar.with_elapsed(started.elapsed()).with_style(style)
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn draw(bar: &ProgressBar, progress: &Progress) {
-    bar.set_message(format!("{} keys", HumanCount(progress.keys())));
+fn draw(bar: &ProgressBar, progress: &Progress, started: Instant) {
+    bar.set_message(facts(progress, started));
     bar.set_position(progress.done_bytes());
 }
 
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is for reading"
-)]
-fn line(progress: &Progress, started: Instant) -> String {
+/// Bytes, bytes a second over the whole run, keys, and the time left where the end is known.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for reading")]
+fn facts(progress: &Progress, started: Instant) -> String {
     let done = progress.done_bytes();
-    let seconds = started.elapsed().as_secs_f64().max(0.001);
-    let rate = done as f64 / seconds;
+    let rate = done as f64 / started.elapsed().as_secs_f64().max(0.001);
     let keys = HumanCount(progress.keys());
-    let mut line = format!("{}, {}/s, {keys} keys", HumanBytes(done), HumanBytes(rate as u64));
+    let mut facts = format!("{}, {}/s, {keys} keys", HumanBytes(done), HumanBytes(rate as u64));
     if let Some(total) = progress.total_bytes().filter(|_| rate > 0.0) {
         let left = Duration::from_secs_f64(total.saturating_sub(done) as f64 / rate);
-        let percent = done * 100 / total.max(1);
-        _ = write!(line, ", {percent}% done, {} left", HumanDuration(left));
+        _ = write!(facts, ", {:#} left", HumanDuration(left));
     }
-    line
+    facts
+}
+
+/// The facts as a line of a log, with the percentage that a bar shows by itself.
+fn line(progress: &Progress, started: Instant) -> String {
+    let facts = facts(progress, started);
+    match progress.total_bytes() {
+        Some(total) => format!("{}% done, {facts}", progress.done_bytes() * 100 / total),
+        None => facts,
+    }
 }

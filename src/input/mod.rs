@@ -16,7 +16,7 @@ use crate::error::{Cause, Error};
 use map::Map;
 use sniff::Content;
 
-/// The name of standard input on the command line and in messages.
+/// Standard input, as it is typed.
 pub const STDIN: &str = "-";
 
 /// A dump, open and ready to be read once.
@@ -76,7 +76,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
         move |source| Error::new(name, Cause::Io { doing, source })
     };
     if path.as_os_str() == STDIN {
-        return stream(name, Box::new(io::stdin()));
+        return stream("standard input".to_owned(), Box::new(io::stdin()));
     }
     let file = File::open(path).map_err(io("open it"))?;
     let metadata = file.metadata().map_err(io("look at it"))?;
