@@ -66,8 +66,8 @@ impl Scan<'_> {
             }
         };
         let question = question(self.options, &context)?;
-        if !self.options.verify {
-            self.map.expect_skips();
+        if self.options.verify {
+            self.map.expect_all();
         }
         let segment_bytes = self.options.segment_bytes.max(1);
         let segments = dump.len().div_ceil(segment_bytes);

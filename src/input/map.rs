@@ -43,8 +43,6 @@ impl Map {
         let modified_at = file.metadata()?.modified().ok();
         // SAFETY: the bytes may change or vanish under the mapping; the module's two promises bound what that can do.
         let map = unsafe { Mmap::map(&file)? };
-        // Advice that is not taken costs speed alone.
-        _ = map.advise(Advice::Sequential);
         let region = Region::claim(map.as_ptr() as usize, map.len())?;
         Ok(Self { bytes: map, file, modified_at, region })
     }
@@ -60,9 +58,10 @@ impl Map {
         _ = self.bytes.advise_range(Advice::PopulateRead, offset, bytes);
     }
 
-    /// Tells the system that most pages will be skipped, so that it does not read ahead.
-    pub fn expect_skips(&self) {
-        _ = self.bytes.advise(Advice::Random);
+    /// Tells the system that every page will be read, in order, so that it reads further ahead from a cold disk.
+    pub fn expect_all(&self) {
+        // Advice that is not taken costs speed alone.
+        _ = self.bytes.advise(Advice::Sequential);
     }
 
     /// Whether the file is still what was mapped.
