@@ -1,6 +1,6 @@
 //! Entries into numbers: `add` each entry, `merge` what others added, `finish` into a report.
 //!
-//! An [`Analysis`] holds counters and the top keys of each kind in each database, never more. Merging is associative and
+//! An `Analysis` holds counters and the top keys of each kind in each database, never more. Merging is associative and
 //! does not depend on who added what, so one worker and many give the same report.
 
 pub mod filter;
@@ -74,6 +74,11 @@ impl Analysis {
     pub(crate) fn new(question: Arc<Question>, dump: u32, db: Option<u64>) -> Self {
         let current = Database { is_wanted: question.filter.wants_database(db), ..Database::default() };
         Self { question, dump, databases: BTreeMap::new(), current, current_db: db, buffer: Vec::new(), held_bytes: 0 }
+    }
+
+    /// The database of the entries that were added last.
+    pub(crate) fn db(&self) -> Option<u64> {
+        self.current_db
     }
 
     /// What the top lists and names take in memory, near enough.

@@ -1,5 +1,6 @@
 //! `bigkeys analyze`: dumps in, tasks out.
 
+use std::fs::Metadata;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,10 @@ pub(super) fn run(args: &AnalyzeArgs) -> Exit {
         Ok(found) => found,
         Err(sentence) => return fail(&sentence),
     };
+    if let Some(dump) = args.output.as_deref().and_then(|output| dumps.iter().find(|dump| is_same(&dump.path, output)))
+    {
+        return fail(&format!("{}: it is a dump to be read, so nothing is written to it", dump.path.display()));
+    }
     let mut sink = match Sink::open(args.output.as_deref()) {
         Ok(sink) => sink,
         Err(sentence) => return fail(&sentence),
@@ -153,6 +158,13 @@ fn dump(argument: &Path) -> Dump {
         }
         _ => Dump::from(argument),
     }
+}
+
+/// Whether two paths lead to one regular file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
+    id(one).is_some() && id(one) == id(other)
 }
 
 /// An ID for each task.

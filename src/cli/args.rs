@@ -208,12 +208,13 @@ fn kind_parser() -> impl clap::builder::TypedValueParser<Value = Kind> {
 /// `12`, `12K`, `12KB` or `12KiB`; M and G alike.
 fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match text.get(digits.len()..).unwrap_or_default().to_ascii_lowercase().as_str() {
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    let shift = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 0,
         "k" | "kb" | "kib" => 10,
         "m" | "mb" | "mib" => 20,
         "g" | "gb" | "gib" => 30,
-        unit => return Err(format!("the unit {unit} is none of K, M and G")),
+        _ => return Err(format!("the unit {unit} is none of K, M and G")),
     };
     let number: u64 =
         digits.parse().map_err(|_| "it is not a whole number of bytes, such as 4096 or 10K".to_owned())?;

@@ -30,8 +30,7 @@ impl Sink {
     }
 
     fn open_file(path: &Path) -> io::Result<Self> {
-        // A symbolic link stays one: what it points to is replaced.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = target(path);
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             let file = BufWriter::new(fs::File::options().write(true).open(&path)?);
             return Ok(Self::Special { file, path });
@@ -82,8 +81,28 @@ impl Sink {
 /// A temporary file with the rights that the one named has, or that a new one would get.
 fn temporary_file(path: &Path, folder: &Path) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
-    let rights = fs::metadata(path).map_or(fs::Permissions::from_mode(0o666), |metadata| metadata.permissions());
-    tempfile::Builder::new().prefix(".bigkeys-").permissions(rights).tempfile_in(folder)
+    let new_rights = fs::Permissions::from_mode(0o666);
+    let temporary = tempfile::Builder::new().prefix(".bigkeys-").permissions(new_rights).tempfile_in(folder)?;
+    if let Ok(metadata) = fs::metadata(path) {
+        // Set apart, since the umask cuts only what a new file gets.
+        temporary.as_file().set_permissions(metadata.permissions())?;
+    }
+    Ok(temporary)
+}
+
+/// What a path leads to: a symbolic link stays one, and its target is written, whether it is there yet or not.
+fn target(path: &Path) -> PathBuf {
+    const LINKS_MAX: usize = 40;
+    if path.exists() {
+        // What has no path of its own, such as a pipe behind `/dev/stdout`, is opened by the one it was given.
+        return fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    }
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(next) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(next);
+    }
+    path
 }
 
 fn write_json(mut to: impl Write, task: &Task, is_pretty: bool) -> io::Result<()> {

@@ -30,7 +30,7 @@ use crate::rdb::checksum;
 use crate::rdb::entry::Damage;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, Dialect, Part, header};
+use crate::rdb::{Context, Dialect, Fault, Part, header};
 
 /// Bytes of a segment: large enough that guessing costs nothing, small enough for eight to be at work on a small dump.
 pub(super) const SEGMENT_BYTES: usize = 4 << 20;
@@ -301,9 +301,7 @@ impl<'a> Chain<'a> {
             if self.ending.is_none() && self.source.offset() == guess.start {
                 self.source = Slice::new(work.dump, guess.end);
                 self.ending = guess.ending;
-                if let Err(fault) = self.analysis.merge(guess.analysis) {
-                    self.ending = Some(Err(self.source.trouble(Part::Key, fault, 0).into()));
-                }
+                self.take_over(work, guess.analysis);
             }
         }
         self.scan(work, range.end as u64);
@@ -320,20 +318,31 @@ impl<'a> Chain<'a> {
         work.scan.progress.add(range.len() as u64, self.analysis.keys() - keys);
     }
 
+    /// Scans on to offset `until`.
     fn scan(&mut self, work: &Work<'a>, until: u64) {
-        if self.ending.is_some() {
+        if self.ending.is_some() || self.source.offset() >= until {
             return;
         }
-        self.ending = match scan_until(&mut self.source, work.context, &mut self.analysis, until) {
+        let mut analysis = Analysis::new(work.question.clone(), work.scan.number, self.analysis.db());
+        self.ending = match scan_until(&mut self.source, work.context, &mut analysis, until) {
             Ok(false) => None,
             Ok(true) => Some(Ok(self.source.offset())),
             Err(damage) => Some(Err(damage)),
         };
+        self.take_over(work, analysis);
+    }
+
+    /// Takes over what was found last, unless the file lost a page meanwhile: then it may be made of zeros.
+    fn take_over(&mut self, work: &Work<'a>, found: Analysis) {
+        let fault = if work.scan.map.is_lost() { Some(Fault::Read) } else { self.analysis.merge(found).err() };
+        if let Some(fault) = fault {
+            self.ending = Some(Err(self.source.trouble(Part::Key, fault, 0).into()));
+        }
     }
 
     fn finish(mut self, dump: &[u8], context: &Context) -> Outcome {
         // Where the file ends between records, what is missing is the next record's first byte.
-        let missing = || self.source.trouble(Part::Opcode, crate::rdb::Fault::Eof, 0).into();
+        let missing = || self.source.trouble(Part::Opcode, Fault::Eof, 0).into();
         let ending = self.ending.take().unwrap_or_else(|| Err(missing()));
         let ending = ending.map(|offset| {
             let mut rest = Slice::new(dump, offset);

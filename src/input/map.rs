@@ -64,6 +64,11 @@ impl Map {
         _ = self.bytes.advise(Advice::Sequential);
     }
 
+    /// Whether a page was lost so far, so that zeros may have been read in its place.
+    pub fn is_lost(&self) -> bool {
+        self.region.is_lost.load(Ordering::SeqCst)
+    }
+
     /// Whether the file is still what was mapped.
     ///
     /// # Errors
@@ -78,7 +83,7 @@ impl Map {
                 "the file became shorter while it was read: {mapped_bytes} bytes before, {now} bytes now"
             )));
         }
-        if self.region.is_lost.load(Ordering::SeqCst) {
+        if self.is_lost() {
             let source = io::Error::other("the file was truncated for a moment, or its disk failed");
             return Err(Cause::Io { doing: "read all of it", source });
         }

@@ -81,7 +81,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
     let file = File::open(path).map_err(io("open it"))?;
     let metadata = file.metadata().map_err(io("look at it"))?;
     if metadata.is_dir() {
-        return Err(Error::new(name, Cause::Refused("this is a directory; name a dump in it".to_owned())));
+        return Err(Error::new(name, Cause::Refused(DIRECTORY.to_owned())));
     }
     if !metadata.is_file() {
         return stream(name, Box::new(file));
@@ -149,9 +149,13 @@ pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> Cause {
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other if !is_systems => {
             Cause::Refused(format!("the compressed file is damaged behind {read_bytes} bytes of the dump: {source}"))
         }
+        io::ErrorKind::IsADirectory => Cause::Refused(DIRECTORY.to_owned()),
         _ => Cause::Io { doing: "read it", source },
     }
 }
+
+/// What to say of a directory.
+const DIRECTORY: &str = "this is a directory; name a dump in it";
 
 /// A reader that tells others how far it is.
 struct Counted {

@@ -35,7 +35,7 @@ fn arguments_that_make_no_sense() {
         ("analyze --top many x.rdb", "'many' for '--top"),
         ("analyze --top -1 x.rdb", "unexpected argument '-1'"),
         ("analyze --threads 0 x.rdb", "'0' for '--threads"),
-        ("analyze --min-bytes 1T x.rdb", "the unit t is none of K, M and G"),
+        ("analyze --min-bytes 1T x.rdb", "the unit T is none of K, M and G"),
         ("analyze --min-bytes 99999999999G x.rdb", "it is too large"),
         ("analyze --min-bytes 1 --big x.rdb", "cannot be used with"),
         ("analyze --min-elements 1K x.rdb", "'1K' for '--min-elements"),

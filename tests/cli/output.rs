@@ -170,3 +170,27 @@ fn people_get_indented_json() {
     let shown: serde_json::Value = serde_json::from_str(&format!("{json}}}")).expect("JSON");
     assert_eq!([shown], run(&format!("analyze -q {PINNED} {MIXED}")).tasks()[..]);
 }
+
+#[test]
+fn a_link_to_nothing_yet_stays_a_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let link = folder.path().join("link");
+    symlink("target.json", &link).expect("a link");
+    run(&format!("analyze -q {MIXED} -o {}", link.display())).expect(0, &[]);
+    assert_eq!(fs::read_link(&link).expect("a link"), Path::new("target.json"));
+    assert_eq!(names(folder.path()), ["link", "target.json"]);
+}
+
+#[test]
+fn a_dump_is_not_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dump = folder.path().join("dump.rdb");
+    fs::copy(MIXED, &dump).expect("a copy");
+    let link = folder.path().join("link");
+    symlink(&dump, &link).expect("a link");
+    for output in [&dump, &link] {
+        run(&format!("analyze {} -o {}", dump.display(), output.display()))
+            .expect(2, &["dump.rdb", "nothing is written"]);
+        assert_eq!(fs::read(&dump).expect("the dump"), fs::read(MIXED).expect("the fixture"));
+    }
+}

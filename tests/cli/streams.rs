@@ -47,9 +47,9 @@ fn dumps_through_pipes() {
 #[test]
 fn damage_through_pipes() {
     let dump = fs::read(MIXED).expect("a dump");
-    run_on("analyze -", &dump[..dump.len() / 2]).expect(1, &["bigkeys: -: at byte "]);
-    run_on("analyze -", b"").expect(1, &["bigkeys: -: the file is empty"]);
-    run_on("analyze -", b"SELECT 0\n").expect(1, &["bigkeys: -: this is text"]);
+    run_on("analyze -", &dump[..dump.len() / 2]).expect(1, &["bigkeys: standard input: at byte "]);
+    run_on("analyze -", b"").expect(1, &["bigkeys: standard input: the file is empty"]);
+    run_on("analyze -", b"SELECT 0\n").expect(1, &["bigkeys: standard input: this is text"]);
 }
 
 #[test]
