@@ -16,6 +16,7 @@ use bigkeys::BigKey;
 use bigkeys::rdb::source::Slice;
 use bigkeys::rdb::{Scanner, elements};
 use support::fixtures::{self, Fixture};
+use support::random::Random;
 use support::ways::{Answer, Doing, Scratch, Way, mapped, mapped_whole, streamed};
 
 mod support;
@@ -290,25 +291,5 @@ fn run_in_a_gigabyte(dump: &Path, piped: bool) -> Option<i32> {
             return None;
         }
         std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// splitmix64: all that is needed here, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).expect("it is below a usize")
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[0]
     }
 }

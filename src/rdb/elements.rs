@@ -10,7 +10,9 @@ use super::packed::{Text, intset, listpack, lzf, stream, ziplist, zipmap};
 use super::primitives::{StringHead, array, byte, i64_le, length, string_head, u64_le};
 use super::source::{Keep, Slice, Source};
 use super::types::{Dialect, ValueType};
-use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, CONTAINER_PACKED, CONTAINER_PLAIN};
+use super::value::{
+    ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, CONTAINER_PACKED, CONTAINER_PLAIN, array_count,
+};
 
 /// One element of a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -280,14 +282,7 @@ fn hash_with_ttls(source: &mut Slice<'_>, least: Option<u64>, visit: &mut Visit<
 }
 
 fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
-    let elements = source.parse(Part::Count, length)?;
-    let offset = source.offset();
-    match source.parse(Part::Count, length)? {
-        0 => {}
-        1 => _ = source.parse(Part::Count, length)?,
-        flag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Count, claim: flag }),
-    }
-    for _ in 0..elements {
+    for _ in 0..array_count(source)? {
         let index = source.parse(Part::Element, length)?;
         let offset = source.offset();
         match source.parse(Part::Element, length)? {

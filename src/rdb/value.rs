@@ -192,7 +192,8 @@ fn quicklist<S: Source>(source: &mut S) -> Result<u64, Trouble> {
     Ok(elements)
 }
 
-fn redis_array<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+/// An array's number of elements, and the index where the next would go if it has one.
+pub(crate) fn array_count<S: Source>(source: &mut S) -> Result<u64, Trouble> {
     let elements = source.parse(Part::Count, length)?;
     let offset = source.offset();
     match source.parse(Part::Count, length)? {
@@ -200,6 +201,11 @@ fn redis_array<S: Source>(source: &mut S) -> Result<u64, Trouble> {
         1 => _ = source.parse(Part::Count, length)?,
         flag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Count, claim: flag }),
     }
+    Ok(elements)
+}
+
+fn redis_array<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+    let elements = array_count(source)?;
     for _ in 0..elements {
         source.parse(Part::Element, length)?;
         let offset = source.offset();

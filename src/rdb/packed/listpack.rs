@@ -2,10 +2,10 @@
 
 use nom::Err;
 
-use super::{Text, sign_extend};
+use super::{Text, sign_extend, to_terminator};
 use crate::rdb::fault::{Fault, Part, Trouble};
 use crate::rdb::primitives::{Parsed, array, byte, fail, u32_le};
-use crate::rdb::source::{Source, fault_of};
+use crate::rdb::source::Source;
 
 /// Bytes before the first entry: the total size and the entry count.
 pub const HEADER_BYTES: u64 = 6;
@@ -121,18 +121,7 @@ pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Text<'_>, Faul
     if u64::from(bytes) != blob.len() as u64 {
         return Err(Fault::BlobSize);
     }
-    let mut rest = Some(rest);
-    Ok(std::iter::from_fn(move || match entry(rest.take()?) {
-        Ok((left, Some(entry))) => {
-            rest = Some(left);
-            Some(Ok(entry))
-        }
-        Ok((left, None)) => (!left.is_empty()).then_some(Err(Fault::BlobEntry)),
-        Err(error) => Some(Err(match fault_of(&error) {
-            Fault::Eof => Fault::BlobEntry,
-            fault => fault,
-        })),
-    }))
+    Ok(to_terminator(rest, entry))
 }
 
 /// One entry with its back length; `None` at the terminator.

@@ -10,6 +10,9 @@ pub mod zipmap;
 
 use std::fmt;
 
+use super::fault::Fault;
+use super::primitives::Parsed;
+
 /// An element as it is stored: bytes, or a number that stands for its decimal text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text<'a> {
@@ -38,6 +41,23 @@ impl fmt::Display for Text<'_> {
             Self::Int(value) => write!(f, "{value}"),
         }
     }
+}
+
+/// What `entry` reads from `rest` on, one after the other, until it gives `None` at the terminator, which must be the last
+/// byte. A fault ends the iterator; whatever it is, the packed value is what is damaged.
+fn to_terminator<'a, T>(
+    rest: &'a [u8],
+    entry: impl Fn(&'a [u8]) -> Parsed<'a, Option<T>>,
+) -> impl Iterator<Item = Result<T, Fault>> {
+    let mut rest = Some(rest);
+    std::iter::from_fn(move || match entry(rest.take()?) {
+        Ok((left, Some(entry))) => {
+            rest = Some(left);
+            Some(Ok(entry))
+        }
+        Ok(([], None)) => None,
+        Ok(_) | Err(_) => Some(Err(Fault::BlobEntry)),
+    })
 }
 
 /// Sign-extends the low `BITS` bits.

@@ -2,6 +2,7 @@
 
 use nom::Err;
 
+use super::to_terminator;
 use crate::rdb::fault::{Fault, Part, Trouble};
 use crate::rdb::primitives::{Parsed, byte, fail, u32_le};
 use crate::rdb::source::Source;
@@ -63,15 +64,7 @@ pub type Pair<'a> = (&'a [u8], &'a [u8]);
 /// end, or a terminator anywhere but at the end; then it ends.
 pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>, Fault>>, Fault> {
     let (rest, _) = header(blob).map_err(|_| Fault::BlobForm)?;
-    let mut rest = Some(rest);
-    Ok(std::iter::from_fn(move || match pair(rest.take()?) {
-        Ok((left, Some(pair))) => {
-            rest = Some(left);
-            Some(Ok(pair))
-        }
-        Ok((left, None)) => (!left.is_empty()).then_some(Err(Fault::BlobEntry)),
-        Err(_) => Some(Err(Fault::BlobEntry)),
-    }))
+    Ok(to_terminator(rest, pair))
 }
 
 fn pair(i: &[u8]) -> Parsed<'_, Option<Pair<'_>>> {
