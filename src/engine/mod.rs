@@ -1,5 +1,6 @@
 //! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
 
+mod chain;
 mod guess;
 mod progress;
 mod scan;

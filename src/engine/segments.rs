@@ -20,17 +20,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use super::chain::Chain;
 use super::guess;
 use super::scan::scan_until;
-use super::{Ending, Options, Outcome, Progress, question};
+use super::{Options, Outcome, Progress, question};
 use crate::analysis::{Analysis, Question};
 use crate::error::Cause;
 use crate::input::map::Map;
 use crate::rdb::checksum;
 use crate::rdb::entry::Damage;
-use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, Dialect, Fault, Part, header};
+use crate::rdb::{Context, Dialect, header};
 
 /// Bytes of a segment: large enough that guessing costs nothing, small enough for eight to be at work on a small dump.
 pub(super) const SEGMENT_BYTES: usize = 4 << 20;
@@ -76,14 +76,7 @@ impl Scan<'_> {
             threads => threads,
         };
         let threads = threads.min(segments);
-        let chain = Chain {
-            source: Slice::new(dump, context.start),
-            analysis: Analysis::new(question.clone(), self.number, Some(0)),
-            next: 0,
-            ending: None,
-            checksum: 0,
-            computed: None,
-        };
+        let chain = Chain::new(dump, &context, Analysis::new(question.clone(), self.number, Some(0)));
         let work = Work {
             scan: &self,
             context: &context,
@@ -118,11 +111,11 @@ impl Scan<'_> {
 }
 
 /// What all workers share.
-struct Work<'a> {
-    scan: &'a Scan<'a>,
-    context: &'a Context,
-    question: Arc<Question>,
-    dump: &'a [u8],
+pub(super) struct Work<'a> {
+    pub(super) scan: &'a Scan<'a>,
+    pub(super) context: &'a Context,
+    pub(super) question: Arc<Question>,
+    pub(super) dump: &'a [u8],
     segment_bytes: usize,
     segments: usize,
     threads: usize,
@@ -148,19 +141,19 @@ struct Shared<'a> {
 
 /// What a worker found in a segment.
 #[derive(Default)]
-struct Piece {
+pub(super) struct Piece {
     /// None if no entry's start could be guessed.
-    guess: Option<Guess>,
+    pub(super) guess: Option<Guess>,
     /// The checksum of the segment's bytes.
-    checksum: u64,
+    pub(super) checksum: u64,
 }
 
-struct Guess {
-    start: u64,
+pub(super) struct Guess {
+    pub(super) start: u64,
     /// Offset behind the last record that begins in the segment.
-    end: u64,
-    analysis: Analysis,
-    ending: Option<Result<u64, Box<Damage>>>,
+    pub(super) end: u64,
+    pub(super) analysis: Analysis,
+    pub(super) ending: Option<Result<u64, Box<Damage>>>,
 }
 
 impl<'a> Work<'a> {
@@ -230,13 +223,13 @@ impl<'a> Work<'a> {
         self.moved.notify_all();
     }
 
-    fn range(&self, segment: usize) -> std::ops::Range<usize> {
+    pub(super) fn range(&self, segment: usize) -> std::ops::Range<usize> {
         let start = segment.saturating_mul(self.segment_bytes).min(self.dump.len());
         start..start.saturating_add(self.segment_bytes).min(self.dump.len())
     }
 
     /// Brings a segment in and, if it is wanted, sums it.
-    fn checksum(&self, segment: usize) -> u64 {
+    pub(super) fn checksum(&self, segment: usize) -> u64 {
         if !self.scan.options.verify {
             return 0;
         }
@@ -244,7 +237,7 @@ impl<'a> Work<'a> {
     }
 
     /// Without a checksum only the pages that are looked at are brought in, as they are touched.
-    fn populate(&self, segment: usize) {
+    pub(super) fn populate(&self, segment: usize) {
         if self.scan.options.verify {
             let range = self.range(segment);
             self.scan.map.populate(range.start, range.len());
@@ -270,92 +263,5 @@ impl<'a> Work<'a> {
             (held_bytes <= PIECE_HELD_BYTES_MAX).then_some(guess)
         });
         Piece { guess, checksum: self.checksum(segment) }
-    }
-}
-
-/// The scan that began at the first record, in between segments.
-struct Chain<'a> {
-    source: Slice<'a>,
-    analysis: Analysis,
-    /// The segment it comes to next.
-    next: usize,
-    /// Offset behind the EOF opcode, or damage.
-    ending: Option<Result<u64, Box<Damage>>>,
-    /// The checksum of all segments before `next`.
-    checksum: u64,
-    /// The checksum of all before the ending.
-    computed: Option<u64>,
-}
-
-impl<'a> Chain<'a> {
-    /// Passes through the next segment, by its piece where that fits.
-    fn join(&mut self, work: &Work<'a>, piece: Piece) {
-        let range = work.range(self.next);
-        let is_alone = piece.guess.is_none() && piece.checksum == 0;
-        if is_alone {
-            work.populate(self.next);
-        }
-        let keys = self.analysis.keys();
-        if let Some(guess) = piece.guess {
-            self.scan(work, guess.start);
-            if self.ending.is_none() && self.source.offset() == guess.start {
-                self.source = Slice::new(work.dump, guess.end);
-                self.ending = guess.ending;
-                self.take_over(work, guess.analysis);
-            }
-        }
-        self.scan(work, range.end as u64);
-        if work.scan.options.verify {
-            if let Some(Ok(end)) = self.ending {
-                let end = usize::try_from(end).unwrap_or(usize::MAX);
-                let last = work.dump.get(range.start..end).unwrap_or_default();
-                self.computed = Some(checksum::combine(self.checksum, checksum::of(last), last.len() as u64));
-            }
-            let sum = if is_alone { work.checksum(self.next) } else { piece.checksum };
-            self.checksum = checksum::combine(self.checksum, sum, range.len() as u64);
-        }
-        self.next += 1;
-        work.scan.progress.add(range.len() as u64, self.analysis.keys() - keys);
-    }
-
-    /// Scans on to offset `until`.
-    fn scan(&mut self, work: &Work<'a>, until: u64) {
-        if self.ending.is_some() || self.source.offset() >= until {
-            return;
-        }
-        let mut analysis = Analysis::new(work.question.clone(), work.scan.number, self.analysis.db());
-        self.ending = match scan_until(&mut self.source, work.context, &mut analysis, until) {
-            Ok(false) => None,
-            Ok(true) => Some(Ok(self.source.offset())),
-            Err(damage) => Some(Err(damage)),
-        };
-        self.take_over(work, analysis);
-    }
-
-    /// Takes over what was found last, unless the file lost a page meanwhile: then it may be made of zeros.
-    fn take_over(&mut self, work: &Work<'a>, found: Analysis) {
-        let fault = if work.scan.map.is_lost() { Some(Fault::Read) } else { self.analysis.merge(found).err() };
-        if let Some(fault) = fault {
-            self.ending = Some(Err(self.source.trouble(Part::Key, fault, 0).into()));
-        }
-    }
-
-    fn finish(mut self, dump: &[u8], context: &Context) -> Outcome {
-        // Where the file ends between records, what is missing is the next record's first byte.
-        let missing = || self.source.trouble(Part::Opcode, Fault::Eof, 0).into();
-        let ending = self.ending.take().unwrap_or_else(|| Err(missing()));
-        let ending = ending.map(|offset| {
-            let mut rest = Slice::new(dump, offset);
-            let stored = if context.has_checksum() { rest.parse(Part::Checksum, u64_le).ok() } else { None };
-            let trailing = rest.rest();
-            Ending {
-                offset,
-                computed: self.computed,
-                stored,
-                trailing_bytes: trailing.len() as u64,
-                trailing_is_aof: matches!(trailing.first(), Some(b'*' | b'#')),
-            }
-        });
-        Outcome { analysis: self.analysis, ending, dump_bytes: dump.len() as u64 }
     }
 }
