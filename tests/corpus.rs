@@ -144,7 +144,7 @@ fn the_program_refuses_fixtures_from_standard_input() {
         assert_eq!(output.status.code(), Some(1), "{}: {said}", fixture.name);
         let expected = streamed(4096).answer(&fixture.path, &fixture.bytes);
         assert_eq!(
-            said.strip_prefix("bigkeys: -: ").map(str::trim_end),
+            said.strip_prefix("bigkeys: standard input: ").map(str::trim_end),
             expected.damage.as_deref(),
             "{}",
             fixture.name

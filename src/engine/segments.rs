@@ -32,7 +32,7 @@ use crate::rdb::entry::Damage;
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::{Context, Dialect, header};
 
-/// Bytes of a segment: large enough that guessing costs nothing, small enough for eight to be at work on a small dump.
+/// Bytes of a segment. Dumps of 0.7 to 2.1 GB took 10 to 25 % longer with 512 KiB, and no less with 8 MiB.
 pub(super) const SEGMENT_BYTES: usize = 4 << 20;
 
 /// How many segments may be scanned ahead of the chain, for each thread. Their pieces wait, a few kilobytes each.
@@ -156,9 +156,22 @@ pub(super) struct Guess {
     pub(super) ending: Option<Result<u64, Box<Damage>>>,
 }
 
+/// Lets the other workers go if one panics, which may have had the chain that they wait for.
+struct Watch<'w, 'a>(&'w Work<'a>);
+
+impl Drop for Watch<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().ended = true;
+            self.0.moved.notify_all();
+        }
+    }
+}
+
 impl<'a> Work<'a> {
     /// One worker: takes segments until there are none.
     fn run(&self) {
+        let _watch = Watch(self);
         while let Some((segment, chain)) = self.take() {
             if let Some(mut chain) = chain {
                 chain.join(self, Piece::default());
@@ -228,7 +241,7 @@ impl<'a> Work<'a> {
         start..start.saturating_add(self.segment_bytes).min(self.dump.len())
     }
 
-    /// Brings a segment in and, if it is wanted, sums it.
+    /// The checksum of a segment's bytes; zero if none is wanted.
     pub(super) fn checksum(&self, segment: usize) -> u64 {
         if !self.scan.options.verify {
             return 0;

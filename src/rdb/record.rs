@@ -52,7 +52,7 @@ const VALUE_TYPE_MAX: u8 = 99;
 /// Reads on to the next key, database or end.
 ///
 /// What it finds depends on nothing but the bytes from here on and `context`, so that a scan can begin at any record. A key
-/// fills in `lead`, which is not returned since copying it costs a tenth of the time of a tiny key.
+/// fills in `lead`, which is not returned since copying it costs a tenth of a tiny key's instructions.
 ///
 /// # Errors
 /// A [`Trouble`] where the bytes end, an opcode is unknown, or a name is longer than [`KEY_BYTES_MAX`].
