@@ -13,7 +13,7 @@ use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
 use crate::rdb::{Context, Dialect, Part, header};
 
-/// Bytes of a window. From 256 KiB up nothing is gained, and five of them fit into a core's second-level cache.
+/// Bytes of a window. With 64 KiB, tiny keys took a fifth longer; with 1 MiB, packed collections took a third longer.
 pub(super) const WINDOW_BYTES: usize = 256 << 10;
 
 /// A scan over a stream, ready to run.
