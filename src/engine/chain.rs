@@ -1,11 +1,10 @@
 //! The chain: the scan that began at the dump's first record, and that decides which pieces count.
 
-use super::scan::scan_until;
+use super::scan::{Stop, scan_until};
 use super::segments::{Piece, Work};
 use super::{Ending, Outcome};
 use crate::analysis::Analysis;
 use crate::rdb::checksum;
-use crate::rdb::entry::Damage;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::{Context, Fault, Part};
@@ -16,8 +15,8 @@ pub(super) struct Chain<'a> {
     analysis: Analysis,
     /// The segment it comes to next.
     pub(super) next: usize,
-    /// Offset behind the EOF opcode, or damage.
-    pub(super) ending: Option<Result<u64, Box<Damage>>>,
+    /// None while the dump goes on.
+    pub(super) ending: Option<Stop>,
     /// The checksum of all segments before `next`.
     checksum: u64,
     /// The checksum of all before the ending.
@@ -67,11 +66,7 @@ impl<'a> Chain<'a> {
             return;
         }
         let mut analysis = Analysis::new(work.question.clone(), work.scan.number, self.analysis.db());
-        self.ending = match scan_until(&mut self.source, work.context, &mut analysis, until) {
-            Ok(false) => None,
-            Ok(true) => Some(Ok(self.source.offset())),
-            Err(damage) => Some(Err(damage)),
-        };
+        self.ending = scan_until(&mut self.source, work.context, &mut analysis, until);
         self.take_over(work, analysis);
     }
 

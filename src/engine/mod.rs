@@ -18,7 +18,7 @@ use crate::analysis::{Analysis, Question, Report};
 use crate::error::{Cause, Error};
 use crate::input::{self, Bytes, Input};
 use crate::rdb::entry::Damage;
-use crate::rdb::{Context, Fault, Part, Trouble, checksum};
+use crate::rdb::{Context, Dialect, Fault, Part, Trouble, checksum};
 
 /// How a dump is analyzed.
 #[derive(Clone, Debug)]
@@ -178,6 +178,14 @@ struct Outcome {
     ending: Result<Ending, Box<Damage>>,
     /// How many bytes the dump has, inflated; where it was not read to its end, as far as it was.
     dump_bytes: u64,
+}
+
+impl Outcome {
+    /// What comes of a dump whose start cannot be read, with a context that says nothing of it.
+    fn without_start(options: &Options, number: u32, trouble: Trouble, dump_bytes: u64) -> (Context, Self) {
+        let analysis = Analysis::new(Arc::new(options.question.clone()), number, Some(0));
+        (Context::new(Dialect::Redis, 0), Self { analysis, ending: Err(trouble.into()), dump_bytes })
+    }
 }
 
 /// What stands at a dump's end.

@@ -7,16 +7,17 @@ use crate::rdb::primitives::StringHead;
 use crate::rdb::source::Keep;
 use crate::rdb::value::Measure;
 
-/// Adds the records that begin before offset `until`; true if the end of the dump was among them.
-///
-/// # Errors
-/// The damage that ended the scan; what came before it has been added.
+/// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
+pub(super) type Stop = Result<u64, Box<Damage>>;
+
+/// Adds the records that begin before offset `until`; `None` if the dump goes on behind them. What came before damage has
+/// been added.
 pub(super) fn scan_until<S: Keep>(
     source: &mut S,
     context: &Context,
     analysis: &mut Analysis,
     until: u64,
-) -> Result<bool, Box<Damage>> {
+) -> Option<Stop> {
     while source.offset() < until {
         let step = step(source, context, |source, found| {
             let Measure { kind, size, .. } = found.measure;
@@ -27,11 +28,12 @@ pub(super) fn scan_until<S: Keep>(
                 Ok(())
             }
         });
-        match step? {
-            Step::Key => {}
-            Step::SelectDb(db) => analysis.select(db),
-            Step::End => return Ok(true),
+        match step {
+            Ok(Step::Key) => {}
+            Ok(Step::SelectDb(db)) => analysis.select(db),
+            Ok(Step::End) => return Some(Ok(source.offset())),
+            Err(damage) => return Some(Err(damage)),
         }
     }
-    Ok(false)
+    None
 }

@@ -22,15 +22,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::chain::Chain;
 use super::guess;
-use super::scan::scan_until;
+use super::scan::{Stop, scan_until};
 use super::{Options, Outcome, Progress, question};
 use crate::analysis::{Analysis, Question};
 use crate::error::Cause;
 use crate::input::map::Map;
 use crate::rdb::checksum;
-use crate::rdb::entry::Damage;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, Dialect, header};
+use crate::rdb::{Context, header};
 
 /// Bytes of a segment. Dumps of 0.7 to 2.1 GB took 10 to 25 % longer with 512 KiB, and no less with 8 MiB.
 pub(super) const SEGMENT_BYTES: usize = 4 << 20;
@@ -59,11 +58,7 @@ impl Scan<'_> {
         let dump_bytes = dump.len() as u64;
         let context = match header::read(&mut Slice::new(dump, 0)) {
             Ok(context) => context,
-            Err(trouble) => {
-                let analysis = Analysis::new(Arc::new(self.options.question.clone()), self.number, Some(0));
-                let outcome = Outcome { analysis, ending: Err(trouble.into()), dump_bytes };
-                return Ok((Context::new(Dialect::Redis, 0), outcome));
-            }
+            Err(trouble) => return Ok(Outcome::without_start(self.options, self.number, trouble, dump_bytes)),
         };
         let question = question(self.options, &context)?;
         if self.options.verify {
@@ -153,7 +148,7 @@ pub(super) struct Guess {
     /// Offset behind the last record that begins in the segment.
     pub(super) end: u64,
     pub(super) analysis: Analysis,
-    pub(super) ending: Option<Result<u64, Box<Damage>>>,
+    pub(super) ending: Option<Stop>,
 }
 
 /// Lets the other workers go if one panics, which may have had the chain that they wait for.
@@ -265,12 +260,7 @@ impl<'a> Work<'a> {
         let guess = boundary.and_then(|start| {
             let mut source = Slice::new(self.dump, start);
             let mut analysis = Analysis::new(self.question.clone(), self.scan.number, None);
-            let scanned = scan_until(&mut source, self.context, &mut analysis, range.end as u64);
-            let ending = match scanned {
-                Ok(false) => None,
-                Ok(true) => Some(Ok(source.offset())),
-                Err(damage) => Some(Err(damage)),
-            };
+            let ending = scan_until(&mut source, self.context, &mut analysis, range.end as u64);
             let held_bytes = analysis.held_bytes();
             let guess = Guess { start, end: source.offset(), analysis, ending };
             (held_bytes <= PIECE_HELD_BYTES_MAX).then_some(guess)

@@ -11,7 +11,7 @@ use crate::analysis::Analysis;
 use crate::error::Cause;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
-use crate::rdb::{Context, Dialect, Part, header};
+use crate::rdb::{Context, Part, header};
 
 /// Bytes of a window. With 64 KiB, tiny keys took a fifth longer; with 1 MiB, packed collections took a third longer.
 pub(super) const WINDOW_BYTES: usize = 256 << 10;
@@ -46,9 +46,8 @@ impl Scan<'_> {
         let context = match header::read(&mut window) {
             Ok(context) => context,
             Err(trouble) => {
-                let analysis = Analysis::new(Arc::new(self.options.question.clone()), self.number, Some(0));
-                let outcome = Outcome { analysis, ending: Err(trouble.into()), dump_bytes: window.end() };
-                return Ok((Context::new(Dialect::Redis, 0), outcome, window.error.take()));
+                let (context, outcome) = Outcome::without_start(self.options, self.number, trouble, window.end());
+                return Ok((context, outcome, window.error.take()));
             }
         };
         let mut analysis = Analysis::new(question(self.options, &context)?, self.number, Some(0));
@@ -59,10 +58,8 @@ impl Scan<'_> {
             let scanned = scan_until(&mut window, &context, &mut analysis, until);
             self.progress.add(0, analysis.keys() - keys);
             keys = analysis.keys();
-            match scanned {
-                Ok(false) => {}
-                Ok(true) => break Ok(end(&mut window, &context)),
-                Err(damage) => break Err(damage),
+            if let Some(stop) = scanned {
+                break stop.map(|_| end(&mut window, &context));
             }
         };
         let outcome = Outcome { analysis, ending, dump_bytes: window.end() };
