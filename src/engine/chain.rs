@@ -1,22 +1,26 @@
 //! The chain: the scan that began at the dump's first record, and that decides which pieces count.
 
-use super::scan::{Stop, scan_until};
-use super::segments::{Piece, Work};
+use std::ops::Range;
+
+use super::marks::Marks;
+use super::piece::{Guess, Piece, strides};
+use super::scan::Walk;
+use super::segments::Work;
 use super::{Ending, Outcome};
 use crate::analysis::Analysis;
-use crate::rdb::checksum;
+use crate::rdb::checksum::{self, Checksum};
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, Fault, Part};
+use crate::rdb::{Fault, Part};
 
 /// The scan that began at the first record, in between segments.
 pub(super) struct Chain<'a> {
-    pub(super) source: Slice<'a>,
+    /// Where it stands; its analysis has only what the segment in hand gave.
+    walk: Walk<Slice<'a>>,
+    /// What all segments before gave.
     analysis: Analysis,
     /// The segment it comes to next.
     pub(super) next: usize,
-    /// None while the dump goes on.
-    pub(super) ending: Option<Stop>,
     /// The checksum of all segments before `next`.
     checksum: u64,
     /// The checksum of all before the ending.
@@ -24,64 +28,113 @@ pub(super) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
-    /// The chain before the first segment, where `analysis` is still empty.
-    pub(super) fn new(dump: &'a [u8], context: &Context, analysis: Analysis) -> Self {
-        let source = Slice::new(dump, context.start);
-        Self { source, analysis, next: 0, ending: None, checksum: 0, computed: None }
+    /// The chain before the first segment.
+    pub(super) fn new(work: &Work<'a>) -> Self {
+        let walk = Walk::new(Slice::new(work.dump, work.context.start), work.analysis(Some(0)));
+        Self { walk, analysis: work.analysis(Some(0)), next: 0, checksum: 0, computed: None }
     }
 
-    /// Passes through the next segment, by its piece where that fits.
-    pub(super) fn join(&mut self, work: &Work<'a>, piece: Piece) {
+    /// The offset that it has reached.
+    pub(super) fn offset(&self) -> u64 {
+        self.walk.source.offset()
+    }
+
+    /// Whether the end or damage was found.
+    pub(super) fn has_ended(&self) -> bool {
+        self.walk.ending.is_some()
+    }
+
+    /// Passes through the next segment, by its piece where there is one and where it fits.
+    pub(super) fn join(&mut self, work: &Work<'a>, piece: Option<Piece<'a>>) {
         let range = work.range(self.next);
-        let is_alone = piece.guess.is_none() && piece.checksum == 0;
-        if is_alone {
-            work.populate(self.next);
-        }
         let keys = self.analysis.keys();
-        if let Some(guess) = piece.guess {
-            self.scan(work, guess.start);
-            if self.ending.is_none() && self.source.offset() == guess.start {
-                self.source = Slice::new(work.dump, guess.end);
-                self.ending = guess.ending;
-                self.take_over(work, guess.analysis);
+        let checksum = match piece {
+            Some(piece) => {
+                piece.marks.into_iter().for_each(|marks| self.leap(work, &marks));
+                piece.guess.into_iter().for_each(|guess| self.take_over(work, guess));
+                self.walk.until(work.context, range.end as u64);
+                piece.checksum
             }
-        }
-        self.scan(work, range.end as u64);
-        if work.scan.options.verify {
-            if let Some(Ok(end)) = self.ending {
-                let end = usize::try_from(end).unwrap_or(usize::MAX);
-                let last = work.dump.get(range.start..end).unwrap_or_default();
+            None => self.pass(work, range.clone()),
+        };
+        self.keep_found(work);
+        if work.verify {
+            if let Some(Ok(end)) = self.walk.ending {
+                let last = work.bytes(range.start..usize::try_from(end).unwrap_or(usize::MAX));
                 self.computed = Some(checksum::combine(self.checksum, checksum::of(last), last.len() as u64));
             }
-            let sum = if is_alone { work.checksum(self.next) } else { piece.checksum };
-            self.checksum = checksum::combine(self.checksum, sum, range.len() as u64);
+            self.checksum = checksum::combine(self.checksum, checksum, range.len() as u64);
         }
         self.next += 1;
-        work.scan.progress.add(range.len() as u64, self.analysis.keys() - keys);
+        work.progress.add(range.len() as u64, self.analysis.keys() - keys);
     }
 
-    /// Scans on to offset `until`.
-    fn scan(&mut self, work: &Work<'a>, until: u64) {
-        if self.ending.is_some() || self.source.offset() >= until {
+    /// Scans a segment without help; returns its checksum.
+    fn pass(&mut self, work: &Work<'a>, range: Range<usize>) -> u64 {
+        let mut checksum = work.verify.then(Checksum::default);
+        for stride in strides(range) {
+            if let Some(checksum) = &mut checksum {
+                checksum.update(work.bytes(stride.clone()));
+            }
+            self.walk.until(work.context, stride.end as u64);
+        }
+        checksum.map_or(0, |checksum| checksum.value())
+    }
+
+    /// Leaps over elements that were counted, if it comes to stand before the first of them in a value that has such.
+    fn leap(&mut self, work: &Work<'a>, marks: &Marks<'a>) {
+        if self.walk.open.is_none() {
             return;
         }
-        let mut analysis = Analysis::new(work.question.clone(), work.scan.number, self.analysis.db());
-        self.ending = scan_until(&mut self.source, work.context, &mut analysis, until);
-        self.take_over(work, analysis);
-    }
-
-    /// Takes over what was found last, unless the file lost a page meanwhile: then it may be made of zeros.
-    fn take_over(&mut self, work: &Work<'a>, found: Analysis) {
-        let fault = if work.scan.map.is_lost() { Some(Fault::Read) } else { self.analysis.merge(found).err() };
-        if let Some(fault) = fault {
-            self.ending = Some(Err(self.source.trouble(Part::Key, fault, 0).into()));
+        self.walk.until(work.context, marks.start);
+        let Walk { source, open: Some(open), ending: None, .. } = &mut self.walk else { return };
+        if source.offset() != marks.start || open.run.item != marks.item {
+            return;
+        }
+        if let Some(mark) = marks.last_within(open.run.left)
+            && source.skip(Part::Element, mark.offset - marks.start).is_ok()
+        {
+            open.run.left -= mark.items;
         }
     }
 
-    pub(super) fn finish(mut self, dump: &[u8], context: &Context) -> Outcome {
-        // Where the file ends between records, what is missing is the next record's first byte.
-        let missing = || self.source.trouble(Part::Opcode, Fault::Eof, 0).into();
-        let ending = self.ending.take().unwrap_or_else(|| Err(missing()));
+    /// Goes on where a guess ended, if it comes to stand where the guess began.
+    fn take_over(&mut self, work: &Work<'a>, guess: Guess<'a>) {
+        self.walk.until(work.context, guess.start);
+        let Walk { ending: None, open: None, .. } = &self.walk else { return };
+        if self.offset() != guess.start {
+            return;
+        }
+        let Walk { source, analysis, open, ending } = guess.walk;
+        (self.walk.source, self.walk.open, self.walk.ending) = (source, open, ending);
+        if let Err(fault) = self.walk.analysis.merge(analysis) {
+            self.break_off(fault);
+        }
+    }
+
+    /// Keeps what was found last, unless the file lost a page meanwhile: then it may be made of zeros.
+    fn keep_found(&mut self, work: &Work<'a>) {
+        if work.map.is_lost() {
+            return self.break_off(Fault::Read);
+        }
+        let next = work.analysis(self.walk.analysis.db());
+        let found = std::mem::replace(&mut self.walk.analysis, next);
+        if let Err(fault) = self.analysis.merge(found) {
+            self.break_off(fault);
+        }
+    }
+
+    fn break_off(&mut self, fault: Fault) {
+        self.walk.ending = Some(Err(self.walk.source.trouble(Part::Key, fault, 0).into()));
+    }
+
+    pub(super) fn finish(mut self, work: &Work<'a>) -> Outcome {
+        let Work { dump, context, .. } = work;
+        // Where the file ends too early, going on tells what is missing.
+        self.walk.until(context, u64::MAX);
+        self.keep_found(work);
+        let missing = || self.walk.source.trouble(Part::Opcode, Fault::Eof, 0).into();
+        let ending = self.walk.ending.take().unwrap_or_else(|| Err(missing()));
         let ending = ending.map(|offset| {
             let mut rest = Slice::new(dump, offset);
             let stored = if context.has_checksum() { rest.parse(Part::Checksum, u64_le).ok() } else { None };

@@ -1,7 +1,7 @@
 //! Guessing where an entry begins, somewhere in the middle of a dump.
 //!
 //! A guess is an offset from which several records parse and look like what servers write. It may be wrong, so it must be
-//! cheap to fail: each attempt has a limit of words that it may read, and so has each segment.
+//! cheap to fail: each attempt has a limit of words that it may read, and so has each search.
 
 use std::ops::Range;
 
@@ -18,27 +18,50 @@ const ENTRIES_WANTED: usize = 32;
 /// Of these, the first ones are not relied on: a wrong guess falls in step with the true entries after a few.
 const ENTRIES_TO_FALL_IN_STEP: usize = 8;
 
-/// Offsets that are tried at the start of a segment.
-const OFFSETS_MAX: usize = 32 << 10;
+/// Offsets that are tried at the start of a segment, and further on in it.
+const FIRST_OFFSETS_MAX: usize = 32 << 10;
+const LATER_OFFSETS_MAX: usize = 4 << 10;
 
 /// Words that one attempt may read: 32 entries of 100 elements.
 const ATTEMPT_WORDS_MAX: usize = 8 << 10;
 
-/// Words that all attempts of a segment may read: a millisecond or two.
-const SEGMENT_WORDS_MAX: usize = 256 << 10;
+/// Words that the attempts at a segment's start may read, a millisecond or two, and those further on each time.
+const FIRST_WORDS_MAX: usize = 256 << 10;
+const LATER_WORDS_MAX: usize = 8 << 10;
+
+/// Bytes that a search may see, so that wild jumps in attempts do not bring in pages that nobody has come to: on a mapped
+/// file each of them costs more than the attempt.
+const REACH_BYTES: usize = 128 << 10;
+
+/// Entries that must look right before one leaves the reach of the search.
+const ENTRIES_WITHIN_REACH: usize = 4;
 
 /// A name longer than this is not what a guess expects.
 const NAME_BYTES_MAX: u64 = 1 << 16;
 
+/// What the next search in a segment may cost.
+pub(super) struct Effort {
+    offsets: usize,
+    words: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self { offsets: FIRST_OFFSETS_MAX, words: FIRST_WORDS_MAX }
+    }
+}
+
 /// The first offset in `range` behind which entries look right, moved on by those that are not relied on.
-pub(super) fn boundary(dump: &[u8], context: &Context, range: Range<usize>) -> Option<u64> {
-    let mut words_left = SEGMENT_WORDS_MAX;
-    for offset in range.start..range.end.min(range.start.saturating_add(OFFSETS_MAX)) {
+pub(super) fn boundary(dump: &[u8], context: &Context, range: Range<usize>, effort: &mut Effort) -> Option<u64> {
+    let later = Effort { offsets: LATER_OFFSETS_MAX, words: LATER_WORDS_MAX };
+    let Effort { offsets, words: mut words_left } = std::mem::replace(effort, later);
+    let within_reach = dump.get(..range.start.saturating_add(REACH_BYTES)).unwrap_or(dump);
+    for offset in range.start..range.end.min(range.start.saturating_add(offsets)) {
         if !dump.get(offset).is_some_and(|first| could_begin_record(*first)) {
             continue;
         }
         let words = words_left.min(ATTEMPT_WORDS_MAX);
-        let mut scout = Scout { slice: Slice::new(dump, offset as u64), words_left: words };
+        let mut scout = Scout { slice: Slice::new(within_reach, offset as u64), words_left: words };
         if let Some(boundary) = attempt(&mut scout, context, range.end as u64) {
             return Some(boundary);
         }
@@ -55,45 +78,50 @@ fn could_begin_record(first: u8) -> bool {
     first <= ValueType::BITMAP.0 || (opcode::KEY_META..opcode::EOF).contains(&first)
 }
 
-/// Reads entries from where `scout` stands; the boundary to rely on if they look right.
+/// Reads entries from where `scout` stands; the last boundary before `end` that is to be relied on, if they look right.
 fn attempt(scout: &mut Scout<'_>, context: &Context, end: u64) -> Option<u64> {
     let mut in_step = None;
     for read in 1..=ENTRIES_WANTED {
         match entry(scout, context) {
-            Ok(true) => {}
-            // The words ran out in the midst of what looked right: large values. What was read must be proof enough.
-            Err(Fault::GaveUp) => return in_step,
-            Ok(false) | Err(_) => return None,
+            Ok(Looks::Right) => {}
+            Ok(Looks::LikeTheEnd) => break,
+            // Large values. What was read must be proof enough.
+            Err(Fault::GaveUp | Fault::Eof) if read > ENTRIES_WITHIN_REACH => break,
+            Ok(Looks::Wrong) | Err(_) => return None,
         }
-        if read <= ENTRIES_TO_FALL_IN_STEP {
+        if read <= ENTRIES_TO_FALL_IN_STEP && scout.offset() < end {
             in_step = Some(scout.offset());
-        }
-        if scout.offset() >= end {
-            break;
         }
     }
     in_step
 }
 
-/// Reads one record; true if it looks like what a server writes.
-fn entry(scout: &mut Scout<'_>, context: &Context) -> Result<bool, Fault> {
+enum Looks {
+    Right,
+    LikeTheEnd,
+    Wrong,
+}
+
+/// Reads one record, and says whether it looks like what a server writes.
+fn entry(scout: &mut Scout<'_>, context: &Context) -> Result<Looks, Fault> {
     const MS_IN_THE_YEAR_5138: i64 = 100_000_000_000_000;
     let fault = |trouble: Trouble| trouble.fault;
     let mut lead = Lead::default();
-    match record::next(scout, context, &mut lead).map_err(fault)? {
-        Record::Key => {}
-        Record::SelectDb(db) => return Ok(db < 1 << 20),
+    let looks_right = match record::next(scout, context, &mut lead).map_err(fault)? {
+        // Zeros parse as empty strings with empty names, for as long as they go on.
+        Record::Key => {
+            (1..=NAME_BYTES_MAX).contains(&lead.key.value_bytes())
+                && lead.expires_at_ms.is_none_or(|at_ms| (0..MS_IN_THE_YEAR_5138).contains(&at_ms))
+        }
+        Record::SelectDb(db) => return Ok(if db < 1 << 20 { Looks::Right } else { Looks::Wrong }),
         // The end is likely only where the file ends.
-        Record::End => return Ok(scout.slice.rest().len() <= 8),
-    }
-    // Zeros parse as empty strings with empty names, for as long as they go on.
-    let name_looks_right = (1..=NAME_BYTES_MAX).contains(&lead.key.value_bytes());
-    let expiry_looks_right = lead.expires_at_ms.is_none_or(|at_ms| (0..MS_IN_THE_YEAR_5138).contains(&at_ms));
-    if !name_looks_right || !expiry_looks_right {
-        return Ok(false);
+        Record::End => return Ok(if scout.slice.rest().len() <= 8 { Looks::LikeTheEnd } else { Looks::Wrong }),
+    };
+    if !looks_right {
+        return Ok(Looks::Wrong);
     }
     measure(scout, lead.value_type, context).map_err(fault)?;
-    Ok(true)
+    Ok(Looks::Right)
 }
 
 /// A slice that stops answering after a number of words.

@@ -2,6 +2,8 @@
 
 mod chain;
 mod guess;
+mod marks;
+mod piece;
 mod progress;
 mod scan;
 mod segments;

@@ -1,8 +1,8 @@
-//! The loop that all scans share: records of a source into an analysis.
+//! A scan on its way: records of a source into an analysis, as far as it is told to go.
 
 use crate::analysis::Analysis;
 use crate::rdb::Context;
-use crate::rdb::entry::{Damage, Step, step};
+use crate::rdb::entry::{Damage, Found, Open, Step, resume, step};
 use crate::rdb::primitives::StringHead;
 use crate::rdb::source::Keep;
 use crate::rdb::value::Measure;
@@ -10,30 +10,47 @@ use crate::rdb::value::Measure;
 /// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
 pub(super) type Stop = Result<u64, Box<Damage>>;
 
-/// Adds the records that begin before offset `until`; `None` if the dump goes on behind them. What came before damage has
-/// been added.
-pub(super) fn scan_until<S: Keep>(
-    source: &mut S,
-    context: &Context,
-    analysis: &mut Analysis,
-    until: u64,
-) -> Option<Stop> {
-    while source.offset() < until {
-        let step = step(source, context, |source, found| {
-            let Measure { kind, size, .. } = found.measure;
-            // A compressed name is always decoded, so that a damaged one is found whatever the top lists hold.
-            if analysis.count(kind, size) || matches!(found.lead.key, StringHead::Lzf { .. }) {
-                analysis.add(&found.entry(source.kept()))
-            } else {
-                Ok(())
+/// Where a scan stands and what it has found.
+pub(super) struct Walk<S> {
+    pub(super) source: S,
+    pub(super) analysis: Analysis,
+    /// The key in the midst of whose value the source stands.
+    pub(super) open: Option<Box<Open>>,
+    /// None while the dump goes on.
+    pub(super) ending: Option<Stop>,
+}
+
+impl<S: Keep> Walk<S> {
+    /// A scan that stands between two records.
+    pub(super) fn new(source: S, analysis: Analysis) -> Self {
+        Self { source, analysis, open: None, ending: None }
+    }
+
+    /// Adds the records that begin before offset `until`, the last of them without those elements of its value that do not.
+    /// What came before damage has been added.
+    pub(super) fn until(&mut self, context: &Context, until: u64) {
+        let Self { source, analysis, open, ending } = self;
+        while ending.is_none() && source.offset() < until {
+            let on_key = |source: &S, found: Found<'_>| {
+                let Measure { kind, size, .. } = found.measure;
+                // A compressed name is always decoded, so that a damaged one is found whatever the top lists hold.
+                if analysis.count(kind, size) || matches!(found.lead.key, StringHead::Lzf { .. }) {
+                    analysis.add(&found.entry(source.kept()))
+                } else {
+                    Ok(())
+                }
+            };
+            let step = match open.take() {
+                None => step(source, context, until, on_key),
+                Some(open) => resume(source, *open, until, on_key),
+            };
+            match step {
+                Ok(Step::Key) => {}
+                Ok(Step::Open(key)) => *open = Some(key),
+                Ok(Step::SelectDb(db)) => analysis.select(db),
+                Ok(Step::End) => *ending = Some(Ok(source.offset())),
+                Err(damage) => *ending = Some(Err(damage)),
             }
-        });
-        match step {
-            Ok(Step::Key) => {}
-            Ok(Step::SelectDb(db)) => analysis.select(db),
-            Ok(Step::End) => return Some(Ok(source.offset())),
-            Err(damage) => return Some(Err(damage)),
         }
     }
-    None
 }

@@ -9,26 +9,28 @@
 //! 3. A piece does not know its database until it meets a SELECTDB; what it found before is filed under "the one before
 //!    me", and gets its number when it is joined.
 //! 4. The chain is the scan that began at the first record; it is the truth, as one thread alone would find it.
-//! 5. The chain reaches a segment at an offset where a record begins, and scans on until it has reached the piece's start.
-//! 6. If it then stands exactly there, the piece is what the chain itself would have found next: same offset, same bytes.
-//! 7. Then the piece is merged, database and all, and the chain goes on where the piece ended.
-//! 8. If it stands anywhere else, the piece is thrown away, and the chain scans through the segment itself.
+//! 5. The chain reaches a segment between two records, or between two elements of a value, and scans on until it has
+//!    reached the piece's start.
+//! 6. If it then stands exactly there, between two records, the piece is what the chain itself would have found next.
+//! 7. Then the piece is merged, database and all, and the chain goes on where the piece ended; if it stands anywhere else,
+//!    the piece is thrown away, and the chain scans through the segment itself.
+//! 8. In a value larger than a segment the same holds for its elements: where a string ends depends on its bytes alone, so
+//!    the chain leaps over counted ones if it stands exactly at the first of them, and never over more than are left.
 //! 9. Damage and the dump's end are found by a piece like entries, and count only if the piece is joined.
 //! 10. Merging adds up counters and takes the first of the top keys, in an order that is total, so it does not matter who
 //!     added what.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::chain::Chain;
-use super::guess;
-use super::scan::{Stop, scan_until};
+use super::piece::Piece;
 use super::{Options, Outcome, Progress, question};
 use crate::analysis::{Analysis, Question};
 use crate::error::Cause;
 use crate::input::map::Map;
-use crate::rdb::checksum;
-use crate::rdb::source::{Slice, Source};
+use crate::rdb::source::Slice;
 use crate::rdb::{Context, header};
 
 /// Bytes of a segment. Dumps of 0.7 to 2.1 GB took 10 to 25 % longer with 512 KiB, and no less with 8 MiB.
@@ -37,15 +39,12 @@ pub(super) const SEGMENT_BYTES: usize = 4 << 20;
 /// How many segments may be scanned ahead of the chain, for each thread. Their pieces wait, a few kilobytes each.
 const PIECES_AHEAD: usize = 32;
 
-/// A piece that holds more than this is thrown away, so that waiting pieces stay small whatever the dump has in it.
-const PIECE_HELD_BYTES_MAX: u64 = 512 << 10;
-
 /// A scan over a map, ready to run.
 pub(super) struct Scan<'a> {
     pub(super) map: &'a Map,
     pub(super) number: u32,
     pub(super) options: &'a Options,
-    pub(super) progress: &'a Arc<Progress>,
+    pub(super) progress: &'a Progress,
 }
 
 impl Scan<'_> {
@@ -54,42 +53,39 @@ impl Scan<'_> {
     /// # Errors
     /// [`Cause::Options`] as [`question`], [`Cause::Io`] if the threads cannot be started.
     pub(super) fn run(self) -> Result<(Context, Outcome), Cause> {
-        let dump = self.map.bytes();
-        let dump_bytes = dump.len() as u64;
+        let Self { map, number, options, progress } = self;
+        let dump = map.bytes();
         let context = match header::read(&mut Slice::new(dump, 0)) {
             Ok(context) => context,
-            Err(trouble) => return Ok(Outcome::without_start(self.options, self.number, trouble, dump_bytes)),
+            Err(trouble) => return Ok(Outcome::without_start(options, number, trouble, dump.len() as u64)),
         };
-        let question = question(self.options, &context)?;
-        if self.options.verify {
-            self.map.expect_all();
+        let question = question(options, &context)?;
+        if options.verify {
+            map.expect_all();
         }
-        let segment_bytes = self.options.segment_bytes.max(1);
+        let segment_bytes = options.segment_bytes.max(1);
         let segments = dump.len().div_ceil(segment_bytes);
-        let threads = match self.options.threads {
+        let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
         let threads = threads.min(segments);
-        let chain = Chain::new(dump, &context, Analysis::new(question.clone(), self.number, Some(0)));
+        let shared = Shared { next: 0, pieces: BTreeMap::new(), chain: None, joined: 0, reached: 0, ended: false };
         let work = Work {
-            scan: &self,
+            map,
+            number,
+            verify: options.verify,
+            progress,
             context: &context,
             question,
             dump,
             segment_bytes,
             segments,
             threads,
-            shared: Mutex::new(Shared {
-                next: 0,
-                pieces: BTreeMap::new(),
-                chain: Some(chain),
-                joined: 0,
-                reached: 0,
-                ended: false,
-            }),
+            shared: Mutex::new(shared),
             moved: Condvar::new(),
         };
+        work.lock().chain = Some(Chain::new(&work));
         if threads == 1 {
             work.run();
         } else {
@@ -98,8 +94,8 @@ impl Scan<'_> {
                 pool.map_err(|error| Cause::Io { doing: "start the threads", source: std::io::Error::other(error) })?;
             pool.broadcast(|_| work.run());
         }
-        let shared = work.shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let outcome = shared.chain.map(|chain| chain.finish(dump, &context));
+        let chain = work.lock().chain.take();
+        let outcome = chain.map(|chain| chain.finish(&work));
         let unfinished = Cause::Io { doing: "finish the scan", source: std::io::Error::other("a worker was lost") };
         Ok((context, outcome.ok_or(unfinished)?))
     }
@@ -107,9 +103,12 @@ impl Scan<'_> {
 
 /// What all workers share.
 pub(super) struct Work<'a> {
-    pub(super) scan: &'a Scan<'a>,
+    pub(super) map: &'a Map,
+    number: u32,
+    pub(super) verify: bool,
+    pub(super) progress: &'a Progress,
     pub(super) context: &'a Context,
-    pub(super) question: Arc<Question>,
+    question: Arc<Question>,
     pub(super) dump: &'a [u8],
     segment_bytes: usize,
     segments: usize,
@@ -123,32 +122,15 @@ struct Shared<'a> {
     /// The segment that is taken next.
     next: usize,
     /// Pieces that wait for the chain.
-    pieces: BTreeMap<usize, Piece>,
+    pieces: BTreeMap<usize, Piece<'a>>,
     /// The chain, unless a worker has it in hand.
     chain: Option<Chain<'a>>,
     /// Segments that the chain has passed.
     joined: usize,
-    /// The offset that the chain has reached; one large value can bring it past many segments.
+    /// The offset that the chain has reached; one large string can bring it past many segments.
     reached: u64,
     /// The chain has found the end or damage.
     ended: bool,
-}
-
-/// What a worker found in a segment.
-#[derive(Default)]
-pub(super) struct Piece {
-    /// None if no entry's start could be guessed.
-    pub(super) guess: Option<Guess>,
-    /// The checksum of the segment's bytes.
-    pub(super) checksum: u64,
-}
-
-pub(super) struct Guess {
-    pub(super) start: u64,
-    /// Offset behind the last record that begins in the segment.
-    pub(super) end: u64,
-    pub(super) analysis: Analysis,
-    pub(super) ending: Option<Stop>,
 }
 
 /// Lets the other workers go if one panics, which may have had the chain that they wait for.
@@ -169,14 +151,16 @@ impl<'a> Work<'a> {
         let _watch = Watch(self);
         while let Some((segment, chain)) = self.take() {
             if let Some(mut chain) = chain {
-                chain.join(self, Piece::default());
+                chain.join(self, None);
                 self.put_back(chain);
             } else {
-                let piece = self.guess(segment);
+                let piece = Piece::of(self, self.range(segment));
                 let mut shared = self.lock();
                 shared.pieces.insert(segment, piece);
                 drop(shared);
             }
+            let range = self.range(segment);
+            self.map.release(range.start, range.len());
             self.join_waiting();
         }
     }
@@ -215,7 +199,7 @@ impl<'a> Work<'a> {
             }
             let (piece, chain) = (shared.pieces.remove(&next), shared.chain.take());
             drop(shared);
-            if let (Some(piece), Some(mut chain)) = (piece, chain) {
+            if let Some(mut chain) = chain {
                 chain.join(self, piece);
                 self.put_back(chain);
             }
@@ -225,46 +209,28 @@ impl<'a> Work<'a> {
     fn put_back(&self, chain: Chain<'a>) {
         let mut shared = self.lock();
         shared.joined = chain.next;
-        shared.reached = chain.source.offset();
-        shared.ended = chain.ending.is_some();
+        shared.reached = chain.offset();
+        shared.ended = chain.has_ended();
         shared.chain = Some(chain);
         self.moved.notify_all();
     }
 
-    pub(super) fn range(&self, segment: usize) -> std::ops::Range<usize> {
+    pub(super) fn range(&self, segment: usize) -> Range<usize> {
         let start = segment.saturating_mul(self.segment_bytes).min(self.dump.len());
         start..start.saturating_add(self.segment_bytes).min(self.dump.len())
     }
 
-    /// The checksum of a segment's bytes; zero if none is wanted.
-    pub(super) fn checksum(&self, segment: usize) -> u64 {
-        if !self.scan.options.verify {
-            return 0;
-        }
-        checksum::of(self.dump.get(self.range(segment)).unwrap_or_default())
+    pub(super) fn bytes(&self, range: Range<usize>) -> &'a [u8] {
+        self.dump.get(range).unwrap_or_default()
     }
 
-    /// Without a checksum only the pages that are looked at are brought in, as they are touched.
-    pub(super) fn populate(&self, segment: usize) {
-        if self.scan.options.verify {
-            let range = self.range(segment);
-            self.scan.map.populate(range.start, range.len());
-        }
+    /// Whether the chain has come to `offset` already.
+    pub(super) fn has_passed(&self, offset: usize) -> bool {
+        self.lock().reached >= offset as u64
     }
 
-    fn guess(&self, segment: usize) -> Piece {
-        let range = self.range(segment);
-        self.populate(segment);
-        let is_passed = self.lock().reached >= range.end as u64;
-        let boundary = if is_passed { None } else { guess::boundary(self.dump, self.context, range.clone()) };
-        let guess = boundary.and_then(|start| {
-            let mut source = Slice::new(self.dump, start);
-            let mut analysis = Analysis::new(self.question.clone(), self.scan.number, None);
-            let ending = scan_until(&mut source, self.context, &mut analysis, range.end as u64);
-            let held_bytes = analysis.held_bytes();
-            let guess = Guess { start, end: source.offset(), analysis, ending };
-            (held_bytes <= PIECE_HELD_BYTES_MAX).then_some(guess)
-        });
-        Piece { guess, checksum: self.checksum(segment) }
+    /// An analysis of nothing yet, whose first entries are in database `db`.
+    pub(super) fn analysis(&self, db: Option<u64>) -> Analysis {
+        Analysis::new(self.question.clone(), self.number, db)
     }
 }

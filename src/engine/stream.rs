@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::scan::scan_until;
+use super::scan::Walk;
 use super::window::Window;
 use super::{Ending, Options, Outcome, Progress, question};
 use crate::analysis::Analysis;
@@ -50,18 +50,20 @@ impl Scan<'_> {
                 return Ok((context, outcome, window.error.take()));
             }
         };
-        let mut analysis = Analysis::new(question(self.options, &context)?, self.number, Some(0));
+        let analysis = Analysis::new(question(self.options, &context)?, self.number, Some(0));
+        let mut walk = Walk::new(window, analysis);
         let mut keys = 0;
         let ending = loop {
             // Chunk by chunk, so that progress knows of the keys.
-            let until = window.end().max(window.offset() + 1);
-            let scanned = scan_until(&mut window, &context, &mut analysis, until);
-            self.progress.add(0, analysis.keys() - keys);
-            keys = analysis.keys();
-            if let Some(stop) = scanned {
-                break stop.map(|_| end(&mut window, &context));
+            let until = walk.source.end().max(walk.source.offset() + 1);
+            walk.until(&context, until);
+            self.progress.add(0, walk.analysis.keys() - keys);
+            keys = walk.analysis.keys();
+            if let Some(stop) = walk.ending.take() {
+                break stop.map(|_| end(&mut walk.source, &context));
             }
         };
+        let Walk { source: mut window, analysis, .. } = walk;
         let outcome = Outcome { analysis, ending, dump_bytes: window.end() };
         Ok((context, outcome, window.error.take()))
     }

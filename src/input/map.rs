@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 
 use crate::error::Cause;
 
@@ -52,16 +52,18 @@ impl Map {
         &self.bytes
     }
 
-    /// Brings the pages of a range in before they are touched, which is cheaper than one fault a page (a fifth to a third
-    /// of the time of a scan over a warm cache). Kernels before 5.14 do not know how; then they come one by one.
-    pub fn populate(&self, offset: usize, bytes: usize) {
-        _ = self.bytes.advise_range(Advice::PopulateRead, offset, bytes);
-    }
-
     /// Tells the system that every page will be read, in order, so that it reads further ahead from a cold disk.
     pub fn expect_all(&self) {
         // Advice that is not taken costs speed alone.
         _ = self.bytes.advise(Advice::Sequential);
+    }
+
+    /// Gives back the pages of a range that is done with; a page that is touched again comes again. Left to the end, when
+    /// one thread does it for all, it takes a tenth of the time of a scan on two cores.
+    pub fn release(&self, offset: usize, bytes: usize) {
+        // SAFETY: nobody writes to a private, read-only mapping, so a dropped page comes back from the file as it was, or
+        // as the file is by then, which the first promise allows for. Advice that is not taken costs memory alone.
+        _ = unsafe { self.bytes.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, bytes) };
     }
 
     /// Whether a page was lost so far, so that zeros may have been read in its place.

@@ -8,11 +8,10 @@ use super::header::Context;
 use super::packed::module::{self, ModuleValue};
 use super::packed::{Text, intset, listpack, lzf, stream, ziplist, zipmap};
 use super::primitives::{StringHead, array, byte, i64_le, length, string_head, u64_le};
+use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
 use super::source::{Keep, Slice, Source};
 use super::types::{Dialect, ValueType};
-use super::value::{
-    ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, CONTAINER_PACKED, CONTAINER_PLAIN, array_count,
-};
+use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count};
 
 /// One element of a value.
 #[derive(Clone, Copy, Debug, PartialEq)]

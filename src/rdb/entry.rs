@@ -6,9 +6,10 @@ use super::packed::lzf;
 use super::packed::module::ModuleId;
 use super::primitives::StringHead;
 use super::record::{self, Lead, Record};
+use super::run::Run;
 use super::source::{Keep, Slice, Source};
 use super::types::{Kind, ValueType};
-use super::value::{Measure, measure};
+use super::value::{Begun, Measure, begin};
 
 /// A key's name as it is stored: raw bytes are borrowed, the other forms are decoded when asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub struct Entry<'a> {
 }
 
 /// What one step of a scan came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A key, which was handed on.
     Key,
@@ -84,6 +85,18 @@ pub enum Step {
     SelectDb(u64),
     /// The end of the dump.
     End,
+    /// A key whose value goes on behind the offset where the step was to stop.
+    Open(Box<Open>),
+}
+
+/// A key whose value has been walked in part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    lead: Lead,
+    offset: u64,
+    value_offset: u64,
+    /// What is left of the value.
+    pub(crate) run: Run,
 }
 
 /// A key as it was found: all but its name, which most keys of a large dump are never asked for.
@@ -138,7 +151,8 @@ impl From<Trouble> for Box<Damage> {
     }
 }
 
-/// Reads the next key with its value and hands it to `on_key`, or reads the next database or the end.
+/// Reads the next key with its value and hands it to `on_key`, or reads the next database or the end. A value of many
+/// elements is left open at the first one that begins at offset `until` or behind it.
 ///
 /// A closure and not a returned key: this way a key's parts stay in registers (a sixth fewer instructions on tiny keys).
 ///
@@ -148,6 +162,7 @@ impl From<Trouble> for Box<Damage> {
 pub fn step<S: Keep>(
     source: &mut S,
     context: &Context,
+    until: u64,
     on_key: impl FnOnce(&S, Found<'_>) -> Result<(), Fault>,
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
@@ -158,14 +173,42 @@ pub fn step<S: Keep>(
         Record::End => return Ok(Step::End),
     }
     let value_offset = source.offset();
-    let measure = match measure(source, lead.value_type, context) {
-        Ok(measure) => measure,
-        Err(trouble) => return Err(in_value(source.kept(), &lead, trouble)),
-    };
-    match on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() }) {
-        Ok(()) => Ok(Step::Key),
-        Err(fault) => Err(Trouble { offset, fault, part: Part::Key, claim: lead.key.value_bytes() }.into()),
+    match begin(source, lead.value_type, context) {
+        Ok(Begun::Whole(measure)) => {
+            on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() })
+                .map_err(|fault| refused(offset, &lead, fault))?;
+            Ok(Step::Key)
+        }
+        Ok(Begun::Run(run)) => resume(source, Open { lead, offset, value_offset, run }, until, on_key),
+        Err(trouble) => Err(in_value(source.kept(), &lead, trouble)),
     }
+}
+
+/// Goes on with a key whose value was left open, where the source stands at its next element.
+///
+/// # Errors
+/// As [`step`].
+#[inline]
+pub fn resume<S: Keep>(
+    source: &mut S,
+    mut open: Open,
+    until: u64,
+    on_key: impl FnOnce(&S, Found<'_>) -> Result<(), Fault>,
+) -> Result<Step, Box<Damage>> {
+    match open.run.walk(source, until) {
+        Ok(true) => {}
+        Ok(false) => return Ok(Step::Open(Box::new(open))),
+        Err(trouble) => return Err(in_value(source.kept(), &open.lead, trouble)),
+    }
+    let Open { lead, offset, value_offset, run } = open;
+    on_key(source, Found { lead: &lead, measure: run.into(), offset, value_offset, end: source.offset() })
+        .map_err(|fault| refused(offset, &lead, fault))?;
+    Ok(Step::Key)
+}
+
+#[cold]
+fn refused(offset: u64, lead: &Lead, fault: Fault) -> Box<Damage> {
+    Trouble { offset, fault, part: Part::Key, claim: lead.key.value_bytes() }.into()
 }
 
 #[cold]
@@ -237,9 +280,9 @@ impl<'a> Scanner<'a> {
                 found = Some(key.entry(source.kept_bytes()));
                 Ok(())
             };
-            match step(&mut self.source, &self.context, keep)? {
+            match step(&mut self.source, &self.context, u64::MAX, keep)? {
                 Step::SelectDb(db) => self.db = db,
-                Step::Key | Step::End => return Ok(found),
+                Step::Key | Step::End | Step::Open(_) => return Ok(found),
             }
         }
     }

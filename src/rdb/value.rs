@@ -8,7 +8,8 @@ use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::packed::module::{self, ModuleId};
 use super::packed::stream;
-use super::primitives::{array, ascii_score_head, i64_le, length, u64_le};
+use super::primitives::{array, length, u64_le};
+use super::run::{Item, Run};
 use super::source::Source;
 use super::types::{Dialect, Kind, ValueType};
 
@@ -28,44 +29,80 @@ pub struct Measure {
 /// # Errors
 /// A [`Trouble`] where the bytes end or are not what the type says; [`Fault::UnknownType`] or [`Fault::ModulePreGa`] for
 /// types that cannot be stepped over.
-#[inline(always)]
 pub fn measure<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Measure, Trouble> {
+    match begin(source, value_type, context)? {
+        Begun::Whole(measure) => Ok(measure),
+        Begun::Run(mut run) => {
+            run.walk(source, u64::MAX)?;
+            Ok(run.into())
+        }
+    }
+}
+
+/// A value as far as it has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It has been stepped over.
+    Whole(Measure),
+    /// Its elements come next.
+    Run(Run),
+}
+
+impl From<Run> for Measure {
+    fn from(run: Run) -> Self {
+        Self { kind: run.kind, size: run.size, module: None }
+    }
+}
+
+/// Steps over a value, or up to its first element if each of them has to be stepped over.
+///
+/// # Errors
+/// As [`measure`].
+#[inline(always)]
+pub(crate) fn begin<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Begun, Trouble> {
     if value_type == ValueType::STRING {
         let size = source.string(Part::String)?.value_bytes();
-        return Ok(Measure { kind: Kind::String, size, module: None });
+        return Ok(Begun::Whole(Measure { kind: Kind::String, size, module: None }));
     }
-    measure_collection(source, value_type, context)
+    begin_collection(source, value_type, context)
 }
 
 #[inline(never)]
-fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Measure, Trouble> {
+fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Begun, Trouble> {
     let (kind, size) = match value_type {
-        ValueType::LIST => (Kind::List, strings(source, 1)?),
-        ValueType::SET => (Kind::Set, strings(source, 1)?),
-        ValueType::HASH => (Kind::Hash, strings(source, 2)?),
-        ValueType::ZSET => (Kind::Zset, zset_with_text_scores(source)?),
-        ValueType::ZSET_2 => (Kind::Zset, zset(source)?),
-        ValueType::MODULE_2 => return module_value(source),
+        ValueType::LIST => return run(source, Kind::List, Item::String),
+        ValueType::SET => return run(source, Kind::Set, Item::String),
+        ValueType::HASH => {
+            let fields = source.parse(Part::Count, length)?;
+            // Fields and values alike.
+            let left = fields.saturating_mul(2);
+            return Ok(Begun::Run(Run { kind: Kind::Hash, size: fields, item: Item::String, left }));
+        }
+        ValueType::ZSET => return run(source, Kind::Zset, Item::TextScored),
+        ValueType::ZSET_2 => return run(source, Kind::Zset, Item::Scored),
+        ValueType::MODULE_2 => return module_value(source).map(Begun::Whole),
         ValueType::HASH_ZIPMAP => (Kind::Hash, packed(source, Packing::Zipmap, 1)?),
         ValueType::LIST_ZIPLIST => (Kind::List, packed(source, Packing::Ziplist, 1)?),
         ValueType::SET_INTSET => (Kind::Set, packed(source, Packing::Intset, 1)?),
         ValueType::ZSET_ZIPLIST => (Kind::Zset, packed(source, Packing::Ziplist, 2)?),
         ValueType::HASH_ZIPLIST => (Kind::Hash, packed(source, Packing::Ziplist, 2)?),
-        ValueType::LIST_QUICKLIST => (Kind::List, quicklist_of_ziplists(source)?),
-        ValueType::LIST_QUICKLIST_2 => (Kind::List, quicklist(source)?),
+        ValueType::LIST_QUICKLIST => return nodes(source, Item::Ziplist),
+        ValueType::LIST_QUICKLIST_2 => return nodes(source, Item::Node),
         ValueType::HASH_LISTPACK => (Kind::Hash, packed(source, Packing::Listpack, 2)?),
         ValueType::ZSET_LISTPACK => (Kind::Zset, packed(source, Packing::Listpack, 2)?),
         ValueType::SET_LISTPACK => (Kind::Set, packed(source, Packing::Listpack, 1)?),
         ValueType::STREAM | ValueType::STREAM_2 | ValueType::STREAM_3 | ValueType::STREAM_4 | ValueType::STREAM_5 => {
             (Kind::Stream, stream::Layout::of(value_type).skip(source)?)
         }
-        ValueType::HASH_2 if context.dialect == Dialect::Valkey => (Kind::Hash, hash_2(source)?),
+        ValueType::HASH_2 if context.dialect == Dialect::Valkey => {
+            return run(source, Kind::Hash, Item::PairAndExpiry);
+        }
         _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
-        ValueType::HASH_TTL_PRE_GA => (Kind::Hash, hash_with_ttls(source)?),
+        ValueType::HASH_TTL_PRE_GA => return run(source, Kind::Hash, Item::TtlAndPair),
         ValueType::HASH_LISTPACK_TTL_PRE_GA => (Kind::Hash, packed(source, Packing::Listpack, 3)?),
         ValueType::HASH_TTL => {
             source.parse(Part::FieldTtl, u64_le)?;
-            (Kind::Hash, hash_with_ttls(source)?)
+            return run(source, Kind::Hash, Item::TtlAndPair);
         }
         ValueType::HASH_LISTPACK_TTL => {
             source.parse(Part::FieldTtl, u64_le)?;
@@ -79,11 +116,11 @@ fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context:
         ValueType::HASH_TEMPLATE_LISTPACK_REF => (Kind::Hash, template_listpack(source)?),
         ValueType::HASH_TEMPLATE_ARRAY => {
             let fields = template_fields(source)?;
-            (Kind::Hash, some_strings(source, fields)?)
+            (Kind::Hash, strings(source, fields)?)
         }
         ValueType::HASH_TEMPLATE_ARRAY_REF => {
             let fields = template_reference(source, context)?;
-            (Kind::Hash, some_strings(source, fields)?)
+            (Kind::Hash, strings(source, fields)?)
         }
         ValueType::BITMAP if context.version >= 16 => {
             let bytes = source.parse(Part::Count, length)?;
@@ -92,7 +129,19 @@ fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context:
         }
         _ => return Err(unknown(source, value_type)),
     };
-    Ok(Measure { kind, size, module: None })
+    Ok(Begun::Whole(Measure { kind, size, module: None }))
+}
+
+/// A count, which is the value's size, and as many elements.
+fn run<S: Source>(source: &mut S, kind: Kind, item: Item) -> Result<Begun, Trouble> {
+    let size = source.parse(Part::Count, length)?;
+    Ok(Begun::Run(Run { kind, size, item, left: size }))
+}
+
+/// A list's number of nodes; its size comes from the nodes.
+fn nodes<S: Source>(source: &mut S, item: Item) -> Result<Begun, Trouble> {
+    let left = source.parse(Part::Count, length)?;
+    Ok(Begun::Run(Run { kind: Kind::List, size: 0, item, left }))
 }
 
 #[cold]
@@ -101,58 +150,11 @@ fn unknown<S: Source>(source: &S, value_type: ValueType) -> Trouble {
     source.trouble(Part::Opcode, fault, value_type.0.into())
 }
 
-/// A count and that many records of `strings_each` strings.
-fn strings<S: Source>(source: &mut S, strings_each: u64) -> Result<u64, Trouble> {
-    let records = source.parse(Part::Count, length)?;
-    some_strings(source, records.saturating_mul(strings_each))?;
-    Ok(records)
-}
-
-fn some_strings<S: Source>(source: &mut S, strings: u64) -> Result<u64, Trouble> {
+fn strings<S: Source>(source: &mut S, strings: u64) -> Result<u64, Trouble> {
     for _ in 0..strings {
         source.string(Part::Element)?;
     }
     Ok(strings)
-}
-
-fn zset_with_text_scores<S: Source>(source: &mut S) -> Result<u64, Trouble> {
-    let members = source.parse(Part::Count, length)?;
-    for _ in 0..members {
-        source.string(Part::Element)?;
-        let text_bytes = source.parse(Part::Score, ascii_score_head)?;
-        source.skip(Part::Score, text_bytes)?;
-    }
-    Ok(members)
-}
-
-fn zset<S: Source>(source: &mut S) -> Result<u64, Trouble> {
-    let members = source.parse(Part::Count, length)?;
-    for _ in 0..members {
-        source.string(Part::Element)?;
-        source.parse(Part::Score, array::<8>)?;
-    }
-    Ok(members)
-}
-
-fn hash_2<S: Source>(source: &mut S) -> Result<u64, Trouble> {
-    let fields = source.parse(Part::Count, length)?;
-    for _ in 0..fields {
-        source.string(Part::Element)?;
-        source.string(Part::Element)?;
-        source.parse(Part::FieldTtl, i64_le)?;
-    }
-    Ok(fields)
-}
-
-/// Types 22 (before GA) and 24: a TTL before each pair, absolute in the one and from the hash's minimum in the other.
-fn hash_with_ttls<S: Source>(source: &mut S) -> Result<u64, Trouble> {
-    let fields = source.parse(Part::Count, length)?;
-    for _ in 0..fields {
-        source.parse(Part::FieldTtl, length)?;
-        source.string(Part::Element)?;
-        source.string(Part::Element)?;
-    }
-    Ok(fields)
 }
 
 /// A packed value whose records are `entries_each` entries.
@@ -164,32 +166,6 @@ fn packed<S: Source>(source: &mut S, packing: Packing, entries_each: u64) -> Res
         return Ok(entries / entries_each);
     }
     Err(Trouble { offset, fault: Fault::BlobCount, part: Part::Blob, claim: entries })
-}
-
-fn quicklist_of_ziplists<S: Source>(source: &mut S) -> Result<u64, Trouble> {
-    let nodes = source.parse(Part::Count, length)?;
-    let mut elements = 0_u64;
-    for _ in 0..nodes {
-        elements += Packing::Ziplist.count(source)?;
-    }
-    Ok(elements)
-}
-
-pub(crate) const CONTAINER_PLAIN: u64 = 1;
-pub(crate) const CONTAINER_PACKED: u64 = 2;
-
-fn quicklist<S: Source>(source: &mut S) -> Result<u64, Trouble> {
-    let nodes = source.parse(Part::Count, length)?;
-    let mut elements = 0_u64;
-    for _ in 0..nodes {
-        let offset = source.offset();
-        elements += match source.parse(Part::Element, length)? {
-            CONTAINER_PLAIN => source.string(Part::Element).map(|_| 1)?,
-            CONTAINER_PACKED => Packing::Listpack.count(source)?,
-            other => return Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
-        };
-    }
-    Ok(elements)
 }
 
 /// An array's number of elements, and the index where the next would go if it has one.
@@ -228,7 +204,10 @@ fn template_fields<S: Source>(source: &mut S) -> Result<u64, Trouble> {
     let offset = source.offset();
     match source.parse(Part::HashTemplate, length)? {
         0 => Packing::Listpack.count(source),
-        1 => strings(source, 1),
+        1 => {
+            let fields = source.parse(Part::Count, length)?;
+            strings(source, fields)
+        }
         form => Err(Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: form }),
     }
 }

@@ -1,0 +1,83 @@
+//! What a worker makes of a segment before the chain has come to it.
+
+use std::ops::Range;
+
+use super::guess;
+use super::marks::{self, Marks};
+use super::scan::Walk;
+use super::segments::Work;
+use crate::rdb::checksum::Checksum;
+use crate::rdb::source::Slice;
+
+/// Bytes that are summed and scanned at a time, so that the second of the two finds them in the core's own cache.
+pub(super) const STRIDE_BYTES: usize = 128 << 10;
+
+/// In every so manieth stride an entry's start is looked for.
+const STRIDES_A_LOOK: usize = 4;
+
+/// A piece that holds more than this is thrown away, so that waiting pieces stay small whatever the dump has in it.
+const HELD_BYTES_MAX: u64 = 512 << 10;
+
+/// What was found in a segment.
+pub(super) struct Piece<'a> {
+    /// Elements of a value that began before the segment, if it looks like that.
+    pub(super) marks: Option<Marks<'a>>,
+    /// None if no entry's start could be guessed.
+    pub(super) guess: Option<Guess<'a>>,
+    /// The checksum of the segment's bytes; zero if none is wanted.
+    pub(super) checksum: u64,
+}
+
+/// A scan that began at a guessed offset.
+pub(super) struct Guess<'a> {
+    pub(super) start: u64,
+    pub(super) walk: Walk<Slice<'a>>,
+}
+
+/// A segment cut into strides.
+pub(super) fn strides(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(STRIDE_BYTES).map(move |start| start..start.saturating_add(STRIDE_BYTES).min(end))
+}
+
+impl<'a> Piece<'a> {
+    pub(super) fn of(work: &Work<'a>, range: Range<usize>) -> Self {
+        let mut checksum = work.verify.then(Checksum::default);
+        let mut piece = Piece { marks: None, guess: None, checksum: 0 };
+        let mut marks_go_on = true;
+        let mut effort = guess::Effort::default();
+        let mut items_left = marks::ITEMS_MAX;
+        for (number, stride) in strides(range.clone()).enumerate() {
+            if let Some(checksum) = &mut checksum {
+                checksum.update(work.bytes(stride.clone()));
+            }
+            if let Some(guess) = &mut piece.guess {
+                guess.walk.until(work.context, stride.end as u64);
+                continue;
+            }
+            if work.has_passed(range.end) {
+                continue;
+            }
+            let is_time_to_look = number % STRIDES_A_LOOK == 0 || !marks_go_on;
+            if is_time_to_look
+                && let Some(start) = guess::boundary(work.dump, work.context, stride.start..range.end, &mut effort)
+            {
+                let mut walk = Walk::new(Slice::new(work.dump, start), work.analysis(None));
+                walk.until(work.context, stride.end as u64);
+                piece.guess = Some(Guess { start, walk });
+                continue;
+            }
+            if piece.marks.is_none() {
+                piece.marks = Marks::guess(work.dump, stride.start, &mut items_left);
+            }
+            if let Some(marks) = &mut piece.marks
+                && marks_go_on
+            {
+                marks_go_on = marks.count(stride.end as u64);
+            }
+        }
+        piece.guess = piece.guess.filter(|guess| guess.walk.analysis.held_bytes() <= HELD_BYTES_MAX);
+        piece.checksum = checksum.map_or(0, |checksum| checksum.value());
+        piece
+    }
+}
