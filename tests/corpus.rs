@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use bigkeys::Options;
 use serde_json::Value;
-use support::assembler::{Bytes, Rdb};
+use support::assembler::{Bytes, Listpack, Rdb};
 use support::fixtures::{self, Fixture};
 use support::ways::{Answer, Doing, Scratch, Way, mapped, mapped_whole, streamed};
 
@@ -211,11 +211,16 @@ fn commands_alone_are_refused_by_their_name() {
 
 /// The answer does not depend on where a dump is cut into segments, nor on how many threads look at them.
 fn same_by_every_split(name: &str, dump: &[u8], keys: u64) {
+    let whole = one_by_every_split(name, dump);
+    assert_eq!(whole.damage, None, "{name}");
+    assert_eq!(whole.keys_scanned, keys, "{name}");
+}
+
+/// The answer of every split, damage included.
+fn one_by_every_split(name: &str, dump: &[u8]) -> Answer {
     let scratch = Scratch::new();
     let path = scratch.write(name, dump);
     let whole = mapped_whole(1).answer(&path, dump);
-    assert_eq!(whole.damage, None, "{name}");
-    assert_eq!(whole.keys_scanned, keys, "{name}");
     for segment_bytes in [64, 257, 1000, 4096, 20_000, 64 << 10] {
         // A guess at each of very many segments takes long in a debug build.
         if dump.len() / segment_bytes > 6000 {
@@ -228,6 +233,7 @@ fn same_by_every_split(name: &str, dump: &[u8], keys: u64) {
         }
     }
     assert!(streamed(4096).answer(&path, dump) == whole, "{name}: a stream gives another answer than a file");
+    whole
 }
 
 #[test]
@@ -300,6 +306,50 @@ fn a_hash_across_many_segments() {
     let dump = rdb.eof();
     assert!(dump.len() > 3 << 20);
     same_by_every_split("a wide hash", &dump, 3);
+}
+
+/// A value of each type that a scan may leave open, with keys behind it that read like more of its strings.
+fn wide_values() -> Vec<(&'static str, Rdb)> {
+    let elements = 3000_u64;
+    let name = |at: u64| format!("element:{}", at.wrapping_mul(7_919) % 100_003);
+    let elements_of = |value_type, one: &dyn Fn(Bytes, u64) -> Bytes| {
+        let rdb = Rdb::redis(12).select_db(4);
+        let mut rdb = rdb.key(value_type, "wide", |b| (0..elements).fold(b.len(elements), one));
+        for at in 0..300 {
+            rdb = rdb.key(0, format!("after:{at}"), |b| b.string(name(at)));
+        }
+        rdb.select_db(6).key(2, "last", |b| b.strings(&["a", "b"]))
+    };
+    let node = |at| Listpack::new().string(name(at)).int(1).build();
+    vec![
+        ("list", elements_of(1, &|b, at| b.string(name(at)))),
+        ("set", elements_of(2, &|b, at| b.string(name(at)))),
+        ("hash", elements_of(4, &|b, at| b.string(name(at)).string(name(at + 1)))),
+        ("zset", elements_of(5, &|b, at| b.string(name(at)).f64(f64::from(u32::try_from(at).expect("small")) / 8.0))),
+        ("zset of texts", elements_of(3, &|b, at| b.string(name(at)).score("1.5"))),
+        ("list of nodes", elements_of(18, &|b, at| b.len(2).string(node(at)))),
+        ("hash with TTLs", elements_of(22, &|b, at| b.len(4_102_444_800_000 + at).string(name(at)).string("v"))),
+    ]
+}
+
+#[test]
+fn values_across_many_segments() {
+    for (kind, rdb) in wide_values() {
+        same_by_every_split(kind, &rdb.eof(), 302);
+    }
+}
+
+#[test]
+fn values_across_many_segments_that_are_cut() {
+    for (kind, rdb) in wide_values() {
+        let dump = rdb.unfinished();
+        for end in [dump.len() / 2, dump.len() / 3 * 2 + 1, dump.len() / 5 + 2] {
+            let answer = one_by_every_split(kind, dump.get(..end).expect("a part"));
+            let sentence = answer.damage.expect("it is cut");
+            assert!(sentence.contains("\"wide\""), "{kind}: {sentence}");
+            assert_eq!(answer.keys_scanned, 0, "{kind}");
+        }
+    }
 }
 
 #[test]

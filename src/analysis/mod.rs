@@ -15,6 +15,7 @@ use crate::rdb::{Entry, Fault, Kind};
 use filter::Filter;
 pub use pattern::Pattern;
 pub use report::{BigKey, Report};
+pub(crate) use top::Floor;
 use top::{Candidate, Top};
 
 /// Bytes of key names that the top lists hold before a scan is refused, for each key that is asked for and for all.
@@ -61,8 +62,8 @@ struct Database {
     is_wanted: bool,
     /// One list a kind, in the order of [`Kind::ALL`].
     tops: [Top; Kind::ALL.len()],
-    /// The least size that could enter each list.
-    floors: [u64; Kind::ALL.len()],
+    /// What keeps smaller keys out of each list.
+    floors: [Floor; Kind::ALL.len()],
     /// Keys seen of each kind.
     keys: [u64; Kind::ALL.len()],
     /// Keys that a filter let pass, of each kind.
@@ -109,12 +110,22 @@ impl Analysis {
     /// key of a large dump is.
     #[inline(always)]
     pub(crate) fn count(&mut self, kind: Kind, size: u64) -> bool {
-        let database = &mut self.current;
-        let kind = kind as usize;
-        if let Some(keys) = database.keys.get_mut(kind) {
-            *keys += 1;
+        self.count_all(kind, 1);
+        size >= self.floor(kind).size
+    }
+
+    /// Counts keys of which none must be added.
+    #[inline(always)]
+    pub(crate) fn count_all(&mut self, kind: Kind, keys: u64) {
+        if let Some(counted) = self.current.keys.get_mut(kind as usize) {
+            *counted += keys;
         }
-        database.floors.get(kind).is_some_and(|floor| size >= *floor)
+    }
+
+    /// What keeps keys out of the list of a kind in the current database.
+    #[inline(always)]
+    pub(crate) fn floor(&self, kind: Kind) -> Floor {
+        self.current.floors.get(kind as usize).copied().unwrap_or_default()
     }
 
     /// Ranks an entry that was counted.

@@ -49,6 +49,34 @@ impl PartialOrd for Ranked {
     }
 }
 
+/// The last key of a full top list, as far as a look tells: its size, and the first bytes of its name, zeros where it
+/// ends. The default keeps out nothing.
+///
+/// Of tiny keys half have the very size of the last one; most of them this tells from it without a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Floor {
+    pub(super) size: u64,
+    name: u128,
+}
+
+impl Default for Floor {
+    fn default() -> Self {
+        Self { size: 0, name: u128::MAX }
+    }
+}
+
+impl Floor {
+    const NAME_BYTES: usize = 16;
+
+    /// Whether a key with this name is sure to come behind the last one.
+    #[inline(always)]
+    pub(crate) fn keeps_out(self, size: u64, name: &[u8]) -> bool {
+        size < self.size
+            || size == self.size
+                && name.first_chunk::<{ Self::NAME_BYTES }>().is_some_and(|name| u128::from_be_bytes(*name) > self.name)
+    }
+}
+
 /// The first N ranked keys of all that were added. The heap's root is the last of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Top(BinaryHeap<Ranked>);
@@ -60,9 +88,16 @@ impl Top {
         self.0.len() >= most && self.0.peek().is_none_or(|last| !candidate.comes_before(last))
     }
 
-    /// The least size of a key that could still enter: all sizes while the list is not full.
-    pub(super) fn floor(&self, most: usize) -> u64 {
-        if self.0.len() < most { 0 } else { self.0.peek().map_or(0, |last| last.size) }
+    /// What a key must not be below to enter: the last one of a full list.
+    pub(super) fn floor(&self, most: usize) -> Floor {
+        let last = if self.0.len() < most { None } else { self.0.peek() };
+        last.map_or_else(Floor::default, |last| {
+            let mut first = [0; Floor::NAME_BYTES];
+            for (to, from) in first.iter_mut().zip(&*last.name) {
+                *to = *from;
+            }
+            Floor { size: last.size, name: u128::from_be_bytes(first) }
+        })
     }
 
     /// Adds a key, and drops the last if there are more than `most`; returns by how much the bytes held have changed.

@@ -156,4 +156,8 @@ impl Keep for Scout<'_> {
     fn kept(&self) -> &[u8] {
         self.slice.kept()
     }
+
+    fn ahead(&self) -> &[u8] {
+        self.slice.ahead()
+    }
 }

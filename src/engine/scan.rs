@@ -1,11 +1,11 @@
 //! A scan on its way: records of a source into an analysis, as far as it is told to go.
 
 use crate::analysis::Analysis;
-use crate::rdb::Context;
 use crate::rdb::entry::{Damage, Found, Open, Step, resume, step};
 use crate::rdb::primitives::StringHead;
 use crate::rdb::source::Keep;
 use crate::rdb::value::Measure;
+use crate::rdb::{Context, Kind, Part, short};
 
 /// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
 pub(super) type Stop = Result<u64, Box<Damage>>;
@@ -31,6 +31,15 @@ impl<S: Keep> Walk<S> {
     pub(super) fn until(&mut self, context: &Context, until: u64) {
         let Self { source, analysis, open, ending } = self;
         while ending.is_none() && source.offset() < until {
+            if open.is_none() {
+                let floor = analysis.floor(Kind::String);
+                let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
+                let passed = short::pass(source.ahead(), left, |name, size| floor.keeps_out(size, name));
+                analysis.count_all(Kind::String, passed.keys);
+                if source.skip(Part::Key, passed.bytes as u64).is_err() || source.offset() >= until {
+                    break;
+                }
+            }
             let on_key = |source: &S, found: Found<'_>| {
                 let Measure { kind, size, .. } = found.measure;
                 // A compressed name is always decoded, so that a damaged one is found whatever the top lists hold.

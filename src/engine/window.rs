@@ -93,11 +93,6 @@ impl Window {
         self.end() - from
     }
 
-    /// The bytes ahead that have come already.
-    pub(super) fn ahead(&self) -> &[u8] {
-        self.buffer.get(self.at..).unwrap_or_default()
-    }
-
     fn sum(&mut self) {
         if let Some(checksum) = &mut self.checksum {
             checksum.update(self.buffer.get(self.summed..self.at).unwrap_or_default());
@@ -218,6 +213,10 @@ impl Keep for Window {
             Kept::InBuffer(range) => self.buffer.get(range.clone()).unwrap_or_default(),
             Kept::Copied(kept) => kept,
         }
+    }
+
+    fn ahead(&self) -> &[u8] {
+        self.buffer.get(self.at..).unwrap_or_default()
     }
 }
 

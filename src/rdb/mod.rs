@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`primitives`] are the words, nom parsers over the bytes at hand. A [`source`] feeds them, from
 //! memory or from a stream. [`header`] reads the start of a dump, [`record`] what stands between keys, [`value`] steps
-//! over a value and takes its size, [`run`] over the elements of one that has many, [`entry`] puts them together. [`elements`] decodes a value, for those who want to
+//! over a value and takes its size, [`run`] over the elements of one that has many, [`entry`] puts them together, `short` passes by what matters least. [`elements`] decodes a value, for those who want to
 //! see inside; [`packed`] has the structures that strings can hold.
 
 mod blob;
@@ -16,6 +16,7 @@ pub mod packed;
 pub mod primitives;
 pub mod record;
 pub mod run;
+pub(crate) mod short;
 pub mod source;
 pub mod types;
 pub mod value;

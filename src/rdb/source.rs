@@ -52,6 +52,9 @@ pub trait Keep: Source {
 
     /// The bytes that were kept last.
     fn kept(&self) -> &[u8];
+
+    /// The bytes that lie ready; more may follow.
+    fn ahead(&self) -> &[u8];
 }
 
 /// A source over bytes in memory, such as a mapped file or a part of one.
@@ -135,6 +138,11 @@ impl Keep for Slice<'_> {
 
     fn kept(&self) -> &[u8] {
         self.kept
+    }
+
+    #[inline(always)]
+    fn ahead(&self) -> &[u8] {
+        self.rest
     }
 }
 
