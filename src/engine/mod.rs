@@ -32,7 +32,7 @@ pub struct Options {
     pub verify: bool,
     /// How many threads scan a mapped file; 0 for one a core.
     pub threads: usize,
-    /// Bytes of a segment of a mapped file. For tests.
+    /// Bytes of a segment of a mapped file; 0 for what suits its size and the threads. For tests.
     #[doc(hidden)]
     pub segment_bytes: usize,
     /// Bytes of a window over a stream. For tests.
@@ -46,7 +46,7 @@ impl Default for Options {
             question: Question::default(),
             verify: true,
             threads: 0,
-            segment_bytes: segments::SEGMENT_BYTES,
+            segment_bytes: 0,
             window_bytes: stream::WINDOW_BYTES,
         }
     }
