@@ -15,8 +15,7 @@ use crate::rdb::{Entry, Fault, Kind};
 use filter::Filter;
 pub use pattern::Pattern;
 pub use report::{BigKey, Report};
-pub(crate) use top::Floor;
-use top::{Candidate, Top};
+use top::{Candidate, Floor, Top};
 
 /// Bytes of key names that the top lists hold before a scan is refused, for each key that is asked for and for all.
 ///
@@ -111,7 +110,7 @@ impl Analysis {
     #[inline(always)]
     pub(crate) fn count(&mut self, kind: Kind, size: u64) -> bool {
         self.count_all(kind, 1);
-        size >= self.floor(kind).size
+        self.current.floors.get(kind as usize).is_some_and(|floor| size >= floor.size)
     }
 
     /// Counts keys of which none must be added.
@@ -122,10 +121,14 @@ impl Analysis {
         }
     }
 
-    /// What keeps keys out of the list of a kind in the current database.
+    /// Whether a key would find no place in its list in the current database.
     #[inline(always)]
-    pub(crate) fn floor(&self, kind: Kind) -> Floor {
-        self.current.floors.get(kind as usize).copied().unwrap_or_default()
+    pub(crate) fn keeps_out(&self, kind: Kind, size: u64, name: &[u8]) -> bool {
+        let Database { floors, tops, .. } = &self.current;
+        let kind = kind as usize;
+        floors.get(kind).is_some_and(|floor| {
+            size <= floor.size && (size < floor.size || tops.get(kind).is_some_and(|top| floor.keeps_out(top, name)))
+        })
     }
 
     /// Ranks an entry that was counted.

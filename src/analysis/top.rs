@@ -50,30 +50,25 @@ impl PartialOrd for Ranked {
 }
 
 /// The last key of a full top list, as far as a look tells: its size, and the first bytes of its name, zeros where it
-/// ends. The default keeps out nothing.
+/// ends. Zeros in all of it where the list is not full, which keep out nothing.
 ///
 /// Of tiny keys half have the very size of the last one; most of them this tells from it without a call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Floor {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Floor {
     pub(super) size: u64,
     name: u128,
-}
-
-impl Default for Floor {
-    fn default() -> Self {
-        Self { size: 0, name: u128::MAX }
-    }
 }
 
 impl Floor {
     const NAME_BYTES: usize = 16;
 
-    /// Whether a key with this name is sure to come behind the last one.
+    /// Whether a key of the same size with this name is sure to come behind the last one of `top`.
     #[inline(always)]
-    pub(crate) fn keeps_out(self, size: u64, name: &[u8]) -> bool {
-        size < self.size
-            || size == self.size
-                && name.first_chunk::<{ Self::NAME_BYTES }>().is_some_and(|name| u128::from_be_bytes(*name) > self.name)
+    pub(super) fn keeps_out(self, top: &Top, name: &[u8]) -> bool {
+        let Some(first) = name.first_chunk::<{ Self::NAME_BYTES }>() else { return false };
+        let first = u128::from_be_bytes(*first);
+        self.name != 0
+            && (first > self.name || first == self.name && top.0.peek().is_some_and(|last| *name > *last.name))
     }
 }
 
@@ -170,6 +165,22 @@ mod tests {
             let mut merged = add_all(first, 0, most);
             merged.merge(most, add_all(second, first.len(), most));
             prop_assert_eq!(merged.into_sorted(), sorted);
+        }
+
+        #[test]
+        fn a_key_that_is_kept_out_has_no_place(
+            keys in prop::collection::vec((0_u64..3, "[\0a]{14,18}"), 0..60),
+            most in 0_usize..8,
+        ) {
+            let (listed, others) = keys.split_at(keys.len() / 2);
+            let top = add_all(listed, 0, most);
+            let floor = top.floor(most);
+            for (size, name) in others {
+                let candidate = Candidate { size: *size, name: name.as_bytes(), dump: 0, offset: 99, module: None };
+                if *size < floor.size || *size == floor.size && floor.keeps_out(&top, name.as_bytes()) {
+                    prop_assert!(top.has_no_place_for(most, &candidate));
+                }
+            }
         }
     }
 }

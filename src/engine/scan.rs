@@ -32,9 +32,9 @@ impl<S: Keep> Walk<S> {
         let Self { source, analysis, open, ending } = self;
         while ending.is_none() && source.offset() < until {
             if open.is_none() {
-                let floor = analysis.floor(Kind::String);
                 let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-                let passed = short::pass(source.ahead(), left, |name, size| floor.keeps_out(size, name));
+                let passed =
+                    short::pass(source.ahead(), left, |name, size| analysis.keeps_out(Kind::String, size, name));
                 analysis.count_all(Kind::String, passed.keys);
                 if source.skip(Part::Key, passed.bytes as u64).is_err() || source.offset() >= until {
                     break;
