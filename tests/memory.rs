@@ -6,7 +6,7 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -56,6 +56,35 @@ fn memory_is_bounded_whatever_the_dump() {
     ] {
         println!("{way}: {} KiB of at most {} KiB", peak >> 10, most >> 10);
         assert!(peak <= most, "{way}: {} KiB are more than {} KiB", peak >> 10, most >> 10);
+    }
+}
+
+#[test]
+fn pages_of_skipped_values_are_not_touched() {
+    let keys = 4000;
+    let value_bytes = 1_000_000_u64;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sparse.rdb");
+    let mut file = File::create(&path).expect("a file");
+    file.write_all(&Rdb::redis(12).select_db(0).unfinished()).expect("room");
+    for key in 0..keys {
+        file.write_all(Bytes::new().u8(0).string(format!("big:{key}")).len(value_bytes).as_ref()).expect("room");
+        // A hole, which takes no room.
+        file.seek(SeekFrom::Current(value_bytes.cast_signed())).expect("a place");
+    }
+    file.write_all(&[&[255][..], &[0; 8]].concat()).expect("room");
+
+    let count_faults = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); \
+                        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt)";
+    for threads in ["1", "2", "16"] {
+        let mut command = Command::new("python3");
+        command.args(["-c", count_faults, env!("CARGO_BIN_EXE_bigkeys"), "analyze", "-q", "--no-verify"]);
+        let run = command.args(["--threads", threads, "-o", "/dev/null"]).arg(&path).output().expect("python3 starts");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let faults: u64 = String::from_utf8_lossy(&run.stdout).trim().parse().expect("a number");
+        println!("{threads} threads: {faults} page faults for {keys} keys in {} bytes", keys * value_bytes);
+        // One a key, and those of the program itself; all pages would be 60,000 faults of 64 KiB each.
+        assert!(faults < 2 * keys + 4000, "{threads} threads: {faults} page faults");
     }
 }
 

@@ -13,6 +13,9 @@ use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::{Fault, Part};
 
+/// Where keys lie further apart than this, one thread that skips what is between them needs no help: 16 GB/s and more.
+const LEAP_BYTES: u64 = 16 << 10;
+
 /// The scan that began at the first record, in between segments.
 pub(super) struct Chain<'a> {
     /// Where it stands; its analysis has only what the segment in hand gave.
@@ -21,6 +24,8 @@ pub(super) struct Chain<'a> {
     analysis: Analysis,
     /// The segment it comes to next.
     pub(super) next: usize,
+    /// Keys in the last segment.
+    last_keys: u64,
     /// The checksum of all segments before `next`.
     checksum: u64,
     /// The checksum of all before the ending.
@@ -31,7 +36,7 @@ impl<'a> Chain<'a> {
     /// The chain before the first segment.
     pub(super) fn new(work: &Work<'a>) -> Self {
         let walk = Walk::new(Slice::new(work.dump, work.context.start), work.analysis(Some(0)));
-        Self { walk, analysis: work.analysis(Some(0)), next: 0, checksum: 0, computed: None }
+        Self { walk, analysis: work.analysis(Some(0)), next: 0, last_keys: 0, checksum: 0, computed: None }
     }
 
     /// The offset that it has reached.
@@ -42,6 +47,11 @@ impl<'a> Chain<'a> {
     /// Whether the end or damage was found.
     pub(super) fn has_ended(&self) -> bool {
         self.walk.ending.is_some()
+    }
+
+    /// Whether passing through a segment takes longer than leaps from key to key, a page fault each.
+    pub(super) fn has_much_to_do(&self, segment_bytes: usize) -> bool {
+        self.walk.open.is_some() || self.last_keys > segment_bytes as u64 / LEAP_BYTES
     }
 
     /// Passes through the next segment, by its piece where there is one and where it fits.
@@ -66,7 +76,8 @@ impl<'a> Chain<'a> {
             self.checksum = checksum::combine(self.checksum, checksum, range.len() as u64);
         }
         self.next += 1;
-        work.progress.add(range.len() as u64, self.analysis.keys() - keys);
+        self.last_keys = self.analysis.keys() - keys;
+        work.progress.add(range.len() as u64, self.last_keys);
     }
 
     /// Scans a segment without help; returns its checksum.

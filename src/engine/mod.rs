@@ -203,7 +203,7 @@ struct Ending {
 }
 
 fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Progress>) -> Result<Scanned, Error> {
-    let Input { name, bytes, read_bytes, .. } = input;
+    let Input { name, bytes, burst_bytes, read_bytes } = input;
     match bytes {
         Bytes::Mapped(map) => {
             let scan = segments::Scan { map: &map, number, options, progress };
@@ -212,7 +212,7 @@ fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Pr
             Ok(conclude(name, &context, outcome, map.check().err()))
         }
         Bytes::Stream(reader) => {
-            let scan = stream::Scan { reader, number, options, progress, read_bytes };
+            let scan = stream::Scan { reader, burst_bytes, number, options, progress, read_bytes };
             let (context, outcome, failure) = scan.run().map_err(|cause| Error::new(&name, cause))?;
             let read_bytes = outcome.dump_bytes;
             Ok(conclude(name, &context, outcome, failure.map(|source| input::read_error(source, read_bytes))))

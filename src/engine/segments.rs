@@ -79,7 +79,15 @@ impl Scan<'_> {
         };
         let segments = dump.len().div_ceil(segment_bytes);
         let threads = threads.min(segments);
-        let shared = Shared { next: 0, pieces: BTreeMap::new(), chain: None, joined: 0, reached: 0, ended: false };
+        let shared = Shared {
+            next: 0,
+            pieces: BTreeMap::new(),
+            chain: None,
+            joined: 0,
+            reached: 0,
+            ended: false,
+            is_worth_guessing: true,
+        };
         let work = Work {
             map,
             number,
@@ -140,6 +148,8 @@ struct Shared<'a> {
     reached: u64,
     /// The chain has found the end or damage.
     ended: bool,
+    /// False while the chain leaps from one large value to the next: guesses would touch pages that nobody needs.
+    is_worth_guessing: bool,
 }
 
 /// Lets the other workers go if one panics, which may have had the chain that they wait for.
@@ -190,7 +200,8 @@ impl<'a> Work<'a> {
                 shared.next += 1;
                 return Some((segment, shared.chain.take()));
             }
-            if segment < shared.joined + PIECES_AHEAD * self.threads {
+            let ahead = if shared.is_worth_guessing { PIECES_AHEAD * self.threads } else { 0 };
+            if segment < shared.joined + ahead {
                 shared.next += 1;
                 return Some((segment, None));
             }
@@ -220,6 +231,7 @@ impl<'a> Work<'a> {
         shared.joined = chain.next;
         shared.reached = chain.offset();
         shared.ended = chain.has_ended();
+        shared.is_worth_guessing = self.verify || chain.has_much_to_do(self.segment_bytes);
         shared.chain = Some(chain);
         self.moved.notify_all();
     }

@@ -19,6 +19,7 @@ pub(super) const WINDOW_BYTES: usize = 256 << 10;
 /// A scan over a stream, ready to run.
 pub(super) struct Scan<'a> {
     pub(super) reader: Box<dyn Read + Send>,
+    pub(super) burst_bytes: usize,
     pub(super) number: u32,
     pub(super) options: &'a Options,
     pub(super) progress: &'a Arc<Progress>,
@@ -40,7 +41,7 @@ impl Scan<'_> {
             last_bytes = bytes;
         });
         let window_bytes = self.options.window_bytes.max(1);
-        let window = Window::new(self.reader, window_bytes, self.options.verify, on_chunk);
+        let window = Window::new(self.reader, self.burst_bytes, window_bytes, self.options.verify, on_chunk);
         let mut window = window.map_err(|source| Cause::Io { doing: "start a thread", source })?;
 
         let context = match header::read(&mut window) {

@@ -26,6 +26,8 @@ pub struct Input {
     pub name: String,
     /// Its bytes.
     pub bytes: Bytes,
+    /// How many bytes a stream gives at once, and is then busy for as long as it takes to make as many; 0 if few.
+    pub burst_bytes: usize,
     /// How many bytes have been read so far, of the file as it is stored; for a stream.
     pub read_bytes: Arc<AtomicU64>,
 }
@@ -91,7 +93,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
     match sniff::content(&first) {
         Content::Dump => {
             let map = Map::new(file).map_err(io("map it"))?;
-            Ok(Input { name, bytes: Bytes::Mapped(map), read_bytes: Arc::default() })
+            Ok(Input { name, bytes: Bytes::Mapped(map), burst_bytes: 0, read_bytes: Arc::default() })
         }
         _ => stream(name, Box::new(io::Cursor::new(first).chain(file))),
     }
@@ -109,6 +111,7 @@ fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
     let read_bytes = Arc::<AtomicU64>::default();
     let counted = Counted { reader, bytes: read_bytes.clone() };
     let (content, reader) = peek(&name, Box::new(counted))?;
+    let burst_bytes = if matches!(content, Content::Lz4) { LZ4_BLOCK_BYTES_MAX } else { 0 };
     let reader = match content {
         Content::Dump => reader,
         Content::Refused(what) => return Err(Error::new(name, Cause::Refused(what))),
@@ -128,7 +131,7 @@ fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
             }
         }
     };
-    Ok(Input { name, bytes: Bytes::Stream(reader), read_bytes })
+    Ok(Input { name, bytes: Bytes::Stream(reader), burst_bytes, read_bytes })
 }
 
 /// Looks at a reader's first bytes and gives the reader back as if nobody had.
@@ -153,6 +156,9 @@ pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> Cause {
         _ => Cause::Io { doing: "read it", source },
     }
 }
+
+/// The largest block of an LZ4 frame, and the usual one: it is inflated as a whole.
+const LZ4_BLOCK_BYTES_MAX: usize = 4 << 20;
 
 /// What to say of a directory.
 const DIRECTORY: &str = "this is a directory; name a dump in it";
