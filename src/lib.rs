@@ -55,6 +55,7 @@ pub mod analysis;
 pub mod engine;
 pub mod error;
 pub mod input;
+pub mod memory;
 pub mod rdb;
 pub mod task;
 

@@ -75,6 +75,19 @@ pub struct Entry<'a> {
     pub frequency: Option<u8>,
 }
 
+impl Entry<'_> {
+    /// What comes before the value.
+    pub fn lead(&self) -> Lead {
+        Lead {
+            value_type: self.value_type,
+            key: self.key.head,
+            expires_at_ms: self.expires_at_ms,
+            idle_seconds: self.idle_seconds,
+            frequency: self.frequency,
+        }
+    }
+}
+
 /// What one step of a scan came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
