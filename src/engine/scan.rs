@@ -1,11 +1,9 @@
-//! The loop that all scans share: records of a source into an analysis.
+//! The loop that all scans share: records of a source into what gathers them.
 
-use crate::analysis::Analysis;
+use crate::analysis::gather::Gather;
 use crate::rdb::Context;
-use crate::rdb::entry::{Damage, Step, step};
-use crate::rdb::primitives::StringHead;
+use crate::rdb::entry::{Damage, Step};
 use crate::rdb::source::Keep;
-use crate::rdb::value::Measure;
 
 /// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
 pub(super) type Stop = Result<u64, Box<Damage>>;
@@ -15,22 +13,13 @@ pub(super) type Stop = Result<u64, Box<Damage>>;
 pub(super) fn scan_until<S: Keep>(
     source: &mut S,
     context: &Context,
-    analysis: &mut Analysis,
+    gather: &mut impl Gather,
     until: u64,
 ) -> Option<Stop> {
     while source.offset() < until {
-        let step = step(source, context, |source, found| {
-            let Measure { kind, size, .. } = found.measure;
-            // A compressed name is always decoded, so that a damaged one is found whatever the top lists hold.
-            if analysis.count(kind, size) || matches!(found.lead.key, StringHead::Lzf { .. }) {
-                analysis.add(&found.entry(source.kept()))
-            } else {
-                Ok(())
-            }
-        });
-        match step {
+        match gather.step(source, context) {
             Ok(Step::Key) => {}
-            Ok(Step::SelectDb(db)) => analysis.select(db),
+            Ok(Step::SelectDb(db)) => gather.select(db),
             Ok(Step::End) => return Some(Ok(source.offset())),
             Err(damage) => return Some(Err(damage)),
         }

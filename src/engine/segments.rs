@@ -23,8 +23,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use super::chain::Chain;
 use super::guess;
 use super::scan::{Stop, scan_until};
-use super::{Options, Outcome, Progress, question};
-use crate::analysis::{Analysis, Question};
+use super::{Options, Outcome, Progress};
+use crate::analysis::gather::{Ask, Gather};
 use crate::error::Cause;
 use crate::input::map::Map;
 use crate::rdb::checksum;
@@ -34,33 +34,28 @@ use crate::rdb::{Context, header};
 /// Bytes of a segment. Dumps of 0.7 to 2.1 GB took 10 to 25 % longer with 512 KiB, and no less with 8 MiB.
 pub(super) const SEGMENT_BYTES: usize = 4 << 20;
 
-/// How many segments may be scanned ahead of the chain, for each thread. Their pieces wait, a few kilobytes each.
-const PIECES_AHEAD: usize = 32;
-
-/// A piece that holds more than this is thrown away, so that waiting pieces stay small whatever the dump has in it.
-const PIECE_HELD_BYTES_MAX: u64 = 512 << 10;
-
 /// A scan over a map, ready to run.
-pub(super) struct Scan<'a> {
+pub(super) struct Scan<'a, A> {
     pub(super) map: &'a Map,
     pub(super) number: u32,
     pub(super) options: &'a Options,
     pub(super) progress: &'a Arc<Progress>,
+    pub(super) ask: &'a A,
 }
 
-impl Scan<'_> {
+impl<A: Ask> Scan<'_, A> {
     /// Reads the dump to its end, or to the damage in it.
     ///
     /// # Errors
-    /// [`Cause::Options`] as [`question`], [`Cause::Io`] if the threads cannot be started.
-    pub(super) fn run(self) -> Result<(Context, Outcome), Cause> {
+    /// [`Cause::Options`] as [`Ask::begin`], [`Cause::Io`] if the threads cannot be started.
+    pub(super) fn run(self) -> Result<(Context, Outcome<A::Gather>), Cause> {
         let dump = self.map.bytes();
         let dump_bytes = dump.len() as u64;
         let context = match header::read(&mut Slice::new(dump, 0)) {
             Ok(context) => context,
-            Err(trouble) => return Ok(Outcome::without_start(self.options, self.number, trouble, dump_bytes)),
+            Err(trouble) => return Outcome::without_start(self.ask, self.number, trouble, dump_bytes),
         };
-        let question = question(self.options, &context)?;
+        let gathered = self.ask.begin(self.number, Some(&context))?;
         if self.options.verify {
             self.map.expect_all();
         }
@@ -71,11 +66,11 @@ impl Scan<'_> {
             threads => threads,
         };
         let threads = threads.min(segments);
-        let chain = Chain::new(dump, &context, Analysis::new(question.clone(), self.number, Some(0)));
+        let chain = Chain::new(dump, &context, gathered.empty(Some(0)));
         let work = Work {
             scan: &self,
             context: &context,
-            question,
+            empty: Mutex::new(gathered),
             dump,
             segment_bytes,
             segments,
@@ -106,26 +101,27 @@ impl Scan<'_> {
 }
 
 /// What all workers share.
-pub(super) struct Work<'a> {
-    pub(super) scan: &'a Scan<'a>,
+pub(super) struct Work<'a, A: Ask> {
+    pub(super) scan: &'a Scan<'a, A>,
     pub(super) context: &'a Context,
-    pub(super) question: Arc<Question>,
+    /// What the empty ones of pieces are made of.
+    empty: Mutex<A::Gather>,
     pub(super) dump: &'a [u8],
     segment_bytes: usize,
     segments: usize,
     threads: usize,
-    shared: Mutex<Shared<'a>>,
+    shared: Mutex<Shared<'a, A::Gather>>,
     /// Told whenever the chain has moved on.
     moved: Condvar,
 }
 
-struct Shared<'a> {
+struct Shared<'a, G> {
     /// The segment that is taken next.
     next: usize,
     /// Pieces that wait for the chain.
-    pieces: BTreeMap<usize, Piece>,
+    pieces: BTreeMap<usize, Piece<G>>,
     /// The chain, unless a worker has it in hand.
-    chain: Option<Chain<'a>>,
+    chain: Option<Chain<'a, G>>,
     /// Segments that the chain has passed.
     joined: usize,
     /// The offset that the chain has reached; one large value can bring it past many segments.
@@ -135,26 +131,25 @@ struct Shared<'a> {
 }
 
 /// What a worker found in a segment.
-#[derive(Default)]
-pub(super) struct Piece {
+pub(super) struct Piece<G> {
     /// None if no entry's start could be guessed.
-    pub(super) guess: Option<Guess>,
+    pub(super) guess: Option<Guess<G>>,
     /// The checksum of the segment's bytes.
     pub(super) checksum: u64,
 }
 
-pub(super) struct Guess {
+pub(super) struct Guess<G> {
     pub(super) start: u64,
     /// Offset behind the last record that begins in the segment.
     pub(super) end: u64,
-    pub(super) analysis: Analysis,
+    pub(super) gathered: G,
     pub(super) ending: Option<Stop>,
 }
 
 /// Lets the other workers go if one panics, which may have had the chain that they wait for.
-struct Watch<'w, 'a>(&'w Work<'a>);
+struct Watch<'w, 'a, A: Ask>(&'w Work<'a, A>);
 
-impl Drop for Watch<'_, '_> {
+impl<A: Ask> Drop for Watch<'_, '_, A> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.lock().ended = true;
@@ -163,13 +158,13 @@ impl Drop for Watch<'_, '_> {
     }
 }
 
-impl<'a> Work<'a> {
+impl<'a, A: Ask> Work<'a, A> {
     /// One worker: takes segments until there are none.
     fn run(&self) {
         let _watch = Watch(self);
         while let Some((segment, chain)) = self.take() {
             if let Some(mut chain) = chain {
-                chain.join(self, Piece::default());
+                chain.join(self, Piece { guess: None, checksum: 0 });
                 self.put_back(chain);
             } else {
                 let piece = self.guess(segment);
@@ -181,23 +176,23 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Shared<'a>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Shared<'a, A::Gather>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next segment, and with it the chain, if that is where it stands: then nothing need be guessed.
-    fn take(&self) -> Option<(usize, Option<Chain<'a>>)> {
+    fn take(&self) -> Option<(usize, Option<Chain<'a, A::Gather>>)> {
         let mut shared = self.lock();
         loop {
             let segment = shared.next;
-            if shared.ended || segment >= self.segments {
+            if shared.ended || segment >= self.segments || self.scan.progress.is_cancelled() {
                 return None;
             }
             if segment == shared.joined && shared.chain.is_some() {
                 shared.next += 1;
                 return Some((segment, shared.chain.take()));
             }
-            if segment < shared.joined + PIECES_AHEAD * self.threads {
+            if segment < shared.joined + A::Gather::PIECES_AHEAD * self.threads {
                 shared.next += 1;
                 return Some((segment, None));
             }
@@ -222,7 +217,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn put_back(&self, chain: Chain<'a>) {
+    fn put_back(&self, chain: Chain<'a, A::Gather>) {
         let mut shared = self.lock();
         shared.joined = chain.next;
         shared.reached = chain.source.offset();
@@ -252,18 +247,18 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn guess(&self, segment: usize) -> Piece {
+    fn guess(&self, segment: usize) -> Piece<A::Gather> {
         let range = self.range(segment);
         self.populate(segment);
         let is_passed = self.lock().reached >= range.end as u64;
         let boundary = if is_passed { None } else { guess::boundary(self.dump, self.context, range.clone()) };
         let guess = boundary.and_then(|start| {
             let mut source = Slice::new(self.dump, start);
-            let mut analysis = Analysis::new(self.question.clone(), self.scan.number, None);
-            let ending = scan_until(&mut source, self.context, &mut analysis, range.end as u64);
-            let held_bytes = analysis.held_bytes();
-            let guess = Guess { start, end: source.offset(), analysis, ending };
-            (held_bytes <= PIECE_HELD_BYTES_MAX).then_some(guess)
+            let mut gathered = self.empty.lock().unwrap_or_else(PoisonError::into_inner).empty(None);
+            let ending = scan_until(&mut source, self.context, &mut gathered, range.end as u64);
+            let held_bytes = gathered.held_bytes();
+            let guess = Guess { start, end: source.offset(), gathered, ending };
+            (held_bytes <= A::Gather::PIECE_HELD_BYTES_MAX).then_some(guess)
         });
         Piece { guess, checksum: self.checksum(segment) }
     }

@@ -6,31 +6,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::scan::scan_until;
 use super::window::Window;
-use super::{Ending, Options, Outcome, Progress, question};
-use crate::analysis::Analysis;
+use super::{Ending, Options, Outcome, Progress};
+use crate::analysis::gather::{Ask, Gather};
 use crate::error::Cause;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
-use crate::rdb::{Context, Part, header};
+use crate::rdb::{Context, Fault, Part, header};
 
 /// Bytes of a window. With 64 KiB, tiny keys took a fifth longer; with 1 MiB, packed collections took a third longer.
 pub(super) const WINDOW_BYTES: usize = 256 << 10;
 
 /// A scan over a stream, ready to run.
-pub(super) struct Scan<'a> {
+pub(super) struct Scan<'a, A> {
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) number: u32,
     pub(super) options: &'a Options,
     pub(super) progress: &'a Arc<Progress>,
     pub(super) read_bytes: Arc<AtomicU64>,
+    pub(super) ask: &'a A,
 }
 
-impl Scan<'_> {
+/// The start of a dump, how the scan over it ended, and a read that failed.
+type Scanned<G> = (Context, Outcome<G>, Option<io::Error>);
+
+impl<A: Ask> Scan<'_, A> {
     /// Reads the stream to its end, or to the damage in it; a failed read comes beside the outcome.
     ///
     /// # Errors
-    /// [`Cause::Options`] as [`question`], [`Cause::Io`] if no thread can be started.
-    pub(super) fn run(self) -> Result<(Context, Outcome, Option<io::Error>), Cause> {
+    /// [`Cause::Options`] as [`Ask::begin`], [`Cause::Io`] if no thread can be started.
+    pub(super) fn run(self) -> Result<Scanned<A::Gather>, Cause> {
         let progress = self.progress.clone();
         let mut last_bytes = 0;
         let read_bytes = self.read_bytes;
@@ -46,23 +50,28 @@ impl Scan<'_> {
         let context = match header::read(&mut window) {
             Ok(context) => context,
             Err(trouble) => {
-                let (context, outcome) = Outcome::without_start(self.options, self.number, trouble, window.end());
+                let (context, outcome) = Outcome::without_start(self.ask, self.number, trouble, window.end())?;
                 return Ok((context, outcome, window.error.take()));
             }
         };
-        let mut analysis = Analysis::new(question(self.options, &context)?, self.number, Some(0));
+        let mut gathered = self.ask.begin(self.number, Some(&context))?.empty(Some(0));
+        let mut cancelled_at = None;
         let mut keys = 0;
         let ending = loop {
             // Chunk by chunk, so that progress knows of the keys.
             let until = window.end().max(window.offset() + 1);
-            let scanned = scan_until(&mut window, &context, &mut analysis, until);
-            self.progress.add(0, analysis.keys() - keys);
-            keys = analysis.keys();
+            let scanned = scan_until(&mut window, &context, &mut gathered, until);
+            self.progress.add(0, gathered.keys() - keys);
+            keys = gathered.keys();
             if let Some(stop) = scanned {
                 break stop.map(|_| end(&mut window, &context));
             }
+            if self.progress.is_cancelled() {
+                cancelled_at = Some(window.offset());
+                break Err(window.trouble(Part::Opcode, Fault::Eof, 0).into());
+            }
         };
-        let outcome = Outcome { analysis, ending, dump_bytes: window.end() };
+        let outcome = Outcome { gathered, ending, dump_bytes: window.end(), cancelled_at };
         Ok((context, outcome, window.error.take()))
     }
 }

@@ -137,7 +137,10 @@ impl Model {
                 let consumers_bytes = TREE_BYTES + self.allocator.usable(8);
                 let first_bytes = if pending.keys > 0 { 48 } else { 0 };
                 let times_bytes = if self.has_times() { TREE_BYTES + times.node_bytes() } else { 0 };
-                (40 + consumers_bytes + first_bytes + times_bytes, self.allocator.usable(64))
+                (
+                    40 + consumers_bytes + first_bytes + times_bytes,
+                    self.allocator.usable(if self.has_times() { 48 } else { 64 }),
+                )
             }
             _ => (40, 24),
         };

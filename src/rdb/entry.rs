@@ -163,6 +163,21 @@ pub fn step<S: Keep>(
     context: &Context,
     on_key: impl FnOnce(&S, Found<'_>) -> Result<(), Fault>,
 ) -> Result<Step, Box<Damage>> {
+    let walk = |source: &mut S, lead: &Lead| Ok((measure(source, lead.value_type, context)?, ()));
+    step_with(source, context, walk, |source, found, ()| on_key(source, found))
+}
+
+/// As [`step`], with another walk over the value, which finds out more than its measure.
+///
+/// # Errors
+/// As [`step`].
+#[inline(always)]
+pub fn step_with<S: Keep, M>(
+    source: &mut S,
+    context: &Context,
+    walk: impl FnOnce(&mut S, &Lead) -> Result<(Measure, M), Trouble>,
+    on_key: impl FnOnce(&S, Found<'_>, M) -> Result<(), Fault>,
+) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
     let mut lead = Lead::default();
     match record::next(source, context, &mut lead)? {
@@ -171,11 +186,11 @@ pub fn step<S: Keep>(
         Record::End => return Ok(Step::End),
     }
     let value_offset = source.offset();
-    let measure = match measure(source, lead.value_type, context) {
-        Ok(measure) => measure,
+    let (measure, more) = match walk(source, &lead) {
+        Ok(measured) => measured,
         Err(trouble) => return Err(in_value(source.kept(), &lead, trouble)),
     };
-    match on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() }) {
+    match on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() }, more) {
         Ok(()) => Ok(Step::Key),
         Err(fault) => Err(Trouble { offset, fault, part: Part::Key, claim: lead.key.value_bytes() }.into()),
     }
