@@ -56,9 +56,11 @@ pub mod engine;
 pub mod error;
 pub mod input;
 pub mod memory;
+pub mod output;
 pub mod rdb;
+pub mod report;
 pub mod task;
 
 pub use analysis::{BigKey, Pattern, Question, Report};
-pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader};
+pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader, report_all};
 pub use error::{Cause, Error};

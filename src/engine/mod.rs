@@ -3,6 +3,7 @@
 mod chain;
 mod guess;
 mod progress;
+mod report;
 mod scan;
 mod segments;
 mod stream;
@@ -12,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use progress::Progress;
+pub use report::report_all;
 
-use crate::analysis::filter::Expired;
+use crate::analysis::filter::{Expired, Filter};
 use crate::analysis::gather::{Ask, Gather};
 use crate::analysis::{Analysis, Question, Report};
 use crate::error::{Cause, Error};
@@ -115,10 +117,10 @@ impl Ask for TaskAsk<'_> {
     type Gather = Analysis;
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Analysis, Cause> {
-        let question = match context {
-            Some(context) => question(&self.0.question, context)?,
-            None => self.0.question.clone(),
-        };
+        let mut question = self.0.question.clone();
+        if let Some(context) = context {
+            question.filter = filter(question.filter, context)?;
+        }
         Ok(Analysis::new(Arc::new(question), number, Some(0)))
     }
 }
@@ -131,12 +133,22 @@ struct All<'o, A: Ask> {
     dumps: u32,
     notes: Vec<String>,
     damage: Vec<Error>,
+    read: Vec<Read>,
+}
+
+/// A dump that was read, as far as it could be.
+struct Read {
+    /// What its start says; of a file that is no dump, nothing.
+    context: Option<Context>,
+    bytes: u64,
+    /// Why it was not read to its end, or is not sound.
+    damage: Option<String>,
 }
 
 impl<'o, A: Ask> All<'o, A> {
     fn new(options: &'o Options, ask: A) -> Result<Self, Error> {
         let gathered = ask.begin(0, None).map_err(|cause| Error::new("", cause))?;
-        Ok(Self { options, ask, gathered, dumps: 0, notes: Vec::new(), damage: Vec::new() })
+        Ok(Self { options, ask, gathered, dumps: 0, notes: Vec::new(), damage: Vec::new(), read: Vec::new() })
     }
 
     /// Takes in files, unless one of them cannot be opened: then none.
@@ -165,6 +177,7 @@ impl<'o, A: Ask> All<'o, A> {
         self.dumps += 1;
         let input = match input {
             Err(error) if error.is_about_dump() => {
+                self.read.push(Read { context: None, bytes: 0, damage: Some(error.to_string()) });
                 self.damage.push(error);
                 return Ok(());
             }
@@ -172,6 +185,9 @@ impl<'o, A: Ask> All<'o, A> {
         };
         let name = input.name.clone();
         let scanned = analyze_input(input, number, self.options, &self.ask, progress)?;
+        let Scanned { context, bytes, .. } = scanned;
+        let damage = scanned.damage.as_ref().map(ToString::to_string);
+        self.read.push(Read { context: Some(context), bytes, damage });
         self.notes.extend(scanned.notes);
         self.damage.extend(scanned.damage);
         if let Err(fault) = self.gathered.merge(scanned.gathered) {
@@ -194,6 +210,8 @@ impl All<'_, TaskAsk<'_>> {
 /// What came of one dump.
 struct Scanned<G> {
     gathered: G,
+    context: Context,
+    bytes: u64,
     notes: Vec<String>,
     damage: Option<Error>,
 }
@@ -248,24 +266,22 @@ fn analyze_input<A: Ask>(
             let scan = segments::Scan { map: &map, number, options, progress, ask };
             let (context, outcome) = scan.run().map_err(|cause| Error::new(&name, cause))?;
             // Damage in a file that changed is not the dump's: the change is what to tell.
-            Ok(conclude(name, &context, outcome, map.check().err()))
+            Ok(conclude(name, context, outcome, map.check().err()))
         }
         Bytes::Stream(reader) => {
             let scan = stream::Scan { reader, number, options, progress, read_bytes, ask };
             let (context, outcome, failure) = scan.run().map_err(|cause| Error::new(&name, cause))?;
             let read_bytes = outcome.dump_bytes;
-            Ok(conclude(name, &context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
+            Ok(conclude(name, context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
         }
     }
 }
 
-/// The question as it is put to one dump: what depends on the dump's own time is filled in.
+/// The filter as it is put to one dump: what depends on the dump's own time is filled in.
 ///
 /// # Errors
 /// [`Cause::Options`] if expired keys are to be told from others and the dump does not say when it was made.
-fn question(question: &Question, context: &Context) -> Result<Question, Cause> {
-    let mut question = question.clone();
-    let filter = &mut question.filter;
+fn filter(mut filter: Filter, context: &Context) -> Result<Filter, Cause> {
     if filter.expired != Expired::Keep && filter.now_ms.is_none() {
         let Some(seconds) = context.aux.created_at_seconds else {
             let what =
@@ -274,11 +290,11 @@ fn question(question: &Question, context: &Context) -> Result<Question, Cause> {
         };
         filter.now_ms = Some(seconds.saturating_mul(1000));
     }
-    Ok(question)
+    Ok(filter)
 }
 
 /// Judges how a scan ended.
-fn conclude<G>(name: String, context: &Context, outcome: Outcome<G>, broken_input: Option<Cause>) -> Scanned<G> {
+fn conclude<G>(name: String, context: Context, outcome: Outcome<G>, broken_input: Option<Cause>) -> Scanned<G> {
     let Outcome { gathered, ending, dump_bytes, cancelled_at } = outcome;
     let mut notes = Vec::new();
     if context.is_newer_than_known() {
@@ -291,10 +307,10 @@ fn conclude<G>(name: String, context: &Context, outcome: Outcome<G>, broken_inpu
     let cause = match (cancelled.or(broken_input), ending) {
         (Some(cause), _) => Some(cause),
         (None, Err(damage)) => Some(Cause::Damaged { damage, dump_bytes }),
-        (None, Ok(ending)) => judge_ending(&name, context, &ending, &mut notes),
+        (None, Ok(ending)) => judge_ending(&name, &context, &ending, &mut notes),
     };
     let damage = cause.map(|cause| Error::new(name, cause));
-    Scanned { gathered, notes, damage }
+    Scanned { gathered, context, bytes: dump_bytes, notes, damage }
 }
 
 fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<Cause> {

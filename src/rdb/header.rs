@@ -38,6 +38,10 @@ pub struct Context {
     pub template_fields: HashMap<u64, u64>,
     /// What the auxiliary fields say.
     pub aux: Aux,
+    /// How many function libraries there are.
+    pub functions: u64,
+    /// Bytes of their records.
+    pub functions_bytes: u64,
 }
 
 /// The auxiliary fields that say something about the whole dump (format section 5).
@@ -60,7 +64,15 @@ pub struct Aux {
 impl Context {
     /// A context without auxiliary fields, for values that stand alone.
     pub fn new(dialect: Dialect, version: u32) -> Self {
-        Self { dialect, version, start: MAGIC_BYTES as u64, template_fields: HashMap::new(), aux: Aux::default() }
+        Self {
+            dialect,
+            version,
+            start: MAGIC_BYTES as u64,
+            template_fields: HashMap::new(),
+            aux: Aux::default(),
+            functions: 0,
+            functions_bytes: 0,
+        }
     }
 
     /// Whether a checksum follows the end (version 5 and later).
@@ -135,6 +147,10 @@ pub fn read<S: Source>(source: &mut S) -> Result<Context, Trouble> {
             opcode::MODULE_AUX | opcode::FUNCTION_2 | opcode::FUNCTION_PRE_GA | opcode::SLOT_IMPORT => {
                 source.skip(Part::Opcode, 1)?;
                 skip_between(source, &context, code)?;
+                if matches!(code, opcode::FUNCTION_2 | opcode::FUNCTION_PRE_GA) {
+                    context.functions += 1;
+                    context.functions_bytes += source.offset() - context.start;
+                }
             }
             _ => return Ok(context),
         }
