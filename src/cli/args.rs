@@ -20,7 +20,7 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 a dump is damaged or is no dump (what was found before is
-printed), 2 the program could not run (arguments, files).
+printed), 2 the program could not run (arguments, files), 130 Ctrl-C.
 
 `bigkeys analyze --help` has examples.";
 
@@ -69,7 +69,7 @@ Examples:
       --instance-id 5f9057b5-c330-4ee2-8138-7e69896eeec3 dump.rdb
 
 Exit codes: 0 done, 1 a dump is damaged or is no dump (what was found before is
-printed), 2 the program could not run (arguments, files).";
+printed), 2 the program could not run (arguments, files), 130 Ctrl-C.";
 
 /// What `bigkeys analyze` takes.
 #[derive(Debug, Args)]
@@ -224,6 +224,10 @@ pub(crate) enum Format {
     Table,
     /// Prefixes by memory, for flame graph tools
     Folded,
+    /// A row a key, in the dump's order, as CSV
+    Csv,
+    /// A row a key, in the dump's order, as a JSON object a line
+    Ndjson,
 }
 
 /// What to do with expired keys.

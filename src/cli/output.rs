@@ -42,11 +42,14 @@ impl Sink {
 
     /// Writes a task or report as JSON and a newline; false if nobody reads standard output any more.
     pub(super) fn write(&mut self, answer: &impl Serialize, is_pretty: bool) -> Result<bool, String> {
-        self.write_with(|mut to| write_json(&mut to, answer, is_pretty))
+        self.write_with(|to| write_json(to, answer, is_pretty))
     }
 
     /// Writes what a function writes; false if nobody reads standard output any more.
-    pub(super) fn write_with(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<bool, String> {
+    pub(super) fn write_with(
+        &mut self,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+    ) -> Result<bool, String> {
         let written = match self {
             Self::Stdout(stdout) => match write(stdout).and_then(|()| stdout.flush()) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(false),

@@ -1,14 +1,16 @@
 //! `bigkeys analyze --format` for reports, and `bigkeys merge`.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bigkeys::output::folded;
+use bigkeys::output::rows::RowWriter;
 use bigkeys::output::table::{self, Look};
 use bigkeys::report::{Question, Report};
-use bigkeys::{Dump, Options, Progress, report_all};
+use bigkeys::{Dump, Options, Progress, report_all, rows_all};
 use sha2::{Digest, Sha256};
 
 use super::analyze::tell_damage;
@@ -28,6 +30,9 @@ pub(super) fn analyze(args: &AnalyzeArgs, dumps: &[Dump], options: &Options, sin
     };
     let progress = Arc::new(Progress::default());
     cancel_on_signal(&progress);
+    if matches!(args.format, Format::Csv | Format::Ndjson) {
+        return rows(args, dumps, &question, options, &progress, sink);
+    }
     let shown = progress::show(args.progress, args.quiet, &progress);
     let analyzed = report_all(dumps, &question, options, &progress);
     drop(shown);
@@ -45,6 +50,49 @@ pub(super) fn analyze(args: &AnalyzeArgs, dumps: &[Dump], options: &Options, sin
     }
     let exit = tell_damage(&damage, &notes, args.quiet);
     finish(&report, args.format, args.output.is_none(), sink, exit)
+}
+
+/// Writes a row for each key.
+fn rows(
+    args: &AnalyzeArgs,
+    dumps: &[Dump],
+    question: &Question,
+    options: &Options,
+    progress: &Arc<Progress>,
+    mut sink: Sink,
+) -> Exit {
+    let shown = progress::show(args.progress, args.quiet, progress);
+    let mut scanned = None;
+    let written = sink.write_with(|to| {
+        let names = dumps.iter().map(|dump| dump.path.display().to_string()).collect();
+        let mut writer = match args.format {
+            Format::Csv => RowWriter::csv(names, to)?,
+            _ => RowWriter::ndjson(names, to),
+        };
+        let mut failed = None;
+        scanned = Some(rows_all(dumps, question, options, progress, |row| {
+            if failed.is_none()
+                && let Err(error) = writer.write(row)
+            {
+                failed = Some(error);
+                progress.cancel();
+            }
+        }));
+        failed.map_or(Ok(()), Err)
+    });
+    drop(shown);
+    let reader_is_gone = matches!(written, Ok(false));
+    let exit = match scanned {
+        // Nobody is there to be told that the scan was ended for want of readers.
+        _ if reader_is_gone => return Exit::Sound,
+        Some(Ok((notes, damage))) => tell_damage(&damage, &notes, args.quiet),
+        Some(Err(error)) => return fail(&error.to_string()),
+        None => Exit::Sound,
+    };
+    match written.and_then(|_| sink.finish()) {
+        Ok(()) => exit,
+        Err(sentence) => fail(&sentence),
+    }
 }
 
 /// The progress that Ctrl-C ends.
@@ -83,7 +131,11 @@ fn sha256(path: &Path) -> Result<String, String> {
         }
         digest.update(buffer.get(..bytes).unwrap_or_default());
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut hex = String::with_capacity(64);
+    for byte in digest.finalize() {
+        _ = write!(hex, "{byte:02x}");
+    }
+    Ok(hex)
 }
 
 /// Merges reports into one.
@@ -129,7 +181,9 @@ fn read(path: &Path) -> Result<Report, String> {
 fn finish(report: &Report, format: Format, to_stdout: bool, mut sink: Sink, exit: Exit) -> Exit {
     let is_terminal = to_stdout && io::stdout().is_terminal();
     let written = match format {
-        Format::Task => return fail("reports cannot be made into a task again"),
+        Format::Task | Format::Csv | Format::Ndjson => {
+            return fail("a report has no such form: it is one of report, table and folded");
+        }
         Format::Report => sink.write(report, is_terminal),
         Format::Table => {
             let has_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use progress::Progress;
-pub use report::report_all;
+pub use report::{report_all, rows_all};
 
 use crate::analysis::filter::{Expired, Filter};
 use crate::analysis::gather::{Ask, Gather};

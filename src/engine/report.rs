@@ -1,6 +1,6 @@
 //! The scan that makes a report.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::{All, Dump, Options, Progress, Read, filter};
 use crate::analysis::gather::Ask;
@@ -8,6 +8,7 @@ use crate::error::{Cause, Error};
 use crate::memory::Target;
 use crate::rdb::{Context, Dialect};
 use crate::report::census::Census;
+use crate::report::rows::{OnRow, Row, Rows};
 use crate::report::{Asked, DumpInfo, Question, Report, Tally};
 
 /// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
@@ -70,5 +71,42 @@ fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
         is_complete: read.damage.is_none(),
         damage: read.damage,
         keys: Tally::default(),
+    }
+}
+
+/// Hands each key of the dumps to `on_row`, in the order of the dumps; gives the notes and errors that belong to them.
+/// [`Options::question`] is not looked at. To be given no more, `on_row` may call [`Progress::cancel`].
+///
+/// # Errors
+/// As [`super::analyze_all`].
+pub fn rows_all(
+    dumps: &[Dump],
+    question: &Question,
+    options: &Options,
+    progress: &Arc<Progress>,
+    on_row: impl FnMut(&Row) + Send,
+) -> Result<(Vec<String>, Vec<Error>), Error> {
+    // Rows wait in memory for those before them; where a record takes four bytes, those of a segment take sixty times that.
+    let mut options = options.clone();
+    options.segment_bytes = options.segment_bytes.min(ROWS_SEGMENT_BYTES);
+    let on_row: OnRow<'_> = Arc::new(Mutex::new(on_row));
+    let mut all = All::new(&options, RowsAsk { question, on_row })?;
+    all.add_files(dumps, progress)?;
+    Ok((all.notes, all.damage))
+}
+
+const ROWS_SEGMENT_BYTES: usize = 256 << 10;
+
+struct RowsAsk<'q> {
+    question: &'q Question,
+    on_row: OnRow<'q>,
+}
+
+impl<'q> Ask for RowsAsk<'q> {
+    type Gather = Rows<'q>;
+
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Rows<'q>, Cause> {
+        let on_row = context.map(|_| self.on_row.clone());
+        Ok(Rows::new(asked(self.question, number, context)?, Some(0), on_row))
     }
 }

@@ -66,11 +66,12 @@ impl<A: Ask> Scan<'_, A> {
             threads => threads,
         };
         let threads = threads.min(segments);
-        let chain = Chain::new(dump, &context, gathered.empty(Some(0)));
+        let empty = Mutex::new(gathered.empty(None));
+        let chain = Chain::new(dump, &context, gathered);
         let work = Work {
             scan: &self,
             context: &context,
-            empty: Mutex::new(gathered),
+            empty,
             dump,
             segment_bytes,
             segments,

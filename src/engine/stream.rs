@@ -54,7 +54,7 @@ impl<A: Ask> Scan<'_, A> {
                 return Ok((context, outcome, window.error.take()));
             }
         };
-        let mut gathered = self.ask.begin(self.number, Some(&context))?.empty(Some(0));
+        let mut gathered = self.ask.begin(self.number, Some(&context))?;
         let mut cancelled_at = None;
         let mut keys = 0;
         let ending = loop {

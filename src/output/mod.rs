@@ -2,4 +2,5 @@
 
 pub mod folded;
 pub mod human;
+pub mod rows;
 pub mod table;

@@ -66,8 +66,32 @@ impl Table {
         self.text.push('\n');
     }
 
+    /// Lines of words, indented.
+    fn paragraph(&mut self, style: &str, text: &str) {
+        let width = self.look.width - 2;
+        let mut line = String::new();
+        for word in text.split(' ') {
+            // A word that is longer than a line, such as a path, is cut.
+            let word = name(word.as_bytes(), width);
+            if !line.is_empty() && line.width() + 1 + word.width() > width {
+                let full = format!("  {}", self.styled(style, &std::mem::take(&mut line)));
+                self.line(&full);
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&word);
+        }
+        let last = format!("  {}", self.styled(style, &line));
+        self.line(&last);
+    }
+
     fn styled(&self, style: &str, text: &str) -> String {
-        if self.look.has_colour && !text.is_empty() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.look.has_colour && !style.is_empty() && !text.is_empty() {
+            format!("\x1b[{style}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     fn heading(&mut self, title: &str, columns: &str) {
@@ -93,8 +117,7 @@ impl Table {
             let line = format!("{}  {facts}", self.styled(BOLD, &name));
             self.line(&line);
             if let Some(damage) = &dump.damage {
-                let line = self.styled(ALARM, &format!("  incomplete: {damage}"));
-                self.line(&line);
+                self.paragraph(ALARM, &format!("incomplete: {damage}"));
             }
         }
         if report.dumps.len() > 8 {
@@ -125,12 +148,10 @@ impl Table {
         let mut models: Vec<String> =
             report.dumps.iter().map(|dump| format!("{} with {}", dump.target, dump.allocator)).collect();
         models.dedup();
-        let line = self.styled(DIM, &format!("  memory as MEMORY USAGE of {}", models.join(", ")));
-        self.line(&line);
+        self.paragraph(DIM, &format!("memory as MEMORY USAGE of {}", models.join(", ")));
         if report.memory_unknown_keys > 0 {
-            let line = format!("  unknown for {} keys of modules or newer types", count(report.memory_unknown_keys));
-            let line = self.styled(DIM, &line);
-            self.line(&line);
+            let keys = count(report.memory_unknown_keys);
+            self.paragraph(DIM, &format!("unknown for {keys} keys of modules or newer types, which count with none"));
         }
     }
 
@@ -338,11 +359,14 @@ impl Table {
         let most = slots.first().map_or(0, |slot| slot.memory_bytes);
         #[allow(clippy::cast_precision_loss, reason = "for reading")]
         let skew = most as f64 / mean.max(1) as f64;
-        self.line(&format!(
-            "  {} slots with keys; the largest takes {skew:.1} times the mean of {}",
-            count(slots.len() as u64),
-            bytes(mean)
-        ));
+        self.paragraph(
+            "",
+            &format!(
+                "{} slots with keys; the largest takes {skew:.1} times the mean of {}",
+                count(slots.len() as u64),
+                bytes(mean)
+            ),
+        );
         for slot in slots.iter().take(5) {
             let tally = Tally { keys: slot.keys, memory_bytes: slot.memory_bytes, ..Tally::default() };
             let part = (slot.memory_bytes, report.totals.memory_bytes);
@@ -369,13 +393,16 @@ impl Table {
         let streams = &report.streams;
         if streams.groups > 0 {
             self.heading("Streams", "");
-            self.line(&format!(
-                "  {} streams, {} with groups: {} groups, {} entries pending",
-                count(streams.streams),
-                count(streams.with_groups),
-                count(streams.groups),
-                count(streams.pending)
-            ));
+            self.paragraph(
+                "",
+                &format!(
+                    "{} streams, {} with groups: {} groups, {} entries pending",
+                    count(streams.streams),
+                    count(streams.with_groups),
+                    count(streams.groups),
+                    count(streams.pending)
+                ),
+            );
         }
         if !report.modules.names.is_empty() {
             self.heading("Modules", "keys   in the dump");

@@ -274,7 +274,7 @@ impl OfKind {
         for lists in self.tops.iter_mut().take(lists) {
             for ((list, by), value) in lists.iter_mut().zip(By::ALL).zip(values) {
                 // A string is one element: there is nothing to rank by.
-                if by == By::Elements && entry.kind == Kind::String || !list.may_take(value, asked.top) {
+                if by == By::Elements && entry.kind == Kind::String || !list.may_take(value, name, asked.top) {
                     continue;
                 }
                 let row = row.get_or_insert_with(|| Arc::new(KeyRow::new(asked.dump, entry, footprint, tally, name)));

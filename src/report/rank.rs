@@ -72,10 +72,14 @@ impl Eq for Listed {}
 pub(super) struct List(BinaryHeap<Listed>);
 
 impl List {
-    /// Whether a key of this value could enter: with the value of the last, its name decides.
+    /// Whether a key is among the first `most`: with the value of the last on the list, the smaller name is.
     #[inline]
-    pub(super) fn may_take(&self, value: u64, most: usize) -> bool {
-        self.0.len() < most || self.0.peek().is_some_and(|last| value >= last.value)
+    pub(super) fn may_take(&self, value: u64, name: &[u8], most: usize) -> bool {
+        if self.0.len() < most {
+            return true;
+        }
+        let Some(last) = self.0.peek() else { return false };
+        value > last.value || value == last.value && name <= last.key.name.bytes()
     }
 
     /// Adds a key and drops the last if there are more than `most`; by how much the bytes held have changed, near enough.

@@ -20,6 +20,11 @@ impl Name {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Its bytes in Base64.
+    pub fn base64(&self) -> String {
+        STANDARD.encode(&self.0)
+    }
 }
 
 impl fmt::Display for Name {
@@ -45,7 +50,7 @@ struct Written {
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let is_text = std::str::from_utf8(&self.0).is_ok();
-        let name_base64 = (!is_text).then(|| STANDARD.encode(&self.0));
+        let name_base64 = (!is_text).then(|| self.base64());
         Written { name: self.to_string(), name_base64 }.serialize(serializer)
     }
 }
