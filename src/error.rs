@@ -45,6 +45,11 @@ pub enum Cause {
     Refused(String),
     /// The file changed, or became shorter, while it was read.
     Changed(String),
+    /// The scan was told to end before the dump did.
+    Cancelled {
+        /// How far it had come.
+        offset: u64,
+    },
     /// It could not be opened or read.
     Io {
         /// What was being done.
@@ -64,7 +69,7 @@ impl Error {
 
     /// Whether the dump is to blame (exit code 1), or the program could not run (exit code 2).
     pub fn is_about_dump(&self) -> bool {
-        !matches!(self.cause, Cause::Io { .. } | Cause::Options(_))
+        !matches!(self.cause, Cause::Io { .. } | Cause::Options(_) | Cause::Cancelled { .. })
     }
 }
 
@@ -94,6 +99,7 @@ impl fmt::Display for Error {
                 write!(f, ": ")?;
                 sentence(f, damage.trouble, *dump_bytes)
             }
+            Cause::Cancelled { offset } => write!(f, "interrupted at byte {offset}; what was found before is reported"),
             Cause::Checksum { stored, computed, offset } => write!(
                 f,
                 "at byte {offset}: the checksum is {stored:016x}, but the bytes before it give {computed:016x}: \

@@ -30,14 +30,18 @@
 //! * [`input`]: bytes wherever they come from. A plain dump in a file is mapped, everything else is a stream. The one file
 //!   with `unsafe` code is its `map.rs`.
 //! * [`analysis`]: entries into numbers, by `add` and `merge`, which no order and no number of workers can change.
+//! * [`memory`]: what each key costs the server that loads it, one file a structure of the servers'.
+//! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
 //! * [`task`]: the big key analysis task and its JSON.
+//! * [`output`]: the report as a table, as folded stacks, as rows.
 //! * [`error`]: what went wrong, in one plain sentence.
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic; `analysis` knows `rdb` and `error`; `engine` knows those four; `task` knows `analysis`. A test holds this.
+//! magic; `analysis` knows `rdb` and `error`, `memory` knows `rdb`, `report` those three; `engine` knows all of these;
+//! `task` knows `analysis`, `output` knows `report`. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -55,9 +59,12 @@ pub mod analysis;
 pub mod engine;
 pub mod error;
 pub mod input;
+pub mod memory;
+pub mod output;
 pub mod rdb;
+pub mod report;
 pub mod task;
 
 pub use analysis::{BigKey, Pattern, Question, Report};
-pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader};
+pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader, report_all, rows_all};
 pub use error::{Cause, Error};

@@ -9,14 +9,16 @@ use regex::Regex;
 
 /// A folder or file directly in `src/`, and the paths below the crate that it may name besides its own. `lib.rs` names
 /// them all, being the list of them; `cli/`, in a crate of its own, is held by another test.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("rdb", &[]),
+    ("memory", &["rdb"]),
     ("error", &["rdb"]),
     ("input", &["error", "rdb::header::magic"]),
     ("analysis", &["rdb", "error"]),
-    ("engine", &["input", "rdb", "analysis", "error"]),
+    ("report", &["rdb", "analysis", "memory", "error"]),
+    ("engine", &["input", "rdb", "analysis", "memory", "report", "error"]),
     ("task", &["analysis", "rdb"]),
-    ("output", &["analysis", "rdb"]),
+    ("output", &["analysis", "memory", "report", "rdb"]),
 ];
 
 #[test]

@@ -42,7 +42,7 @@ pub struct Filter {
 
 impl Filter {
     /// Whether entries of this database can pass; of one that is not known yet they can.
-    pub(super) fn wants_database(&self, db: Option<u64>) -> bool {
+    pub(crate) fn wants_database(&self, db: Option<u64>) -> bool {
         self.databases.is_empty() || db.is_none_or(|db| self.databases.contains(&db))
     }
 
@@ -53,7 +53,7 @@ impl Filter {
 
     /// Whether an entry meets all conditions but that of the database.
     #[inline]
-    pub(super) fn passes(&self, entry: &Entry<'_>, name: &[u8]) -> bool {
+    pub(crate) fn passes(&self, entry: &Entry<'_>, name: &[u8]) -> bool {
         let least = match entry.kind.unit() {
             Unit::Byte => self.min_bytes,
             Unit::Count => self.min_elements,

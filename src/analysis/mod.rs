@@ -4,6 +4,7 @@
 //! does not depend on who added what, so one worker and many give the same report.
 
 pub mod filter;
+pub(crate) mod gather;
 mod pattern;
 pub mod report;
 mod top;
@@ -11,8 +12,13 @@ mod top;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::rdb::{Entry, Fault, Kind};
+use crate::rdb::entry::{self, Damage, Found, Open, Step};
+use crate::rdb::primitives::StringHead;
+use crate::rdb::source::Keep;
+use crate::rdb::value::Measure;
+use crate::rdb::{Context, Entry, Fault, Kind, Part, short};
 use filter::Filter;
+use gather::Gather;
 pub use pattern::Pattern;
 pub use report::{BigKey, Report};
 use top::{Candidate, Floor, Top};
@@ -74,35 +80,6 @@ impl Analysis {
     pub(crate) fn new(question: Arc<Question>, dump: u32, db: Option<u64>) -> Self {
         let current = Database { is_wanted: question.filter.wants_database(db), ..Database::default() };
         Self { question, dump, databases: BTreeMap::new(), current, current_db: db, buffer: Vec::new(), held_bytes: 0 }
-    }
-
-    /// The database of the entries that were added last.
-    pub(crate) fn db(&self) -> Option<u64> {
-        self.current_db
-    }
-
-    /// What the top lists and names take in memory, near enough.
-    pub(crate) fn held_bytes(&self) -> u64 {
-        self.held_bytes
-    }
-
-    /// How many entries were added.
-    pub(crate) fn keys(&self) -> u64 {
-        let databases = self.databases.values().chain([&self.current]);
-        databases.flat_map(|database| database.keys).sum()
-    }
-
-    /// The entries that follow are in database `db`.
-    pub(crate) fn select(&mut self, db: u64) {
-        if self.current_db == Some(db) {
-            return;
-        }
-        let next = self.databases.remove(&Some(db)).unwrap_or_else(|| {
-            self.held_bytes += size_of::<Database>() as u64;
-            Database { is_wanted: self.question.filter.wants_database(Some(db)), ..Database::default() }
-        });
-        let last = std::mem::replace(&mut self.current, next);
-        self.databases.insert(self.current_db.replace(db), last);
     }
 
     /// Counts a key, and says whether it must be added: a key that is too small for its list need not, and nearly every
@@ -169,12 +146,94 @@ impl Analysis {
         if self.held_bytes > most { Err(Fault::Held) } else { Ok(()) }
     }
 
-    /// Takes over what was added to `other`, which comes later in the same dump or from another dump. Entries whose
-    /// database `other` did not know are in this analysis's current one.
-    ///
-    /// # Errors
-    /// As [`Analysis::add`].
-    pub(crate) fn merge(&mut self, mut other: Self) -> Result<(), Fault> {
+    /// Gives the numbers out, ordered: database, kind, size falling, name.
+    pub(crate) fn finish(mut self, shards: &[Option<String>]) -> Report {
+        let last = std::mem::take(&mut self.current);
+        self.databases.insert(self.current_db, last);
+        let mut report = Report::default();
+        for (db, database) in self.databases {
+            let db = db.unwrap_or(0);
+            for ((kind, top), (keys, passed)) in
+                Kind::ALL.into_iter().zip(database.tops).zip(database.keys.into_iter().zip(database.passed))
+            {
+                report.count(keys, passed, self.question.ranks(kind));
+                report.keys.extend(top.into_sorted().into_iter().map(|ranked| BigKey::new(ranked, kind, db, shards)));
+            }
+        }
+        report
+    }
+}
+
+impl Gather for Analysis {
+    const PIECE_HELD_BYTES_MAX: u64 = 512 << 10;
+
+    // Pieces hold a few kilobytes each.
+    const PIECES_AHEAD: usize = 32;
+
+    fn empty(&self, db: Option<u64>) -> Self {
+        Self::new(self.question.clone(), self.dump, db)
+    }
+
+    const LEAVES_OPEN: bool = true;
+
+    #[inline(always)]
+    fn step<S: Keep>(
+        &mut self,
+        source: &mut S,
+        context: &Context,
+        open: Option<Box<Open>>,
+        until: u64,
+    ) -> Result<Step, Box<Damage>> {
+        if open.is_none() {
+            let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
+            let passed = short::pass(source.ahead(), left, |name, size| self.keeps_out(Kind::String, size, name));
+            self.count_all(Kind::String, passed.keys);
+            source.skip(Part::Key, passed.bytes as u64)?;
+            if source.offset() >= until {
+                return Ok(Step::Key);
+            }
+        }
+        let on_key = |source: &S, found: Found<'_>| {
+            let Measure { kind, size, .. } = found.measure;
+            // A compressed name is always decoded, so that a damaged one is found whatever the top lists hold.
+            if self.count(kind, size) || matches!(found.lead.key, StringHead::Lzf { .. }) {
+                self.add(&found.entry(source.kept()))
+            } else {
+                Ok(())
+            }
+        };
+        match open {
+            None => entry::step(source, context, until, on_key),
+            Some(open) => entry::resume(source, *open, until, on_key),
+        }
+    }
+
+    fn db(&self) -> Option<u64> {
+        self.current_db
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.held_bytes
+    }
+
+    fn keys(&self) -> u64 {
+        let databases = self.databases.values().chain([&self.current]);
+        databases.flat_map(|database| database.keys).sum()
+    }
+
+    fn select(&mut self, db: u64) {
+        if self.current_db == Some(db) {
+            return;
+        }
+        let next = self.databases.remove(&Some(db)).unwrap_or_else(|| {
+            self.held_bytes += size_of::<Database>() as u64;
+            Database { is_wanted: self.question.filter.wants_database(Some(db)), ..Database::default() }
+        });
+        let last = std::mem::replace(&mut self.current, next);
+        self.databases.insert(self.current_db.replace(db), last);
+    }
+
+    fn merge(&mut self, mut other: Self) -> Result<(), Fault> {
         let inherited = self.current_db;
         let last_db = other.current_db.or(inherited);
         let last = std::mem::take(&mut other.current);
@@ -191,23 +250,6 @@ impl Analysis {
             self.select(db);
         }
         self.check_held()
-    }
-
-    /// Gives the numbers out, ordered: database, kind, size falling, name.
-    pub(crate) fn finish(mut self, shards: &[Option<String>]) -> Report {
-        let last = std::mem::take(&mut self.current);
-        self.databases.insert(self.current_db, last);
-        let mut report = Report::default();
-        for (db, database) in self.databases {
-            let db = db.unwrap_or(0);
-            for ((kind, top), (keys, passed)) in
-                Kind::ALL.into_iter().zip(database.tops).zip(database.keys.into_iter().zip(database.passed))
-            {
-                report.count(keys, passed, self.question.ranks(kind));
-                report.keys.extend(top.into_sorted().into_iter().map(|ranked| BigKey::new(ranked, kind, db, shards)));
-            }
-        }
-        report
     }
 }
 

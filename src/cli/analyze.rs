@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Filter};
 use bigkeys::task::{Task, Times};
-use bigkeys::{Dump, Error, Options, Progress, Question, Report, analyze_all};
+use bigkeys::{Cause, Dump, Error, Options, Progress, Question, Report, analyze_all};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::args::{self, AnalyzeArgs};
+use super::args::{self, AnalyzeArgs, Format};
 use super::output::Sink;
-use super::{Exit, fail, progress, say};
+use super::{Exit, fail, progress, report, say};
 
 pub(super) fn run(args: &AnalyzeArgs) -> Exit {
     let options = options(args);
@@ -33,6 +33,9 @@ pub(super) fn run(args: &AnalyzeArgs) -> Exit {
     let jobs: Vec<&[Dump]> = if args.per_file { dumps.chunks(1).collect() } else { vec![&dumps] };
     let is_pretty = !args.per_file && args.output.is_none() && std::io::stdout().is_terminal();
 
+    if args.format != Format::Task {
+        return report::analyze(args, &dumps, &options, sink);
+    }
     let mut exit = Exit::Sound;
     for (job, task_id) in jobs.into_iter().zip(task_ids) {
         let (task, job_exit) = match analyze(args, job, &options, &instance_id, task_id) {
@@ -66,6 +69,7 @@ fn analyze(
     let now = || args.at.unwrap_or_else(Timestamp::now);
     let created_at = now();
     let progress = Arc::new(Progress::default());
+    report::cancel_on_signal(&progress);
     let shown = progress::show(args.progress, args.quiet, &progress);
     let analyzed = analyze_all(dumps, options, &progress);
     drop(shown);
@@ -80,23 +84,30 @@ fn analyze(
 
 /// Says on standard error what the task's JSON has no place for.
 fn tell(report: &Report, is_quiet: bool) -> Exit {
-    let mut exit = Exit::Sound;
-    for error in &report.damage {
-        say(&error.to_string());
-        exit = exit.max(if error.is_about_dump() { Exit::Damaged } else { Exit::CouldNotRun });
-    }
-    if is_quiet {
-        return exit;
-    }
-    for note in &report.notes {
-        say(note);
-    }
-    if report.keys_unlisted > 0 {
+    let exit = tell_damage(&report.damage, &report.notes, is_quiet);
+    if report.keys_unlisted > 0 && !is_quiet {
         let (keys, are) = if report.keys_unlisted == 1 { ("key", "is") } else { ("keys", "are") };
         say(&format!(
             "{} {keys} of streams, modules or other newer types {are} left out; --all-types takes them in",
             report.keys_unlisted
         ));
+    }
+    exit
+}
+
+/// Says what was wrong with dumps, and what was noticed that is no damage.
+pub(super) fn tell_damage(damage: &[Error], notes: &[String], is_quiet: bool) -> Exit {
+    let mut exit = Exit::Sound;
+    for error in damage {
+        say(&error.to_string());
+        exit = exit.max(match error.cause {
+            Cause::Cancelled { .. } => Exit::Interrupted,
+            _ if error.is_about_dump() => Exit::Damaged,
+            _ => Exit::CouldNotRun,
+        });
+    }
+    for note in notes.iter().filter(|_| !is_quiet) {
+        say(note);
     }
     exit
 }

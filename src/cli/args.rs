@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bigkeys::Pattern;
 use bigkeys::analysis::filter::Expired;
+use bigkeys::memory::{Allocator, Target};
 use bigkeys::rdb::Kind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 a dump is damaged or is no dump (what was found before is
-printed), 2 the program could not run (arguments, files).
+printed), 2 the program could not run (arguments, files), 130 Ctrl-C.
 
 `bigkeys analyze --help` has examples.";
 
@@ -31,6 +32,11 @@ pub(crate) enum Command {
     /// biggest keys of each type in each database: strings by length, all others by number of elements. Several dumps,
     /// such as a cluster's shards, are one task.
     Analyze(Box<AnalyzeArgs>),
+    /// Make one report out of several
+    ///
+    /// Takes what `bigkeys analyze --format report` printed, of shards, days or machines. In whichever groups reports are
+    /// merged, the result is the same to the byte.
+    Merge(MergeArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -63,7 +69,7 @@ Examples:
       --instance-id 5f9057b5-c330-4ee2-8138-7e69896eeec3 dump.rdb
 
 Exit codes: 0 done, 1 a dump is damaged or is no dump (what was found before is
-printed), 2 the program could not run (arguments, files).";
+printed), 2 the program could not run (arguments, files), 130 Ctrl-C.";
 
 /// What `bigkeys analyze` takes.
 #[derive(Debug, Args)]
@@ -118,6 +124,30 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, help_heading = "Which keys")]
     pub(crate) all_types: bool,
 
+    /// What to print
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Format::Task, help_heading = "The report")]
+    pub(crate) format: Format,
+
+    /// The server whose memory is modelled, instead of the one that wrote the dump
+    #[arg(long, value_name = "SERVER", value_parser = target_parser(), help_heading = "The report")]
+    pub(crate) target: Option<Target>,
+
+    /// The allocator of that server
+    #[arg(long, value_name = "NAME", value_parser = allocator_parser(), default_value = "jemalloc", help_heading = "The report")]
+    pub(crate) allocator: Allocator,
+
+    /// Characters that end a prefix of a name
+    #[arg(long, value_name = "CHARS", default_value = ":", help_heading = "The report")]
+    pub(crate) separators: String,
+
+    /// Tell keys apart by cluster slot and hash tag; on by itself where shards are given
+    #[arg(long, help_heading = "The report")]
+    pub(crate) slots: bool,
+
+    /// Put each file's SHA-256 into the report
+    #[arg(long, help_heading = "The report")]
+    pub(crate) sha256: bool,
+
     /// The shard of each dump, in their order, instead of `ip:port=PATH`
     #[arg(long = "shard", value_name = "IP:PORT", value_parser = shard, help_heading = "The task")]
     pub(crate) shards: Vec<String>,
@@ -138,7 +168,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "The task")]
     pub(crate) at: Option<Timestamp>,
 
-    /// Write the task to this file, whole or not at all
+    /// Write to this file, whole or not at all
     #[arg(short, long, value_name = "FILE", help_heading = "The run")]
     pub(crate) output: Option<PathBuf>,
 
@@ -165,6 +195,39 @@ pub(crate) struct AnalyzeArgs {
     /// Bytes of a window over a stream
     #[arg(long, hide = true)]
     pub(crate) window_bytes: Option<usize>,
+}
+
+/// What `bigkeys merge` takes.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// A report, as JSON; `-` is standard input
+    #[arg(required = true, value_name = "REPORT")]
+    pub(crate) reports: Vec<PathBuf>,
+
+    /// What to print: report, table or folded
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Format::Report)]
+    pub(crate) format: Format,
+
+    /// Write to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// What to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The big key analysis task, as JSON
+    Task,
+    /// The report, as JSON
+    Report,
+    /// The report, for a person
+    Table,
+    /// Prefixes by memory, for flame graph tools
+    Folded,
+    /// A row a key, in the dump's order, as CSV
+    Csv,
+    /// A row a key, in the dump's order, as a JSON object a line
+    Ndjson,
 }
 
 /// What to do with expired keys.
@@ -197,6 +260,16 @@ pub(crate) enum When {
     Always,
     /// Never
     Never,
+}
+
+fn target_parser() -> impl clap::builder::TypedValueParser<Value = Target> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(Target::ALL.map(Target::name)).try_map(|name| name.parse::<Target>())
+}
+
+fn allocator_parser() -> impl clap::builder::TypedValueParser<Value = Allocator> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(Allocator::ALL.map(Allocator::name)).try_map(|name| name.parse::<Allocator>())
 }
 
 fn kind_parser() -> impl clap::builder::TypedValueParser<Value = Kind> {

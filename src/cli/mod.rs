@@ -4,6 +4,7 @@ mod analyze;
 mod args;
 mod output;
 mod progress;
+mod report;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -21,12 +22,15 @@ pub(crate) enum Exit {
     Damaged = 1,
     /// The program could not run: wrong arguments, or a file that cannot be opened, read or written.
     CouldNotRun = 2,
+    /// Ctrl-C: what was read so far is in the output.
+    Interrupted = 130,
 }
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Analyze(args) => analyze::run(&args),
+        Command::Merge(args) => report::merge(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bigkeys", &mut script);

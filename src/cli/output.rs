@@ -1,13 +1,13 @@
-//! Where tasks go: standard output, or a file that is written whole or not at all.
+//! Where tasks and reports go: standard output, or a file that is written whole or not at all.
 
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use bigkeys::task::Task;
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
-/// An open place for tasks.
+/// An open place for them.
 pub(super) enum Sink {
     Stdout(BufWriter<io::Stdout>),
     /// A file beside the one that was named; it takes that one's place at the end.
@@ -40,15 +40,23 @@ impl Sink {
         Ok(Self::File { temporary, path })
     }
 
-    /// Writes a task and a newline; false if nobody reads standard output any more.
-    pub(super) fn write(&mut self, task: &Task, is_pretty: bool) -> Result<bool, String> {
+    /// Writes a task or report as JSON and a newline; false if nobody reads standard output any more.
+    pub(super) fn write(&mut self, answer: &impl Serialize, is_pretty: bool) -> Result<bool, String> {
+        self.write_with(|to| write_json(to, answer, is_pretty))
+    }
+
+    /// Writes what a function writes; false if nobody reads standard output any more.
+    pub(super) fn write_with(
+        &mut self,
+        write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+    ) -> Result<bool, String> {
         let written = match self {
-            Self::Stdout(stdout) => match write_json(&mut *stdout, task, is_pretty).and_then(|()| stdout.flush()) {
+            Self::Stdout(stdout) => match write(stdout).and_then(|()| stdout.flush()) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(false),
                 written => written,
             },
-            Self::File { temporary, .. } => write_json(temporary, task, is_pretty),
-            Self::Special { file, .. } => write_json(file, task, is_pretty),
+            Self::File { temporary, .. } => write(temporary),
+            Self::Special { file, .. } => write(file),
         };
         written.map(|()| true).map_err(|error| sentence(self.path(), &error))
     }
@@ -105,11 +113,11 @@ fn target(path: &Path) -> PathBuf {
     path
 }
 
-fn write_json(mut to: impl Write, task: &Task, is_pretty: bool) -> io::Result<()> {
+fn write_json(mut to: impl Write, answer: &impl Serialize, is_pretty: bool) -> io::Result<()> {
     if is_pretty {
-        serde_json::to_writer_pretty(&mut to, task)?;
+        serde_json::to_writer_pretty(&mut to, answer)?;
     } else {
-        serde_json::to_writer(&mut to, task)?;
+        serde_json::to_writer(&mut to, answer)?;
     }
     to.write_all(b"\n")
 }

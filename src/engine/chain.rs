@@ -7,21 +7,21 @@ use super::piece::{Guess, Piece, strides};
 use super::scan::Walk;
 use super::segments::Work;
 use super::{Ending, Outcome};
-use crate::analysis::Analysis;
+use crate::analysis::gather::Gather;
 use crate::rdb::checksum::{self, Checksum};
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Fault, Part};
+use crate::rdb::{Context, Fault, Part};
 
 /// Where keys lie further apart than this, one thread that skips what is between them needs no help: 16 GB/s and more.
 const LEAP_BYTES: u64 = 16 << 10;
 
 /// The scan that began at the first record, in between segments.
-pub(super) struct Chain<'a> {
-    /// Where it stands; its analysis has only what the segment in hand gave.
-    walk: Walk<Slice<'a>>,
+pub(super) struct Chain<'a, G> {
+    /// Where it stands; what it gathered came from the segment in hand.
+    walk: Walk<Slice<'a>, G>,
     /// What all segments before gave.
-    analysis: Analysis,
+    gathered: G,
     /// The segment it comes to next.
     pub(super) next: usize,
     /// Keys in the last segment.
@@ -32,11 +32,11 @@ pub(super) struct Chain<'a> {
     computed: Option<u64>,
 }
 
-impl<'a> Chain<'a> {
-    /// The chain before the first segment.
-    pub(super) fn new(work: &Work<'a>) -> Self {
-        let walk = Walk::new(Slice::new(work.dump, work.context.start), work.analysis(Some(0)));
-        Self { walk, analysis: work.analysis(Some(0)), next: 0, last_keys: 0, checksum: 0, computed: None }
+impl<'a, G: Gather> Chain<'a, G> {
+    /// The chain before the first segment, where `gathered` is still empty.
+    pub(super) fn new(dump: &'a [u8], context: &Context, gathered: G) -> Self {
+        let walk = Walk::new(Slice::new(dump, context.start), gathered.empty(gathered.db()));
+        Self { walk, gathered, next: 0, last_keys: 0, checksum: 0, computed: None }
     }
 
     /// The offset that it has reached.
@@ -55,9 +55,9 @@ impl<'a> Chain<'a> {
     }
 
     /// Passes through the next segment, by its piece where there is one and where it fits.
-    pub(super) fn join(&mut self, work: &Work<'a>, piece: Option<Piece<'a>>) {
+    pub(super) fn join(&mut self, work: &Work<'a, G>, piece: Option<Piece<'a, G>>) {
         let range = work.range(self.next);
-        let keys = self.analysis.keys();
+        let keys = self.gathered.keys();
         let checksum = match piece {
             Some(piece) => {
                 piece.marks.into_iter().for_each(|marks| self.leap(work, &marks));
@@ -76,12 +76,12 @@ impl<'a> Chain<'a> {
             self.checksum = checksum::combine(self.checksum, checksum, range.len() as u64);
         }
         self.next += 1;
-        self.last_keys = self.analysis.keys() - keys;
+        self.last_keys = self.gathered.keys() - keys;
         work.progress.add(range.len() as u64, self.last_keys);
     }
 
     /// Scans a segment without help; returns its checksum.
-    fn pass(&mut self, work: &Work<'a>, range: Range<usize>) -> u64 {
+    fn pass(&mut self, work: &Work<'a, G>, range: Range<usize>) -> u64 {
         let mut checksum = work.verify.then(Checksum::default);
         for stride in strides(range) {
             if let Some(checksum) = &mut checksum {
@@ -93,7 +93,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Leaps over elements that were counted, if it comes to stand before the first of them in a value that has such.
-    fn leap(&mut self, work: &Work<'a>, marks: &Marks<'a>) {
+    fn leap(&mut self, work: &Work<'a, G>, marks: &Marks<'a>) {
         if self.walk.open.is_none() {
             return;
         }
@@ -110,27 +110,27 @@ impl<'a> Chain<'a> {
     }
 
     /// Goes on where a guess ended, if it comes to stand where the guess began.
-    fn take_over(&mut self, work: &Work<'a>, guess: Guess<'a>) {
+    fn take_over(&mut self, work: &Work<'a, G>, guess: Guess<'a, G>) {
         self.walk.until(work.context, guess.start);
         let Walk { ending: None, open: None, .. } = &self.walk else { return };
         if self.offset() != guess.start {
             return;
         }
-        let Walk { source, analysis, open, ending } = guess.walk;
+        let Walk { source, gathered, open, ending } = guess.walk;
         (self.walk.source, self.walk.open, self.walk.ending) = (source, open, ending);
-        if let Err(fault) = self.walk.analysis.merge(analysis) {
+        if let Err(fault) = self.walk.gathered.merge(gathered) {
             self.break_off(fault);
         }
     }
 
     /// Keeps what was found last, unless the file lost a page meanwhile: then it may be made of zeros.
-    fn keep_found(&mut self, work: &Work<'a>) {
+    fn keep_found(&mut self, work: &Work<'a, G>) {
         if work.map.is_lost() {
             return self.break_off(Fault::Read);
         }
-        let next = work.analysis(self.walk.analysis.db());
-        let found = std::mem::replace(&mut self.walk.analysis, next);
-        if let Err(fault) = self.analysis.merge(found) {
+        let next = self.gathered.empty(self.walk.gathered.db());
+        let found = std::mem::replace(&mut self.walk.gathered, next);
+        if let Err(fault) = self.gathered.merge(found) {
             self.break_off(fault);
         }
     }
@@ -139,11 +139,14 @@ impl<'a> Chain<'a> {
         self.walk.ending = Some(Err(self.walk.source.trouble(Part::Key, fault, 0).into()));
     }
 
-    pub(super) fn finish(mut self, work: &Work<'a>) -> Outcome {
+    pub(super) fn finish(mut self, work: &Work<'a, G>) -> Outcome<G> {
         let Work { dump, context, .. } = work;
+        let cancelled_at = Some(self.offset()).filter(|_| work.progress.is_cancelled() && !self.has_ended());
         // Where the file ends too early, going on tells what is missing.
-        self.walk.until(context, u64::MAX);
-        self.keep_found(work);
+        if cancelled_at.is_none() {
+            self.walk.until(context, u64::MAX);
+            self.keep_found(work);
+        }
         let missing = || self.walk.source.trouble(Part::Opcode, Fault::Eof, 0).into();
         let ending = self.walk.ending.take().unwrap_or_else(|| Err(missing()));
         let ending = ending.map(|offset| {
@@ -158,6 +161,6 @@ impl<'a> Chain<'a> {
                 trailing_is_aof: matches!(trailing.first(), Some(b'*' | b'#')),
             }
         });
-        Outcome { analysis: self.analysis, ending, dump_bytes: dump.len() as u64 }
+        Outcome { gathered: self.gathered, ending, dump_bytes: dump.len() as u64, cancelled_at }
     }
 }

@@ -5,6 +5,7 @@ mod guess;
 mod marks;
 mod piece;
 mod progress;
+mod report;
 mod scan;
 mod segments;
 mod stream;
@@ -14,8 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use progress::Progress;
+pub use report::{report_all, rows_all};
 
-use crate::analysis::filter::Expired;
+use crate::analysis::filter::{Expired, Filter};
+use crate::analysis::gather::{Ask, Gather};
 use crate::analysis::{Analysis, Question, Report};
 use crate::error::{Cause, Error};
 use crate::input::{self, Bytes, Input};
@@ -93,18 +96,10 @@ pub fn analyze(path: impl AsRef<Path>, options: &Options) -> Result<Report, Erro
 /// # Errors
 /// As [`analyze`]; where a dump cannot be opened, none has been scanned.
 pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
-    let mut total_bytes = Some(0);
-    for dump in dumps {
-        let bytes = input::look_at(&dump.path)?;
-        total_bytes = total_bytes.zip(bytes).map(|(total, bytes)| total + bytes);
-    }
-    progress.expect(total_bytes);
-    let shards = dumps.iter().map(|dump| dump.shard.clone()).collect();
-    let mut all = All::new(options, shards);
-    for dump in dumps {
-        all.add(input::open(&dump.path), progress)?;
-    }
-    Ok(all.finish())
+    let mut all = All::new(options, TaskAsk(options))?;
+    all.add_files(dumps, progress)?;
+    let shards: Vec<_> = dumps.iter().map(|dump| dump.shard.clone()).collect();
+    Ok(all.report(&shards))
 }
 
 /// Analyzes a dump that comes out of any reader; `name` stands for it in messages.
@@ -112,25 +107,67 @@ pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) 
 /// # Errors
 /// As [`analyze`].
 pub fn analyze_reader(name: &str, reader: Box<dyn std::io::Read + Send>, options: &Options) -> Result<Report, Error> {
-    let mut all = All::new(options, vec![None]);
+    let mut all = All::new(options, TaskAsk(options))?;
     all.add(input::from_reader(name, reader), &Arc::default())?;
-    Ok(all.finish())
+    Ok(all.report(&[None]))
 }
 
-/// Several dumps on their way into one report.
-struct All<'o> {
+/// The question of the task, as the options have it.
+struct TaskAsk<'o>(&'o Options);
+
+impl Ask for TaskAsk<'_> {
+    type Gather = Analysis;
+
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Analysis, Cause> {
+        let mut question = self.0.question.clone();
+        if let Some(context) = context {
+            question.filter = filter(question.filter, context)?;
+        }
+        Ok(Analysis::new(Arc::new(question), number, Some(0)))
+    }
+}
+
+/// Several dumps on their way into one answer.
+struct All<'o, A: Ask> {
     options: &'o Options,
-    shards: Vec<Option<String>>,
-    analysis: Analysis,
+    ask: A,
+    gathered: A::Gather,
     dumps: u32,
     notes: Vec<String>,
     damage: Vec<Error>,
+    read: Vec<Read>,
 }
 
-impl<'o> All<'o> {
-    fn new(options: &'o Options, shards: Vec<Option<String>>) -> Self {
-        let analysis = Analysis::new(Arc::new(options.question.clone()), 0, Some(0));
-        Self { options, shards, analysis, dumps: 0, notes: Vec::new(), damage: Vec::new() }
+/// A dump that was read, as far as it could be.
+struct Read {
+    /// What its start says; of a file that is no dump, nothing.
+    context: Option<Context>,
+    bytes: u64,
+    /// Why it was not read to its end, or is not sound.
+    damage: Option<String>,
+}
+
+impl<'o, A: Ask> All<'o, A> {
+    fn new(options: &'o Options, ask: A) -> Result<Self, Error> {
+        let gathered = ask.begin(0, None).map_err(|cause| Error::new("", cause))?;
+        Ok(Self { options, ask, gathered, dumps: 0, notes: Vec::new(), damage: Vec::new(), read: Vec::new() })
+    }
+
+    /// Takes in files, unless one of them cannot be opened: then none.
+    fn add_files(&mut self, dumps: &[Dump], progress: &Arc<Progress>) -> Result<(), Error> {
+        let mut total_bytes = Some(0);
+        for dump in dumps {
+            let bytes = input::look_at(&dump.path)?;
+            total_bytes = total_bytes.zip(bytes).map(|(total, bytes)| total + bytes);
+        }
+        progress.expect(total_bytes);
+        for dump in dumps {
+            self.add(input::open(&dump.path), progress)?;
+            if progress.is_cancelled() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Takes in the next dump, or why it is none.
@@ -142,24 +179,30 @@ impl<'o> All<'o> {
         self.dumps += 1;
         let input = match input {
             Err(error) if error.is_about_dump() => {
+                self.read.push(Read { context: None, bytes: 0, damage: Some(error.to_string()) });
                 self.damage.push(error);
                 return Ok(());
             }
             input => input?,
         };
         let name = input.name.clone();
-        let scanned = analyze_input(input, number, self.options, progress)?;
+        let scanned = analyze_input(input, number, self.options, &self.ask, progress)?;
+        let Scanned { context, bytes, .. } = scanned;
+        let damage = scanned.damage.as_ref().map(ToString::to_string);
+        self.read.push(Read { context: Some(context), bytes, damage });
         self.notes.extend(scanned.notes);
         self.damage.extend(scanned.damage);
-        if let Err(fault) = self.analysis.merge(scanned.analysis) {
+        if let Err(fault) = self.gathered.merge(scanned.gathered) {
             let damage = Trouble { offset: 0, fault, part: Part::Key, claim: 0 }.into();
             self.damage.push(Error::new(name, Cause::Damaged { damage, dump_bytes: 0 }));
         }
         Ok(())
     }
+}
 
-    fn finish(self) -> Report {
-        let mut report = self.analysis.finish(&self.shards);
+impl All<'_, TaskAsk<'_>> {
+    fn report(self, shards: &[Option<String>]) -> Report {
+        let mut report = self.gathered.finish(shards);
         report.notes = self.notes;
         report.damage = self.damage;
         report
@@ -167,26 +210,36 @@ impl<'o> All<'o> {
 }
 
 /// What came of one dump.
-struct Scanned {
-    analysis: Analysis,
+struct Scanned<G> {
+    gathered: G,
+    context: Context,
+    bytes: u64,
     notes: Vec<String>,
     damage: Option<Error>,
 }
 
 /// How a scan over a dump's bytes ended.
-struct Outcome {
-    analysis: Analysis,
+struct Outcome<G> {
+    gathered: G,
     /// The end, or the damage that came before it.
     ending: Result<Ending, Box<Damage>>,
     /// How many bytes the dump has, inflated; where it was not read to its end, as far as it was.
     dump_bytes: u64,
+    /// Where the scan was told to end, if it was.
+    cancelled_at: Option<u64>,
 }
 
-impl Outcome {
+impl<G: Gather> Outcome<G> {
     /// What comes of a dump whose start cannot be read, with a context that says nothing of it.
-    fn without_start(options: &Options, number: u32, trouble: Trouble, dump_bytes: u64) -> (Context, Self) {
-        let analysis = Analysis::new(Arc::new(options.question.clone()), number, Some(0));
-        (Context::new(Dialect::Redis, 0), Self { analysis, ending: Err(trouble.into()), dump_bytes })
+    fn without_start<A: Ask<Gather = G>>(
+        ask: &A,
+        number: u32,
+        trouble: Trouble,
+        dump_bytes: u64,
+    ) -> Result<(Context, Self), Cause> {
+        let outcome =
+            Self { gathered: ask.begin(number, None)?, ending: Err(trouble.into()), dump_bytes, cancelled_at: None };
+        Ok((Context::new(Dialect::Redis, 0), outcome))
     }
 }
 
@@ -202,31 +255,35 @@ struct Ending {
     trailing_is_aof: bool,
 }
 
-fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Progress>) -> Result<Scanned, Error> {
+fn analyze_input<A: Ask>(
+    input: Input,
+    number: u32,
+    options: &Options,
+    ask: &A,
+    progress: &Arc<Progress>,
+) -> Result<Scanned<A::Gather>, Error> {
     let Input { name, bytes, burst_bytes, read_bytes } = input;
     match bytes {
         Bytes::Mapped(map) => {
-            let scan = segments::Scan { map: &map, number, options, progress };
+            let scan = segments::Scan { map: &map, number, options, progress, ask };
             let (context, outcome) = scan.run().map_err(|cause| Error::new(&name, cause))?;
             // Damage in a file that changed is not the dump's: the change is what to tell.
-            Ok(conclude(name, &context, outcome, map.check().err()))
+            Ok(conclude(name, context, outcome, map.check().err()))
         }
         Bytes::Stream(reader) => {
-            let scan = stream::Scan { reader, burst_bytes, number, options, progress, read_bytes };
+            let scan = stream::Scan { reader, burst_bytes, number, options, progress, read_bytes, ask };
             let (context, outcome, failure) = scan.run().map_err(|cause| Error::new(&name, cause))?;
             let read_bytes = outcome.dump_bytes;
-            Ok(conclude(name, &context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
+            Ok(conclude(name, context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
         }
     }
 }
 
-/// The question as it is put to one dump: what depends on the dump's own time is filled in.
+/// The filter as it is put to one dump: what depends on the dump's own time is filled in.
 ///
 /// # Errors
 /// [`Cause::Options`] if expired keys are to be told from others and the dump does not say when it was made.
-fn question(options: &Options, context: &Context) -> Result<Arc<Question>, Cause> {
-    let mut question = options.question.clone();
-    let filter = &mut question.filter;
+fn filter(mut filter: Filter, context: &Context) -> Result<Filter, Cause> {
     if filter.expired != Expired::Keep && filter.now_ms.is_none() {
         let Some(seconds) = context.aux.created_at_seconds else {
             let what =
@@ -235,12 +292,12 @@ fn question(options: &Options, context: &Context) -> Result<Arc<Question>, Cause
         };
         filter.now_ms = Some(seconds.saturating_mul(1000));
     }
-    Ok(Arc::new(question))
+    Ok(filter)
 }
 
 /// Judges how a scan ended.
-fn conclude(name: String, context: &Context, outcome: Outcome, broken_input: Option<Cause>) -> Scanned {
-    let Outcome { analysis, ending, dump_bytes } = outcome;
+fn conclude<G>(name: String, context: Context, outcome: Outcome<G>, broken_input: Option<Cause>) -> Scanned<G> {
+    let Outcome { gathered, ending, dump_bytes, cancelled_at } = outcome;
     let mut notes = Vec::new();
     if context.is_newer_than_known() {
         notes.push(format!(
@@ -248,13 +305,14 @@ fn conclude(name: String, context: &Context, outcome: Outcome, broken_input: Opt
             context.version, context.dialect
         ));
     }
-    let cause = match (broken_input, ending) {
+    let cancelled = cancelled_at.map(|offset| Cause::Cancelled { offset });
+    let cause = match (cancelled.or(broken_input), ending) {
         (Some(cause), _) => Some(cause),
         (None, Err(damage)) => Some(Cause::Damaged { damage, dump_bytes }),
-        (None, Ok(ending)) => judge_ending(&name, context, &ending, &mut notes),
+        (None, Ok(ending)) => judge_ending(&name, &context, &ending, &mut notes),
     };
     let damage = cause.map(|cause| Error::new(name, cause));
-    Scanned { analysis, notes, damage }
+    Scanned { gathered, context, bytes: dump_bytes, notes, damage }
 }
 
 fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<Cause> {

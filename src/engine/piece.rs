@@ -6,6 +6,7 @@ use super::guess;
 use super::marks::{self, Marks};
 use super::scan::Walk;
 use super::segments::Work;
+use crate::analysis::gather::Gather;
 use crate::rdb::checksum::Checksum;
 use crate::rdb::source::Slice;
 
@@ -15,23 +16,20 @@ pub(super) const STRIDE_BYTES: usize = 128 << 10;
 /// In every so manieth stride an entry's start is looked for.
 const STRIDES_A_LOOK: usize = 4;
 
-/// A piece that holds more than this is thrown away, so that waiting pieces stay small whatever the dump has in it.
-const HELD_BYTES_MAX: u64 = 512 << 10;
-
 /// What was found in a segment.
-pub(super) struct Piece<'a> {
+pub(super) struct Piece<'a, G> {
     /// Elements of a value that began before the segment, if it looks like that.
     pub(super) marks: Option<Marks<'a>>,
     /// None if no entry's start could be guessed.
-    pub(super) guess: Option<Guess<'a>>,
+    pub(super) guess: Option<Guess<'a, G>>,
     /// The checksum of the segment's bytes; zero if none is wanted.
     pub(super) checksum: u64,
 }
 
 /// A scan that began at a guessed offset.
-pub(super) struct Guess<'a> {
+pub(super) struct Guess<'a, G> {
     pub(super) start: u64,
-    pub(super) walk: Walk<Slice<'a>>,
+    pub(super) walk: Walk<Slice<'a>, G>,
 }
 
 /// A segment cut into strides.
@@ -40,8 +38,8 @@ pub(super) fn strides(range: Range<usize>) -> impl Iterator<Item = Range<usize>>
     range.step_by(STRIDE_BYTES).map(move |start| start..start.saturating_add(STRIDE_BYTES).min(end))
 }
 
-impl<'a> Piece<'a> {
-    pub(super) fn of(work: &Work<'a>, range: Range<usize>) -> Self {
+impl<'a, G: Gather> Piece<'a, G> {
+    pub(super) fn of(work: &Work<'a, G>, range: Range<usize>) -> Self {
         let mut checksum = work.verify.then(Checksum::default);
         let mut piece = Piece { marks: None, guess: None, checksum: 0 };
         let mut marks_go_on = true;
@@ -62,12 +60,12 @@ impl<'a> Piece<'a> {
             if is_time_to_look
                 && let Some(start) = guess::boundary(work.dump, work.context, stride.start..range.end, &mut effort)
             {
-                let mut walk = Walk::new(Slice::new(work.dump, start), work.analysis(None));
+                let mut walk = Walk::new(Slice::new(work.dump, start), work.empty(None));
                 walk.until(work.context, stride.end as u64);
                 piece.guess = Some(Guess { start, walk });
                 continue;
             }
-            if piece.marks.is_none() {
+            if piece.marks.is_none() && G::LEAVES_OPEN {
                 piece.marks = Marks::guess(work.dump, stride.start, &mut items_left);
             }
             if let Some(marks) = &mut piece.marks
@@ -76,7 +74,7 @@ impl<'a> Piece<'a> {
                 marks_go_on = marks.count(stride.end as u64);
             }
         }
-        piece.guess = piece.guess.filter(|guess| guess.walk.analysis.held_bytes() <= HELD_BYTES_MAX);
+        piece.guess = piece.guess.filter(|guess| guess.walk.gathered.held_bytes() <= G::PIECE_HELD_BYTES_MAX);
         piece.checksum = checksum.map_or(0, |checksum| checksum.value());
         piece
     }

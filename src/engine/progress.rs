@@ -1,6 +1,6 @@
 //! How far a scan is, for whoever wants to show it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counters that a scan moves and anyone may read meanwhile.
 #[derive(Debug, Default)]
@@ -9,6 +9,7 @@ pub struct Progress {
     keys: AtomicU64,
     /// Zero while it is not known.
     total_bytes: AtomicU64,
+    is_cancelled: AtomicBool,
 }
 
 impl Progress {
@@ -25,6 +26,16 @@ impl Progress {
     /// Bytes of all files; unknown for a pipe.
     pub fn total_bytes(&self) -> Option<u64> {
         Some(self.total_bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
+    /// Ends the scan soon, at a record's end: what was found before is reported.
+    pub fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Progress::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Relaxed)
     }
 
     pub(super) fn expect(&self, total_bytes: Option<u64>) {

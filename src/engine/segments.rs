@@ -22,12 +22,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::chain::Chain;
 use super::piece::Piece;
-use super::{Options, Outcome, Progress, question};
-use crate::analysis::{Analysis, Question};
+use super::{Options, Outcome, Progress};
+use crate::analysis::gather::{Ask, Gather};
 use crate::error::Cause;
 use crate::input::map::Map;
 use crate::rdb::source::Slice;
@@ -42,30 +42,28 @@ const SEGMENT_BYTES: RangeInclusive<usize> = 4 << 20..=16 << 20;
 /// How many segments each thread should get at least, so that all end at about the same time.
 const SEGMENTS_A_THREAD: usize = 16;
 
-/// How many segments may be scanned ahead of the chain, for each thread. Their pieces wait, a few kilobytes each.
-const PIECES_AHEAD: usize = 32;
-
 /// A scan over a map, ready to run.
-pub(super) struct Scan<'a> {
+pub(super) struct Scan<'a, A> {
     pub(super) map: &'a Map,
     pub(super) number: u32,
     pub(super) options: &'a Options,
     pub(super) progress: &'a Progress,
+    pub(super) ask: &'a A,
 }
 
-impl Scan<'_> {
+impl<A: Ask> Scan<'_, A> {
     /// Reads the dump to its end, or to the damage in it.
     ///
     /// # Errors
-    /// [`Cause::Options`] as [`question`], [`Cause::Io`] if the threads cannot be started.
-    pub(super) fn run(self) -> Result<(Context, Outcome), Cause> {
-        let Self { map, number, options, progress } = self;
+    /// [`Cause::Options`] as [`Ask::begin`], [`Cause::Io`] if the threads cannot be started.
+    pub(super) fn run(self) -> Result<(Context, Outcome<A::Gather>), Cause> {
+        let Self { map, number, options, progress, ask } = self;
         let dump = map.bytes();
         let context = match header::read(&mut Slice::new(dump, 0)) {
             Ok(context) => context,
-            Err(trouble) => return Ok(Outcome::without_start(options, number, trouble, dump.len() as u64)),
+            Err(trouble) => return Outcome::without_start(ask, number, trouble, dump.len() as u64),
         };
-        let question = question(options, &context)?;
+        let gathered = ask.begin(number, Some(&context))?;
         if options.verify {
             map.expect_all();
         }
@@ -79,10 +77,11 @@ impl Scan<'_> {
         };
         let segments = dump.len().div_ceil(segment_bytes);
         let threads = threads.min(segments);
+        let empty = Mutex::new(gathered.empty(None));
         let shared = Shared {
             next: 0,
             pieces: BTreeMap::new(),
-            chain: None,
+            chain: Some(Chain::new(dump, &context, gathered)),
             joined: 0,
             reached: 0,
             ended: false,
@@ -90,11 +89,10 @@ impl Scan<'_> {
         };
         let work = Work {
             map,
-            number,
+            empty,
             verify: options.verify,
             progress,
             context: &context,
-            question,
             dump,
             segment_bytes,
             segments,
@@ -102,7 +100,6 @@ impl Scan<'_> {
             shared: Mutex::new(shared),
             moved: Condvar::new(),
         };
-        work.lock().chain = Some(Chain::new(&work));
         if threads == 1 {
             work.run();
         } else {
@@ -119,29 +116,29 @@ impl Scan<'_> {
 }
 
 /// What all workers share.
-pub(super) struct Work<'a> {
+pub(super) struct Work<'a, G> {
     pub(super) map: &'a Map,
-    number: u32,
+    /// What the empty ones of pieces are made of.
+    empty: Mutex<G>,
     pub(super) verify: bool,
     pub(super) progress: &'a Progress,
     pub(super) context: &'a Context,
-    question: Arc<Question>,
     pub(super) dump: &'a [u8],
     segment_bytes: usize,
     segments: usize,
     threads: usize,
-    shared: Mutex<Shared<'a>>,
+    shared: Mutex<Shared<'a, G>>,
     /// Told whenever the chain has moved on.
     moved: Condvar,
 }
 
-struct Shared<'a> {
+struct Shared<'a, G> {
     /// The segment that is taken next.
     next: usize,
     /// Pieces that wait for the chain.
-    pieces: BTreeMap<usize, Piece<'a>>,
+    pieces: BTreeMap<usize, Piece<'a, G>>,
     /// The chain, unless a worker has it in hand.
-    chain: Option<Chain<'a>>,
+    chain: Option<Chain<'a, G>>,
     /// Segments that the chain has passed.
     joined: usize,
     /// The offset that the chain has reached; one large string can bring it past many segments.
@@ -153,9 +150,9 @@ struct Shared<'a> {
 }
 
 /// Lets the other workers go if one panics, which may have had the chain that they wait for.
-struct Watch<'w, 'a>(&'w Work<'a>);
+struct Watch<'w, 'a, G: Gather>(&'w Work<'a, G>);
 
-impl Drop for Watch<'_, '_> {
+impl<G: Gather> Drop for Watch<'_, '_, G> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.lock().ended = true;
@@ -164,7 +161,7 @@ impl Drop for Watch<'_, '_> {
     }
 }
 
-impl<'a> Work<'a> {
+impl<'a, G: Gather> Work<'a, G> {
     /// One worker: takes segments until there are none.
     fn run(&self) {
         let _watch = Watch(self);
@@ -184,23 +181,23 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Shared<'a>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Shared<'a, G>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next segment, and with it the chain, if that is where it stands: then nothing need be guessed.
-    fn take(&self) -> Option<(usize, Option<Chain<'a>>)> {
+    fn take(&self) -> Option<(usize, Option<Chain<'a, G>>)> {
         let mut shared = self.lock();
         loop {
             let segment = shared.next;
-            if shared.ended || segment >= self.segments {
+            if shared.ended || segment >= self.segments || self.progress.is_cancelled() {
                 return None;
             }
             if segment == shared.joined && shared.chain.is_some() {
                 shared.next += 1;
                 return Some((segment, shared.chain.take()));
             }
-            let ahead = if shared.is_worth_guessing { PIECES_AHEAD * self.threads } else { 0 };
+            let ahead = if shared.is_worth_guessing { G::PIECES_AHEAD * self.threads } else { 0 };
             if segment < shared.joined + ahead {
                 shared.next += 1;
                 return Some((segment, None));
@@ -226,7 +223,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn put_back(&self, chain: Chain<'a>) {
+    fn put_back(&self, chain: Chain<'a, G>) {
         let mut shared = self.lock();
         shared.joined = chain.next;
         shared.reached = chain.offset();
@@ -250,8 +247,8 @@ impl<'a> Work<'a> {
         self.lock().reached >= offset as u64
     }
 
-    /// An analysis of nothing yet, whose first entries are in database `db`.
-    pub(super) fn analysis(&self, db: Option<u64>) -> Analysis {
-        Analysis::new(self.question.clone(), self.number, db)
+    /// A gatherer of nothing yet, whose first entries are in database `db`.
+    pub(super) fn empty(&self, db: Option<u64>) -> G {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner).empty(db)
     }
 }

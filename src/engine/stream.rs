@@ -6,18 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::scan::Walk;
 use super::window::Window;
-use super::{Ending, Options, Outcome, Progress, question};
-use crate::analysis::Analysis;
+use super::{Ending, Options, Outcome, Progress};
+use crate::analysis::gather::{Ask, Gather};
 use crate::error::Cause;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
-use crate::rdb::{Context, Part, header};
+use crate::rdb::{Context, Fault, Part, header};
 
 /// Bytes of a window. With 64 KiB, tiny keys took a fifth longer; with 1 MiB, packed collections took a third longer.
 pub(super) const WINDOW_BYTES: usize = 256 << 10;
 
 /// A scan over a stream, ready to run.
-pub(super) struct Scan<'a> {
+pub(super) struct Scan<'a, A> {
+    pub(super) ask: &'a A,
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) burst_bytes: usize,
     pub(super) number: u32,
@@ -26,12 +27,15 @@ pub(super) struct Scan<'a> {
     pub(super) read_bytes: Arc<AtomicU64>,
 }
 
-impl Scan<'_> {
+/// What came of a stream: what its start says, what was gathered, and why it could not be read to its end.
+type Scanned<G> = (Context, Outcome<G>, Option<io::Error>);
+
+impl<A: Ask> Scan<'_, A> {
     /// Reads the stream to its end, or to the damage in it; a failed read comes beside the outcome.
     ///
     /// # Errors
-    /// [`Cause::Options`] as [`question`], [`Cause::Io`] if no thread can be started.
-    pub(super) fn run(self) -> Result<(Context, Outcome, Option<io::Error>), Cause> {
+    /// [`Cause::Options`] as [`Ask::begin`], [`Cause::Io`] if no thread can be started.
+    pub(super) fn run(self) -> Result<Scanned<A::Gather>, Cause> {
         let progress = self.progress.clone();
         let mut last_bytes = 0;
         let read_bytes = self.read_bytes;
@@ -47,25 +51,29 @@ impl Scan<'_> {
         let context = match header::read(&mut window) {
             Ok(context) => context,
             Err(trouble) => {
-                let (context, outcome) = Outcome::without_start(self.options, self.number, trouble, window.end());
+                let (context, outcome) = Outcome::without_start(self.ask, self.number, trouble, window.end())?;
                 return Ok((context, outcome, window.error.take()));
             }
         };
-        let analysis = Analysis::new(question(self.options, &context)?, self.number, Some(0));
-        let mut walk = Walk::new(window, analysis);
+        let mut walk = Walk::new(window, self.ask.begin(self.number, Some(&context))?);
+        let mut cancelled_at = None;
         let mut keys = 0;
         let ending = loop {
             // Chunk by chunk, so that progress knows of the keys.
             let until = walk.source.end().max(walk.source.offset() + 1);
             walk.until(&context, until);
-            self.progress.add(0, walk.analysis.keys() - keys);
-            keys = walk.analysis.keys();
+            self.progress.add(0, walk.gathered.keys() - keys);
+            keys = walk.gathered.keys();
             if let Some(stop) = walk.ending.take() {
                 break stop.map(|_| end(&mut walk.source, &context));
             }
+            if self.progress.is_cancelled() {
+                cancelled_at = Some(walk.source.offset());
+                break Err(walk.source.trouble(Part::Opcode, Fault::Eof, 0).into());
+            }
         };
-        let Walk { source: mut window, analysis, .. } = walk;
-        let outcome = Outcome { analysis, ending, dump_bytes: window.end() };
+        let Walk { source: mut window, gathered, .. } = walk;
+        let outcome = Outcome { gathered, ending, dump_bytes: window.end(), cancelled_at };
         Ok((context, outcome, window.error.take()))
     }
 }

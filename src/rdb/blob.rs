@@ -106,15 +106,21 @@ impl Packing {
     /// from the header, or by a walk where the header does not know it.
     #[inline]
     pub(crate) fn count<S: Source>(self, source: &mut S) -> Result<u64, Trouble> {
+        self.size(source).map(|(_, entries)| entries)
+    }
+
+    /// As [`Packing::count`], with the structure's bytes, inflated, before the number.
+    #[inline]
+    pub(crate) fn size<S: Source>(self, source: &mut S) -> Result<(u64, u64), Trouble> {
         let offset = source.offset();
         let blob = source.parse(Part::Blob, blob)?;
         let trouble = |fault| Trouble { offset, fault, part: Part::Blob, claim: blob.bytes };
         match self.header(&blob).map_err(trouble)? {
             (_, Some(entries)) => {
                 source.skip(Part::Blob, blob.stored_bytes)?;
-                Ok(entries)
+                Ok((blob.bytes, entries))
             }
-            (_, None) => self.walk(source, &blob),
+            (_, None) => self.walk(source, &blob).map(|entries| (blob.bytes, entries)),
         }
     }
 

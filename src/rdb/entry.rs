@@ -76,6 +76,19 @@ pub struct Entry<'a> {
     pub frequency: Option<u8>,
 }
 
+impl Entry<'_> {
+    /// What comes before the value.
+    pub fn lead(&self) -> Lead {
+        Lead {
+            value_type: self.value_type,
+            key: self.key.head,
+            expires_at_ms: self.expires_at_ms,
+            idle_seconds: self.idle_seconds,
+            frequency: self.frequency,
+        }
+    }
+}
+
 /// What one step of a scan came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -202,6 +215,34 @@ pub fn resume<S: Keep>(
     }
     let Open { lead, offset, value_offset, run } = open;
     on_key(source, Found { lead: &lead, measure: run.into(), offset, value_offset, end: source.offset() })
+        .map_err(|fault| refused(offset, &lead, fault))?;
+    Ok(Step::Key)
+}
+
+/// As [`step`], with another walk over the value, which finds out more than its measure and leaves none open.
+///
+/// # Errors
+/// As [`step`].
+#[inline(always)]
+pub fn step_with<S: Keep, M>(
+    source: &mut S,
+    context: &Context,
+    walk: impl FnOnce(&mut S, &Lead) -> Result<(Measure, M), Trouble>,
+    on_key: impl FnOnce(&S, Found<'_>, M) -> Result<(), Fault>,
+) -> Result<Step, Box<Damage>> {
+    let offset = source.offset();
+    let mut lead = Lead::default();
+    match record::next(source, context, &mut lead)? {
+        Record::Key => {}
+        Record::SelectDb(db) => return Ok(Step::SelectDb(db)),
+        Record::End => return Ok(Step::End),
+    }
+    let value_offset = source.offset();
+    let (measure, more) = match walk(source, &lead) {
+        Ok(measured) => measured,
+        Err(trouble) => return Err(in_value(source.kept(), &lead, trouble)),
+    };
+    on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() }, more)
         .map_err(|fault| refused(offset, &lead, fault))?;
     Ok(Step::Key)
 }

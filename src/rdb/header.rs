@@ -38,13 +38,21 @@ pub struct Context {
     pub template_fields: HashMap<u64, u64>,
     /// What the auxiliary fields say.
     pub aux: Aux,
+    /// How many function libraries there are.
+    pub functions: u64,
+    /// Bytes of their records.
+    pub functions_bytes: u64,
 }
 
 /// The auxiliary fields that say something about the whole dump (format section 5).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aux {
+    /// All short ones in their order, names and values; of more than [`AUX_FIELDS_MAX`], the first.
+    pub fields: Vec<(String, String)>,
     /// `redis-ver`, `valkey-ver` or `df-ver`: the version of the server that wrote the dump.
     pub server_version: Option<String>,
+    /// Whether that was `valkey-ver`.
+    pub is_valkey: bool,
     /// `ctime`: when the dump was begun, in seconds since 1970.
     pub created_at_seconds: Option<i64>,
     /// `used-mem`: the server's memory then, in bytes.
@@ -56,7 +64,15 @@ pub struct Aux {
 impl Context {
     /// A context without auxiliary fields, for values that stand alone.
     pub fn new(dialect: Dialect, version: u32) -> Self {
-        Self { dialect, version, start: MAGIC_BYTES as u64, template_fields: HashMap::new(), aux: Aux::default() }
+        Self {
+            dialect,
+            version,
+            start: MAGIC_BYTES as u64,
+            template_fields: HashMap::new(),
+            aux: Aux::default(),
+            functions: 0,
+            functions_bytes: 0,
+        }
     }
 
     /// Whether a checksum follows the end (version 5 and later).
@@ -131,6 +147,10 @@ pub fn read<S: Source>(source: &mut S) -> Result<Context, Trouble> {
             opcode::MODULE_AUX | opcode::FUNCTION_2 | opcode::FUNCTION_PRE_GA | opcode::SLOT_IMPORT => {
                 source.skip(Part::Opcode, 1)?;
                 skip_between(source, &context, code)?;
+                if matches!(code, opcode::FUNCTION_2 | opcode::FUNCTION_PRE_GA) {
+                    context.functions += 1;
+                    context.functions_bytes += source.offset() - context.start;
+                }
             }
             _ => return Ok(context),
         }
@@ -139,6 +159,9 @@ pub fn read<S: Source>(source: &mut S) -> Result<Context, Trouble> {
 
 /// Auxiliary fields worth knowing are short; longer ones (`lua`) are stepped over.
 const AUX_BYTES_MAX: u64 = 64;
+
+/// How many auxiliary fields are kept; servers write about ten.
+pub const AUX_FIELDS_MAX: usize = 64;
 
 /// One short string; longer ones are stepped over and come as `None`.
 fn short_string<S: Source>(source: &mut S) -> Result<Option<String>, Trouble> {
@@ -162,8 +185,15 @@ fn short_string<S: Source>(source: &mut S) -> Result<Option<String>, Trouble> {
 fn aux<S: Source>(source: &mut S, context: &mut Context) -> Result<(), Trouble> {
     let name = short_string(source)?;
     let Some(value) = short_string(source)? else { return Ok(()) };
-    match name.as_deref().unwrap_or_default() {
-        "redis-ver" | "valkey-ver" => context.aux.server_version = Some(value),
+    let name = name.unwrap_or_default();
+    if context.aux.fields.len() < AUX_FIELDS_MAX {
+        context.aux.fields.push((name.clone(), value.clone()));
+    }
+    match name.as_str() {
+        "redis-ver" | "valkey-ver" => {
+            context.aux.is_valkey = name == "valkey-ver";
+            context.aux.server_version = Some(value);
+        }
         "df-ver" => {
             context.dialect = Dialect::Dragonfly;
             context.aux.server_version = Some(value);

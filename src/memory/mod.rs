@@ -1,0 +1,149 @@
+//! What a key costs a server's memory: what `MEMORY USAGE key SAMPLES 0` answers on the server that would load the dump.
+//!
+//! A [`Model`] is a server and an allocator. [`walk::measure`] steps over a value as [`crate::rdb::value`] does, and on
+//! the way adds up what the model needs: strings' lengths, packed values' sizes, counts. Nothing is inflated for it: a
+//! packed value's size is in its head. The sums are in pieces that merge ([`table::Table`], [`list::Nodes`]), and become
+//! bytes when the value ends, since some of it depends on how many elements there were.
+//!
+//! One file a structure: [`sds`] strings, [`dict`] and [`hashtable`] tables of Redis and of Valkey, [`table`] what is in
+//! them, [`list`], [`packed`], [`rax`] and [`stream`]. The rules were found in the servers' sources and checked against
+//! the servers (`tests/memory_oracle.rs`, which keeps `fixtures/memory_accuracy.md`).
+//!
+//! Limits of packed encodings are taken to be the servers' defaults, or higher where the dump shows it. What a table
+//! takes depends on its hash, and a skiplist on chance: for both it is what one can expect.
+
+mod allocator;
+mod dict;
+mod hashtable;
+mod list;
+mod packed;
+mod rax;
+mod sds;
+mod stream;
+mod table;
+mod target;
+pub mod walk;
+
+pub use allocator::Allocator;
+pub use stream::Streamed;
+pub use target::Target;
+pub use walk::{Footprint, Largest};
+
+use sds::{sds, sds_8};
+
+/// Bytes of a value's object.
+const OBJECT_BYTES: u64 = 16;
+
+/// Bytes of an entry in a Redis table that has a value.
+const ENTRY_BYTES: u64 = 24;
+
+/// From this length on a key in one allocation with its object has a place for an expiry even if it has none.
+const LONG_KEY_BYTES: u64 = 128;
+
+/// A server and an allocator: how memory is counted.
+#[derive(Clone, Debug)]
+pub struct Model {
+    target: Target,
+    allocator: Allocator,
+    costs: table::Costs,
+}
+
+/// How a value is held by the server that loaded it, as `OBJECT ENCODING` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "each name is the server's own")]
+pub enum Encoding {
+    Int,
+    Embstr,
+    Raw,
+    Intset,
+    Ziplist,
+    Listpack,
+    ListpackEx,
+    Hashtable,
+    Skiplist,
+    Quicklist,
+    Stream,
+    /// Held by a module, or in a way that is not modelled.
+    Other,
+}
+
+impl Encoding {
+    /// The name that `OBJECT ENCODING` answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Embstr => "embstr",
+            Self::Raw => "raw",
+            Self::Intset => "intset",
+            Self::Ziplist => "ziplist",
+            Self::Listpack => "listpack",
+            Self::ListpackEx => "listpackex",
+            Self::Hashtable => "hashtable",
+            Self::Skiplist => "skiplist",
+            Self::Quicklist => "quicklist",
+            Self::Stream => "stream",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Model {
+    /// The model of a server built with this allocator.
+    pub fn new(target: Target, allocator: Allocator) -> Self {
+        Self { target, allocator, costs: table::Costs::new(target, allocator) }
+    }
+
+    /// The server.
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
+    /// The allocator.
+    pub fn allocator(&self) -> Allocator {
+        self.allocator
+    }
+
+    /// What a key takes with its object, without what the object leads to.
+    fn key_and_object(&self, key_bytes: u64, expires: bool) -> u64 {
+        match self.target {
+            Target::Valkey8_0 => OBJECT_BYTES + self.allocator.usable(17_u64.saturating_add(sds(key_bytes))),
+            Target::Redis8_4 | Target::Redis8_8 => key_object_bytes(key_bytes, expires),
+            Target::Redis8_2 | Target::Redis8_6 | Target::Valkey8_1 | Target::Valkey9_1 => {
+                self.allocator.usable(key_object_bytes(key_bytes, expires))
+            }
+            _ => ENTRY_BYTES + self.allocator.usable(sds(key_bytes)) + OBJECT_BYTES,
+        }
+    }
+
+    /// A string of `bytes`, its key included.
+    fn string(&self, key_bytes: u64, expires: bool, bytes: u64, is_int: bool) -> (Encoding, u64) {
+        let base = self.key_and_object(key_bytes, expires);
+        if is_int {
+            return (Encoding::Int, base);
+        }
+        let embedded = match self.target {
+            Target::Redis6_2 => (bytes <= 44).then(|| base + bytes + 2),
+            target if target < Target::Redis8_2 || target == Target::Valkey8_0 => {
+                (bytes <= 44).then(|| base - OBJECT_BYTES + self.allocator.usable(OBJECT_BYTES + 3 + bytes + 1))
+            }
+            // Key and value in one allocation, if that is small; a place for the expiry comes later. Valkey 9 puts the
+            // value where its pointer would be.
+            target => {
+                let (most, pointer) = if target == Target::Valkey9_1 { (128, 8) } else { (64, 0) };
+                let all =
+                    |expires| (key_object_bytes(key_bytes, expires) - pointer).saturating_add(bytes).saturating_add(4);
+                (all(expires && target == Target::Redis8_2) <= most).then(|| self.allocator.usable(all(expires)))
+            }
+        };
+        match embedded {
+            Some(bytes) => (Encoding::Embstr, bytes),
+            None => (Encoding::Raw, base.saturating_add(self.allocator.usable(sds_8(bytes)))),
+        }
+    }
+}
+
+/// An object, the header size of the key in it, the key, and a place for an expiry.
+fn key_object_bytes(key_bytes: u64, expires: bool) -> u64 {
+    let expiry = if expires || key_bytes >= LONG_KEY_BYTES { 8 } else { 0 };
+    (OBJECT_BYTES + 1 + expiry).saturating_add(sds(key_bytes))
+}

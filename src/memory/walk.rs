@@ -1,0 +1,388 @@
+//! Stepping over a value while taking its size and its memory: the counterpart of [`crate::rdb::value`] for those who ask
+//! what a key costs, with the same sizes, the same end and the same refusals.
+
+use nom::Err;
+
+use super::list::{Filling, Nodes};
+use super::packed::{self, Packing};
+use super::stream::{self, Streamed};
+use super::table::{Made, Table};
+use super::{Encoding, Model};
+use crate::rdb::blob::Packing as Blob;
+use crate::rdb::primitives::{Parsed, StringHead, array, ascii_score_head, i64_le, length, string_head, u64_le};
+use crate::rdb::record::Lead;
+use crate::rdb::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
+use crate::rdb::source::Source;
+use crate::rdb::value::{self, Measure};
+use crate::rdb::{Context, Dialect, Fault, Kind, Part, Trouble, ValueType};
+
+/// What a value is, and what it costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// What the value is, and how large.
+    pub measure: Measure,
+    /// How the loaded value is held.
+    pub encoding: Encoding,
+    /// What `MEMORY USAGE` answers for the key; unknown for modules' values and for types that no model has.
+    pub memory_bytes: Option<u64>,
+    /// Bytes of the value's texts as clients see them, unless they are packed.
+    pub value_bytes: Option<u64>,
+    /// The largest element, unless elements are packed.
+    pub largest: Option<Largest>,
+    /// What a stream's groups hold.
+    pub streamed: Option<Streamed>,
+}
+
+/// The largest element of a value; of several, the first in the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Largest {
+    /// Its bytes, of a hash's pair those of field and value.
+    pub bytes: u64,
+    /// Its place among the elements, in the dump's order, from 0.
+    pub index: u64,
+}
+
+/// The longest text that can be a 64-bit integer.
+const INT_TEXT_BYTES_MAX: u64 = 20;
+
+/// A string's head, and its number if it is a decimal integer.
+fn head_and_int(i: &[u8]) -> Parsed<'_, (StringHead, Option<i64>)> {
+    let (rest, head) = string_head(i)?;
+    let int = match head {
+        StringHead::Int(value) => Some(value.into()),
+        StringHead::Raw { bytes: bytes @ 1..=INT_TEXT_BYTES_MAX } => {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            packed::canonical_int(rest.get(..bytes).ok_or(Err::Error(Fault::Eof))?)
+        }
+        _ => None,
+    };
+    Ok((rest, (head, int)))
+}
+
+/// Steps over a string; its length, and its number if it is a decimal integer.
+fn text<S: Source>(source: &mut S, part: Part) -> Result<(u64, Option<i64>), Trouble> {
+    let Ok((head, int)) = source.parse(part, head_and_int) else {
+        // Where the text is cut, the message is that of any other cut string.
+        return source.string(part).map(|head| (head.value_bytes(), None));
+    };
+    source.skip(part, head.stored_bytes())?;
+    Ok((head.value_bytes(), int))
+}
+
+/// Steps over a value of the key in `lead`, and returns its measure and what the key costs.
+///
+/// # Errors
+/// As [`value::measure`].
+#[inline]
+pub fn measure<S: Source>(source: &mut S, lead: &Lead, context: &Context, model: &Model) -> Result<Footprint, Trouble> {
+    let (key_bytes, expires) = (lead.key.value_bytes(), lead.expires_at_ms.is_some());
+    if lead.value_type == ValueType::STRING {
+        let (bytes, int) = text(source, Part::String)?;
+        let (encoding, memory_bytes) = model.string(key_bytes, expires, bytes, int.is_some());
+        return Ok(Footprint {
+            measure: Measure { kind: Kind::String, size: bytes, module: None },
+            encoding,
+            memory_bytes: Some(memory_bytes),
+            value_bytes: Some(bytes),
+            largest: None,
+            streamed: None,
+        });
+    }
+    let body = collection(source, lead.value_type, context, model)?;
+    let base = model.key_and_object(key_bytes, expires);
+    let largest = body.largest.map(|(bytes, index)| Largest { bytes, index });
+    Ok(Footprint {
+        measure: body.measure,
+        encoding: body.held.map_or(Encoding::Other, |(encoding, _)| encoding),
+        memory_bytes: body.held.map(|(_, bytes)| bytes.saturating_add(base)),
+        value_bytes: body.table.largest.map(|_| body.table.value_bytes),
+        largest,
+        streamed: body.streamed,
+    })
+}
+
+/// A collection as far as it has been walked.
+struct Body {
+    measure: Measure,
+    /// The encoding and what the object leads to, if it is known.
+    held: Option<(Encoding, u64)>,
+    /// The elements, where the walk comes by them.
+    table: Table,
+    /// Bytes and place of the largest element, where the walk comes by it.
+    largest: Option<(u64, u64)>,
+    streamed: Option<Streamed>,
+}
+
+impl Body {
+    fn new(kind: Kind, size: u64, held: (Encoding, u64)) -> Self {
+        let measure = Measure { kind, size, module: None };
+        Self { measure, held: Some(held), table: Table::default(), largest: None, streamed: None }
+    }
+
+    fn of_table(kind: Kind, table: Table, held: (Encoding, u64)) -> Self {
+        Self { table, largest: table.largest, ..Self::new(kind, table.elements, held) }
+    }
+}
+
+#[inline(never)]
+fn collection<S: Source>(
+    source: &mut S,
+    value_type: ValueType,
+    context: &Context,
+    model: &Model,
+) -> Result<Body, Trouble> {
+    match value_type {
+        ValueType::LIST => list_of_texts(source, model),
+        ValueType::SET => set(source, model),
+        ValueType::HASH => hash(source, model),
+        ValueType::ZSET | ValueType::ZSET_2 => zset(source, value_type, model),
+        ValueType::HASH_ZIPMAP => packed(source, model, Kind::Hash, Blob::Zipmap, 1),
+        ValueType::SET_INTSET => packed(source, model, Kind::Set, Blob::Intset, 1),
+        ValueType::ZSET_ZIPLIST => packed(source, model, Kind::Zset, Blob::Ziplist, 2),
+        ValueType::HASH_ZIPLIST => packed(source, model, Kind::Hash, Blob::Ziplist, 2),
+        ValueType::HASH_LISTPACK => packed(source, model, Kind::Hash, Blob::Listpack, 2),
+        ValueType::ZSET_LISTPACK => packed(source, model, Kind::Zset, Blob::Listpack, 2),
+        ValueType::SET_LISTPACK => packed(source, model, Kind::Set, Blob::Listpack, 1),
+        ValueType::LIST_ZIPLIST | ValueType::LIST_QUICKLIST | ValueType::LIST_QUICKLIST_2 => {
+            list_of_nodes(source, value_type, model)
+        }
+        ValueType::STREAM | ValueType::STREAM_2 | ValueType::STREAM_3 | ValueType::STREAM_4 | ValueType::STREAM_5 => {
+            let (entries, bytes, streamed) = stream::measure(source, value_type, model)?;
+            Ok(Body { streamed: Some(streamed), ..Body::new(Kind::Stream, entries, (Encoding::Stream, bytes)) })
+        }
+        ValueType::HASH_2 if context.dialect == Dialect::Valkey => hash_2(source, model),
+        ValueType::HASH_TTL if context.dialect == Dialect::Redis => {
+            source.parse(Part::FieldTtl, u64_le)?;
+            hash_with_ttls(source, model)
+        }
+        ValueType::HASH_TTL_PRE_GA if context.dialect == Dialect::Redis => hash_with_ttls(source, model),
+        ValueType::HASH_LISTPACK_TTL if context.dialect == Dialect::Redis => {
+            source.parse(Part::FieldTtl, u64_le)?;
+            packed_with_ttls(source, model)
+        }
+        ValueType::HASH_LISTPACK_TTL_PRE_GA if context.dialect == Dialect::Redis => packed_with_ttls(source, model),
+        _ => {
+            let measure = value::measure(source, value_type, context)?;
+            Ok(Body { measure, held: None, table: Table::default(), largest: None, streamed: None })
+        }
+    }
+}
+
+fn packed<S: Source>(
+    source: &mut S,
+    model: &Model,
+    kind: Kind,
+    blob: Blob,
+    entries_each: u64,
+) -> Result<Body, Trouble> {
+    let (size, bytes) = packed_size(source, blob, entries_each)?;
+    let encoding = match blob {
+        Blob::Intset => Encoding::Intset,
+        Blob::Ziplist | Blob::Zipmap if !model.target.has_listpacks() => Encoding::Ziplist,
+        _ => Encoding::Listpack,
+    };
+    Ok(Body::new(kind, size, (encoding, model.packed(bytes))))
+}
+
+fn packed_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+    let (size, bytes) = packed_size(source, Blob::Listpack, 3)?;
+    Ok(Body::new(Kind::Hash, size, (Encoding::ListpackEx, model.packed_with_ttls(bytes))))
+}
+
+/// The number of elements and the bytes of a packed value, whose records are `entries_each` entries.
+fn packed_size<S: Source>(source: &mut S, blob: Blob, entries_each: u64) -> Result<(u64, u64), Trouble> {
+    let offset = source.offset();
+    let (bytes, entries) = blob.size(source)?;
+    if entries % entries_each != 0 {
+        return Err(Trouble { offset, fault: Fault::BlobCount, part: Part::Blob, claim: entries });
+    }
+    Ok((entries / entries_each, bytes))
+}
+
+fn set<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+    let members = source.parse(Part::Count, length)?;
+    let mut table = Table::default();
+    if members > packed::INTSET_MEMBERS_MAX {
+        for _ in 0..members {
+            table.add_member(model, source.string(Part::Element)?.value_bytes());
+        }
+        return Ok(Body::of_table(Kind::Set, table, table.finish_set(model)));
+    }
+    let mut packing = Packing::new(model.target);
+    for _ in 0..members {
+        let (bytes, int) = text(source, Part::Element)?;
+        table.add_member(model, bytes);
+        packing.add(bytes, int);
+        packing.end_record();
+    }
+    let fits_listpack = members <= packed::SET_MEMBERS_MAX && packing.first_long.is_none();
+    let held = if packing.is_of_ints() {
+        (Encoding::Intset, model.packed(packing.intset_bytes()))
+    } else if fits_listpack && model.target.packs_sets_and_lists() {
+        packing.finish(model)
+    } else {
+        table.finish_set(model)
+    };
+    Ok(Body::of_table(Kind::Set, table, held))
+}
+
+fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+    let pairs = source.parse(Part::Count, length)?;
+    let mut table = Table::default();
+    if pairs > packed::HASH_FIELDS_MAX {
+        for _ in 0..pairs {
+            let field_bytes = source.string(Part::Element)?.value_bytes();
+            let value_bytes = source.string(Part::Element)?.value_bytes();
+            table.add_pair(model, field_bytes, value_bytes, false);
+        }
+        return Ok(Body::of_table(Kind::Hash, table, table.finish_hash(model, Made::AtOnce)));
+    }
+    let mut packing = Packing::new(model.target);
+    for _ in 0..pairs {
+        let (field_bytes, field_int) = text(source, Part::Element)?;
+        let (value_bytes, value_int) = text(source, Part::Element)?;
+        table.add_pair(model, field_bytes, value_bytes, false);
+        packing.add(field_bytes, field_int);
+        packing.add(value_bytes, value_int);
+        packing.end_record();
+    }
+    let held = match packing.first_long {
+        None => packing.finish(model),
+        Some(_) if model.target.keeps_books() => table.finish_hash(model, Made::AtOnce),
+        Some(pair) => table.finish_hash(model, Made::FromListpack(pair)),
+    };
+    Ok(Body::of_table(Kind::Hash, table, held))
+}
+
+/// Valkey 9: fields that may have TTLs, always a table.
+fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+    let mut table = Table::default();
+    for _ in 0..source.parse(Part::Count, length)? {
+        let field_bytes = source.string(Part::Element)?.value_bytes();
+        let value_bytes = source.string(Part::Element)?.value_bytes();
+        let expires_at_ms = source.parse(Part::FieldTtl, i64_le)?;
+        table.add_pair(model, field_bytes, value_bytes, expires_at_ms >= 0);
+    }
+    Ok(Body::of_table(Kind::Hash, table, table.finish_hash(model, Made::AtOnce)))
+}
+
+/// Redis since 7.4: fields that may have TTLs, as a table.
+fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+    let pairs = source.parse(Part::Count, length)?;
+    let mut table = Table::default();
+    if pairs > packed::HASH_FIELDS_MAX {
+        for _ in 0..pairs {
+            let ttl = source.parse(Part::FieldTtl, length)?;
+            let field_bytes = source.string(Part::Element)?.value_bytes();
+            let value_bytes = source.string(Part::Element)?.value_bytes();
+            table.add_pair(model, field_bytes, value_bytes, ttl != 0);
+        }
+        return Ok(Body::of_table(Kind::Hash, table, table.finish_hash(model, Made::Grown)));
+    }
+    let mut packing = Packing::new(model.target);
+    for _ in 0..pairs {
+        let ttl = source.parse(Part::FieldTtl, length)?;
+        let (field_bytes, field_int) = text(source, Part::Element)?;
+        let (value_bytes, value_int) = text(source, Part::Element)?;
+        table.add_pair(model, field_bytes, value_bytes, ttl != 0);
+        packing.add(field_bytes, field_int);
+        packing.add(value_bytes, value_int);
+        packing.add_expiry(ttl != 0);
+        packing.end_record();
+    }
+    let held = match packing.first_long {
+        None => (Encoding::ListpackEx, model.packed_with_ttls(packing.bytes())),
+        // Where books are kept, one that could have been a listpack is made for all its pairs.
+        Some(_) if model.target.keeps_books() => table.finish_hash(model, Made::AtOnce),
+        Some(_) => table.finish_hash(model, Made::Grown),
+    };
+    Ok(Body::of_table(Kind::Hash, table, held))
+}
+
+fn zset<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Body, Trouble> {
+    let members = source.parse(Part::Count, length)?;
+    let mut table = Table::default();
+    let mut packing = Packing::new(model.target);
+    let may_pack = members <= packed::ZSET_MEMBERS_MAX;
+    for _ in 0..members {
+        if !may_pack {
+            table.add_scored(model, source.string(Part::Element)?.value_bytes());
+            skip_score(source, value_type)?;
+            continue;
+        }
+        let (bytes, int) = text(source, Part::Element)?;
+        table.add_scored(model, bytes);
+        packing.add(bytes, int);
+        packing.add_score(score(source, value_type)?);
+        packing.end_record();
+    }
+    let held =
+        if may_pack && packing.first_long.is_none() { packing.finish(model) } else { table.finish_scored(model) };
+    Ok(Body::of_table(Kind::Zset, table, held))
+}
+
+fn skip_score<S: Source>(source: &mut S, value_type: ValueType) -> Result<(), Trouble> {
+    if value_type == ValueType::ZSET_2 {
+        source.parse(Part::Score, array::<8>)?;
+        return Ok(());
+    }
+    let text_bytes = source.parse(Part::Score, ascii_score_head)?;
+    source.skip(Part::Score, text_bytes)
+}
+
+/// A score; of the old text form, which no server here writes, zero, since it is asked for its length alone.
+fn score<S: Source>(source: &mut S, value_type: ValueType) -> Result<f64, Trouble> {
+    if value_type == ValueType::ZSET_2 {
+        return Ok(f64::from_le_bytes(source.parse(Part::Score, array)?));
+    }
+    skip_score(source, value_type)?;
+    Ok(0.0)
+}
+
+/// Lists of Redis up to 3.0, which servers since then fill into nodes.
+fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+    let (mut table, mut filling) = (Table::default(), Filling::default());
+    for _ in 0..source.parse(Part::Count, length)? {
+        let (bytes, int) = text(source, Part::Element)?;
+        table.add_member(model, bytes);
+        let mut entry = Packing::new(model.target);
+        entry.add(bytes, int);
+        filling.add(model, entry.entries_bytes());
+    }
+    Ok(Body::of_table(Kind::List, table, filling.finish(model)))
+}
+
+fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Body, Trouble> {
+    let (mut nodes, mut elements) = (Nodes::default(), 0_u64);
+    let mut largest_plain: Option<(u64, u64)> = None;
+    let count = if value_type == ValueType::LIST_ZIPLIST { 1 } else { source.parse(Part::Count, length)? };
+    for _ in 0..count {
+        if value_type != ValueType::LIST_QUICKLIST_2 {
+            let (bytes, entries) = Blob::Ziplist.size(source)?;
+            nodes.add(model, bytes, false);
+            elements += entries;
+            continue;
+        }
+        let offset = source.offset();
+        match source.parse(Part::Element, length)? {
+            CONTAINER_PLAIN => {
+                let bytes = source.string(Part::Element)?.value_bytes();
+                nodes.add(model, bytes, true);
+                if largest_plain.is_none_or(|(largest, _)| bytes > largest) {
+                    largest_plain = Some((bytes, elements));
+                }
+                elements += 1;
+            }
+            CONTAINER_PACKED => {
+                let (bytes, entries) = Blob::Listpack.size(source)?;
+                nodes.add(model, bytes, false);
+                elements += entries;
+            }
+            other => return Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
+        }
+    }
+    let mut body = Body::new(Kind::List, elements, nodes.finish(model));
+    // An element that has a node of its own is larger than all that share one.
+    body.largest = largest_plain;
+    Ok(body)
+}

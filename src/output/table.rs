@@ -1,0 +1,433 @@
+//! The report for a person: a summary that fits a screen, then sections, in any width from 60 columns.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::folded::{children, depth};
+use super::human::{bar, bytes, count, left, name, right, share};
+use crate::report::{By, KeyRow, NameTally, Report, Sizes, Tally};
+
+/// Narrower than this nothing is laid out.
+const WIDTH_MIN: usize = 60;
+
+/// Wider lines are hard to read.
+const WIDTH_MAX: usize = 120;
+
+/// Keys of the list of the whole dump, and prefixes on each level.
+const KEYS_MAX: usize = 15;
+const PREFIXES_MAX: usize = 10;
+
+/// How a table looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether colours and weights may be used.
+    pub has_colour: bool,
+}
+
+/// Writes the report as a table.
+///
+/// # Errors
+/// The writer's.
+pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> {
+    let look = Look { width: look.width.clamp(WIDTH_MIN, WIDTH_MAX), ..look };
+    let mut table = Table { look, text: String::new() };
+    table.summary(report);
+    table.types(report);
+    table.databases(report);
+    table.keys(report);
+    table.prefixes(report);
+    table.ttls(report);
+    table.sizes(report);
+    table.access(report);
+    table.shards(report);
+    table.slots(report);
+    table.rest(report);
+    to.write_all(table.text.as_bytes())
+}
+
+/// A table in the making.
+struct Table {
+    look: Look,
+    text: String,
+}
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const BARS: &str = "36";
+const ALARM: &str = "31";
+
+impl Table {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    /// Lines of words, indented.
+    fn paragraph(&mut self, style: &str, text: &str) {
+        let width = self.look.width - 2;
+        let mut line = String::new();
+        for word in text.split(' ') {
+            // A word that is longer than a line, such as a path, is cut.
+            let word = name(word.as_bytes(), width);
+            if !line.is_empty() && line.width() + 1 + word.width() > width {
+                let full = format!("  {}", self.styled(style, &std::mem::take(&mut line)));
+                self.line(&full);
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&word);
+        }
+        let last = format!("  {}", self.styled(style, &line));
+        self.line(&last);
+    }
+
+    fn styled(&self, style: &str, text: &str) -> String {
+        if self.look.has_colour && !style.is_empty() && !text.is_empty() {
+            format!("\x1b[{style}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn heading(&mut self, title: &str, columns: &str) {
+        let space = self.look.width.saturating_sub(title.width());
+        let line = format!("{}{}", self.styled(BOLD, title), self.styled(DIM, &right(columns, space)));
+        self.text.push('\n');
+        self.line(&line);
+    }
+
+    /// A label, a bar of `part` in `whole`, and columns on the right; the bar takes what they leave.
+    fn bar_line(&mut self, label: &str, label_width: usize, (part, whole): (u64, u64), columns: &str) {
+        let bar_width = self.look.width.saturating_sub(2 + label_width + 1 + columns.width() + 1);
+        let bar = left(&bar(part, whole, bar_width), bar_width);
+        let line = format!("  {} {} {columns}", left(label, label_width), self.styled(BARS, &bar));
+        self.line(&line);
+    }
+
+    fn summary(&mut self, report: &Report) {
+        for dump in report.dumps.iter().take(8) {
+            let server = dump.aux.iter().find(|(name, _)| name.ends_with("-ver")).map_or("", |(_, version)| version);
+            let facts = format!("{} {server} (RDB {}), {}", dump.dialect, dump.rdb_version, bytes(dump.bytes));
+            let name = name(dump.name.as_bytes(), self.look.width.saturating_sub(facts.width() + 2).max(20));
+            let line = format!("{}  {facts}", self.styled(BOLD, &name));
+            self.line(&line);
+            if let Some(damage) = &dump.damage {
+                self.paragraph(ALARM, &format!("incomplete: {damage}"));
+            }
+        }
+        if report.dumps.len() > 8 {
+            self.line(&format!("  and {} more dumps", report.dumps.len() - 8));
+        }
+        let totals = &report.totals;
+        let mut facts = vec![
+            ("keys", count(totals.keys)),
+            ("elements", count(totals.elements)),
+            ("in the dump", bytes(totals.serialized_bytes)),
+            ("in memory", bytes(totals.memory_bytes)),
+            ("never expire", share(totals.keys_without_ttl, totals.keys)),
+        ];
+        let used: Option<u64> = report.dumps.iter().map(|dump| dump.used_memory_bytes).sum();
+        if let Some(used) = used.filter(|used| *used > 0) {
+            facts.push(("used-mem", bytes(used)));
+        }
+        self.text.push('\n');
+        let per_line = if self.look.width >= 90 { 3 } else { 2 };
+        let column = self.look.width / per_line - 2;
+        for facts in facts.chunks(per_line) {
+            let mut line = String::new();
+            for (label, value) in facts {
+                _ = write!(line, "  {} {}", self.styled(DIM, &left(label, 13)), left(value, column.saturating_sub(14)));
+            }
+            self.line(&line);
+        }
+        let mut models: Vec<String> =
+            report.dumps.iter().map(|dump| format!("{} with {}", dump.target, dump.allocator)).collect();
+        models.dedup();
+        self.paragraph(DIM, &format!("memory as MEMORY USAGE of {}", models.join(", ")));
+        if report.memory_unknown_keys > 0 {
+            let keys = count(report.memory_unknown_keys);
+            self.paragraph(DIM, &format!("unknown for {keys} keys of modules or newer types, which count with none"));
+        }
+    }
+
+    /// Keys, memory and its share.
+    fn columns(tally: &Tally, totals: &Tally) -> String {
+        let memory = right(&bytes(tally.memory_bytes), 9);
+        format!(
+            "{} {memory} {}",
+            right(&count(tally.keys), 13),
+            right(&share(tally.memory_bytes, totals.memory_bytes), 7)
+        )
+    }
+
+    const COLUMNS: &str = "keys    memory   share";
+
+    fn types(&mut self, report: &Report) {
+        if report.databases.is_empty() {
+            return;
+        }
+        self.heading("Types", Self::COLUMNS);
+        let mut types: Vec<(&str, Tally)> = Vec::new();
+        let mut encodings: Vec<(&str, &str, Tally)> = Vec::new();
+        for of_type in report.databases.iter().flat_map(|database| &database.types) {
+            add_to(&mut types, &of_type.kind, &of_type.tally);
+            for encoding in &of_type.encodings {
+                match encodings.iter_mut().find(|(kind, held, _)| *kind == of_type.kind && *held == encoding.loaded_as)
+                {
+                    Some((_, _, tally)) => tally.merge(&encoding.tally),
+                    None => encodings.push((&of_type.kind, &encoding.loaded_as, encoding.tally)),
+                }
+            }
+        }
+        types.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.memory_bytes));
+        encodings.sort_by_key(|(_, _, tally)| std::cmp::Reverse(tally.memory_bytes));
+        for (kind, tally) in &types {
+            let part = (tally.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(kind, 13, part, &Self::columns(tally, &report.totals));
+            let held: Vec<_> = encodings.iter().filter(|(of, _, _)| of == kind).collect();
+            for (_, encoding, tally) in held.iter().filter(|_| held.len() > 1) {
+                let label = format!("  {encoding}");
+                let part = (tally.memory_bytes, report.totals.memory_bytes);
+                self.bar_line(&label, 13, part, &Self::columns(tally, &report.totals));
+            }
+        }
+    }
+
+    fn databases(&mut self, report: &Report) {
+        if report.databases.len() < 2 {
+            return;
+        }
+        self.heading("Databases", Self::COLUMNS);
+        for database in report.databases.iter().take(KEYS_MAX) {
+            let part = (database.tally.memory_bytes, report.totals.memory_bytes);
+            let columns = Self::columns(&database.tally, &report.totals);
+            self.bar_line(&format!("db {}", database.db), 13, part, &columns);
+        }
+        self.more(report.databases.len(), KEYS_MAX, "databases");
+    }
+
+    fn more(&mut self, all: usize, shown: usize, what: &str) {
+        if all > shown {
+            let line = self.styled(DIM, &format!("  and {} more {what}", all - shown));
+            self.line(&line);
+        }
+    }
+
+    fn keys(&mut self, report: &Report) {
+        let lists = report.top.iter().filter(|list| list.by == By::Memory && !list.is_without_ttl);
+        let mut keys: Vec<(u64, &str, &KeyRow)> =
+            lists.flat_map(|list| list.keys.iter().map(|key| (list.db, list.kind.as_str(), key))).collect();
+        keys.sort_by(|(_, _, a), (_, _, b)| {
+            b.memory_bytes
+                .cmp(&a.memory_bytes)
+                .then_with(|| (&a.name, a.dump, a.offset).cmp(&(&b.name, b.dump, b.offset)))
+        });
+        if keys.is_empty() {
+            return;
+        }
+        self.heading("Largest keys", "elements    memory   share");
+        for (db, kind, key) in keys.into_iter().take(KEYS_MAX) {
+            let memory = key.memory_bytes.map_or_else(|| "?".to_owned(), bytes);
+            let share = share(key.memory_bytes.unwrap_or(0), report.totals.memory_bytes);
+            let columns = format!("{} {} {}", right(&count(key.elements), 13), right(&memory, 9), right(&share, 7));
+            let about = if report.databases.len() > 1 { format!("{kind} db {db}") } else { kind.to_owned() };
+            let about_width = if report.databases.len() > 1 { 13 } else { 7 };
+            let name_width = self.look.width.saturating_sub(2 + about_width + 1 + columns.width() + 1);
+            let name = left(&name(key.name.bytes(), name_width), name_width);
+            let line = format!("  {} {name} {columns}", self.styled(DIM, &left(&about, about_width)));
+            self.line(&line);
+        }
+    }
+
+    fn prefixes(&mut self, report: &Report) {
+        let separators = report.prefixes.separators.bytes();
+        let names = report.prefixes.found.names.as_slice();
+        if names.is_empty() {
+            return;
+        }
+        self.heading("Prefixes", Self::COLUMNS);
+        let mut tops: Vec<(usize, &NameTally)> =
+            names.iter().enumerate().filter(|(_, found)| depth(found.name.bytes(), separators) == 1).collect();
+        let mut other = report.totals;
+        for (_, found) in &tops {
+            other = other.without(&found.tally);
+        }
+        tops.sort_by_key(|(_, found)| std::cmp::Reverse(found.tally.memory_bytes));
+        let width = self.look.width / 3;
+        for (at, found) in tops.iter().take(PREFIXES_MAX) {
+            self.prefix(report, found, 0, width);
+            let after = names.get(at + 1..).unwrap_or_default();
+            let mut below: Vec<&NameTally> = children(found.name.bytes(), after, separators).collect();
+            below.sort_by_key(|child| std::cmp::Reverse(child.tally.memory_bytes));
+            // What takes less than a twentieth of its parent is not worth a line.
+            let worth = |child: &&&NameTally| child.tally.memory_bytes >= found.tally.memory_bytes / 20;
+            for child in below.iter().filter(worth).take(4) {
+                self.prefix(report, child, found.name.bytes().len(), width);
+            }
+        }
+        self.more(tops.len(), PREFIXES_MAX, "prefixes");
+        if other.keys > 0 {
+            let part = (other.memory_bytes, report.totals.memory_bytes);
+            self.bar_line("(no or other prefix)", width, part, &Self::columns(&other, &report.totals));
+        }
+    }
+
+    fn prefix(&mut self, report: &Report, found: &NameTally, indent: usize, width: usize) {
+        let shown = found.name.bytes().get(indent..).unwrap_or_default();
+        let space = if indent > 0 { "  " } else { "" };
+        let label = format!("{space}{}", name(shown, width.saturating_sub(space.len())));
+        let part = (found.tally.memory_bytes, report.totals.memory_bytes);
+        self.bar_line(&label, width, part, &Self::columns(&found.tally, &report.totals));
+    }
+
+    fn ttls(&mut self, report: &Report) {
+        if report.totals.keys == 0 {
+            return;
+        }
+        self.heading("Time to live", Self::COLUMNS);
+        for (label, tally) in report.ttl.all() {
+            if tally.keys > 0 {
+                let part = (tally.memory_bytes, report.totals.memory_bytes);
+                self.bar_line(label, 13, part, &Self::columns(tally, &report.totals));
+            }
+        }
+    }
+
+    fn sizes(&mut self, report: &Report) {
+        let mut all = Sizes::default();
+        for of_kind in &report.sizes {
+            all.merge(&of_kind.memory_bytes);
+        }
+        self.histogram(
+            "Keys by memory",
+            all.buckets().map(|bucket| (format!("from {}", bytes(bucket.at_least)), bucket.keys)),
+        );
+    }
+
+    fn histogram(&mut self, title: &str, buckets: impl Iterator<Item = (String, u64)>) {
+        let buckets: Vec<(String, u64)> = buckets.collect();
+        let most = buckets.iter().map(|(_, keys)| *keys).max().unwrap_or(0);
+        if most == 0 {
+            return;
+        }
+        self.heading(title, "keys");
+        for (label, keys) in buckets {
+            self.bar_line(&label, 13, (keys, most), &right(&count(keys), 13));
+        }
+    }
+
+    fn access(&mut self, report: &Report) {
+        let idle = report.idle_seconds.iter().map(|bucket| (format!("from {} s", count(bucket.at_least)), bucket.keys));
+        self.histogram("Keys by seconds unused", idle);
+        let mut frequencies: Vec<(String, u64)> = Vec::new();
+        for of in &report.frequencies {
+            let from = of.frequency / 32 * 32;
+            let label = format!("{from} to {}", from + 31);
+            match frequencies.iter_mut().find(|(known, _)| *known == label) {
+                Some((_, keys)) => *keys += of.keys,
+                None => frequencies.push((label, of.keys)),
+            }
+        }
+        self.histogram("Keys by LFU counter", frequencies.into_iter());
+    }
+
+    fn shards(&mut self, report: &Report) {
+        if report.dumps.len() < 2 {
+            return;
+        }
+        self.heading("Dumps", Self::COLUMNS);
+        let width = self.look.width / 3;
+        for dump in report.dumps.iter().take(64) {
+            let label = name(dump.shard.as_deref().unwrap_or(&dump.name).as_bytes(), width);
+            let part = (dump.keys.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(&label, width, part, &Self::columns(&dump.keys, &report.totals));
+        }
+        self.more(report.dumps.len(), 64, "dumps");
+    }
+
+    fn slots(&mut self, report: &Report) {
+        let Some(found) = &report.slots else { return };
+        let mut slots = found.slots.clone();
+        slots.sort_by_key(|slot| (std::cmp::Reverse(slot.memory_bytes), slot.slot));
+        self.heading("Slots", Self::COLUMNS);
+        let mean = report.totals.memory_bytes / (slots.len() as u64).max(1);
+        let most = slots.first().map_or(0, |slot| slot.memory_bytes);
+        #[allow(clippy::cast_precision_loss, reason = "for reading")]
+        let skew = most as f64 / mean.max(1) as f64;
+        self.paragraph(
+            "",
+            &format!(
+                "{} slots with keys; the largest takes {skew:.1} times the mean of {}",
+                count(slots.len() as u64),
+                bytes(mean)
+            ),
+        );
+        for slot in slots.iter().take(5) {
+            let tally = Tally { keys: slot.keys, memory_bytes: slot.memory_bytes, ..Tally::default() };
+            let part = (slot.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(&format!("slot {}", slot.slot), 13, part, &Self::columns(&tally, &report.totals));
+        }
+        let mut tags: Vec<&NameTally> = found.tags.names.iter().collect();
+        tags.sort_by_key(|tag| std::cmp::Reverse(tag.tally.memory_bytes));
+        if !tags.is_empty() {
+            self.heading("Hash tags", Self::COLUMNS);
+        }
+        let width = self.look.width / 3;
+        for tag in tags.into_iter().take(KEYS_MAX) {
+            let label = format!("{{{}}}", name(tag.name.bytes(), width.saturating_sub(2)));
+            let part = (tag.tally.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(&label, width, part, &Self::columns(&tag.tally, &report.totals));
+        }
+        if !found.tags.is_complete {
+            let line = self.styled(DIM, "  there are more hash tags than there was room for; others may gather more");
+            self.line(&line);
+        }
+    }
+
+    fn rest(&mut self, report: &Report) {
+        let streams = &report.streams;
+        if streams.groups > 0 {
+            self.heading("Streams", "");
+            self.paragraph(
+                "",
+                &format!(
+                    "{} streams, {} with groups: {} groups, {} entries pending",
+                    count(streams.streams),
+                    count(streams.with_groups),
+                    count(streams.groups),
+                    count(streams.pending)
+                ),
+            );
+        }
+        if !report.modules.names.is_empty() {
+            self.heading("Modules", "keys   in the dump");
+            for module in &report.modules.names {
+                let columns = format!(
+                    "{} {}",
+                    right(&count(module.tally.keys), 13),
+                    right(&bytes(module.tally.serialized_bytes), 12)
+                );
+                let part = (module.tally.serialized_bytes, report.totals.serialized_bytes);
+                self.bar_line(&name(module.name.bytes(), 13), 13, part, &columns);
+            }
+        }
+        let functions: u64 = report.dumps.iter().map(|dump| dump.functions).sum();
+        if functions > 0 {
+            let functions_bytes = report.dumps.iter().map(|dump| dump.functions_bytes).sum();
+            self.heading("Functions", "");
+            self.line(&format!("  {} libraries, {}", count(functions), bytes(functions_bytes)));
+        }
+    }
+}
+
+fn add_to<'r>(tallies: &mut Vec<(&'r str, Tally)>, name: &'r str, tally: &Tally) {
+    match tallies.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, known)) => known.merge(tally),
+        None => tallies.push((name, *tally)),
+    }
+}

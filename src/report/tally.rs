@@ -1,0 +1,167 @@
+//! Counts of keys and what they take, and histograms of them.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Keys, and sums over them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many keys.
+    pub keys: u64,
+    /// Their elements; a string is one.
+    pub elements: u64,
+    /// Bytes of their records in the dump.
+    pub serialized_bytes: u64,
+    /// Bytes of memory, of those for which it is known.
+    pub memory_bytes: u64,
+    /// How many never expire.
+    pub keys_without_ttl: u64,
+    /// Bytes of memory of those that never expire.
+    pub memory_bytes_without_ttl: u64,
+}
+
+impl Tally {
+    /// Adds another.
+    #[inline]
+    pub fn merge(&mut self, other: &Self) {
+        self.keys = self.keys.saturating_add(other.keys);
+        self.elements = self.elements.saturating_add(other.elements);
+        self.serialized_bytes = self.serialized_bytes.saturating_add(other.serialized_bytes);
+        self.memory_bytes = self.memory_bytes.saturating_add(other.memory_bytes);
+        self.keys_without_ttl = self.keys_without_ttl.saturating_add(other.keys_without_ttl);
+        self.memory_bytes_without_ttl = self.memory_bytes_without_ttl.saturating_add(other.memory_bytes_without_ttl);
+    }
+
+    /// What is left without a part of it.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        Self {
+            keys: self.keys.saturating_sub(part.keys),
+            elements: self.elements.saturating_sub(part.elements),
+            serialized_bytes: self.serialized_bytes.saturating_sub(part.serialized_bytes),
+            memory_bytes: self.memory_bytes.saturating_sub(part.memory_bytes),
+            keys_without_ttl: self.keys_without_ttl.saturating_sub(part.keys_without_ttl),
+            memory_bytes_without_ttl: self.memory_bytes_without_ttl.saturating_sub(part.memory_bytes_without_ttl),
+        }
+    }
+}
+
+/// How many keys have a size between two powers of two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sizes([u64; 65]);
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self([0; 65])
+    }
+}
+
+/// A bucket of a histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SizeBucket {
+    /// The least size in it: 0, or a power of two.
+    pub at_least: u64,
+    /// How many keys.
+    pub keys: u64,
+}
+
+impl Sizes {
+    #[inline]
+    fn bucket(size: u64) -> usize {
+        size.checked_ilog2().map_or(0, |log| log as usize + 1)
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, size: u64, keys: u64) {
+        if let Some(bucket) = self.0.get_mut(Self::bucket(size)) {
+            *bucket = bucket.saturating_add(keys);
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+
+    /// The buckets that have keys, smallest first.
+    pub fn buckets(&self) -> impl Iterator<Item = SizeBucket> {
+        let filled = self.0.iter().enumerate().filter(|(_, keys)| **keys > 0);
+        filled.map(|(log, keys)| SizeBucket { at_least: if log == 0 { 0 } else { 1 << (log - 1) }, keys: *keys })
+    }
+}
+
+impl Serialize for Sizes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.buckets())
+    }
+}
+
+impl<'de> Deserialize<'de> for Sizes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut sizes = Self::default();
+        for SizeBucket { at_least, keys } in Vec::<SizeBucket>::deserialize(deserializer)? {
+            sizes.add(at_least, keys);
+        }
+        Ok(sizes)
+    }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// Keys by how soon they expire.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ttls {
+    /// Had expired when the dump was made.
+    pub expired: Tally,
+    /// In less than an hour.
+    pub under_1_hour: Tally,
+    /// In less than a day.
+    pub under_1_day: Tally,
+    /// In less than seven days.
+    pub under_7_days: Tally,
+    /// In less than thirty days.
+    pub under_30_days: Tally,
+    /// Later.
+    pub later: Tally,
+    /// Never.
+    pub never: Tally,
+}
+
+impl Ttls {
+    /// The tally for keys that expire at a time, seen from another.
+    pub(super) fn of(&mut self, expires_at_ms: Option<i64>, now_ms: i64) -> &mut Tally {
+        match expires_at_ms.map(|at_ms| at_ms.saturating_sub(now_ms)) {
+            None => &mut self.never,
+            Some(..=0) => &mut self.expired,
+            Some(1..HOUR_MS) => &mut self.under_1_hour,
+            Some(HOUR_MS..DAY_MS) => &mut self.under_1_day,
+            Some(left) if left < 7 * DAY_MS => &mut self.under_7_days,
+            Some(left) if left < 30 * DAY_MS => &mut self.under_30_days,
+            Some(_) => &mut self.later,
+        }
+    }
+
+    /// All of them, soonest first, with what they are called.
+    pub fn all(&self) -> [(&'static str, &Tally); 7] {
+        [
+            ("expired", &self.expired),
+            ("under 1 hour", &self.under_1_hour),
+            ("under 1 day", &self.under_1_day),
+            ("under 7 days", &self.under_7_days),
+            ("under 30 days", &self.under_30_days),
+            ("later", &self.later),
+            ("never", &self.never),
+        ]
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.expired.merge(&other.expired);
+        self.under_1_hour.merge(&other.under_1_hour);
+        self.under_1_day.merge(&other.under_1_day);
+        self.under_7_days.merge(&other.under_7_days);
+        self.under_30_days.merge(&other.under_30_days);
+        self.later.merge(&other.later);
+        self.never.merge(&other.never);
+    }
+}

@@ -1,0 +1,318 @@
+//! Reports: the same bytes for any number of threads and any way of input, sums that add up, merging in any grouping, and
+//! JSON that its schema describes.
+#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bigkeys::memory::{Allocator, Model, Target, walk};
+use bigkeys::output::rows::RowWriter;
+use bigkeys::output::{folded, table};
+use bigkeys::rdb::source::{Slice, Source};
+use bigkeys::rdb::{Scanner, value};
+use bigkeys::report::{Question, Report, Row};
+use bigkeys::{Dump, Options, report_all, rows_all};
+use serde_json::Value;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+fn mixed() -> Vec<PathBuf> {
+    ["v09", "v10", "v11", "v12", "v13", "v80"].map(|version| fixture(&format!("mixed_all_{version}.rdb"))).to_vec()
+}
+
+fn question() -> Question {
+    Question { top: 5, has_slots: true, ..Question::default() }
+}
+
+fn options(threads: usize, segment_bytes: usize) -> Options {
+    let mut options = Options::default();
+    options.threads = threads;
+    options.segment_bytes = segment_bytes;
+    options
+}
+
+fn report(dumps: &[PathBuf], options: &Options) -> Report {
+    let dumps: Vec<Dump> = dumps.iter().map(Dump::from).collect();
+    let (report, _, damage) = report_all(&dumps, &question(), options, &Arc::default()).expect("the files can be read");
+    assert!(damage.is_empty(), "{damage:?}");
+    report
+}
+
+fn json(report: &Report) -> String {
+    serde_json::to_string_pretty(report).expect("JSON")
+}
+
+fn rows(path: &Path, options: &Options) -> Vec<Row> {
+    let mut rows = Vec::new();
+    rows_all(&[Dump::from(path)], &question(), options, &Arc::default(), |row| rows.push(row.clone())).expect("a file");
+    rows
+}
+
+#[test]
+fn threads_and_segments_change_nothing() {
+    for dump in mixed() {
+        let expected = json(&report(std::slice::from_ref(&dump), &options(1, 4 << 20)));
+        let expected_rows = rows(&dump, &options(1, 4 << 20));
+        for (threads, segment_bytes) in [(1, 700), (2, 1000), (7, 5000), (3, 50_000)] {
+            let options = options(threads, segment_bytes);
+            assert!(json(&report(std::slice::from_ref(&dump), &options)) == expected, "{threads} {segment_bytes}");
+            assert!(rows(&dump, &options) == expected_rows, "{threads} {segment_bytes}: rows");
+        }
+    }
+}
+
+#[test]
+fn rows_are_the_keys_in_the_order_of_the_dump() {
+    for dump in mixed() {
+        let rows = rows(&dump, &options(2, 2000));
+        assert!(rows.windows(2).all(|pair| pair[0].offset < pair[1].offset));
+        let report = report(&[dump], &options(1, 4 << 20));
+        assert_eq!(rows.len() as u64, report.totals.keys);
+        let sum = |of: &dyn Fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
+        assert_eq!(sum(&|row| row.memory_bytes.unwrap_or(0)), report.totals.memory_bytes);
+        assert_eq!(sum(&|row| row.serialized_bytes), report.totals.serialized_bytes);
+        let of_db = |db| rows.iter().filter(|row| row.db == db).count() as u64;
+        assert!(report.databases.iter().all(|database| database.tally.keys == of_db(database.db)));
+    }
+}
+
+#[test]
+fn the_walk_for_memory_ends_where_the_plain_one_does() {
+    let mut values = 0;
+    for entry in std::fs::read_dir(fixture("")).expect("fixtures") {
+        let path = entry.expect("an entry").path();
+        let dump = std::fs::read(&path).unwrap_or_default();
+        let Ok(scanner) = Scanner::new(&dump) else { continue };
+        let context = scanner.context().clone();
+        for entry in scanner.map_while(Result::ok) {
+            let end = usize::try_from(entry.value_offset + entry.value_bytes).expect("in memory");
+            values += 1;
+            for target in [Target::Redis6_2, Target::Redis7_0, Target::Redis8_6, Target::Valkey9_1] {
+                let model = Model::new(target, Allocator::Jemalloc);
+                // The whole value, and cut short at three places.
+                for cut in [0, 1, entry.value_bytes / 2, entry.value_bytes.saturating_sub(1)] {
+                    let cut = end - usize::try_from(cut).expect("in memory");
+                    let source = || Slice::new(&dump[..cut], entry.value_offset);
+                    let (mut plain, mut full) = (source(), source());
+                    let measured = value::measure(&mut plain, entry.value_type, &context).ok();
+                    let walked = walk::measure(&mut full, &entry.lead(), &context, &model).ok();
+                    assert_eq!(walked.map(|footprint| footprint.measure), measured, "{}", path.display());
+                    assert!(measured.is_none() || plain.offset() == full.offset(), "{}", path.display());
+                }
+            }
+        }
+    }
+    assert!(values > 3000, "only {values} values");
+}
+
+#[test]
+fn sums_add_up() {
+    let report = report(&mixed(), &options(2, 4 << 20));
+    let totals = report.totals;
+    assert!(totals.keys > 1000 && totals.memory_bytes > 0);
+    let sum = |parts: Vec<bigkeys::report::Tally>| {
+        let mut sum = bigkeys::report::Tally::default();
+        for part in &parts {
+            sum.merge(part);
+        }
+        sum
+    };
+    assert_eq!(sum(report.databases.iter().map(|database| database.tally).collect()), totals);
+    assert_eq!(sum(report.dumps.iter().map(|dump| dump.keys).collect()), totals);
+    assert_eq!(sum(report.ttl.all().iter().map(|(_, tally)| **tally).collect()), totals);
+    for database in &report.databases {
+        assert_eq!(sum(database.types.iter().map(|of_type| of_type.tally).collect()), database.tally);
+        for of_type in &database.types {
+            assert_eq!(sum(of_type.encodings.iter().map(|encoding| encoding.tally).collect()), of_type.tally);
+        }
+    }
+    let slots = report.slots.as_ref().expect("slots");
+    assert_eq!(slots.slots.iter().map(|slot| slot.keys).sum::<u64>(), totals.keys);
+
+    // Folded stacks: nothing is lost, nothing counted twice.
+    let mut text = Vec::new();
+    folded::write(&report, &mut text).expect("memory");
+    let lines = String::from_utf8(text).expect("text");
+    let bytes: u64 =
+        lines.lines().map(|line| line.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).expect("a number")).sum();
+    assert_eq!(bytes, totals.memory_bytes);
+}
+
+#[test]
+fn reports_merge_in_any_grouping() {
+    let reports: Vec<Report> = mixed().into_iter().map(|dump| report(&[dump], &options(1, 4 << 20))).collect();
+    let read = |report: &Report| -> Report { serde_json::from_str(&json(report)).expect("a report") };
+    let merge = |parts: &[Report]| {
+        let mut parts = parts.iter().map(read);
+        let mut first = parts.next().expect("a report");
+        parts.for_each(|part| first.merge(part).expect("reports of one kind"));
+        read(&first)
+    };
+    let whole = json(&report(&mixed(), &options(2, 4 << 20)));
+    assert_eq!(json(&merge(&reports)), whole);
+    for cut in 1..reports.len() {
+        for second in cut..reports.len() {
+            let mut groups = vec![merge(&reports[..cut])];
+            if second > cut {
+                groups.push(merge(&reports[cut..second]));
+            }
+            groups.push(merge(&reports[second..]));
+            assert!(json(&merge(&groups)) == whole, "{cut} {second}");
+        }
+    }
+    let mut other = report(&mixed()[..1], &options(1, 4 << 20));
+    other.format = "bigkeys-report/0".to_owned();
+    assert!(reports[0].clone().merge(other).unwrap_err().contains("bigkeys-report/1"));
+}
+
+#[test]
+fn tables_fit_their_width() {
+    let reports = [report(&mixed(), &options(1, 4 << 20)), report(&[fixture("empty_v80.rdb")], &options(1, 4 << 20))];
+    for report in &reports {
+        for width in [0, 60, 61, 80, 100, 120, 500] {
+            for has_colour in [false, true] {
+                let mut text = Vec::new();
+                table::write(report, table::Look { width, has_colour }, &mut text).expect("memory");
+                let text = String::from_utf8(text).expect("text");
+                assert_eq!(text.contains('\x1b'), has_colour);
+                for line in text.lines().filter(|_| !has_colour) {
+                    let columns = unicode_width::UnicodeWidthStr::width(line);
+                    assert!(columns <= width.clamp(60, 120), "{width}: {columns}: {line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_as_text() {
+    let dump = fixture("key_names_v13.rdb");
+    let rows = rows(&dump, &options(1, 4 << 20));
+    let (mut csv, mut ndjson) = (Vec::new(), Vec::new());
+    let mut writer = RowWriter::csv(vec!["a,b".to_owned()], &mut csv).expect("memory");
+    for row in &rows {
+        writer.write(row).expect("memory");
+    }
+    let mut writer = RowWriter::ndjson(vec!["a,b".to_owned()], &mut ndjson);
+    for row in &rows {
+        writer.write(row).expect("memory");
+    }
+    let records = csv_records(&String::from_utf8(csv).expect("text"));
+    let objects: Vec<Value> = ndjson
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect();
+    assert_eq!((records.len() - 1, objects.len()), (rows.len(), rows.len()));
+    for (record, object) in records[1..].iter().zip(&objects) {
+        for (column, text) in records[0].iter().zip(record) {
+            let expected = match object.get(column) {
+                None | Some(Value::Null) => String::new(),
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+            };
+            assert_eq!(*text, expected, "{column}");
+        }
+    }
+}
+
+/// Records of RFC 4180, by a slow reader.
+fn csv_records(text: &str) -> Vec<Vec<String>> {
+    let (mut records, mut record, mut field, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if is_quoted && characters.peek() == Some(&'"') => {
+                field.push('"');
+                characters.next();
+            }
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => record.push(std::mem::take(&mut field)),
+            '\n' if !is_quoted => {
+                record.push(std::mem::take(&mut field));
+                records.push(std::mem::take(&mut record));
+            }
+            other => field.push(other),
+        }
+    }
+    records
+}
+
+// ---- the schema
+
+#[test]
+fn the_schema_describes_the_json() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/report.schema.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(path).expect("the schema")).expect("JSON");
+    let mut used = BTreeSet::new();
+    let mut dumps = mixed();
+    for name in [
+        "mixed_idle_v13.rdb",
+        "mixed_freq_v13.rdb",
+        "module_json_v12.rdb",
+        "function_only_v10.rdb",
+        "key_names_v13.rdb",
+    ] {
+        dumps.push(fixture(name));
+    }
+    for dump in dumps {
+        let mut report = report(&[dump], &options(1, 4 << 20));
+        report.dumps[0].sha256 = Some("00".to_owned());
+        report.dumps[0].shard = Some("10.0.0.1:6379".to_owned());
+        report.dumps[0].damage = Some("at byte 1".to_owned());
+        check(&schema, &schema, &serde_json::to_value(&report).expect("JSON"), "", &mut used);
+    }
+    // What the schema has and no report does is a mistake in either.
+    for (name, of) in
+        schema["$defs"].as_object().expect("definitions").iter().filter(|(_, of)| of.get("properties").is_some())
+    {
+        for property in of["properties"].as_object().expect("properties").keys() {
+            // No names were cut off here, and those of prefixes and modules are text.
+            let is_rare = property == "limit" || property == "name_base64";
+            assert!(is_rare || used.contains(&format!("{name}.{property}")), "no report has {name}.{property}");
+        }
+    }
+}
+
+/// The part of JSON Schema that the schema uses.
+fn check(root: &Value, schema: &Value, value: &Value, name: &str, used: &mut BTreeSet<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let name = reference.strip_prefix("#/$defs/").expect("a definition");
+        return check(root, &root["$defs"][name], value, name, used);
+    }
+    let is_of_type = match schema["type"].as_str().expect("a type") {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        other => panic!("the schema has a type of its own: {other}"),
+    };
+    assert!(is_of_type, "{name}: {value} is no {}", schema["type"]);
+    if let Some(least) = schema["minimum"].as_i64() {
+        assert!(value.as_i64().is_none_or(|value| value >= least), "{name}: {value}");
+    }
+    if let Some(allowed) = schema["enum"].as_array() {
+        assert!(allowed.contains(value), "{name}: {value} is none of {allowed:?}");
+    }
+    if let Some(items) = value.as_array() {
+        for item in items {
+            check(root, &schema["items"], item, name, used);
+        }
+    }
+    let Some(object) = value.as_object() else { return };
+    for required in schema["required"].as_array().expect("a list") {
+        assert!(object.contains_key(required.as_str().expect("a name")), "{name} lacks {required}");
+    }
+    for (property, value) in object {
+        let of =
+            schema["properties"].get(property).unwrap_or_else(|| panic!("{name} has {property}, the schema has not"));
+        used.insert(format!("{name}.{property}"));
+        check(root, of, value, &format!("{name}.{property}"), used);
+    }
+}
