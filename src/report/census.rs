@@ -31,7 +31,9 @@ pub(super) struct Numbers {
     pub(super) databases: BTreeMap<Option<u64>, Database>,
     pub(super) current: Database,
     pub(super) current_db: Option<u64>,
-    /// Keys and what they take, by the number of the dump.
+    /// Keys and what they take, of the dump at hand.
+    own: Tally,
+    /// Those of the dumps that were merged, by their number.
     pub(super) dumps: BTreeMap<u32, Tally>,
     pub(super) memory_unknown_keys: u64,
     pub(super) ttls: Ttls,
@@ -95,6 +97,7 @@ impl Census {
     /// All databases, those without a number as the first.
     pub(super) fn into_numbers(self) -> Numbers {
         let mut numbers = self.numbers;
+        numbers.dumps.entry(self.asked.dump).or_default().merge(&numbers.own);
         let last = std::mem::take(&mut numbers.current);
         numbers.databases.insert(numbers.current_db, last);
         numbers
@@ -173,6 +176,7 @@ impl Gather for Census {
         if let Some(db) = last_db {
             self.select(db);
         }
+        theirs.dumps.entry(other.asked.dump).or_default().merge(&theirs.own);
         self.numbers.merge_all_but_databases(theirs);
         self.check_held()
     }
@@ -197,7 +201,7 @@ impl Numbers {
             memory_bytes_without_ttl: if never_expires { memory_bytes } else { 0 },
         };
         self.memory_unknown_keys += u64::from(footprint.memory_bytes.is_none());
-        self.dumps.entry(asked.dump).or_default().merge(&tally);
+        self.own.merge(&tally);
         self.ttls.of(entry.expires_at_ms, asked.now_ms).merge(&tally);
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);

@@ -12,8 +12,11 @@ const DEPTH_MAX: u16 = 8;
 
 /// Adds a key's tally to all prefixes of its name.
 pub(super) fn add(names: &mut Names, separators: &[u8], name: &[u8], tally: &Tally) {
+    // Nothing behind the last separator matters, and most of a name often lies there.
+    let first = name.get(..name.len().min(NAME_BYTES_MAX)).unwrap_or_default();
+    let Some(last) = first.iter().rposition(|byte| separators.contains(byte)) else { return };
     let mut walk = Walk::default();
-    for (at, byte) in name.iter().take(NAME_BYTES_MAX).enumerate() {
+    for (at, byte) in first.iter().take(last + 1).enumerate() {
         if let Some(rank) = walk.step(*byte, separators) {
             names.add(name.get(..=at).unwrap_or_default(), rank, tally);
         }
