@@ -34,6 +34,9 @@ pub(super) fn run(args: &AnalyzeArgs) -> Exit {
     let is_pretty = !args.per_file && args.output.is_none() && std::io::stdout().is_terminal();
 
     if args.format != Format::Task {
+        if args.per_file {
+            return fail("--per-file is for tasks: make a report of each dump, and `bigkeys merge` makes one of them");
+        }
         return report::analyze(args, &dumps, &options, sink);
     }
     let mut exit = Exit::Sound;

@@ -56,7 +56,6 @@ impl<A: Ask> Scan<'_, A> {
             }
         };
         let mut walk = Walk::new(window, self.ask.begin(self.number, Some(&context))?);
-        let mut cancelled_at = None;
         let mut keys = 0;
         let ending = loop {
             // Chunk by chunk, so that progress knows of the keys.
@@ -68,11 +67,13 @@ impl<A: Ask> Scan<'_, A> {
                 break stop.map(|_| end(&mut walk.source, &context));
             }
             if self.progress.is_cancelled() {
-                cancelled_at = Some(walk.source.offset());
                 break Err(walk.source.trouble(Part::Opcode, Fault::Eof, 0).into());
             }
         };
         let Walk { source: mut window, gathered, .. } = walk;
+        // Ctrl-C may have ended the program that writes as well: then the bytes ended for the same reason.
+        let is_cancelled = self.progress.is_cancelled() && ending.is_err();
+        let cancelled_at = is_cancelled.then(|| window.offset());
         let outcome = Outcome { gathered, ending, dump_bytes: window.end(), cancelled_at };
         Ok((context, outcome, window.error.take()))
     }

@@ -1,6 +1,7 @@
 //! Lists: nodes of packed elements, or of one long element each.
 
-use super::{Encoding, Model, OBJECT_BYTES, Target};
+use super::packed::LISTPACK_FRAME_BYTES;
+use super::{Encoding, Model, Target};
 
 /// The largest listpack that a list is held as by itself (`list-max-listpack-size -2`).
 const LISTPACK_BYTES_MAX: u64 = 8192;
@@ -50,7 +51,10 @@ impl Filling {
             self.nodes.add(model, self.node_bytes, false);
             self.node_bytes = 0;
         }
-        self.node_bytes = self.node_bytes.max(OBJECT_BYTES / 2).saturating_add(bytes);
+        if self.node_bytes == 0 {
+            self.node_bytes = LISTPACK_FRAME_BYTES;
+        }
+        self.node_bytes = self.node_bytes.saturating_add(bytes);
     }
 
     pub(super) fn finish(mut self, model: &Model) -> (Encoding, u64) {

@@ -10,7 +10,7 @@ pub(super) const INTSET_MEMBERS_MAX: u64 = 512;
 pub(super) const TEXT_BYTES_MAX: u64 = 64;
 
 /// A listpack's header and its end, and a ziplist's.
-const LISTPACK_FRAME_BYTES: u64 = 7;
+pub(super) const LISTPACK_FRAME_BYTES: u64 = 7;
 const ZIPLIST_FRAME_BYTES: u64 = 11;
 
 /// What a listpack of a hash holds on to besides: when its fields expire, and a pointer.

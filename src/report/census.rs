@@ -13,9 +13,16 @@ use crate::rdb::entry::{Damage, Open, Step, step_with};
 use crate::rdb::source::Keep;
 use crate::rdb::{Context, Entry, Fault, Kind};
 
-/// Bytes that top lists and names may take in memory, besides those for each key that is asked for.
+/// Bytes that top lists may take in memory, with their names, and for each key that is asked for. Tallies by name are
+/// bounded by their number.
 const HELD_BYTES: u64 = 24 << 20;
 const HELD_BYTES_PER_TOP: u64 = 16 << 10;
+
+impl Asked {
+    fn held_bytes_max(&self) -> u64 {
+        HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(self.top as u64))
+    }
+}
 
 /// Numbers over entries, with the question they answer.
 #[derive(Debug)]
@@ -31,10 +38,14 @@ pub(super) struct Numbers {
     pub(super) databases: BTreeMap<Option<u64>, Database>,
     pub(super) current: Database,
     pub(super) current_db: Option<u64>,
-    /// Keys and what they take, by the number of the dump.
+    /// Keys and what they take, of the dump at hand.
+    own: Tally,
+    /// Those of the dumps that were merged, by their number.
     pub(super) dumps: BTreeMap<u32, Tally>,
     pub(super) memory_unknown_keys: u64,
     pub(super) ttls: Ttls,
+    /// By kind in the order of [`Kind::ALL`].
+    pub(super) sizes: [SizesOfKind; Kind::ALL.len()],
     pub(super) idle: Sizes,
     pub(super) frequencies: Vec<u64>,
     pub(super) prefixes: Names,
@@ -81,6 +92,11 @@ pub(super) struct OfKind {
     pub(super) encodings: Vec<EncodingTally>,
     /// All keys, then those without TTL, by each of [`By::ALL`].
     pub(super) tops: [[List; By::ALL.len()]; 2],
+}
+
+/// How many keys of one kind have which sizes, in all databases.
+#[derive(Debug, Default)]
+pub(super) struct SizesOfKind {
     pub(super) memory: Sizes,
     pub(super) serialized: Sizes,
     pub(super) elements: Sizes,
@@ -95,14 +111,10 @@ impl Census {
     /// All databases, those without a number as the first.
     pub(super) fn into_numbers(self) -> Numbers {
         let mut numbers = self.numbers;
+        numbers.dumps.entry(self.asked.dump).or_default().merge(&numbers.own);
         let last = std::mem::take(&mut numbers.current);
         numbers.databases.insert(numbers.current_db, last);
         numbers
-    }
-
-    fn check_held(&self) -> Result<(), Fault> {
-        let most = HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(self.asked.top as u64));
-        if self.held_bytes() > most { Err(Fault::Held) } else { Ok(()) }
     }
 }
 
@@ -129,13 +141,9 @@ impl Gather for Census {
             let footprint = walk::measure(source, lead, context, &asked.model)?;
             Ok((footprint.measure, footprint))
         };
-        let step = step_with(source, context, walk, |source, found, footprint| {
+        step_with(source, context, walk, |source, found, footprint| {
             numbers.add(asked, &found.entry(source.kept()), &footprint)
-        })?;
-        if self.numbers.seen.is_multiple_of(1024) {
-            self.check_held().map_err(|fault| source.trouble(crate::rdb::Part::Key, fault, 0))?;
-        }
-        Ok(step)
+        })
     }
 
     fn select(&mut self, db: u64) {
@@ -180,8 +188,9 @@ impl Gather for Census {
         if let Some(db) = last_db {
             self.select(db);
         }
+        theirs.dumps.entry(other.asked.dump).or_default().merge(&theirs.own);
         self.numbers.merge_all_but_databases(theirs);
-        self.check_held()
+        if self.numbers.held_bytes > self.asked.held_bytes_max() { Err(Fault::Held) } else { Ok(()) }
     }
 }
 
@@ -204,7 +213,7 @@ impl Numbers {
             memory_bytes_without_ttl: if never_expires { memory_bytes } else { 0 },
         };
         self.memory_unknown_keys += u64::from(footprint.memory_bytes.is_none());
-        self.dumps.entry(asked.dump).or_default().merge(&tally);
+        self.own.merge(&tally);
         self.ttls.of(entry.expires_at_ms, asked.now_ms).merge(&tally);
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
@@ -215,7 +224,7 @@ impl Numbers {
                 *keys += 1;
             }
         }
-        prefix::add(&mut self.prefixes, &asked.separators, name, &tally);
+        prefix::add(&mut self.prefixes, &asked.bytes, name, &tally);
         if asked.has_slots {
             self.slots.add(name, &tally);
         }
@@ -231,11 +240,18 @@ impl Numbers {
                 pending: streamed.pending,
             });
         }
+        if let Some(sizes) = self.sizes.get_mut(entry.kind as usize) {
+            if let Some(bytes) = footprint.memory_bytes {
+                sizes.memory.add(bytes, 1);
+            }
+            sizes.serialized.add(tally.serialized_bytes, 1);
+            sizes.elements.add(tally.elements, 1);
+        }
         let Some(of_kind) = self.current.kinds.get_mut(entry.kind as usize) else { return Ok(()) };
         of_kind.count(entry, footprint, &tally);
         let change = of_kind.rank(asked, entry, footprint, &tally, name);
         self.held_bytes = self.held_bytes.saturating_add_signed(change);
-        Ok(())
+        if self.held_bytes > asked.held_bytes_max() { Err(Fault::Held) } else { Ok(()) }
     }
 
     fn merge_all_but_databases(&mut self, theirs: Self) {
@@ -244,6 +260,11 @@ impl Numbers {
         }
         self.memory_unknown_keys += theirs.memory_unknown_keys;
         self.ttls.merge(&theirs.ttls);
+        for (mine, theirs) in self.sizes.iter_mut().zip(&theirs.sizes) {
+            mine.memory.merge(&theirs.memory);
+            mine.serialized.merge(&theirs.serialized);
+            mine.elements.merge(&theirs.elements);
+        }
         self.idle.merge(&theirs.idle);
         if !theirs.frequencies.is_empty() {
             self.frequencies.resize(256, 0);
@@ -262,11 +283,6 @@ impl Numbers {
 impl OfKind {
     fn count(&mut self, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally) {
         let (stored, held) = (entry.value_type, footprint.encoding);
-        if let Some(bytes) = footprint.memory_bytes {
-            self.memory.add(bytes, 1);
-        }
-        self.serialized.add(tally.serialized_bytes, 1);
-        self.elements.add(tally.elements, 1);
         match self.encodings.iter_mut().find(|of| of.stored == stored && of.held == held) {
             Some(of) => of.tally.merge(tally),
             None => self.encodings.push(EncodingTally { stored, held, tally: *tally }),
@@ -298,9 +314,6 @@ impl OfKind {
                 None => self.encodings.push(theirs),
             }
         }
-        self.memory.merge(&other.memory);
-        self.serialized.merge(&other.serialized);
-        self.elements.merge(&other.elements);
         let mut change = 0;
         for (mine, theirs) in self.tops.iter_mut().zip(other.tops) {
             for ((mine, theirs), by) in mine.iter_mut().zip(theirs).zip(By::ALL) {

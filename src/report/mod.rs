@@ -28,7 +28,7 @@ pub use text::Name;
 use crate::analysis::filter::Filter;
 use crate::memory::{Allocator, Encoding, Footprint, Model, Target};
 use crate::rdb::{Entry, Kind, ValueType};
-use census::{Census, Database};
+use census::{Census, Database, SizesOfKind};
 use rank::List;
 
 /// What is asked of a report.
@@ -66,7 +66,7 @@ impl Default for Question {
 pub(crate) struct Asked {
     pub(crate) top: usize,
     pub(crate) filter: Filter,
-    pub(crate) separators: Vec<u8>,
+    pub(crate) bytes: prefix::Bytes,
     pub(crate) has_slots: bool,
     /// The number of the dump.
     pub(crate) dump: u32,
@@ -333,7 +333,7 @@ impl Report {
             top: Vec::new(),
             top_keys_max: question.top,
             ttl: numbers.ttls,
-            sizes: Vec::new(),
+            sizes: kind_sizes(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
             prefixes: Prefixes { separators: Name::new(question.separators.clone()), found: numbers.prefixes.finish() },
@@ -344,7 +344,6 @@ impl Report {
         for (db, database) in numbers.databases {
             report.add_database(db.unwrap_or(0), database);
         }
-        report.sizes.sort_by_key(|sizes| kind_order(&sizes.kind));
         report
     }
 
@@ -372,13 +371,6 @@ impl Report {
                     }
                 }
             }
-            let sizes = KindSizes {
-                kind: kind.name().to_owned(),
-                memory_bytes: of_kind.memory,
-                serialized_bytes: of_kind.serialized,
-                elements: of_kind.elements,
-            };
-            merge_sizes(&mut self.sizes, sizes);
         }
         if all.keys > 0 {
             self.databases.push(DatabaseTally { db, tally: all, types });
@@ -425,8 +417,8 @@ impl Report {
             }
         }
         self.frequencies = frequencies(&counts);
-        let separators = self.prefixes.separators.clone();
-        self.prefixes.found.merge(other.prefixes.found, |name| prefix::rank(name, separators.bytes()));
+        let bytes = prefix::Bytes::new(self.prefixes.separators.bytes());
+        self.prefixes.found.merge(other.prefixes.found, |name| prefix::rank(name, &bytes));
         self.modules.merge(other.modules, |name| (0, names::NameHash::of(name)));
         match (&mut self.slots, other.slots) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),
@@ -494,6 +486,17 @@ fn kind_order(name: &str) -> usize {
     Kind::ALL.iter().position(|kind| kind.name() == name).unwrap_or(Kind::ALL.len())
 }
 
+fn kind_sizes(sizes: [SizesOfKind; Kind::ALL.len()]) -> Vec<KindSizes> {
+    let of_kind = |(kind, sizes): (Kind, SizesOfKind)| KindSizes {
+        kind: kind.name().to_owned(),
+        memory_bytes: sizes.memory,
+        serialized_bytes: sizes.serialized,
+        elements: sizes.elements,
+    };
+    let filled = |sizes: &KindSizes| sizes.serialized_bytes.buckets().next().is_some();
+    Kind::ALL.into_iter().zip(sizes).map(of_kind).filter(filled).collect()
+}
+
 fn frequencies(counts: &[u64]) -> Vec<FrequencyTally> {
     let filled = (0..=u8::MAX).zip(counts).filter(|(_, keys)| **keys > 0);
     filled.map(|(frequency, keys)| FrequencyTally { frequency, keys: *keys }).collect()
@@ -524,7 +527,7 @@ impl Asked {
         Arc::new(Self {
             top: question.top,
             filter,
-            separators: question.separators.clone(),
+            bytes: prefix::Bytes::new(&question.separators),
             has_slots: question.has_slots,
             dump,
             now_ms,

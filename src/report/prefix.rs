@@ -10,22 +10,56 @@ use super::names::{NAME_BYTES_MAX, NameHash, Names, Rank};
 /// Deeper prefixes are not told apart.
 const DEPTH_MAX: u16 = 8;
 
+/// What each byte is to a prefix, as bits.
+#[derive(Clone, Debug)]
+pub(crate) struct Bytes([u8; 256]);
+
+const SEPARATOR: u8 = 1;
+const DIGIT: u8 = 2;
+/// Neither a hexadecimal digit nor a dash, as IDs are made of.
+const OTHER: u8 = 4;
+
+impl Bytes {
+    pub(crate) fn new(separators: &[u8]) -> Self {
+        let mut classes = [0; 256];
+        for (class, byte) in classes.iter_mut().zip(0..=u8::MAX) {
+            *class = if separators.contains(&byte) {
+                SEPARATOR
+            } else if byte.is_ascii_digit() {
+                DIGIT
+            } else if byte.is_ascii_hexdigit() || byte == b'-' {
+                0
+            } else {
+                OTHER
+            };
+        }
+        Self(classes)
+    }
+
+    fn class(&self, byte: u8) -> u8 {
+        self.0.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+}
+
 /// Adds a key's tally to all prefixes of its name.
-pub(super) fn add(names: &mut Names, separators: &[u8], name: &[u8], tally: &Tally) {
+pub(super) fn add(names: &mut Names, bytes: &Bytes, name: &[u8], tally: &Tally) {
+    // Nothing behind the last separator matters, and most of a name often lies there.
+    let first = name.get(..name.len().min(NAME_BYTES_MAX)).unwrap_or_default();
+    let Some(last) = first.iter().rposition(|byte| bytes.class(*byte) == SEPARATOR) else { return };
     let mut walk = Walk::default();
-    for (at, byte) in name.iter().take(NAME_BYTES_MAX).enumerate() {
-        if let Some(rank) = walk.step(*byte, separators) {
+    for (at, byte) in first.iter().take(last + 1).enumerate() {
+        if let Some(rank) = walk.step(*byte, bytes) {
             names.add(name.get(..=at).unwrap_or_default(), rank, tally);
         }
     }
 }
 
 /// The rank of a prefix.
-pub(super) fn rank(prefix: &[u8], separators: &[u8]) -> Rank {
+pub(super) fn rank(prefix: &[u8], bytes: &Bytes) -> Rank {
     let mut walk = Walk::default();
     let mut last = (u16::MAX, 0);
     for byte in prefix {
-        last = walk.step(*byte, separators).unwrap_or(last);
+        last = walk.step(*byte, bytes).unwrap_or(last);
     }
     last
 }
@@ -35,34 +69,28 @@ struct Walk {
     hash: NameHash,
     depth: u16,
     ids: u16,
-    part: Part,
+    /// The classes of all bytes since the last separator.
+    part: u8,
 }
 
 impl Default for Walk {
     fn default() -> Self {
-        Self { hash: NameHash::START, depth: 0, ids: 0, part: Part::default() }
+        Self { hash: NameHash::START, depth: 0, ids: 0, part: 0 }
     }
-}
-
-/// What the part since the last separator is made of.
-#[derive(Clone, Copy, Default)]
-struct Part {
-    has_digit: bool,
-    has_other: bool,
 }
 
 impl Walk {
     /// Takes the next byte; the rank of the prefix that ends with it, if it is a separator.
     #[inline]
-    fn step(&mut self, byte: u8, separators: &[u8]) -> Option<Rank> {
+    fn step(&mut self, byte: u8, bytes: &Bytes) -> Option<Rank> {
         self.hash.add(byte);
-        if !separators.contains(&byte) {
-            self.part.has_digit |= byte.is_ascii_digit();
-            self.part.has_other |= !byte.is_ascii_hexdigit() && byte != b'-';
+        let class = bytes.class(byte);
+        if class != SEPARATOR {
+            self.part |= class;
             return None;
         }
-        let part = std::mem::take(&mut self.part);
-        self.ids += u16::from(part.has_digit && !part.has_other);
+        // Digits and nothing that an ID has not.
+        self.ids += u16::from(std::mem::take(&mut self.part) == DIGIT);
         self.depth += 1;
         (self.depth <= DEPTH_MAX).then(|| (self.ids << 8 | self.depth, self.hash.finish()))
     }
@@ -77,7 +105,7 @@ mod tests {
         let mut names = Names::default();
         let tally = Tally { keys: 1, ..Tally::default() };
         for name in ["a:1:b", "a:2:b", "a:x", "b", ":"] {
-            add(&mut names, b":", name.as_bytes(), &tally);
+            add(&mut names, &Bytes::new(b":"), name.as_bytes(), &tally);
         }
         let found: Vec<(String, u64)> =
             names.finish().names.into_iter().map(|found| (found.name.to_string(), found.tally.keys)).collect();
@@ -87,8 +115,9 @@ mod tests {
 
     #[test]
     fn numbers_come_late() {
-        assert!(rank(b"user:profile:", b":") < rank(b"17:", b":"));
-        assert!(rank(b"user:", b":") < rank(b"user:profile:", b":"));
-        assert!(rank(b"user:9f-1c:", b":") > rank(b"user:a:b:c:", b":"));
+        let rank = |prefix: &[u8]| rank(prefix, &Bytes::new(b":"));
+        assert!(rank(b"user:profile:") < rank(b"17:"));
+        assert!(rank(b"user:") < rank(b"user:profile:"));
+        assert!(rank(b"user:9f-1c:") > rank(b"user:a:b:c:"));
     }
 }

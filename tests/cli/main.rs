@@ -6,6 +6,7 @@ mod choice;
 mod help;
 mod outcomes;
 mod output;
+mod reports;
 mod streams;
 
 use std::fs;

@@ -1,0 +1,115 @@
+//! Reports from outside: formats, merging, refusals, and scans that are interrupted.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{MIXED, bigkeys, ended, run};
+
+const CUT: &str = "fixtures/refused/cut_in_string_v09.rdb";
+
+fn report(arguments: &str) -> Value {
+    serde_json::from_str(&run(arguments).expect(0, &[]).stdout).expect("JSON")
+}
+
+#[test]
+fn a_report_says_what_the_file_is() {
+    let report = report(&format!("analyze --format report --sha256 {MIXED}"));
+    let dump = &report["dumps"][0];
+    assert_eq!((dump["dialect"].as_str(), dump["rdb_version"].as_u64()), (Some("Redis"), Some(13)));
+    assert_eq!(dump["target"], "redis-8.6");
+    assert_eq!(dump["bytes"].as_u64(), fs::metadata(MIXED).ok().map(|metadata| metadata.len()));
+    let sum = Command::new("sha256sum").arg(MIXED).output().expect("sha256sum").stdout;
+    assert!(sum.starts_with(dump["sha256"].as_str().expect("a digest").as_bytes()));
+    assert_eq!(report["is_complete"], true);
+}
+
+#[test]
+fn targets_and_filters() {
+    let memory = |arguments: &str| {
+        report(&format!("analyze --format report {arguments} {MIXED}"))["totals"]["memory_bytes"]
+            .as_u64()
+            .expect("bytes")
+    };
+    let own = memory("");
+    assert_eq!(memory("--target redis-8.6"), own);
+    assert_ne!(memory("--target redis-7.0"), own);
+    assert_ne!(memory("--allocator libc"), own);
+    assert!(memory("--type hash") < own);
+    let databases = report(&format!("analyze --format report --db 1 {MIXED}"));
+    assert_eq!(databases["databases"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn damage_is_in_the_report() {
+    let outcome = run(&format!("analyze --format report {CUT}")).expect(1, &["at byte 48"]);
+    let report: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    assert_eq!((&report["is_complete"], &report["totals"]["keys"]), (&Value::Bool(false), &Value::from(1)));
+    assert!(report["dumps"][0]["damage"].as_str().is_some_and(|damage| damage.contains("at byte 48")));
+    let table = run(&format!("analyze --format table {CUT}")).expect(1, &["at byte 48"]);
+    assert!(table.stdout.contains("incomplete"), "{}", table.stdout);
+    let rows = run(&format!("analyze --format csv {CUT}")).expect(1, &["at byte 48"]);
+    assert_eq!(rows.stdout.lines().count(), 2);
+}
+
+#[test]
+fn merging_from_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let other = "fixtures/mixed_all_v80.rdb";
+    run(&format!("analyze --format report {MIXED} -o {}", path("a"))).expect(0, &[]);
+    run(&format!("analyze --format report {other} -o {}", path("b"))).expect(0, &[]);
+    let merged = run(&format!("merge {} {}", path("a"), path("b"))).expect(0, &[]).stdout;
+    assert_eq!(merged, run(&format!("analyze --format report {MIXED} {other}")).expect(0, &[]).stdout);
+    assert!(run(&format!("merge --format table {}", path("a"))).expect(0, &[]).stdout.contains("Prefixes"));
+
+    fs::write(path("c"), "{}").expect("a file");
+    run(&format!("merge {} {}", path("a"), path("c"))).expect(2, &["c: it is no report of bigkeys"]);
+    run(&format!("merge {}", path("none"))).expect(2, &["none: could not open it"]);
+    run(&format!("merge --format csv {}", path("a"))).expect(2, &["it is one of report, table and folded"]);
+    run(&format!("analyze --format report --separators / {other} -o {}", path("d"))).expect(0, &[]);
+    run(&format!("merge {} {}", path("a"), path("d"))).expect(2, &["d: it was made with --separators /"]);
+}
+
+#[test]
+fn reports_that_cannot_be() {
+    run(&format!("analyze --format report --per-file {MIXED}")).expect(2, &["--per-file is for tasks"]);
+    run(&format!("analyze --format table --target redis-5.0 {MIXED}")).expect(2, &["redis-6.2", "valkey-9.1"]);
+    run("analyze --format report --sha256 fixtures/none.rdb").expect(2, &["fixtures/none.rdb"]);
+}
+
+#[test]
+fn an_interrupted_scan_is_reported_as_far_as_it_came() {
+    let dump = fs::read(MIXED).expect("a dump");
+    for format in ["report", "table", "ndjson", "task"] {
+        let mut command = bigkeys(&format!("analyze --format {format} -"));
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the program starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(&dump[..dump.len() / 2]).expect("the program reads");
+        let id = child.id().to_string();
+        // It catches the signal once it runs: what would end it before says nothing.
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !catches_interrupts(&id) {
+            assert!(Instant::now() < deadline, "no handler for Ctrl-C");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
+        std::thread::sleep(Duration::from_millis(100));
+        drop(stdin);
+        let outcome = ended(child);
+        assert_eq!(outcome.code, Some(130), "{format}: {outcome:?}");
+        assert!(outcome.stderr.contains("interrupted at byte"), "{format}: {}", outcome.stderr);
+        assert!(!outcome.stdout.is_empty(), "{format}");
+    }
+}
+
+/// Whether a process has a handler for SIGINT, the second bit of the mask of those it catches.
+fn catches_interrupts(id: &str) -> bool {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 2 != 0)
+}
