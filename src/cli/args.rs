@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::task::TaskArgs;
+
 /// Find the big keys in Redis and Valkey dumps, offline
 #[derive(Debug, Parser)]
 #[command(name = "bigkeys", version, max_term_width = 100, arg_required_else_help = true, after_help = AFTER_HELP)]
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     /// biggest keys of each type in each database: strings by length, all others by number of elements. Several dumps,
     /// such as a cluster's shards, are one task.
     Analyze(Box<AnalyzeArgs>),
+    /// Keep tasks: create, list, show, delete, and work them off
+    Task(TaskArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -4,6 +4,7 @@ mod analyze;
 mod args;
 mod output;
 mod progress;
+mod task;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ pub(crate) enum Exit {
 pub(crate) fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Analyze(args) => analyze::run(&args),
+        Command::Task(args) => task::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bigkeys", &mut script);

@@ -6,12 +6,16 @@ mod progress;
 mod scan;
 mod segments;
 mod stream;
+#[cfg(feature = "store")]
+mod visit;
 mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use progress::Progress;
+#[cfg(feature = "store")]
+pub(crate) use visit::visit;
 
 use crate::analysis::filter::Expired;
 use crate::analysis::{Analysis, Question, Report};

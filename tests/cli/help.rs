@@ -7,7 +7,19 @@ use super::{bigkeys, outcome, run};
 
 #[test]
 fn help_fits_a_terminal() {
-    for arguments in ["--help", "-h", "analyze --help", "analyze -h", "completions --help", "man --help", "help"] {
+    for arguments in [
+        "--help",
+        "-h",
+        "analyze --help",
+        "analyze -h",
+        "completions --help",
+        "man --help",
+        "help",
+        "task --help",
+        "task create --help",
+        "task list --help",
+        "task run --help",
+    ] {
         // Nothing here is a terminal, so the width is the variable's, and 100 columns without one.
         for (columns, most) in [(Some("80"), 80), (Some("120"), 100), (None, 100)] {
             let mut command = bigkeys(arguments);

@@ -7,6 +7,7 @@ mod help;
 mod outcomes;
 mod output;
 mod streams;
+mod task;
 
 use std::fs;
 use std::path::Path;
