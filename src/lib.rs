@@ -56,6 +56,8 @@ pub mod engine;
 pub mod error;
 pub mod input;
 pub mod rdb;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod task;
 
 pub use analysis::{BigKey, Pattern, Question, Report};

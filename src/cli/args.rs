@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+#[cfg(feature = "server")]
+use super::serve::ServeArgs;
 use super::task::TaskArgs;
 
 /// Find the big keys in Redis and Valkey dumps, offline
@@ -35,6 +37,12 @@ pub(crate) enum Command {
     Analyze(Box<AnalyzeArgs>),
     /// Keep tasks: create, list, show, delete, and work them off
     Task(TaskArgs),
+    /// Answer the task API over HTTP
+    ///
+    /// Serves big key analysis tasks, their schedules and offline key analyses for the instances of a configuration, until
+    /// SIGTERM or SIGINT comes. Running tasks then wait for the next start. It logs to standard error.
+    #[cfg(feature = "server")]
+    Serve(ServeArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -4,6 +4,8 @@ mod analyze;
 mod args;
 mod output;
 mod progress;
+#[cfg(feature = "server")]
+mod serve;
 mod task;
 
 use std::io::{self, Write};
@@ -28,6 +30,8 @@ pub(crate) enum Exit {
 pub(crate) fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Analyze(args) => analyze::run(&args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(&args),
         Command::Task(args) => task::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

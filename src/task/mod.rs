@@ -15,7 +15,7 @@ mod store;
 pub use dumps::settled;
 pub use model::{KeyRecord, ScanType, Status, Task, Times};
 #[cfg(feature = "store")]
-pub use offline::OfflineRequest;
+pub use offline::{OfflineNumbers, OfflineRequest};
 #[cfg(feature = "store")]
 pub use runner::{Runner, Worked};
 #[cfg(feature = "store")]

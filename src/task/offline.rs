@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::model::text;
 use crate::engine::{Dump, Options, Progress, visit};
@@ -41,9 +41,9 @@ fn key_bytes(entry: &Entry<'_>) -> u64 {
     entry.key.bytes() + entry.value_bytes
 }
 
-/// The numbers of a report.
-#[derive(Debug, Serialize)]
-struct Numbers {
+/// What an offline key analysis found. Lists of keys and prefixes are by falling bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfflineNumbers {
     total_bytes: u64,
     total_num: u64,
     type_bytes: Vec<TypeBytes>,
@@ -52,21 +52,21 @@ struct Numbers {
     largest_key_prefixes: Vec<LargestPrefix>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct TypeBytes {
     #[serde(rename = "type")]
     type_name: String,
     bytes: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct TypeNum {
     #[serde(rename = "type")]
     type_name: String,
     num: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct LargestKey {
     key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +77,7 @@ struct LargestKey {
     num_of_elem: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct LargestPrefix {
     key_prefix: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,7 +127,7 @@ struct Offline {
     buffer: Vec<u8>,
 }
 
-/// Analyzes dumps as one and returns the JSON of the numbers, and why a dump could not be read to its end.
+/// Analyzes dumps as one and returns what was found, and why a dump could not be read to its end.
 ///
 /// # Errors
 /// As [`visit`].
@@ -135,14 +135,13 @@ pub(super) fn analyze(
     dumps: &[Dump],
     options: &Options,
     progress: &Arc<Progress>,
-) -> Result<(String, Vec<Error>), Error> {
+) -> Result<(OfflineNumbers, Vec<Error>), Error> {
     let mut offline = Offline::default();
     let mut damage = Vec::new();
     for dump in dumps {
         damage.extend(visit(&dump.path, options, progress, |entry| offline.add(entry))?);
     }
-    let numbers = serde_json::to_string(&offline.finish()).unwrap_or_default();
-    Ok((numbers, damage))
+    Ok((offline.finish(), damage))
 }
 
 impl Offline {
@@ -172,15 +171,8 @@ impl Offline {
         if self.held_bytes > HELD_BYTES_MAX { Err(Fault::Held) } else { Ok(()) }
     }
 
-    fn finish(self) -> Numbers {
-        let mut numbers = Numbers {
-            total_bytes: 0,
-            total_num: 0,
-            type_bytes: Vec::new(),
-            type_num: Vec::new(),
-            largest_keys: Vec::new(),
-            largest_key_prefixes: Vec::new(),
-        };
+    fn finish(self) -> OfflineNumbers {
+        let mut numbers = OfflineNumbers::default();
         for ((kind, module), of_type) in self.types {
             let name = if module.is_empty() { kind.name().to_owned() } else { module };
             numbers.total_bytes += of_type.sum.bytes;

@@ -168,13 +168,11 @@ fn a_link_in_the_place_of_a_dump_is_not_followed() {
 #[test]
 fn two_runs_do_not_meet() {
     let tasks = Tasks::new();
-    // A FIFO would do as a slow dump, but a task's dump is a regular file: so the first run is held by its output, which
-    // nobody reads.
+    // The first run is held by its output, which nobody reads before the second has come and gone.
     for instance in 0..40 {
         tasks.json(&format!("create {MIXED} --instance-id {instance}"));
     }
-    let mut first =
-        bigkeys(&tasks.arguments("run")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a run");
+    let first = bigkeys(&tasks.arguments("run")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a run");
     let is_running = || tasks.json("list --status success")["count"].as_u64() > Some(0);
     while !is_running() {
         std::thread::sleep(Duration::from_millis(20));

@@ -25,6 +25,8 @@ pub enum StoreError {
     Foreign,
     /// The file, or the folder it is in, cannot be made or opened.
     Io(io::Error),
+    /// The numbers of an offline key analysis cannot be written, or read back.
+    Json(serde_json::Error),
     /// SQLite's own answer.
     Database(rusqlite::Error),
 }
@@ -33,6 +35,7 @@ impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            Self::Json(error) => Some(error),
             Self::Database(error) => Some(error),
             _ => None,
         }
@@ -52,6 +55,7 @@ impl fmt::Display for StoreError {
             ),
             Self::Foreign => write!(f, "this is a database of another program, not a store of tasks"),
             Self::Io(error) => write!(f, "could not open it: {error}"),
+            Self::Json(error) => write!(f, "the numbers of an analysis: {error}"),
             Self::Database(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
                 write!(f, "this file is not an SQLite database")
             }

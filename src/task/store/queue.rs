@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::read::{self, task};
 use super::{Store, StoreError, TaskKind, now_ms};
 use crate::engine::Dump;
-use crate::task::{KeyRecord, OfflineRequest, ScanType, Status, Task};
+use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Status, Task};
 
 /// How many tasks of a kind are kept for an instance, as the task API keeps them.
 pub const TASKS_KEPT: u32 = 100;
@@ -54,8 +54,8 @@ pub struct Ended {
     pub reason: Option<String>,
     /// The big keys.
     pub keys: Vec<KeyRecord>,
-    /// The JSON of an offline key analysis's numbers.
-    pub report: Option<String>,
+    /// What an offline key analysis found.
+    pub report: Option<OfflineNumbers>,
 }
 
 /// What was found of a program that ended while it worked.
@@ -141,7 +141,8 @@ impl Store {
                 insert.execute(params![claim.seq, place, name, name_base64, type_name, shard, db, size, unit])?;
             }
             if let Some(report) = &ended.report {
-                transaction.execute("UPDATE offline SET report = ?1 WHERE task = ?2", params![report, claim.seq])?;
+                let json = serde_json::to_string(report).map_err(StoreError::Json)?;
+                transaction.execute("UPDATE offline SET report = ?1 WHERE task = ?2", params![json, claim.seq])?;
             }
             Ok(true)
         })

@@ -9,7 +9,7 @@ use super::queue::dumps;
 use super::{Store, StoreError, TaskKind, now_ms};
 use crate::engine::Dump;
 use crate::task::model::{milliseconds, milliseconds_of};
-use crate::task::{KeyRecord, OfflineRequest, ScanType, Status, Task};
+use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Status, Task};
 
 /// Which tasks a list is about, and which page of it.
 #[derive(Clone, Debug)]
@@ -102,17 +102,22 @@ impl Store {
         })
     }
 
-    /// What was asked of an offline key analysis, and the JSON of its numbers once it has ended well.
+    /// What was asked of an offline key analysis, and what it found once it has ended.
     ///
     /// # Errors
     /// [`StoreError::NoTask`].
-    pub fn offline(&self, instance_id: &str, id: &str) -> Result<(Task, OfflineRequest, Option<String>), StoreError> {
+    pub fn offline(
+        &self,
+        instance_id: &str,
+        id: &str,
+    ) -> Result<(Task, OfflineRequest, Option<OfflineNumbers>), StoreError> {
         self.read(|transaction| {
             let (seq, task) = task(transaction, TaskKind::Offline, Some(instance_id), id)?;
             let sql = "SELECT node_id, backup_id, report FROM offline WHERE task = ?1";
             let (request, report) = transaction.query_row(sql, [seq], |row| {
-                Ok((OfflineRequest { node_id: row.get(0)?, backup_id: row.get(1)? }, row.get(2)?))
+                Ok((OfflineRequest { node_id: row.get(0)?, backup_id: row.get(1)? }, row.get::<_, Option<String>>(2)?))
             })?;
+            let report = report.as_deref().map(serde_json::from_str).transpose().map_err(StoreError::Json)?;
             Ok((task, request, report))
         })
     }

@@ -319,13 +319,16 @@ fn from_the_first_version_to_the_second() {
 
 #[test]
 fn from_the_second_version_to_the_third() {
-    let (_folder, path) = old_store(2, &format!("{FIRST}
-        INSERT INTO task (id, instance_id, status, scan_type, created_at_ms, kind) VALUES ('o', 'i', 'success', 'manual', 0, 'offline');
-        INSERT INTO offline VALUES (3, 'node', 'backup', '{{}}');"));
+    let second = r#"
+        INSERT INTO task (id, instance_id, status, scan_type, created_at_ms, kind)
+        VALUES ('o', 'i', 'success', 'manual', 0, 'offline');
+        INSERT INTO offline VALUES (3, 'node', 'backup', '{"total_bytes":5,"total_num":1,"type_bytes":[],"type_num":[],
+            "largest_keys":[],"largest_key_prefixes":[]}');"#;
+    let (_folder, path) = old_store(2, &format!("{FIRST}{second}"));
     let store = Store::open(path).unwrap();
     expect_first(&store);
     let (_, request, report) = store.offline("i", "o").unwrap();
-    assert_eq!((request.backup_id.as_deref(), report.as_deref()), (Some("backup"), Some("{}")));
+    assert_eq!((request.backup_id.as_deref(), report.is_some()), (Some("backup"), true));
     assert!(store.use_signature("a", now_ms() + 60_000).unwrap());
 }
 
