@@ -32,12 +32,14 @@
 //! * [`analysis`]: entries into numbers, by `add` and `merge`, which no order and no number of workers can change.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
-//! * [`task`]: the big key analysis task and its JSON.
+//! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
+//! * `server`, with the feature of that name: the task API over HTTP.
 //! * [`error`]: what went wrong, in one plain sentence.
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic; `analysis` knows `rdb` and `error`; `engine` knows those four; `task` knows `analysis`. A test holds this.
+//! magic; `analysis` knows `rdb` and `error`; `engine` knows those four; `task` knows `engine` and what that knows, but for `input`;
+//! `server` knows `task`. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -49,7 +51,8 @@
 //!
 //! # Features
 //!
-//! `cli` (the program) and `compress` (gzip and zstd input) are on by default; without them this is the light library.
+//! `cli` (the program, with `store`), `server` (the task API, with `store`) and `compress` (gzip and zstd input) are on by
+//! default; without them this is the light library.
 
 pub mod analysis;
 pub mod engine;

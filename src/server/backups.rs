@@ -109,7 +109,11 @@ impl Backups {
             if name.is_some_and(|name| path.file_name().is_none_or(|found| found != name)) {
                 continue;
             }
-            let metadata = fs::metadata(&path).map_err(|error| NoBackup::Io(path.clone(), error))?;
+            let metadata = match fs::metadata(&path) {
+                // Backups come and go while they are looked through.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata.map_err(|error| NoBackup::Io(path.clone(), error))?,
+            };
             if metadata.is_file() {
                 let modified_at = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 newest = newest.max(Some((modified_at, path)));
@@ -156,6 +160,7 @@ mod tests {
     fn the_newest_match() {
         let (_folder, root) = root(&["c.rdb", "b.rdb", "a/x.rdb", "a.txt", ".hidden.rdb"]);
         fs::create_dir(root.join("z.rdb")).unwrap();
+        std::os::unix::fs::symlink("gone", root.join("y.rdb")).unwrap();
         assert_eq!(newest(&root, "*.rdb", None).unwrap().path, root.join("b.rdb"), "a folder is no dump");
         assert_eq!(newest(&root, "**/*.rdb", None).unwrap().id, "x.rdb");
         assert_eq!(newest(&root, "c.rdb", None).unwrap().id, "c.rdb");

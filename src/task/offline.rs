@@ -210,3 +210,90 @@ fn prefix(name: &[u8]) -> Option<&[u8]> {
     let end = name.iter().take(PREFIX_BYTES_MAX).position(|byte| *byte == DELIMITER)?;
     name.get(..=end)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn numbers(path: &Path) -> (OfflineNumbers, Vec<Error>) {
+        analyze(&[Dump::from(path)], &Options::default(), &Arc::default()).unwrap()
+    }
+
+    /// Every dump of the fixtures with the JSON beside it.
+    fn fixtures() -> Vec<(PathBuf, Value)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let dumps = paths.filter(|path| path.extension().is_some_and(|suffix| suffix == "rdb"));
+        let dumps = dumps.filter_map(|path| {
+            let json = fs::read(path.with_extension("json")).ok()?;
+            Some((path, serde_json::from_slice(&json).unwrap()))
+        });
+        dumps.collect()
+    }
+
+    #[test]
+    fn every_key_of_the_fixtures_is_counted() {
+        let fixtures = fixtures();
+        assert!(fixtures.len() > 20);
+        for (path, stated) in fixtures {
+            let (numbers, damage) = numbers(&path);
+            assert!(damage.is_empty(), "{damage:?}");
+            let keys = stated["keys"].as_array().unwrap();
+            assert_eq!(numbers.total_num, keys.len() as u64, "{}", path.display());
+            assert_eq!(numbers.total_bytes > 0, !keys.is_empty());
+            for of_type in &numbers.type_num {
+                let of_this = keys.iter().filter(|key| key["type"] == of_type.type_name);
+                assert_eq!(of_type.num, of_this.count() as u64, "{}: {}", path.display(), of_type.type_name);
+            }
+            assert!(numbers.largest_keys.is_sorted_by(|one, next| one.bytes >= next.bytes));
+        }
+    }
+
+    #[test]
+    fn what_comes_before_damage_is_counted() {
+        let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mixed_all_v13.rdb");
+        let cut = tempfile::NamedTempFile::new().unwrap();
+        let bytes = fs::read(&whole).unwrap();
+        fs::write(cut.path(), &bytes[..bytes.len() / 2]).unwrap();
+        let (half, damage) = numbers(cut.path());
+        assert!(0 < half.total_num && half.total_num < numbers(&whole).0.total_num);
+        assert_eq!(damage.len(), 1);
+    }
+
+    #[test]
+    fn the_largest_and_the_prefixes() {
+        // Redis 6.2: 600 strings `p:000` to `p:599`, each a byte longer than the one before, and one without a prefix.
+        let mut dump = b"REDIS0009\xfe\x00".to_vec();
+        for number in 0..600_u16 {
+            dump.extend_from_slice(b"\x00\x05");
+            dump.extend_from_slice(format!("p:{number:03}").as_bytes());
+            let bytes = (0x4000 | (number + 1)).to_be_bytes();
+            dump.extend_from_slice(&bytes);
+            dump.resize(dump.len() + usize::from(number) + 1, b'v');
+        }
+        dump.extend_from_slice(b"\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), dump).unwrap();
+        let (numbers, damage) = numbers(file.path());
+        assert!(damage.is_empty(), "{damage:?}");
+        assert_eq!((numbers.total_num, numbers.largest_keys.len()), (601, LARGEST_MAX));
+        let largest = &numbers.largest_keys[0];
+        // A name of five bytes; a length in two, and the value.
+        assert_eq!((largest.key.as_str(), largest.num_of_elem, largest.bytes), ("p:599", 600, 607));
+        let [prefix] = numbers.largest_key_prefixes.as_slice() else { panic!("{:?}", numbers.largest_key_prefixes) };
+        let bytes = 600 * (5 + 2) + 600 * 601 / 2;
+        assert_eq!((prefix.key_prefix.as_str(), prefix.num, prefix.bytes), ("p:", 600, bytes));
+    }
+
+    #[test]
+    fn prefixes_end_early_or_not_at_all() {
+        assert_eq!(prefix(b"a:b:c"), Some(&b"a:"[..]));
+        assert_eq!((prefix(b":"), prefix(b"abc"), prefix(b"")), (Some(&b":"[..]), None, None));
+        assert_eq!(prefix(&[b"x".repeat(PREFIX_BYTES_MAX), b":".to_vec()].concat()), None);
+    }
+}

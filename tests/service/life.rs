@@ -63,7 +63,7 @@ fn a_request_does_not_wait_for_an_analysis_and_a_stop_gives_it_back() {
     let mut file = std::io::BufWriter::new(fs::File::create(&dump).expect("a file"));
     let many = keys.len() - 9 - 11;
     file.write_all(&keys[..11]).expect("a disk");
-    for _ in 0..40 {
+    for _ in 0..15 {
         file.write_all(&keys[11..11 + many]).expect("a disk");
     }
     file.write_all(&keys[11 + many..]).expect("a disk");

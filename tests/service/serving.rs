@@ -68,7 +68,7 @@ impl Place {
 }
 
 impl Serving {
-    fn start(config: &Path) -> Self {
+    pub(crate) fn start(config: &Path) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_bigkeys"))
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
             .arg(config)
@@ -98,10 +98,6 @@ impl Serving {
         format!("/v2/{PROJECT}/instances/{instance}/{rest}")
     }
 
-    pub(crate) fn id(&self) -> i32 {
-        i32::try_from(self.process.id()).expect("a process's ID")
-    }
-
     /// Ends it as nothing can prepare for.
     pub(crate) fn kill(mut self) {
         self.process.kill().expect("it runs");
@@ -110,7 +106,7 @@ impl Serving {
 
     /// Ends it by SIGTERM; returns how it ended and what it logged.
     pub(crate) fn stop(mut self) -> (ExitStatus, Vec<Value>) {
-        let killed = Command::new("kill").arg(self.id().to_string()).status();
+        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
         assert!(killed.expect("kill starts").success());
         let status = self.process.wait().expect("it ends");
         self.reader.take().expect("a reader").join().expect("a log");
