@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -92,10 +93,10 @@ impl Credentials {
     /// Who sent a request. A token decides where there is one: the cloud's kits can add one to requests, but sign them too.
     ///
     /// # Errors
-    /// The published answers to credentials that are missing, wrong or too old.
+    /// The published answers to credentials that are missing, wrong or too old; [`ApiError::NOT_LOCAL`] where there are none.
     pub(super) fn caller(&self, request: &Request<'_>, now: Timestamp) -> Result<Caller, ApiError> {
         if self.is_empty() {
-            return Ok(Caller::Anyone);
+            return if is_local(request.headers) { Ok(Caller::Anyone) } else { Err(ApiError::NOT_LOCAL) };
         }
         if let Some(token) = request.headers.get(TOKEN) {
             let found = self.tokens.get(&hex_sha256(token.as_bytes())).ok_or(ApiError::INVALID_TOKEN)?;
@@ -141,6 +142,17 @@ impl Caller {
             Self::Token { .. } => Err(ApiError::OTHER_PROJECTS_TOKEN),
         }
     }
+}
+
+/// Whether a request comes from a program of this machine, and not from a page in its browser: that would name itself as the
+/// origin, or this machine by a name of its own.
+fn is_local(headers: &HeaderMap) -> bool {
+    let is_loopback = |host: &str| {
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let name = name.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    !headers.contains_key(ORIGIN) && headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_loopback))
 }
 
 /// When a request says that it was signed: `20261122T110307Z`.
@@ -218,6 +230,22 @@ mod tests {
         assert_eq!(caller.check_project("q"), Err(ApiError::OTHER_PROJECTS_TOKEN));
         assert_eq!(ask("20261122T110307Z", "SK", with("old")), Err(ApiError::TOKEN_EXPIRED));
         assert_eq!(ask("20261122T110307Z", "SK", with("bad")), Err(ApiError::INVALID_TOKEN));
+    }
+
+    #[test]
+    fn without_credentials_only_this_machine_may_ask() {
+        let ask = |name: &'static str, value: &'static str| {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
+            let request = Request { method: &Method::GET, path: "/", query: "", headers: &headers, body: b"" };
+            Credentials::default().caller(&request, NOW.parse().unwrap())
+        };
+        for host in ["127.0.0.1:8080", "127.0.0.2", "localhost:1", "localhost", "[::1]:8080", "[::1]"] {
+            assert_eq!(ask("host", host), Ok(Caller::Anyone), "{host}");
+        }
+        for host in ["example.org", "127.0.0.1.example.org:80", "10.0.0.1:8080", "localhost.example.org", ""] {
+            assert_eq!(ask("host", host), Err(ApiError::NOT_LOCAL), "{host}");
+        }
+        assert_eq!(ask("origin", "http://127.0.0.1:8080"), Err(ApiError::NOT_LOCAL));
     }
 
     #[test]

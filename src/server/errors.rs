@@ -61,6 +61,8 @@ errors! {
     SIGNATURE_USED = UNAUTHORIZED "APIGW.0301" "Incorrect IAM authentication information: the signature was used before";
     CLOCK_IS_OFF = UNAUTHORIZED "APIGW.0303" "Incorrect IAM authentication information: x-sdk-date is more than 15 minutes off";
     OTHER_PROJECT = FORBIDDEN "DCS.2003" "The role does not have the permission to perform this operation.";
+    /// A page in a browser of this machine asks a service without credentials.
+    NOT_LOCAL = FORBIDDEN "DCS.2003" "Without credentials the service answers programs of its own machine only.";
     NO_INSTANCE = NOT_FOUND "DCS.3022" "This DCS instance does not exist.";
     NO_SUCH_URL = NOT_FOUND "DCS.4001" "The requested URL does not exist.";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "DCS.5001" "This request method is not allowed.";

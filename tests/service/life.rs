@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
@@ -96,6 +97,32 @@ fn a_request_does_not_wait_for_an_analysis_and_a_stop_gives_it_back() {
     }
     let (_, log) = serving.stop();
     assert!(!log.iter().any(|event| event["message"].as_str().is_some_and(|text| text.contains("without a word"))));
+}
+
+#[test]
+fn a_schedule_runs_at_its_minute() {
+    let place = Place::new(0, "");
+    let serving = place.start();
+    let autoscan = Serving::path(CLUSTER, "bigkey/autoscan");
+    let tasks = Serving::path(CLUSTER, "bigkey-tasks");
+    let minute = |ahead: i64| (Timestamp::now() + SignedDuration::from_mins(ahead)).strftime("%H:%M").to_string();
+    let schedule = json!({"enable_auto_scan": true, "schedule_at": [minute(0), minute(1)]}).to_string();
+    assert_eq!(ask(&serving.address, "PUT", &autoscan, &schedule).expect("an answer").status, 200);
+    serving.stop();
+    // The minute in which it starts is one of the schedule that nobody has taken yet, so the test need not wait for the
+    // next.
+    let first = place.start();
+    let deadline = Instant::now() + Duration::from_mins(2);
+    let list = |serving: &Serving| ask(&serving.address, "GET", &tasks, "").expect("an answer").json();
+    while list(&first)["records"][0]["status"] != "success" {
+        assert!(Instant::now() < deadline, "no task: {}", list(&first));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(list(&first)["records"][0]["scan_type"], "auto");
+    let (_, log) = first.stop();
+    let created = log.iter().filter(|event| event["message"] == "created").count();
+    // The next minute of the schedule may have come meanwhile.
+    assert!((1..=2).contains(&created), "{log:?}");
 }
 
 #[test]
