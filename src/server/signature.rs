@@ -372,12 +372,10 @@ mod tests {
             ("b=2&a=1", "a=1&b=2"),
             ("a=2&a=1", "a=1&a=2"),
             ("a", "a="),
-            ("a=1+1&%C3%BC=", "%C3%BC=&a=1%2B1"),
+            ("%c3%bc=&a=1+1", "a=1%2B1&%C3%BC="),
             ("&&", ""),
         ] {
-            let mut sorted: Vec<&str> = canonical.split('&').collect();
-            sorted.sort_by_key(|pair| decoded(pair));
-            assert_eq!(canonical_query(query), sorted.join("&"));
+            assert_eq!(canonical_query(query), canonical);
         }
     }
 }

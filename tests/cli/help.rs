@@ -19,6 +19,7 @@ fn help_fits_a_terminal() {
         "task create --help",
         "task list --help",
         "task run --help",
+        "serve --help",
     ] {
         // Nothing here is a terminal, so the width is the variable's, and 100 columns without one.
         for (columns, most) in [(Some("80"), 80), (Some("120"), 100), (None, 100)] {
@@ -59,6 +60,10 @@ fn arguments_that_make_no_sense() {
         ("analyze --at 2026-13-01T00:00:00Z x.rdb", "it is no time such as"),
         ("analyze --task-id 17 x.rdb", "'17' for '--task-id"),
         ("analyze --progress sometimes x.rdb", "[possible values: auto, always, never]"),
+        ("task --store", "a value is required for '--store"),
+        ("task create x.rdb --format xml", "[possible values: json, table]"),
+        ("serve", "--config <FILE>"),
+        ("serve --config no/such.toml", "no/such.toml: could not read it: No such file"),
         ("completions tcsh", "[possible values: bash, elvish, fish, powershell, zsh]"),
         ("man no-such", "there is no command no-such"),
     ] {

@@ -11,6 +11,9 @@ use super::{MIXED, Outcome, bigkeys, ended, run};
 
 const DAMAGED: &str = "fixtures/refused/wrong_checksum_v09.rdb";
 
+/// What is said of a dump with streams.
+const LEFT_OUT: &str = "streams, modules and other newer types are left out";
+
 /// `bigkeys task` over one store.
 struct Tasks(tempfile::TempDir);
 
@@ -63,7 +66,7 @@ fn a_task_is_created_run_shown_and_deleted() {
     assert_eq!(tasks.json(&format!("show {}", id(&created))), created);
     tasks.run(&shards).expect(2, &["c: a task of this instance waits or runs already"]);
 
-    let done = tasks.json("run");
+    let done = tasks.run("run").expect(0, &[LEFT_OUT]).json();
     assert_eq!((&done["id"], &done["status"]), (&created["id"], &Value::from("success")));
     assert_eq!(tasks.json(&format!("show {}", id(&created))), done);
     let analyzed = run(&format!("analyze -q 10.0.0.1:6379={MIXED} 10.0.0.2:6379=fixtures/cluster_slots_v13.rdb"));
@@ -84,7 +87,7 @@ fn a_task_is_created_run_shown_and_deleted() {
 #[test]
 fn waiting_for_a_task() {
     let tasks = Tasks::new();
-    let done = tasks.json(&format!("create {MIXED} --wait"));
+    let done = tasks.run(&format!("create {MIXED} --wait")).expect(0, &[LEFT_OUT]).json();
     assert_eq!(done["status"], "success");
     let failed = tasks.run(&format!("create {DAMAGED} --wait")).expect(1, &["checksum", DAMAGED]);
     assert_eq!(failed.json()["status"], "failed");
@@ -93,7 +96,7 @@ fn waiting_for_a_task() {
     assert_eq!(shown.json(), failed.json());
     tasks.run(&format!("create {DAMAGED}")).expect(0, &[]);
     tasks.run(&format!("create {MIXED}")).expect(0, &[]);
-    let both = tasks.run("run").expect(1, &["checksum"]);
+    let both = tasks.run("run").expect(1, &["checksum", LEFT_OUT]);
     assert_eq!(both.tasks().len(), 2, "a failed task does not keep the others from running");
 }
 
@@ -180,7 +183,7 @@ fn two_runs_do_not_meet() {
     tasks.run("run").expect(2, &["another process works on these tasks"]);
     let first = ended(first);
     assert_eq!(first.code, Some(0), "{first:#?}");
-    tasks.run("run").expect(0, &[]);
+    assert_eq!(tasks.run("run").expect(0, &[]).stdout, "", "the first did them all");
     let done = tasks.json("list --status success");
     assert_eq!(done["count"], 40);
 }

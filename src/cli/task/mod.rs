@@ -104,7 +104,12 @@ fn create(args: &TaskArgs, create_args: &CreateArgs) -> Result<Exit, String> {
 fn wait(store: &Arc<Store>, id: &str, options: &Options) -> Result<Task, StoreError> {
     loop {
         if let Some(runner) = Runner::new(store.clone(), options.clone())? {
-            while !has_ended(&store.show(TaskKind::BigKeys, None, id)?) && runner.work_one()?.is_some() {}
+            while !has_ended(&store.show(TaskKind::BigKeys, None, id)?) {
+                let Some(worked) = runner.work_one()? else { break };
+                if worked.claim.id == id {
+                    worked.notes.iter().for_each(|note| say(note));
+                }
+            }
         }
         let task = store.show(TaskKind::BigKeys, None, id)?;
         if has_ended(&task) {
