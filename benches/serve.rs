@@ -174,7 +174,7 @@ impl Connection {
 
     /// Asks, reads the whole answer and returns its status.
     fn ask(&mut self, method: &str, path: &str) -> u16 {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n");
         self.0.get_mut().write_all(request.as_bytes()).unwrap();
         let (mut status, mut length) = (0, 0);
         loop {
