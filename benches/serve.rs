@@ -58,7 +58,7 @@ fn main() {
             is_over.store(true, Ordering::Relaxed);
             (with, analyses.join().unwrap())
         });
-        report(&format!("{name}, beside {analyses} analyses"), &with);
+        report(&format!("{name}, beside the analysis ({analyses} were started)"), &with);
     }
 }
 
