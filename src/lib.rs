@@ -34,14 +34,16 @@
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
-//! * [`task`]: the big key analysis task and its JSON.
+//! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as folded stacks, as rows.
+//! * `server`, with the feature of that name: the task API over HTTP.
 //! * [`error`]: what went wrong, in one plain sentence.
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic; `analysis` knows `rdb` and `error`, `memory` knows `rdb`, `report` those three; `engine` knows all of these;
-//! `task` knows `analysis`, `output` knows `report`. A test holds this.
+//! `task` knows `engine` and what that knows, but for `input`; `output` knows `report`, `server` knows `task`. A test holds
+//! this.
 //!
 //! # What holds everywhere
 //!
@@ -53,7 +55,8 @@
 //!
 //! # Features
 //!
-//! `cli` (the program) and `compress` (gzip and zstd input) are on by default; without them this is the light library.
+//! `cli` (the program, with `store`), `server` (the task API, with `store`) and `compress` (gzip and zstd input) are on by
+//! default; without them this is the light library.
 
 pub mod analysis;
 pub mod engine;
@@ -63,6 +66,8 @@ pub mod memory;
 pub mod output;
 pub mod rdb;
 pub mod report;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod task;
 
 pub use analysis::{BigKey, Pattern, Question, Report};

@@ -164,7 +164,7 @@ fn dumps(args: &AnalyzeArgs) -> Result<Vec<Dump>, String> {
 }
 
 /// `ip:port=PATH`, or a path alone.
-fn dump(argument: &Path) -> Dump {
+pub(super) fn dump(argument: &Path) -> Dump {
     let split = argument.to_str().and_then(|text| text.split_once('='));
     match split {
         Some((shard, path)) if args::shard(shard).is_ok() => {

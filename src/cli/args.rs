@@ -10,6 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+#[cfg(feature = "server")]
+use super::serve::ServeArgs;
+use super::task::TaskArgs;
+
 /// Find the big keys in Redis and Valkey dumps, offline
 #[derive(Debug, Parser)]
 #[command(name = "bigkeys", version, max_term_width = 100, arg_required_else_help = true, after_help = AFTER_HELP)]
@@ -37,6 +41,14 @@ pub(crate) enum Command {
     /// Takes what `bigkeys analyze --format report` printed, of shards, days or machines. In whichever groups reports are
     /// merged, the result is the same to the byte.
     Merge(MergeArgs),
+    /// Keep tasks: create, list, show, delete, and work them off
+    Task(TaskArgs),
+    /// Answer the task API over HTTP
+    ///
+    /// Serves big key analysis tasks, their schedules and offline key analyses for the instances of a configuration, until
+    /// SIGTERM or SIGINT comes. Running tasks then wait for the next start. It logs to standard error.
+    #[cfg(feature = "server")]
+    Serve(ServeArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -5,6 +5,9 @@ mod args;
 mod output;
 mod progress;
 mod report;
+#[cfg(feature = "server")]
+mod serve;
+mod task;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -31,6 +34,9 @@ pub(crate) fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Analyze(args) => analyze::run(&args),
         Command::Merge(args) => report::merge(&args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(&args),
+        Command::Task(args) => task::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bigkeys", &mut script);

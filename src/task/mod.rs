@@ -1,5 +1,25 @@
-//! The big key analysis task: its JSON, field by field as the task API publishes it.
+//! The big key analysis task: its JSON, field by field as the task API publishes it, and with the feature `store` its life:
+//! kept in a [`Store`], worked off by a [`Runner`]. The offline key analysis is its sibling, with bytes and prefixes.
 
+#[cfg(feature = "store")]
+mod dumps;
 mod model;
+#[cfg(feature = "store")]
+mod offline;
+#[cfg(feature = "store")]
+mod runner;
+#[cfg(feature = "store")]
+mod store;
 
+#[cfg(feature = "store")]
+pub use dumps::settled;
 pub use model::{KeyRecord, ScanType, Status, Task, Times};
+#[cfg(feature = "store")]
+pub use offline::{OfflineNumbers, OfflineRequest};
+#[cfg(feature = "store")]
+pub use runner::{Runner, Worked};
+#[cfg(feature = "store")]
+pub use store::{
+    Autoscan, Claim, Counts, Ended, Listing, NewTask, Outcome, Query, Recovered, STARTS_MAX, Store, StoreError,
+    TASKS_KEPT, TaskKind, TaskRecord, WorkLock,
+};

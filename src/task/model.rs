@@ -22,21 +22,26 @@ pub struct Task {
     #[serde(serialize_with = "milliseconds")]
     pub created_at: Timestamp,
     /// When it was started.
-    #[serde(serialize_with = "milliseconds")]
-    pub started_at: Timestamp,
+    #[serde(serialize_with = "milliseconds_of", skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// When it ended.
-    #[serde(serialize_with = "milliseconds")]
-    pub finished_at: Timestamp,
+    #[serde(serialize_with = "milliseconds_of", skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
     /// How many keys follow.
     pub num: usize,
-    /// The big keys.
-    pub keys: Vec<KeyRecord>,
+    /// The big keys; none before the task has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<KeyRecord>>,
 }
 
-/// The states of a task that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How far a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
+    /// It was created, and no one has begun to work on it.
+    Waiting,
+    /// Its dumps are being read.
+    Running,
     /// Every dump was read to its end and found sound.
     Success,
     /// A dump is damaged or could not be read; the keys found before that are in the task.
@@ -49,6 +54,8 @@ pub enum Status {
 pub enum ScanType {
     /// A person or a program, at the moment of its creation.
     Manual,
+    /// The instance's schedule.
+    Auto,
 }
 
 /// A big key.
@@ -83,10 +90,38 @@ impl Task {
             status,
             scan_type: ScanType::Manual,
             created_at: times.created_at,
-            started_at: times.started_at,
-            finished_at: times.finished_at,
+            started_at: Some(times.started_at),
+            finished_at: Some(times.finished_at),
             num: report.keys.len(),
-            keys: report.keys.into_iter().map(KeyRecord::from).collect(),
+            keys: Some(report.keys.into_iter().map(KeyRecord::from).collect()),
+        }
+    }
+}
+
+impl Status {
+    /// All states, in the order in which a task passes through them.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Success, Self::Failed];
+
+    /// The state's name in the task's JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl ScanType {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Manual, Self::Auto];
+
+    /// The name in the task's JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Auto => "auto",
         }
     }
 }
@@ -106,11 +141,16 @@ impl From<BigKey> for KeyRecord {
     fn from(key: BigKey) -> Self {
         let type_name = key.type_name();
         let unit = key.unit().name();
-        let (name, name_base64) = match String::from_utf8(key.name) {
-            Ok(name) => (name, None),
-            Err(error) => (escaped(error.as_bytes()), Some(STANDARD.encode(error.as_bytes()))),
-        };
+        let (name, name_base64) = text(key.name);
         Self { name, name_base64, type_name, shard: key.shard, db: key.db, size: key.size, unit }
+    }
+}
+
+/// A name as text, and without loss in Base64 where it is not UTF-8.
+pub(super) fn text(name: Vec<u8>) -> (String, Option<String>) {
+    match String::from_utf8(name) {
+        Ok(name) => (name, None),
+        Err(error) => (escaped(error.as_bytes()), Some(STANDARD.encode(error.as_bytes()))),
     }
 }
 
@@ -128,8 +168,17 @@ fn escaped(bytes: &[u8]) -> String {
 }
 
 /// `2020-06-15T02:21:18.669Z`: UTC, always three fraction digits.
-fn milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.3}"))
+}
+
+/// As [`milliseconds`]; for a moment that has not come yet the field is left out, never null.
+#[allow(clippy::ref_option, reason = "serde hands out a reference to the field")]
+pub(super) fn milliseconds_of<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => milliseconds(time, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,21 @@ use super::{bigkeys, outcome, run};
 
 #[test]
 fn help_fits_a_terminal() {
-    for arguments in
-        ["--help", "-h", "analyze --help", "analyze -h", "merge --help", "completions --help", "man --help", "help"]
-    {
+    for arguments in [
+        "--help",
+        "-h",
+        "analyze --help",
+        "analyze -h",
+        "merge --help",
+        "completions --help",
+        "man --help",
+        "help",
+        "task --help",
+        "task create --help",
+        "task list --help",
+        "task run --help",
+        "serve --help",
+    ] {
         // Nothing here is a terminal, so the width is the variable's, and 100 columns without one.
         for (columns, most) in [(Some("80"), 80), (Some("120"), 100), (None, 100)] {
             let mut command = bigkeys(arguments);
@@ -49,6 +61,10 @@ fn arguments_that_make_no_sense() {
         ("analyze --at 2026-13-01T00:00:00Z x.rdb", "it is no time such as"),
         ("analyze --task-id 17 x.rdb", "'17' for '--task-id"),
         ("analyze --progress sometimes x.rdb", "[possible values: auto, always, never]"),
+        ("task --store", "a value is required for '--store"),
+        ("task create x.rdb --format xml", "[possible values: json, table]"),
+        ("serve", "--config <FILE>"),
+        ("serve --config no/such.toml", "no/such.toml: could not read it: No such file"),
         ("completions tcsh", "[possible values: bash, elvish, fish, powershell, zsh]"),
         ("man no-such", "there is no command no-such"),
     ] {

@@ -8,6 +8,7 @@ mod outcomes;
 mod output;
 mod reports;
 mod streams;
+mod task;
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,256 @@
+//! Who may ask: requests signed with an access key, or with a token, of a project.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::errors::ApiError;
+use super::signature::{self, Authorization, Request, hex_sha256};
+
+/// How far the clocks of client and server may be apart.
+const CLOCK_SECONDS_MAX: i64 = 15 * 60;
+
+/// The header with a token.
+const TOKEN: &str = "x-auth-token";
+
+/// The credentials of all projects.
+#[derive(Default)]
+pub(super) struct Credentials {
+    access_keys: HashMap<String, AccessKey>,
+    /// By their hash: how long a search takes says nothing of the tokens.
+    tokens: HashMap<String, Token>,
+    projects: HashSet<String>,
+}
+
+struct AccessKey {
+    secret: Vec<u8>,
+    project_id: String,
+}
+
+/// What a token is good for.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) project_id: String,
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// Anyone: the service has no credentials.
+    Anyone,
+    /// The holder of an access key.
+    Signed {
+        project_id: String,
+        /// The signature, and until when it can be sent again, in milliseconds since 1970.
+        signature: String,
+        until_ms: i64,
+    },
+    /// The holder of a token.
+    Token { project_id: String },
+}
+
+impl fmt::Debug for Credentials {
+    /// Without secrets: what is debugged may be logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (access_keys, tokens) = (self.access_keys.len(), self.tokens.len());
+        write!(f, "Credentials({access_keys} access keys, {tokens} tokens)")
+    }
+}
+
+impl Credentials {
+    /// Whether there are none at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.projects.is_empty()
+    }
+
+    /// Whether a project has any.
+    pub(super) fn has_project(&self, project_id: &str) -> bool {
+        self.projects.contains(project_id)
+    }
+
+    /// False if the key is there already.
+    pub(super) fn add_access_key(&mut self, id: &str, secret: &str, project_id: &str) -> bool {
+        self.projects.insert(project_id.to_owned());
+        let key = AccessKey { secret: secret.as_bytes().to_vec(), project_id: project_id.to_owned() };
+        let is_new = !self.access_keys.contains_key(id);
+        self.access_keys.entry(id.to_owned()).or_insert(key);
+        is_new
+    }
+
+    /// False if the token is there already.
+    pub(super) fn add_token(&mut self, token: &str, what: Token) -> bool {
+        self.projects.insert(what.project_id.clone());
+        self.tokens.insert(hex_sha256(token.as_bytes()), what).is_none()
+    }
+
+    /// Who sent a request. A token decides where there is one: the cloud's kits can add one to requests, but sign them too.
+    ///
+    /// # Errors
+    /// The published answers to credentials that are missing, wrong or too old; [`ApiError::NOT_LOCAL`] where there are none.
+    pub(super) fn caller(&self, request: &Request<'_>, now: Timestamp) -> Result<Caller, ApiError> {
+        if self.is_empty() {
+            return if is_local(request.headers) { Ok(Caller::Anyone) } else { Err(ApiError::NOT_LOCAL) };
+        }
+        if let Some(token) = request.headers.get(TOKEN) {
+            let found = self.tokens.get(&hex_sha256(token.as_bytes())).ok_or(ApiError::INVALID_TOKEN)?;
+            if found.expires_at.is_some_and(|expires_at| expires_at <= now) {
+                return Err(ApiError::TOKEN_EXPIRED);
+            }
+            return Ok(Caller::Token { project_id: found.project_id.clone() });
+        }
+        let header = request.headers.get(AUTHORIZATION).ok_or(ApiError::NO_TOKEN)?;
+        let authorization = header.to_str().ok().and_then(Authorization::parse).ok_or(ApiError::BAD_SIGNATURE)?;
+        let signed_at = signed_at(request.headers).ok_or(ApiError::BAD_SIGNATURE)?;
+        if (now.as_second() - signed_at.as_second()).abs() > CLOCK_SECONDS_MAX {
+            return Err(ApiError::CLOCK_IS_OFF);
+        }
+        let key = self.access_keys.get(authorization.access_key);
+        // An unknown key takes as long as a wrong signature does.
+        let secret = key.map_or(&b"no such key"[..], |key| &key.secret);
+        match key {
+            Some(key) if authorization.is_by(secret, request) => Ok(Caller::Signed {
+                project_id: key.project_id.clone(),
+                signature: signature::hex(&authorization.signature),
+                until_ms: signed_at.as_millisecond() + 1000 * (CLOCK_SECONDS_MAX + 1),
+            }),
+            Some(_) => Err(ApiError::BAD_SIGNATURE),
+            None => {
+                _ = authorization.is_by(secret, request);
+                Err(ApiError::BAD_SIGNATURE)
+            }
+        }
+    }
+}
+
+impl Caller {
+    /// Whether the caller may ask for a project's instances.
+    ///
+    /// # Errors
+    /// The published answers to another project's credentials.
+    pub(super) fn check_project(&self, project_id: &str) -> Result<(), ApiError> {
+        match self {
+            Self::Anyone => Ok(()),
+            Self::Signed { project_id: own, .. } | Self::Token { project_id: own } if own == project_id => Ok(()),
+            Self::Signed { .. } => Err(ApiError::OTHER_PROJECT),
+            Self::Token { .. } => Err(ApiError::OTHER_PROJECTS_TOKEN),
+        }
+    }
+}
+
+/// Whether a request comes from a program of this machine, and not from a page in its browser: that would name itself as the
+/// origin, or this machine by a name of its own.
+fn is_local(headers: &HeaderMap) -> bool {
+    let is_loopback = |host: &str| {
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let name = name.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    };
+    !headers.contains_key(ORIGIN) && headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_loopback))
+}
+
+/// When a request says that it was signed: `20261122T110307Z`.
+fn signed_at(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(signature::DATE)?.to_str().ok()?.trim().strip_suffix('Z')?;
+    let at = DateTime::strptime("%Y%m%dT%H%M%S", text).ok()?;
+    Some(at.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderValue, Method};
+
+    use super::*;
+
+    const NOW: &str = "2026-11-22T11:03:07Z";
+
+    fn credentials() -> Credentials {
+        let mut credentials = Credentials::default();
+        assert!(credentials.add_access_key("AK", "SK", "p") && !credentials.add_access_key("AK", "other", "p"));
+        let at = |time: &str| Some(time.parse().unwrap());
+        assert!(credentials.add_token("good", Token { project_id: "p".to_owned(), expires_at: None }));
+        assert!(credentials.add_token("old", Token { project_id: "p".to_owned(), expires_at: at(NOW) }));
+        credentials
+    }
+
+    /// A signed request, changed by `change` after it was signed.
+    fn ask(date: &str, secret: &str, change: impl Fn(&mut HeaderMap)) -> Result<Caller, ApiError> {
+        fn request(headers: &HeaderMap) -> Request<'_> {
+            Request { method: &Method::GET, path: "/v2/p", query: "", headers, body: b"" }
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(signature::DATE, HeaderValue::from_str(date).unwrap());
+        headers.insert("host", HeaderValue::from_static("h:1"));
+        let signed_headers = ["host", signature::DATE];
+        let signed = signature::sign(secret.as_bytes(), &request(&headers), &signed_headers).unwrap();
+        let hex = signature::hex(&signed);
+        let text = format!("SDK-HMAC-SHA256 Access=AK, SignedHeaders=host;x-sdk-date, Signature={hex}");
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&text).unwrap());
+        change(&mut headers);
+        credentials().caller(&request(&headers), NOW.parse().unwrap())
+    }
+
+    #[test]
+    fn signatures() {
+        let caller = ask("20261122T110307Z", "SK", |_| ()).unwrap();
+        assert!(matches!(&caller, Caller::Signed { project_id, .. } if project_id == "p"));
+        assert_eq!(caller.check_project("p"), Ok(()));
+        assert_eq!(caller.check_project("q"), Err(ApiError::OTHER_PROJECT));
+        assert!(ask("20261122T104807Z", "SK", |_| ()).is_ok() && ask("20261122T111807Z", "SK", |_| ()).is_ok());
+        for off in ["20261122T104806Z", "20261122T111808Z", "20251122T110307Z"] {
+            assert_eq!(ask(off, "SK", |_| ()), Err(ApiError::CLOCK_IS_OFF), "{off}");
+        }
+        assert_eq!(ask("20261122T110307Z", "wrong", |_| ()), Err(ApiError::BAD_SIGNATURE));
+        for date in ["20261122T110307", "2026-11-22T11:03:07Z", "20261199T110307Z", ""] {
+            assert_eq!(ask(date, "SK", |_| ()), Err(ApiError::BAD_SIGNATURE), "{date}");
+        }
+        let moved =
+            |headers: &mut HeaderMap| _ = headers.insert(signature::DATE, HeaderValue::from_static("20261122T110308Z"));
+        assert_eq!(ask("20261122T110307Z", "SK", moved), Err(ApiError::BAD_SIGNATURE));
+        let unknown = |headers: &mut HeaderMap| {
+            let text = headers[AUTHORIZATION].to_str().unwrap().replace("Access=AK", "Access=KA");
+            headers.insert(AUTHORIZATION, HeaderValue::from_str(&text).unwrap());
+        };
+        assert_eq!(ask("20261122T110307Z", "SK", unknown), Err(ApiError::BAD_SIGNATURE));
+        assert_eq!(ask("20261122T110307Z", "SK", HeaderMap::clear), Err(ApiError::NO_TOKEN));
+    }
+
+    #[test]
+    fn tokens_decide_where_there_are_any() {
+        let with = |token: &'static str| {
+            move |headers: &mut HeaderMap| _ = headers.insert(TOKEN, HeaderValue::from_static(token))
+        };
+        let caller = ask("20261122T110307Z", "wrong", with("good")).unwrap();
+        assert_eq!(caller.check_project("q"), Err(ApiError::OTHER_PROJECTS_TOKEN));
+        assert_eq!(ask("20261122T110307Z", "SK", with("old")), Err(ApiError::TOKEN_EXPIRED));
+        assert_eq!(ask("20261122T110307Z", "SK", with("bad")), Err(ApiError::INVALID_TOKEN));
+    }
+
+    #[test]
+    fn without_credentials_only_this_machine_may_ask() {
+        let ask = |name: &'static str, value: &'static str| {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
+            let request = Request { method: &Method::GET, path: "/", query: "", headers: &headers, body: b"" };
+            Credentials::default().caller(&request, NOW.parse().unwrap())
+        };
+        for host in ["127.0.0.1:8080", "127.0.0.2", "localhost:1", "localhost", "[::1]:8080", "[::1]"] {
+            assert_eq!(ask("host", host), Ok(Caller::Anyone), "{host}");
+        }
+        for host in ["example.org", "127.0.0.1.example.org:80", "10.0.0.1:8080", "localhost.example.org", ""] {
+            assert_eq!(ask("host", host), Err(ApiError::NOT_LOCAL), "{host}");
+        }
+        assert_eq!(ask("origin", "http://127.0.0.1:8080"), Err(ApiError::NOT_LOCAL));
+    }
+
+    #[test]
+    fn secrets_are_not_debugged() {
+        let text = format!("{:?}", credentials());
+        assert_eq!(text, "Credentials(1 access keys, 2 tokens)");
+    }
+}

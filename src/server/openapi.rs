@@ -1,0 +1,251 @@
+//! The API's description as an OpenAPI document. It stands committed beside this file, for who reads the repository; a
+//! test holds the two equal, and `BLESS=1 cargo test --lib openapi` writes it anew.
+
+use serde_json::{Map, Value, json};
+
+use super::config::Limits;
+use crate::task::{Status, TASKS_KEPT};
+
+/// The document, with the version of this program.
+pub fn document() -> Value {
+    json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": "bigkeys",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Big key analysis tasks and offline key analyses over dumps of Redis and Valkey.",
+            "license": {"name": "MIT OR Apache-2.0"},
+        },
+        "security": [{"token": []}, {"signature": []}],
+        "paths": paths(),
+        "components": {"schemas": schemas(), "parameters": parameters(), "securitySchemes": security()},
+    })
+}
+
+fn paths() -> Value {
+    const INSTANCE: &str = "/v2/{project_id}/instances/{instance_id}";
+    let instance = ["project_id", "instance_id"];
+    let bigkey = ["project_id", "instance_id", "bigkey_id"];
+    let offline = ["project_id", "instance_id", "task_id"];
+    let page = ["project_id", "instance_id", "offset", "limit", "status"];
+    let of_instance = |path: &str, operations: Value| (format!("{INSTANCE}{path}"), operations);
+    let paths = [
+        of_instance(
+            "/bigkey-task",
+            json!({"post": operation("CreateBigkeyScanTask", "Create a big key analysis task", &instance, None, "Task")}),
+        ),
+        of_instance(
+            "/bigkey-tasks",
+            json!({"get": operation("ListBigkeyScanTasks", "List big key analysis tasks, newest first", &page, None, "TaskList")}),
+        ),
+        of_instance(
+            "/bigkey-task/{bigkey_id}",
+            json!({
+                "get": operation("ShowBigkeyScanTaskDetails", "Show a big key analysis task", &bigkey, None, "Task"),
+                "delete": operation("DeleteBigkeyScanTask", "Delete a big key analysis task", &bigkey, None, "Task"),
+            }),
+        ),
+        of_instance(
+            "/bigkey/autoscan",
+            json!({
+                "get": operation("ShowBigkeyAutoscanConfig", "Show when automatic analyses run", &instance, None, "Autoscan"),
+                "put": operation(
+                    "UpdateBigkeyAutoscanConfig", "Set when automatic analyses run", &instance, Some("AutoscanRequest"), "Autoscan"
+                ),
+            }),
+        ),
+        of_instance(
+            "/offline/key-analysis",
+            json!({
+                "post": operation(
+                    "CreateOfflineKeyAnalysis", "Analyze the keys of a node's backup", &instance, Some("OfflineRequest"), "OfflineTask"
+                ),
+                "get": operation(
+                    "ListOfflineKeyAnalysisTask", "List offline key analyses, newest first", &page, None, "OfflineList"
+                ),
+            }),
+        ),
+        of_instance(
+            "/offline/key-analysis/{task_id}",
+            json!({
+                "get": operation("ShowOfflineKeyAnalysisTask", "Show what an analysis found", &offline, None, "OfflineReport"),
+                "delete": operation("DeleteOfflineKeyAnalysisTask", "Delete an offline key analysis", &offline, None, "OfflineTask"),
+            }),
+        ),
+        (
+            "/healthz".to_owned(),
+            json!({"get": open("Health", "Whether the service answers", &json!({
+                "type": "object",
+                "required": ["status"],
+                "properties": {"status": {"type": "string", "enum": ["ok"]}},
+            }))}),
+        ),
+        ("/openapi.json".to_owned(), json!({"get": open("Document", "This document", &json!({"type": "object"}))})),
+    ];
+    Value::Object(paths.into_iter().collect())
+}
+
+fn operation(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, answer: &str) -> Value {
+    let refer = |name: &&str| json!({"$ref": format!("#/components/parameters/{name}")});
+    let mut operation = json!({
+        "operationId": id,
+        "summary": summary,
+        "parameters": parameters.iter().map(refer).collect::<Vec<_>>(),
+        "responses": responses(&schema(answer), &[
+            (400, "The request is not understood, or not possible now"),
+            (401, "No credentials, or wrong ones"),
+            (403, "The project is not the caller's, or not the instance's"),
+            (404, "There is no such instance"),
+            (413, "The body is too large"),
+        ]),
+    });
+    if let (Some(body), Some(operation)) = (body, operation.as_object_mut()) {
+        let content = json!({"required": true, "content": {"application/json": {"schema": schema(body)}}});
+        operation.insert("requestBody".to_owned(), content);
+    }
+    operation
+}
+
+/// An operation that needs no credentials.
+fn open(id: &str, summary: &str, answer: &Value) -> Value {
+    json!({"operationId": id, "summary": summary, "security": [], "responses": responses(answer, &[])})
+}
+
+fn responses(answer: &Value, refusals: &[(u16, &str)]) -> Value {
+    let headers = json!({"X-Request-Id": {
+        "description": "The request's ID, as the log has it", "required": true, "schema": {"type": "string"}
+    }});
+    let response = |description: &str, schema: &Value| {
+        let content = json!({"application/json": {"schema": schema}});
+        json!({"description": description, "headers": headers, "content": content})
+    };
+    let every = [(500, "The service failed"), (503, "Too many requests at once, or this one took too long")];
+    let mut responses = Map::from_iter([("200".to_owned(), response("Done", answer))]);
+    for (status, description) in refusals.iter().chain(&every) {
+        responses.insert(status.to_string(), response(description, &schema("Error")));
+    }
+    Value::Object(responses)
+}
+
+fn schema(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn object(required: &[&str], properties: &Value) -> Value {
+    json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
+}
+
+fn schemas() -> Value {
+    let text = json!({"type": "string"});
+    let count = json!({"type": "integer", "format": "int64", "minimum": 0});
+    let moment = json!({"type": "string", "format": "date-time", "example": "2020-06-15T02:21:18.669Z"});
+    let status = json!({"type": "string", "enum": Status::ALL.map(Status::name)});
+    let scan_type = json!({"type": "string", "enum": ["manual", "auto"]});
+    let array = |item: &str| json!({"type": "array", "items": schema(item)});
+    let times = json!({"type": "array", "items": {"type": "string", "pattern": TIME_PATTERN}, "uniqueItems": true});
+    let kept = json!({"type": "integer", "minimum": 0, "maximum": TASKS_KEPT});
+    json!({
+        "Task": object(&["id", "instance_id", "status", "scan_type", "created_at", "num"], &json!({
+            "id": text, "instance_id": text, "status": status, "scan_type": scan_type, "created_at": moment,
+            "started_at": moment, "finished_at": moment, "num": count, "keys": array("Key"),
+        })),
+        "Key": object(&["name", "type", "db", "size", "unit"], &json!({
+            "name": text,
+            "name_base64": {"type": "string", "format": "byte", "description": "Only where the name is not UTF-8"},
+            "type": {"type": "string", "enum": ["string", "list", "set", "zset", "hash"]},
+            "shard": {"type": "string", "description": "ip:port, only for clusters"},
+            "db": count, "size": count, "unit": {"type": "string", "enum": ["byte", "count"]},
+        })),
+        "TaskList": object(&["instance_id", "count", "records"], &json!({
+            "instance_id": text, "count": kept, "records": array("TaskRecord"),
+        })),
+        "TaskRecord": object(&["id", "status", "scan_type", "created_at"], &json!({
+            "id": text, "status": status, "scan_type": scan_type, "created_at": moment, "started_at": moment,
+            "finished_at": moment,
+        })),
+        "Autoscan": object(&["instance_id", "enable_auto_scan", "schedule_at"], &json!({
+            "instance_id": text, "enable_auto_scan": {"type": "boolean"}, "schedule_at": times, "updated_at": moment,
+        })),
+        "AutoscanRequest": {"type": "object", "required": ["enable_auto_scan", "schedule_at"], "properties": {
+            "enable_auto_scan": {"type": "boolean"}, "schedule_at": times,
+        }},
+        "OfflineRequest": {"type": "object", "required": ["node_id"], "properties": {
+            "node_id": {"type": "string", "description": "A shard's ip:port; for a single instance its ID"},
+            "backup_id": {"type": "string", "description": "A dump's file name; without it the newest dump"},
+        }},
+        "OfflineTask": object(&["task_id"], &json!({"task_id": text})),
+        "OfflineList": object(&["instance_id", "total", "records"], &json!({
+            "instance_id": text, "total": kept, "records": array("OfflineRecord"),
+        })),
+        "OfflineRecord": object(&["id", "status", "created_at"], &json!({
+            "id": text, "status": status, "created_at": moment, "started_at": moment, "finished_at": moment,
+        })),
+        "OfflineReport": object(&["id", "instance_id", "node_id", "analysis_type"], &json!({
+            "id": text, "instance_id": text, "node_id": text, "backup_id": text, "group_name": text, "node_ip": text,
+            "analysis_type": {"type": "string", "enum": ["old_backup"]}, "started_at": moment, "finished_at": moment,
+            "total_bytes": count, "total_num": count,
+            "type_bytes": {"type": "array", "items": object(&["type", "bytes"], &json!({"type": text, "bytes": count}))},
+            "type_num": {"type": "array", "items": object(&["type", "num"], &json!({"type": text, "num": count}))},
+            "largest_keys": {"type": "array", "items": object(&["key", "type", "bytes", "num_of_elem"], &json!({
+                "key": text, "key_base64": text, "type": text, "bytes": count, "num_of_elem": count,
+            }))},
+            "largest_key_prefixes": {"type": "array", "items": object(&["key_prefix", "type", "bytes", "num"], &json!({
+                "key_prefix": text, "key_prefix_base64": text, "type": text, "bytes": count, "num": count,
+            }))},
+        })),
+        "Error": object(&["error_code", "error_msg"], &json!({
+            "error_code": text, "error_msg": text, "request_id": text,
+        })),
+    })
+}
+
+/// A minute of the day.
+const TIME_PATTERN: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
+
+fn parameters() -> Value {
+    let in_path = |name: &str, what: &str| {
+        let schema = json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"});
+        json!({"name": name, "in": "path", "required": true, "description": what, "schema": schema})
+    };
+    let in_query = |name: &str, what: &str, schema: &Value| json!({"name": name, "in": "query", "required": false, "description": what, "schema": schema});
+    json!({
+        "project_id": in_path("project_id", "The project's ID"),
+        "instance_id": in_path("instance_id", "The instance's ID"),
+        "bigkey_id": in_path("bigkey_id", "The task's ID"),
+        "task_id": in_path("task_id", "The offline key analysis's ID"),
+        "offset": in_query("offset", "How many of the newest are passed over", &json!({
+            "type": "integer", "format": "int64", "minimum": 0, "default": 0,
+        })),
+        "limit": in_query("limit", "How many are listed", &json!({
+            "type": "integer", "minimum": 1, "maximum": 1000, "default": 10,
+        })),
+        "status": in_query("status", "Only tasks in this state", &json!({
+            "type": "string", "enum": Status::ALL.map(Status::name),
+        })),
+    })
+}
+
+fn security() -> Value {
+    let bytes = Limits::default().body_bytes;
+    let signed = format!("SDK-HMAC-SHA256, over a body of at most {bytes} bytes unless configured otherwise");
+    json!({
+        "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+        "signature": {"type": "apiKey", "in": "header", "name": "Authorization", "description": signed},
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_document_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/server/openapi.json");
+        let mut text = serde_json::to_string_pretty(&document()).unwrap();
+        text.push('\n');
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text, "BLESS=1 writes it anew");
+    }
+}

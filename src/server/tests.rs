@@ -1,0 +1,492 @@
+//! The routes, asked without a port: what each operation answers, and each way to be refused.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{App, Config, routes, schedule, signature};
+use crate::engine::Options;
+use crate::task::{Runner, Store};
+
+const TOKEN: &str = "token-of-p";
+
+/// A service over two projects; its tasks are worked off when a test says so.
+struct Service {
+    folder: tempfile::TempDir,
+    app: Arc<App>,
+    router: Router,
+    runtime: tokio::runtime::Runtime,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+const CONFIG: &str = r#"
+root = "dumps"
+[[project]]
+id = "p"
+[[project.access_key]]
+id = "AK"
+secret = "SK"
+[[project.token]]
+token = "token-of-p"
+[[project.instance]]
+id = "single"
+name = "one"
+type = "single"
+dumps = "*.rdb"
+[[project.instance]]
+id = "cluster"
+name = "many"
+type = "cluster"
+[[project.instance.shard]]
+address = "10.0.0.1:6379"
+dumps = "a/*.rdb"
+[[project.instance.shard]]
+address = "[::1]:6379"
+dumps = "b/*.rdb"
+[[project]]
+id = "q"
+[[project.token]]
+token = "token-of-q"
+[[project.instance]]
+id = "other"
+name = "other"
+type = "single"
+dumps = "none.rdb"
+"#;
+
+fn service(config: &str) -> Service {
+    let folder = tempfile::tempdir().unwrap();
+    for (fixture, place) in
+        [("mixed_all_v13", "one.rdb"), ("cluster_slots_v13", "a/one.rdb"), ("cluster_slots_v80", "b/two.rdb")]
+    {
+        let to = folder.path().join("dumps").join(place);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/{fixture}.rdb"));
+        fs::copy(from, to).unwrap();
+    }
+    let path = folder.path().join("bigkeys.toml");
+    fs::write(&path, config).unwrap();
+    let store = Arc::new(Store::open(folder.path().join("tasks.db")).unwrap());
+    let runner = Runner::new(store.clone(), Options { threads: 1, ..Options::default() }).unwrap().unwrap();
+    let app = Arc::new(App::new(Config::read(&path).unwrap(), store, Arc::new(runner)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    Service { folder, router: routes::router(app.clone()), app, runtime }
+}
+
+impl Service {
+    fn send(&self, request: Request<Body>) -> Answer {
+        self.runtime.block_on(async {
+            let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            Answer { status: parts.status, headers: parts.headers, body }
+        })
+    }
+
+    /// Asks with a token.
+    fn ask(&self, method: &Method, path: &str, body: &str) -> Answer {
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/v2/p/instances/{path}") };
+        let request = Request::builder().method(method).uri(path).header("x-auth-token", TOKEN);
+        self.send(request.body(Body::from(body.to_owned())).unwrap())
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask(&Method::GET, path, "")
+    }
+
+    fn post(&self, path: &str, body: &str) -> Answer {
+        self.ask(&Method::POST, path, body)
+    }
+
+    fn put(&self, path: &str, body: &str) -> Answer {
+        self.ask(&Method::PUT, path, body)
+    }
+
+    fn delete(&self, path: &str) -> Answer {
+        self.ask(&Method::DELETE, path, "")
+    }
+
+    /// Works off all tasks that wait.
+    fn work(&self) {
+        while self.app.runner.work_one().unwrap().is_some() {}
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    fn json(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{:?}", self.body);
+        self.any_json()
+    }
+
+    #[track_caller]
+    fn any_json(&self) -> Value {
+        assert_eq!(self.headers["content-type"], "application/json");
+        assert_eq!(self.headers["x-request-id"].len(), 32);
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    #[track_caller]
+    fn expect(&self, status: u16, code: &str) {
+        let body = self.any_json();
+        assert_eq!((self.status.as_u16(), body["error_code"].as_str()), (status, Some(code)), "{body}");
+        assert!(!body["error_msg"].as_str().unwrap().is_empty());
+        assert_eq!(body.get("request_id").is_some(), code.starts_with("APIGW"));
+        if let Some(id) = body.get("request_id") {
+            assert_eq!(id.as_str().unwrap(), self.headers["x-request-id"]);
+        }
+    }
+}
+
+fn id(task: &Value) -> &str {
+    task["id"].as_str().unwrap()
+}
+
+#[test]
+fn a_task_from_its_creation_to_its_deletion() {
+    let service = service(CONFIG);
+    let created = service.post("cluster/bigkey-task", "").json();
+    let fields: Vec<&String> = created.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["created_at", "id", "instance_id", "num", "scan_type", "status"]);
+    assert_eq!((&created["status"], &created["scan_type"]), (&json!("waiting"), &json!("manual")));
+    service.post("cluster/bigkey-task", "").expect(400, "DCS.4918");
+    let path = format!("cluster/bigkey-task/{}", id(&created));
+    assert_eq!(service.get(&path).json(), created);
+
+    service.work();
+    let done = service.get(&path).json();
+    assert_eq!((&done["status"], &done["num"]), (&json!("success"), &json!(done["keys"].as_array().unwrap().len())));
+    let shards: Vec<&Value> = done["keys"].as_array().unwrap().iter().map(|key| &key["shard"]).collect();
+    assert!(shards.contains(&&json!("10.0.0.1:6379")) && shards.contains(&&json!("[::1]:6379")));
+    let list = service.get("cluster/bigkey-tasks").json();
+    assert_eq!((&list["instance_id"], &list["count"]), (&json!("cluster"), &json!(1)));
+    assert_eq!(list["records"][0]["finished_at"], done["finished_at"]);
+
+    assert_eq!(service.delete(&path).json(), done);
+    service.delete(&path).expect(400, "DCS.4942");
+    service.get(&path).expect(400, "DCS.4942");
+}
+
+#[test]
+fn a_single_instance_has_no_shards_and_its_newest_dump_counts() {
+    let service = service(CONFIG);
+    let dumps = service.folder.path().join("dumps");
+    let newer = dumps.join("zero.rdb");
+    fs::copy(dumps.join("a/one.rdb"), &newer).unwrap();
+    let later = std::time::SystemTime::now() + Duration::from_mins(1);
+    fs::File::options().write(true).open(&newer).unwrap().set_modified(later).unwrap();
+    let created = service.post("single/bigkey-task", "").json();
+    service.work();
+    let done = service.get(&format!("single/bigkey-task/{}", id(&created))).json();
+    assert!(done["keys"].as_array().unwrap().iter().all(|key| key.get("shard").is_none()));
+    assert_eq!(service.app.store.outcome(id(&done)).unwrap().dumps[0].path.file_name(), newer.file_name());
+}
+
+#[test]
+fn who_is_not_known_is_refused() {
+    let service = service(CONFIG);
+    let with = |name: &str, value: &str| {
+        let request = Request::get("/v2/p/instances/single/bigkey-tasks").header(name, value);
+        service.send(request.body(Body::empty()).unwrap())
+    };
+    with("x", "y").expect(401, "DCS.1003");
+    with("x-auth-token", "wrong").expect(401, "DCS.1001");
+    with("x-auth-token", "token-of-q").expect(401, "DCS.1004");
+    with("authorization", "SDK-HMAC-SHA256 Access=AK").expect(401, "APIGW.0301");
+    with("authorization", "SDK-SM2-SM3 Access=AK, SignedHeaders=host, Signature=00").expect(401, "APIGW.0301");
+    with("x-auth-token", TOKEN).json();
+    service.get("other/bigkey-tasks").expect(403, "DCS.2003");
+}
+
+/// A signed request; the same one each time it is called.
+fn signed(service: &Service, method: &Method, path: &str, body: &str, at: Timestamp) -> Request<Body> {
+    let mut headers = HeaderMap::new();
+    headers.insert("host", "h".parse().unwrap());
+    headers.insert(signature::DATE, at.strftime("%Y%m%dT%H%M%SZ").to_string().parse().unwrap());
+    let request = signature::Request { method, path, query: "", headers: &headers, body: body.as_bytes() };
+    let signed = signature::sign(b"SK", &request, &["host", signature::DATE]).unwrap();
+    let authorization =
+        format!("SDK-HMAC-SHA256 Access=AK, SignedHeaders=host;x-sdk-date, Signature={}", signature::hex(&signed));
+    headers.insert("authorization", authorization.parse().unwrap());
+    assert!(!service.app.config.is_open());
+    let mut request = Request::new(Body::from(body.to_owned()));
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = path.parse().unwrap();
+    *request.headers_mut() = headers;
+    request
+}
+
+#[test]
+fn signatures_are_taken_once_for_what_changes_something() {
+    let service = service(CONFIG);
+    let now = Timestamp::now();
+    let create = || signed(&service, &Method::POST, "/v2/p/instances/single/bigkey-task", "", now);
+    let list = || signed(&service, &Method::GET, "/v2/p/instances/single/bigkey-tasks", "", now);
+    service.send(create()).json();
+    service.send(create()).expect(401, "APIGW.0301");
+    service.send(list()).json();
+    service.send(list()).json();
+    let late = now - jiff::SignedDuration::from_mins(16);
+    service
+        .send(signed(&service, &Method::GET, "/v2/p/instances/single/bigkey-tasks", "", late))
+        .expect(401, "APIGW.0303");
+    service.send(signed(&service, &Method::GET, "/v2/q/instances/other/bigkey-tasks", "", now)).expect(403, "DCS.2003");
+    let mut changed = signed(&service, &Method::PUT, "/v2/p/instances/single/bigkey/autoscan", "{}", now);
+    *changed.body_mut() = Body::from(r#"{"enable_auto_scan":true,"schedule_at":[]}"#);
+    service.send(changed).expect(401, "APIGW.0301");
+}
+
+#[test]
+fn what_cannot_be_analyzed() {
+    let service = service(CONFIG);
+    let dumps = service.folder.path().join("dumps");
+    fs::remove_file(dumps.join("b/two.rdb")).unwrap();
+    service.post("cluster/bigkey-task", "").expect(400, "DCS.4919");
+    let outside = service.folder.path().join("outside.rdb");
+    fs::copy(dumps.join("one.rdb"), &outside).unwrap();
+    fs::remove_file(dumps.join("one.rdb")).unwrap();
+    std::os::unix::fs::symlink(&outside, dumps.join("one.rdb")).unwrap();
+    service.post("single/bigkey-task", "").expect(400, "DCS.4919");
+    // Damage is not known before a dump is read: then the task fails, with what was found before.
+    fs::write(dumps.join("b/cut.rdb"), &fs::read(dumps.join("a/one.rdb")).unwrap()[..500]).unwrap();
+    let created = service.post("cluster/bigkey-task", "").json();
+    service.work();
+    let failed = service.get(&format!("cluster/bigkey-task/{}", id(&created))).json();
+    assert_eq!(failed["status"], "failed");
+    assert!(failed["finished_at"].is_string() && failed["num"].as_u64() > Some(0));
+}
+
+#[test]
+fn paths_methods_and_ids() {
+    let service = service(CONFIG);
+    service.get("/").expect(404, "DCS.4001");
+    service.get("/v2/p/instances/single").expect(404, "DCS.4001");
+    service.get("single/bigkey-tasks/").expect(404, "DCS.4001");
+    service.get("single/bigkey-task").expect(405, "DCS.5001");
+    service.post("single/bigkey-tasks", "").expect(405, "DCS.5001");
+    service.put("single/bigkey-task/x", "").expect(405, "DCS.5001");
+    service.post("/healthz", "").expect(405, "DCS.5001");
+    service.get("none/bigkey-tasks").expect(404, "DCS.3022");
+    service.post("none/bigkey-task", "").expect(404, "DCS.3022");
+    service.get("/v2/%20/instances/single/bigkey-tasks").expect(400, "DCS.4002");
+    service.get("a%2Fb%20c/bigkey-tasks").expect(400, "DCS.4061");
+    service.get("%ff/bigkey-tasks").expect(400, "DCS.4061");
+    service.get("single/bigkey-task/a%2Fb").expect(400, "DCS.4070");
+    service.get(&format!("single/bigkey-task/{}", "x".repeat(65))).expect(400, "DCS.4070");
+    service.get("single/bigkey-task/%2e%2e").expect(400, "DCS.4070");
+    service.get("single/bigkey-task/unknown").expect(400, "DCS.4942");
+}
+
+#[test]
+fn lists_by_page_and_state() {
+    let service = service(CONFIG);
+    for _ in 0..12 {
+        service.post("single/bigkey-task", "").json();
+        service.work();
+    }
+    service.post("single/bigkey-task", "").json();
+    let list = |query: &str| service.get(&format!("single/bigkey-tasks{query}")).json();
+    assert_eq!((&list("")["count"], list("")["records"].as_array().unwrap().len()), (&json!(13), 10));
+    assert_eq!(list("?offset=10&limit=1000")["records"].as_array().unwrap().len(), 3);
+    assert_eq!(list("?status=success")["count"], 12);
+    assert_eq!(list("?status=failed")["records"], json!([]));
+    assert_eq!(list("?status=&limit=&offset=&other=1")["count"], 13);
+    assert_eq!(list("?status=waiting")["records"][0].get("started_at"), None);
+    for query in [
+        "offset=-1",
+        "offset=x",
+        "offset=1.5",
+        "offset=%2B1",
+        "offset=9223372036854775808",
+        "limit=0",
+        "limit=1001",
+        "limit=ten",
+        "status=done",
+        "status=Success",
+        "limit=1&limit=2",
+        "status=%ff",
+    ] {
+        service.get(&format!("single/bigkey-tasks?{query}")).expect(400, "DCS.4062");
+    }
+}
+
+#[test]
+fn schedules_are_set_and_run() {
+    let service = service(CONFIG);
+    let path = "single/bigkey/autoscan";
+    let never = json!({"instance_id": "single", "enable_auto_scan": false, "schedule_at": []});
+    assert_eq!(service.get(path).json(), never);
+    for (body, code) in [
+        ("", "DCS.4004"),
+        ("{", "DCS.4005"),
+        ("[]", "DCS.4005"),
+        ("\u{ff}", "DCS.4005"),
+        (r#"{"schedule_at":[]}"#, "DCS.4800"),
+        (r#"{"enable_auto_scan":true}"#, "DCS.4800"),
+        (r#"{"enable_auto_scan":"true","schedule_at":[]}"#, "DCS.4800"),
+        (r#"{"enable_auto_scan":true,"schedule_at":"21:00"}"#, "DCS.4800"),
+        (r#"{"enable_auto_scan":true,"schedule_at":["24:00"]}"#, "DCS.4800"),
+        (r#"{"enable_auto_scan":true,"schedule_at":["21:00","21:00"]}"#, "DCS.4800"),
+        (r#"{"enable_auto_scan":true,"schedule_at":[null]}"#, "DCS.4800"),
+    ] {
+        service.put(path, body).expect(400, code);
+    }
+    assert_eq!(service.get(path).json(), never);
+    let set = service.put(path, r#"{"enable_auto_scan":true,"schedule_at":["21:00","00:00"]}"#).json();
+    assert_eq!((&set["enable_auto_scan"], &set["schedule_at"]), (&json!(true), &json!(["21:00", "00:00"])));
+    assert!(set["updated_at"].is_string());
+    assert_eq!(service.get(path).json(), set);
+
+    let minute = |time: &str| time.parse::<Timestamp>().unwrap().as_second() / 60;
+    let run = |from: &str, to: &str| {
+        schedule::create_due(&service.app, minute(from), minute(to)).unwrap();
+        service.work();
+        service.get("single/bigkey-tasks").json()["count"].as_u64().unwrap()
+    };
+    assert_eq!(run("2026-11-22T20:58:00Z", "2026-11-22T20:59:00Z"), 0);
+    assert_eq!(run("2026-11-22T20:59:00Z", "2026-11-22T21:00:00Z"), 1);
+    assert_eq!(run("2026-11-22T20:59:00Z", "2026-11-22T21:00:00Z"), 1, "a minute is taken once");
+    assert_eq!(run("2026-11-22T21:00:00Z", "2026-11-22T23:59:00Z"), 1);
+    assert_eq!(run("2026-11-22T23:59:00Z", "2026-11-23T00:01:00Z"), 2, "a minute that was slept through");
+    assert_eq!(service.get("single/bigkey-tasks").json()["records"][0]["scan_type"], "auto");
+    service.put(path, r#"{"enable_auto_scan":false,"schedule_at":["21:00"]}"#).json();
+    assert_eq!(run("2026-11-23T20:59:00Z", "2026-11-23T21:00:00Z"), 2);
+}
+
+#[test]
+fn offline_key_analyses() {
+    let service = service(CONFIG);
+    let path = "cluster/offline/key-analysis";
+    for (body, code) in [
+        ("", "DCS.4004"),
+        ("{}", "DCS.4800"),
+        (r#"{"node_id":7}"#, "DCS.4800"),
+        (r#"{"node_id":"10.0.0.9:6379"}"#, "DCS.4800"),
+        (r#"{"node_id":"10.0.0.1:6379","backup_id":"two.rdb"}"#, "DCS.4800"),
+        (r#"{"node_id":"10.0.0.1:6379","backup_id":"../one.rdb"}"#, "DCS.4800"),
+        (r#"{"node_id":"10.0.0.1:6379","backup_id":7}"#, "DCS.4800"),
+    ] {
+        service.post(path, body).expect(400, code);
+    }
+    service.post("single/offline/key-analysis", r#"{"node_id":"single"}"#).json();
+    let created = service.post(path, r#"{"node_id":"10.0.0.1:6379","backup_id":"one.rdb"}"#).json();
+    let id = created["task_id"].as_str().unwrap().to_owned();
+    service.post(path, r#"{"node_id":"10.0.0.1:6379"}"#).expect(400, "DCS.4231");
+    service.post("cluster/bigkey-task", "").json();
+    let one = format!("{path}/{id}");
+    assert_eq!(service.get(&one).json().get("total_num"), None);
+    service.get(&format!("cluster/bigkey-task/{id}")).expect(400, "DCS.4942");
+    service.work();
+
+    let report = service.get(&one).json();
+    assert_eq!((&report["backup_id"], &report["node_ip"]), (&json!("one.rdb"), &json!("10.0.0.1")));
+    let keys = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/cluster_slots_v13.json")).unwrap();
+    let keys: Value = serde_json::from_slice(&keys).unwrap();
+    let keys = keys["keys"].as_array().unwrap();
+    assert_eq!(report["total_num"], keys.len());
+    let sum = |list: &str, field: &str| -> u64 {
+        report[list].as_array().unwrap().iter().map(|entry| entry[field].as_u64().unwrap()).sum()
+    };
+    assert_eq!(
+        (sum("type_num", "num"), sum("type_bytes", "bytes")),
+        (keys.len() as u64, report["total_bytes"].as_u64().unwrap())
+    );
+    for key in report["largest_keys"].as_array().unwrap() {
+        let stated = keys.iter().find(|stated| stated["name"] == key["key"]).unwrap();
+        assert_eq!((&stated["size"], &stated["type"]), (&key["num_of_elem"], &key["type"]));
+    }
+    let prefixed = keys.iter().filter(|key| key["name"].as_str().unwrap().contains(':')).count();
+    assert_eq!(sum("largest_key_prefixes", "num"), prefixed as u64);
+
+    let list = service.get(&format!("{path}?status=success")).json();
+    assert_eq!((&list["total"], &list["records"][0]["id"]), (&json!(1), &json!(id)));
+    assert_eq!(service.delete(&one).json(), created);
+    service.delete(&one).expect(400, "DCS.4232");
+    service.get(&one).expect(400, "DCS.4232");
+}
+
+#[test]
+fn limits() {
+    let limited = format!("limits = {{ body_bytes = 64, request_seconds = 1, requests_at_once = 1 }}\n{CONFIG}");
+    let service = service(&limited);
+    let path = "single/bigkey/autoscan";
+    service.put(path, &" ".repeat(65)).expect(413, "DCS.4005");
+    service.put(path, &" ".repeat(64)).expect(400, "DCS.4004");
+    let held = service.app.requests.try_acquire().unwrap();
+    service.get(path).expect(503, "DCS.5000");
+    drop(held);
+    service.get(path).json();
+    // A body that never comes to its end.
+    let body = Body::new(Endless);
+    let request = Request::put(format!("/v2/p/instances/{path}")).header("x-auth-token", TOKEN).body(body).unwrap();
+    service.send(request).expect(503, "DCS.5000");
+}
+
+/// A stream that waits for ever.
+struct Endless;
+
+impl axum::body::HttpBody for Endless {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[test]
+fn without_credentials_anyone_may_ask() {
+    let open = CONFIG
+        .replace("[[project.access_key]]\nid = \"AK\"\nsecret = \"SK\"\n", "")
+        .replace("[[project.token]]\ntoken = \"token-of-p\"\n", "")
+        .replace("[[project.token]]\ntoken = \"token-of-q\"\n", "");
+    let service = service(&open);
+    let get = |path: &str| service.send(Request::get(path).body(Body::empty()).unwrap());
+    assert!(service.app.config.is_open());
+    get("/v2/p/instances/single/bigkey-tasks").json();
+    get("/v2/p/instances/other/bigkey-tasks").expect(403, "DCS.2003");
+}
+
+#[test]
+fn what_everyone_may_see() {
+    let service = service(CONFIG);
+    let get = |path: &str| service.send(Request::get(path).body(Body::empty()).unwrap());
+    assert_eq!(get("/healthz").json(), json!({"status": "ok"}));
+    assert_eq!(get("/openapi.json").json(), super::openapi::document());
+    service.post("single/bigkey-task", "").json();
+    let text = || String::from_utf8(get("/metrics").body.to_vec()).unwrap();
+    assert!(text().contains("bigkeys_tasks{status=\"waiting\"} 1\n"), "{}", text());
+    service.work();
+    let text = text();
+    for line in [
+        "bigkeys_tasks{status=\"success\"} 1",
+        "bigkeys_queue_age_seconds 0",
+        "bigkeys_http_request_duration_seconds_count{route=\"/v2/{project_id}/instances/{instance_id}/bigkey-task\",\
+         method=\"POST\",status=\"200\"} 1",
+    ] {
+        assert!(text.contains(&format!("{line}\n")), "no {line} in\n{text}");
+    }
+    let dump = fs::metadata(service.folder.path().join("dumps/one.rdb")).unwrap().len();
+    assert!(text.contains(&format!("bigkeys_analyzed_bytes_total {dump}\n")), "{text}");
+    for line in text.lines() {
+        assert!(
+            line.starts_with("# ") || line.rsplit_once(' ').is_some_and(|(_, n)| n.parse::<f64>().is_ok()),
+            "{line}"
+        );
+    }
+}

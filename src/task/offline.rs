@@ -1,0 +1,300 @@
+//! The offline key analysis: how many bytes keys take, by type, by prefix, and the largest of them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::text;
+use crate::engine::{Dump, Options, Progress, rows_all};
+use crate::error::Error;
+use crate::rdb::Kind;
+use crate::report::Question;
+use crate::report::rows::Row;
+
+/// Largest keys and prefixes of each type that a report lists, as the API of the seeds' sibling publishes it.
+const LARGEST_MAX: usize = 500;
+
+/// What ends a prefix.
+const DELIMITER: u8 = b':';
+
+/// A prefix ends within this many bytes, or the key has none.
+const PREFIX_BYTES_MAX: usize = 256;
+
+/// Prefixes of a type that are told apart; later ones are not counted, so that a dump of nothing else takes 16 MiB.
+const PREFIXES_MAX: usize = 1 << 16;
+
+/// Bytes of key names that the largest keys may hold, or fewer are listed: a name may have 8 MiB, and there are thousands.
+const HELD_BYTES_MAX: usize = 64 << 20;
+
+/// What an offline key analysis was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfflineRequest {
+    /// The node whose backup it is.
+    pub node_id: String,
+    /// The backup; the newest one if none was named.
+    pub backup_id: Option<String>,
+}
+
+/// The bytes of a key: what it costs the server that wrote the dump, or where no model knows that (values of modules), what
+/// its record takes in the dump.
+fn key_bytes(row: &Row) -> u64 {
+    row.memory_bytes.unwrap_or(row.serialized_bytes)
+}
+
+/// What an offline key analysis found. Lists of keys and prefixes are by falling bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfflineNumbers {
+    total_bytes: u64,
+    total_num: u64,
+    type_bytes: Vec<TypeBytes>,
+    type_num: Vec<TypeNum>,
+    largest_keys: Vec<LargestKey>,
+    largest_key_prefixes: Vec<LargestPrefix>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct TypeBytes {
+    #[serde(rename = "type")]
+    type_name: String,
+    bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct TypeNum {
+    #[serde(rename = "type")]
+    type_name: String,
+    num: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LargestKey {
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_base64: Option<String>,
+    #[serde(rename = "type")]
+    type_name: String,
+    bytes: u64,
+    num_of_elem: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LargestPrefix {
+    key_prefix: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_prefix_base64: Option<String>,
+    #[serde(rename = "type")]
+    type_name: String,
+    bytes: u64,
+    num: u64,
+}
+
+/// Bytes and how many keys they are of.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    bytes: u64,
+    num: u64,
+}
+
+impl Sum {
+    fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.num += 1;
+    }
+}
+
+/// What was found of one type.
+#[derive(Debug, Default)]
+struct OfType {
+    sum: Sum,
+    /// The largest keys; the smallest of them, by later name, on top.
+    largest: BinaryHeap<Reverse<Ranked>>,
+    prefixes: BTreeMap<Box<[u8]>, Sum>,
+}
+
+/// A key among the largest: more bytes first, then the smaller name.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    bytes: u64,
+    name: Reverse<Box<[u8]>>,
+    size: u64,
+}
+
+#[derive(Debug, Default)]
+struct Offline {
+    /// By kind, then the module type's name.
+    types: BTreeMap<(Kind, String), OfType>,
+    held_bytes: usize,
+}
+
+/// Analyzes dumps as one and returns what was found, and why a dump could not be read to its end.
+///
+/// # Errors
+/// As [`rows_all`].
+pub(super) fn analyze(
+    dumps: &[Dump],
+    options: &Options,
+    progress: &Arc<Progress>,
+) -> Result<(OfflineNumbers, Vec<Error>), Error> {
+    let mut offline = Offline::default();
+    let (_, damage) = rows_all(dumps, &Question::default(), options, progress, |row| offline.add(row))?;
+    Ok((offline.finish(), damage))
+}
+
+impl Offline {
+    fn add(&mut self, row: &Row) {
+        let name = row.name.bytes();
+        let bytes = key_bytes(row);
+        let module = row.module.filter(|_| row.kind == Kind::Module).map(|module| module.to_string());
+        let of_type = self.types.entry((row.kind, module.unwrap_or_default())).or_default();
+        of_type.sum.add(bytes);
+        if let Some(prefix) = prefix(name) {
+            let is_known = of_type.prefixes.contains_key(prefix);
+            if is_known || of_type.prefixes.len() < PREFIXES_MAX {
+                of_type.prefixes.entry(prefix.into()).or_default().add(bytes);
+            }
+        }
+        if of_type.largest.len() < LARGEST_MAX
+            || of_type.largest.peek().is_some_and(|Reverse(last)| (bytes, Reverse(name)) > last.place())
+        {
+            let ranked = Ranked { bytes, name: Reverse(name.into()), size: row.size };
+            self.held_bytes += name.len();
+            of_type.largest.push(Reverse(ranked));
+            while of_type.largest.len() > LARGEST_MAX || self.held_bytes > HELD_BYTES_MAX && of_type.largest.len() > 1 {
+                let gone = of_type.largest.pop();
+                self.held_bytes -= gone.map_or(0, |Reverse(gone)| gone.name.0.len());
+            }
+        }
+    }
+
+    fn finish(self) -> OfflineNumbers {
+        let mut numbers = OfflineNumbers::default();
+        for ((kind, module), of_type) in self.types {
+            let name = if module.is_empty() { kind.name().to_owned() } else { module };
+            numbers.total_bytes += of_type.sum.bytes;
+            numbers.total_num += of_type.sum.num;
+            numbers.type_bytes.push(TypeBytes { type_name: name.clone(), bytes: of_type.sum.bytes });
+            numbers.type_num.push(TypeNum { type_name: name.clone(), num: of_type.sum.num });
+            let keys = of_type.largest.into_sorted_vec();
+            numbers.largest_keys.extend(keys.into_iter().map(|Reverse(Ranked { bytes, name: key, size })| {
+                let (key, key_base64) = text(key.0.into_vec());
+                LargestKey { key, key_base64, type_name: name.clone(), bytes, num_of_elem: size }
+            }));
+            let mut prefixes: Vec<(Box<[u8]>, Sum)> = of_type.prefixes.into_iter().collect();
+            // Stable: equal ones stay in the order of their names.
+            prefixes.sort_by_key(|(_, sum)| Reverse(sum.bytes));
+            prefixes.truncate(LARGEST_MAX);
+            numbers.largest_key_prefixes.extend(prefixes.into_iter().map(|(prefix, Sum { bytes, num })| {
+                let (key_prefix, key_prefix_base64) = text(prefix.into_vec());
+                LargestPrefix { key_prefix, key_prefix_base64, type_name: name.clone(), bytes, num }
+            }));
+        }
+        numbers.largest_keys.sort_by_key(|key| Reverse(key.bytes));
+        numbers.largest_key_prefixes.sort_by_key(|prefix| Reverse(prefix.bytes));
+        numbers
+    }
+}
+
+impl Ranked {
+    fn place(&self) -> (u64, Reverse<&[u8]>) {
+        (self.bytes, Reverse(&self.name.0))
+    }
+}
+
+/// A name up to its first delimiter, this included.
+fn prefix(name: &[u8]) -> Option<&[u8]> {
+    let end = name.iter().take(PREFIX_BYTES_MAX).position(|byte| *byte == DELIMITER)?;
+    name.get(..=end)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn numbers(path: &Path) -> (OfflineNumbers, Vec<Error>) {
+        analyze(&[Dump::from(path)], &Options::default(), &Arc::default()).unwrap()
+    }
+
+    /// Every dump of the fixtures with the JSON beside it.
+    fn fixtures() -> Vec<(PathBuf, Value)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let dumps = paths.filter(|path| path.extension().is_some_and(|suffix| suffix == "rdb"));
+        let dumps = dumps.filter_map(|path| {
+            let json = fs::read(path.with_extension("json")).ok()?;
+            Some((path, serde_json::from_slice(&json).unwrap()))
+        });
+        dumps.collect()
+    }
+
+    #[test]
+    fn every_key_of_the_fixtures_is_counted() {
+        let fixtures = fixtures();
+        assert!(fixtures.len() > 20);
+        for (path, stated) in fixtures {
+            let (numbers, damage) = numbers(&path);
+            assert!(damage.is_empty(), "{damage:?}");
+            let keys = stated["keys"].as_array().unwrap();
+            assert_eq!(numbers.total_num, keys.len() as u64, "{}", path.display());
+            assert_eq!(numbers.total_bytes > 0, !keys.is_empty());
+            for of_type in &numbers.type_num {
+                let of_this = keys.iter().filter(|key| key["type"] == of_type.type_name);
+                assert_eq!(of_type.num, of_this.count() as u64, "{}: {}", path.display(), of_type.type_name);
+            }
+            assert!(numbers.largest_keys.is_sorted_by(|one, next| one.bytes >= next.bytes));
+        }
+    }
+
+    #[test]
+    fn what_comes_before_damage_is_counted() {
+        let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mixed_all_v13.rdb");
+        let cut = tempfile::NamedTempFile::new().unwrap();
+        let bytes = fs::read(&whole).unwrap();
+        fs::write(cut.path(), &bytes[..bytes.len() / 2]).unwrap();
+        let (half, damage) = numbers(cut.path());
+        assert!(0 < half.total_num && half.total_num < numbers(&whole).0.total_num);
+        assert_eq!(damage.len(), 1);
+    }
+
+    #[test]
+    fn the_largest_and_the_prefixes() {
+        // Redis 6.2: 600 strings `p:000` to `p:599`, each a byte longer than the one before, and one without a prefix.
+        let mut dump = b"REDIS0009\xfe\x00".to_vec();
+        for number in 0..600_u16 {
+            dump.extend_from_slice(b"\x00\x05");
+            dump.extend_from_slice(format!("p:{number:03}").as_bytes());
+            let bytes = (0x4000 | (number + 1)).to_be_bytes();
+            dump.extend_from_slice(&bytes);
+            dump.resize(dump.len() + usize::from(number) + 1, b'v');
+        }
+        dump.extend_from_slice(b"\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), dump).unwrap();
+        let (numbers, damage) = numbers(file.path());
+        assert!(damage.is_empty(), "{damage:?}");
+        assert_eq!((numbers.total_num, numbers.largest_keys.len()), (601, LARGEST_MAX));
+        let mut bytes = Vec::new();
+        let dumps = [Dump::from(file.path())];
+        rows_all(&dumps, &Question::default(), &Options::default(), &Arc::default(), |row| bytes.push(key_bytes(row)))
+            .unwrap();
+        assert_eq!((bytes.len(), bytes.iter().sum()), (601, numbers.total_bytes));
+        let largest = &numbers.largest_keys[0];
+        assert_eq!((largest.key.as_str(), largest.num_of_elem, largest.bytes), ("p:599", 600, bytes[599]));
+        let [prefix] = numbers.largest_key_prefixes.as_slice() else { panic!("{:?}", numbers.largest_key_prefixes) };
+        let bytes: u64 = bytes[..600].iter().sum();
+        assert_eq!((prefix.key_prefix.as_str(), prefix.num, prefix.bytes), ("p:", 600, bytes));
+    }
+
+    #[test]
+    fn prefixes_end_early_or_not_at_all() {
+        assert_eq!(prefix(b"a:b:c"), Some(&b"a:"[..]));
+        assert_eq!((prefix(b":"), prefix(b"abc"), prefix(b"")), (Some(&b":"[..]), None, None));
+        assert_eq!(prefix(&[b"x".repeat(PREFIX_BYTES_MAX), b":".to_vec()].concat()), None);
+    }
+}

@@ -1,0 +1,254 @@
+//! What happens to a task: created, claimed, ended, given back, taken up again after the program's end, deleted.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use uuid::Uuid;
+
+use super::read::{self, task};
+use super::{Store, StoreError, TaskKind, now_ms};
+use crate::engine::Dump;
+use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Status, Task};
+
+/// How many tasks of a kind are kept for an instance, as the task API keeps them.
+pub const TASKS_KEPT: u32 = 100;
+
+/// How often a task is started whose program ends without a word before it fails.
+pub const STARTS_MAX: u32 = 3;
+
+/// A task to be created.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// Whose dumps they are.
+    pub instance_id: String,
+    /// Who asks.
+    pub scan_type: ScanType,
+    /// The dumps: absolute paths that lead through no symbolic link.
+    pub dumps: Vec<Dump>,
+    /// What was asked of an offline key analysis; none for a big key analysis.
+    pub offline: Option<OfflineRequest>,
+}
+
+/// A task that this process works on.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    seq: i64,
+    /// How often it was started, this time included: who holds an older claim has lost it.
+    start: u32,
+    /// The task's ID.
+    pub id: String,
+    /// Whose dumps they are.
+    pub instance_id: String,
+    /// Which analysis.
+    pub kind: TaskKind,
+    /// The dumps.
+    pub dumps: Vec<Dump>,
+}
+
+/// How a task ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Why it failed; none for success.
+    pub reason: Option<String>,
+    /// The big keys.
+    pub keys: Vec<KeyRecord>,
+    /// What an offline key analysis found.
+    pub report: Option<OfflineNumbers>,
+}
+
+/// What was found of a program that ended while it worked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Tasks that wait again.
+    pub waiting: usize,
+    /// Tasks that were started too often, and failed.
+    pub failed: usize,
+}
+
+impl Store {
+    /// Creates a task that waits. Of the instance's tasks that have ended, the oldest go where there are too many.
+    ///
+    /// # Errors
+    /// [`StoreError::Active`] while another task of this kind waits or runs for the instance.
+    pub fn create(&self, new: &NewTask) -> Result<Task, StoreError> {
+        self.write(|transaction| create(transaction, new))
+    }
+
+    /// Takes the task that has waited longest, if one waits.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn claim(&self) -> Result<Option<Claim>, StoreError> {
+        // Looked for without the writer's lock, which nine of ten looks do not need.
+        let waits = |transaction: &Transaction<'_>| {
+            Ok(transaction.prepare_cached("SELECT 1 FROM task WHERE status = 'waiting'")?.exists([])?)
+        };
+        if !self.read(waits)? {
+            return Ok(None);
+        }
+        self.write(|transaction| {
+            let claimed = transaction
+                .query_row(
+                    "UPDATE task SET status = 'running', started_at_ms = ?1, starts = starts + 1
+                     WHERE seq = (SELECT seq FROM task WHERE status = 'waiting' ORDER BY seq LIMIT 1)
+                     RETURNING seq, starts, id, instance_id, kind",
+                    [now_ms()],
+                    |row| {
+                        Ok(Claim {
+                            seq: row.get(0)?,
+                            start: row.get(1)?,
+                            id: row.get(2)?,
+                            instance_id: row.get(3)?,
+                            kind: if row.get_ref(4)?.as_str()? == "offline" {
+                                TaskKind::Offline
+                            } else {
+                                TaskKind::BigKeys
+                            },
+                            dumps: Vec::new(),
+                        })
+                    },
+                )
+                .optional()?;
+            let Some(mut claim) = claimed else { return Ok(None) };
+            claim.dumps = dumps(transaction, claim.seq)?;
+            Ok(Some(claim))
+        })
+    }
+
+    /// Writes down how a task ended; false if it is no longer this claim's.
+    ///
+    /// # Errors
+    /// What SQLite answers; then nothing was written.
+    pub fn finish(&self, claim: &Claim, ended: &Ended) -> Result<bool, StoreError> {
+        self.write(|transaction| {
+            let status = if ended.reason.is_none() { Status::Success } else { Status::Failed };
+            let changed = transaction.execute(
+                "UPDATE task SET status = ?1, finished_at_ms = ?2, num = ?3, reason = ?4
+                 WHERE seq = ?5 AND starts = ?6 AND status = 'running'",
+                params![status.name(), now_ms(), ended.keys.len(), ended.reason, claim.seq, claim.start],
+            )?;
+            if changed == 0 {
+                return Ok(false);
+            }
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO task_key VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+            for (place, key) in ended.keys.iter().enumerate() {
+                let KeyRecord { name, name_base64, type_name, shard, db, size, unit } = key;
+                // SQLite's integers are signed: what lies above comes back by the same two's complement.
+                let (db, size) = (db.cast_signed(), size.cast_signed());
+                insert.execute(params![claim.seq, place, name, name_base64, type_name, shard, db, size, unit])?;
+            }
+            if let Some(report) = &ended.report {
+                let json = serde_json::to_string(report).map_err(StoreError::Json)?;
+                transaction.execute("UPDATE offline SET report = ?1 WHERE task = ?2", params![json, claim.seq])?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Lets a task wait again as if it had never been started; one that is no longer this claim's stays as it is.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn release(&self, claim: &Claim) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE task SET status = 'waiting', started_at_ms = NULL, starts = starts - 1
+                 WHERE seq = ?1 AND starts = ?2 AND status = 'running'",
+                params![claim.seq, claim.start],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Takes up what a program left running that ended without a word. Only for who holds the [`super::WorkLock`].
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn recover(&self) -> Result<Recovered, StoreError> {
+        self.write(|transaction| {
+            let reason = format!("the program ended {STARTS_MAX} times while it worked on this task");
+            let failed = transaction.execute(
+                "UPDATE task SET status = 'failed', finished_at_ms = ?1, reason = ?2
+                 WHERE status = 'running' AND starts >= ?3",
+                params![now_ms(), reason, STARTS_MAX],
+            )?;
+            let waiting = transaction
+                .execute("UPDATE task SET status = 'waiting', started_at_ms = NULL WHERE status = 'running'", [])?;
+            Ok(Recovered { waiting, failed })
+        })
+    }
+
+    /// Deletes a task and returns it as it was; `instance_id` narrows down whose it may be.
+    ///
+    /// # Errors
+    /// [`StoreError::NoTask`], [`StoreError::Running`].
+    pub fn delete(&self, kind: TaskKind, instance_id: Option<&str>, id: &str) -> Result<Task, StoreError> {
+        self.write(|transaction| {
+            let (seq, task) = task(transaction, kind, instance_id, id)?;
+            if task.status == Status::Running {
+                return Err(StoreError::Running);
+            }
+            transaction.execute("DELETE FROM task WHERE seq = ?1", [seq])?;
+            Ok(task)
+        })
+    }
+
+    /// Notes that a signature was used, and forgets those that are too old to be sent again; false if it had been used.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn use_signature(&self, signature: &str, until_ms: i64) -> Result<bool, StoreError> {
+        self.write(|transaction| {
+            transaction.execute("DELETE FROM used_signature WHERE until_ms < ?1", [now_ms()])?;
+            let inserted = transaction
+                .execute("INSERT OR IGNORE INTO used_signature VALUES (?1, ?2)", params![signature, until_ms])?;
+            Ok(inserted == 1)
+        })
+    }
+}
+
+pub(super) fn create(transaction: &Transaction<'_>, new: &NewTask) -> Result<Task, StoreError> {
+    let kind = if new.offline.is_some() { TaskKind::Offline } else { TaskKind::BigKeys };
+    let id = Uuid::new_v4().to_string();
+    let inserted = transaction.execute(
+        "INSERT INTO task (id, kind, instance_id, status, scan_type, created_at_ms)
+         VALUES (?1, ?2, ?3, 'waiting', ?4, ?5)",
+        params![id, kind.name(), new.instance_id, new.scan_type.name(), now_ms()],
+    );
+    match inserted {
+        // The only constraint that new values can meet is the one task at a time.
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            return Err(StoreError::Active);
+        }
+        inserted => _ = inserted?,
+    }
+    let seq = transaction.last_insert_rowid();
+    for (place, Dump { path, shard }) in new.dumps.iter().enumerate() {
+        let path = path.as_os_str().as_bytes();
+        transaction.execute("INSERT INTO task_dump VALUES (?1, ?2, ?3, ?4)", params![seq, place, path, shard])?;
+    }
+    if let Some(OfflineRequest { node_id, backup_id }) = &new.offline {
+        let values = params![seq, node_id, backup_id];
+        transaction.execute("INSERT INTO offline VALUES (?1, ?2, ?3, NULL)", values)?;
+    }
+    transaction.execute(
+        "DELETE FROM task WHERE seq IN (
+             SELECT seq FROM task WHERE kind = ?1 AND instance_id = ?2 AND status IN ('success', 'failed')
+             ORDER BY seq DESC LIMIT -1 OFFSET ?3)",
+        params![kind.name(), new.instance_id, TASKS_KEPT - 1],
+    )?;
+    read::task(transaction, kind, None, &id).map(|(_, task)| task)
+}
+
+/// A task's dumps, in their order.
+pub(super) fn dumps(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<Dump>, StoreError> {
+    let mut select = transaction.prepare_cached("SELECT path, shard FROM task_dump WHERE task = ?1 ORDER BY place")?;
+    let dumps = select.query_map([seq], |row| {
+        let path = PathBuf::from(OsString::from_vec(row.get(0)?));
+        Ok(Dump { path, shard: row.get(1)? })
+    })?;
+    Ok(dumps.collect::<Result<_, _>>()?)
+}

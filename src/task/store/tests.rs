@@ -1,0 +1,372 @@
+//! Tasks through their lives, each migration over data that the version before wrote, and files that are no store.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::schema::{APPLICATION_ID, STEPS};
+use super::*;
+use crate::engine::Dump;
+use crate::task::{KeyRecord, OfflineRequest, ScanType, Status, Task};
+
+fn store() -> (TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("new/tasks.db")).unwrap();
+    (folder, store)
+}
+
+fn new_task(instance_id: &str) -> NewTask {
+    let dumps = vec![Dump { path: PathBuf::from("/a.rdb"), shard: Some("10.0.0.1:6379".to_owned()) }, "/b.rdb".into()];
+    NewTask { instance_id: instance_id.to_owned(), scan_type: ScanType::Manual, dumps, offline: None }
+}
+
+fn offline_task(instance_id: &str) -> NewTask {
+    let request = OfflineRequest { node_id: "node".to_owned(), backup_id: None };
+    NewTask { offline: Some(request), ..new_task(instance_id) }
+}
+
+fn key(name: &str, size: u64) -> KeyRecord {
+    let (name, type_name) = (name.to_owned(), "hash".to_owned());
+    KeyRecord { name, name_base64: None, type_name, shard: None, db: u64::MAX, size, unit: "count" }
+}
+
+fn ended(reason: Option<&str>, keys: Vec<KeyRecord>) -> Ended {
+    Ended { reason: reason.map(str::to_owned), keys, report: None }
+}
+
+fn show(store: &Store, id: &str) -> Task {
+    store.show(TaskKind::BigKeys, None, id).unwrap()
+}
+
+fn list(store: &Store, instance_id: Option<&str>, status: Option<Status>) -> Listing {
+    let instance_id = instance_id.map(str::to_owned);
+    store.list(&Query { kind: TaskKind::BigKeys, instance_id, status, offset: 0, limit: 1000 }).unwrap()
+}
+
+/// Creates a task and brings it to its end.
+fn ended_task(store: &Store, instance_id: &str) -> String {
+    let id = store.create(&new_task(instance_id)).unwrap().id;
+    let claim = store.claim().unwrap().unwrap();
+    assert_eq!(claim.id, id);
+    assert!(store.finish(&claim, &ended(None, Vec::new())).unwrap());
+    id
+}
+
+#[test]
+fn a_task_from_its_creation_to_its_end() {
+    let (_folder, store) = store();
+    let created = store.create(&new_task("i")).unwrap();
+    assert_eq!((created.status, created.num, &created.keys), (Status::Waiting, 0, &None));
+    assert_eq!((created.started_at, created.finished_at), (None, None));
+    assert_eq!(show(&store, &created.id), created);
+
+    let claim = store.claim().unwrap().unwrap();
+    assert_eq!((&claim.id, claim.kind), (&created.id, TaskKind::BigKeys));
+    assert_eq!(claim.dumps, new_task("i").dumps);
+    assert!(store.claim().unwrap().is_none());
+    let running = show(&store, &created.id);
+    assert_eq!((running.status, running.finished_at, &running.keys), (Status::Running, None, &None));
+    assert!(running.started_at.is_some());
+    assert!(matches!(store.delete(TaskKind::BigKeys, None, &created.id), Err(StoreError::Running)));
+
+    let keys = vec![key("b\0\u{1F511}", u64::MAX), key("a", 1)];
+    assert!(store.finish(&claim, &ended(None, keys.clone())).unwrap());
+    assert!(!store.finish(&claim, &ended(None, keys.clone())).unwrap(), "it has ended");
+    let done = show(&store, &created.id);
+    assert_eq!((done.status, done.num, &done.keys), (Status::Success, 2, &Some(keys)));
+    assert!(done.started_at <= done.finished_at && Some(done.created_at) <= done.started_at);
+    assert_eq!(store.outcome(&done.id).unwrap(), Outcome { reason: None, dumps: claim.dumps });
+
+    assert_eq!(store.delete(TaskKind::BigKeys, Some("i"), &done.id).unwrap(), done);
+    assert!(matches!(store.delete(TaskKind::BigKeys, Some("i"), &done.id), Err(StoreError::NoTask)));
+    let left: i64 = store
+        .read(|read| {
+            Ok(read.query_row(
+                "SELECT (SELECT count(*) FROM task_key)
+        + (SELECT count(*) FROM task_dump)",
+                [],
+                |row| row.get(0),
+            )?)
+        })
+        .unwrap();
+    assert_eq!(left, 0, "its keys and dumps went with it");
+}
+
+#[test]
+fn a_failed_task_has_a_reason_and_the_keys_found_before() {
+    let (_folder, store) = store();
+    let id = store.create(&new_task("i")).unwrap().id;
+    let claim = store.claim().unwrap().unwrap();
+    assert!(store.finish(&claim, &ended(Some("at byte 9"), vec![key("a", 1)])).unwrap());
+    let task = show(&store, &id);
+    assert_eq!((task.status, task.num), (Status::Failed, 1));
+    assert_eq!(store.outcome(&id).unwrap().reason.as_deref(), Some("at byte 9"));
+}
+
+#[test]
+fn one_task_at_a_time_for_an_instance_and_a_kind() {
+    let (_folder, store) = store();
+    let first = store.create(&new_task("i")).unwrap();
+    assert!(matches!(store.create(&new_task("i")), Err(StoreError::Active)));
+    store.create(&new_task("j")).unwrap();
+    store.create(&offline_task("i")).unwrap();
+    assert!(matches!(store.create(&offline_task("i")), Err(StoreError::Active)));
+    let claim = store.claim().unwrap().unwrap();
+    assert_eq!(claim.id, first.id, "the oldest first");
+    assert!(matches!(store.create(&new_task("i")), Err(StoreError::Active)));
+    store.finish(&claim, &ended(None, Vec::new())).unwrap();
+    store.create(&new_task("i")).unwrap();
+}
+
+#[test]
+fn tasks_belong_to_instances_and_kinds() {
+    let (_folder, store) = store();
+    let id = store.create(&new_task("i")).unwrap().id;
+    let offline = store.create(&offline_task("i")).unwrap().id;
+    for (kind, instance_id, id) in [
+        (TaskKind::BigKeys, Some("j"), &id),
+        (TaskKind::Offline, Some("i"), &id),
+        (TaskKind::BigKeys, Some("i"), &offline),
+        (TaskKind::BigKeys, None, &"no such".to_owned()),
+    ] {
+        assert!(matches!(store.show(kind, instance_id, id), Err(StoreError::NoTask)));
+        assert!(matches!(store.delete(kind, instance_id, id), Err(StoreError::NoTask)));
+    }
+    let (task, request, report) = store.offline("i", &offline).unwrap();
+    assert_eq!((task.id, request.node_id.as_str(), request.backup_id, report), (offline, "node", None, None));
+}
+
+#[test]
+fn a_hundred_tasks_are_kept_the_oldest_ended_ones_go() {
+    let (_folder, store) = store();
+    let ids: Vec<String> = (0..TASKS_KEPT + 5).map(|_| ended_task(&store, "i")).collect();
+    let other = ended_task(&store, "j");
+    let kept = list(&store, Some("i"), None);
+    assert_eq!(kept.count, u64::from(TASKS_KEPT));
+    let newest: Vec<&String> = ids.iter().rev().take(TASKS_KEPT as usize).collect();
+    assert_eq!(kept.records.iter().map(|record| &record.id).collect::<Vec<_>>(), newest, "newest first");
+    assert_eq!(list(&store, None, None).count, u64::from(TASKS_KEPT) + 1);
+    show(&store, &other);
+}
+
+#[test]
+fn lists_by_page_and_state() {
+    let (_folder, store) = store();
+    let ids: Vec<String> = (0..5).map(|_| ended_task(&store, "i")).collect();
+    store.create(&new_task("i")).unwrap();
+    let page = |offset, limit, status| {
+        let (kind, instance_id) = (TaskKind::BigKeys, Some("i".to_owned()));
+        store.list(&Query { kind, instance_id, status, offset, limit }).unwrap()
+    };
+    assert_eq!((page(0, 2, None).count, page(0, 2, None).records.len()), (6, 2));
+    assert_eq!(page(0, 1, None).records[0].status, Status::Waiting);
+    let records = page(1, 2, Some(Status::Success));
+    assert_eq!(records.count, 5);
+    assert_eq!([&records.records[0].id, &records.records[1].id], [&ids[3], &ids[2]]);
+    assert_eq!(page(6, 10, None).records, []);
+    assert_eq!((page(u64::MAX, u64::MAX, None).count, page(0, 9, Some(Status::Failed)).count), (6, 0));
+    assert_eq!(store.counts().unwrap().tasks, [1, 0, 5, 0]);
+}
+
+#[test]
+fn what_a_killed_program_left_runs_again_and_fails_the_third_time() {
+    let (_folder, store) = store();
+    let id = store.create(&new_task("i")).unwrap().id;
+    for start in 1..=STARTS_MAX {
+        let claim = store.claim().unwrap().unwrap();
+        assert_eq!(claim.id, id);
+        let recovered = store.recover().unwrap();
+        assert_eq!((recovered.waiting, recovered.failed), if start < STARTS_MAX { (1, 0) } else { (0, 1) });
+        assert!(!store.finish(&claim, &ended(None, Vec::new())).unwrap(), "the claim is lost");
+    }
+    assert_eq!((show(&store, &id).status, store.claim().unwrap().is_none()), (Status::Failed, true));
+    assert!(store.outcome(&id).unwrap().reason.unwrap().contains("ended 3 times"));
+}
+
+#[test]
+fn what_is_given_back_counts_as_never_started() {
+    let (_folder, store) = store();
+    let id = store.create(&new_task("i")).unwrap().id;
+    for _ in 0..2 * STARTS_MAX {
+        let claim = store.claim().unwrap().unwrap();
+        store.release(&claim).unwrap();
+        assert!(!store.finish(&claim, &ended(None, Vec::new())).unwrap(), "the claim is lost");
+        assert_eq!((show(&store, &id).status, show(&store, &id).started_at), (Status::Waiting, None));
+    }
+}
+
+#[test]
+fn one_process_works_at_a_time() {
+    let (folder, store) = store();
+    let lock = store.lock_work().unwrap().unwrap();
+    let other = Store::open(store.path()).unwrap();
+    assert!(other.lock_work().unwrap().is_none());
+    drop(lock);
+    assert!(other.lock_work().unwrap().is_some());
+    drop(folder);
+}
+
+#[test]
+fn schedules_are_kept() {
+    let (_folder, store) = store();
+    let none = store.autoscan("i").unwrap();
+    assert_eq!(none, Autoscan { instance_id: "i".to_owned(), ..Autoscan::default() });
+    assert!(!store.take_minute("i", 1).unwrap(), "there is no schedule");
+    let schedule_at = ["21:00".to_owned(), "03:30".to_owned()];
+    let set = store.set_autoscan("i", true, &schedule_at).unwrap();
+    assert_eq!((set.enable_auto_scan, set.schedule_at.as_slice()), (true, schedule_at.as_slice()));
+    assert!(set.updated_at.is_some());
+    assert_eq!(store.autoscans(None).unwrap(), std::slice::from_ref(&set));
+    assert!(store.take_minute("i", 7).unwrap() && !store.take_minute("i", 7).unwrap());
+    store.set_autoscan("i", false, &[]).unwrap();
+    assert!(!store.take_minute("i", 7).unwrap(), "a change of the settings does not open a minute again");
+    assert_eq!(store.autoscan("i").unwrap().schedule_at, [""; 0]);
+}
+
+#[test]
+fn a_signature_is_used_once() {
+    let (_folder, store) = store();
+    let later = now_ms() + 60_000;
+    assert!(store.use_signature("a", later).unwrap() && !store.use_signature("a", later).unwrap());
+    assert!(store.use_signature("b", now_ms() - 1).unwrap());
+    assert!(store.use_signature("b", later).unwrap(), "one that is too old is forgotten");
+}
+
+#[test]
+fn many_threads_and_processes_at_once() {
+    let (_folder, store) = store();
+    let path = store.path().to_owned();
+    let claimed = Arc::new(Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (path, claimed) = (&path, &claimed);
+            scope.spawn(move || {
+                let store = Store::open(path).unwrap();
+                for task in 0..10 {
+                    store.create(&new_task(&format!("{thread}-{task}"))).unwrap();
+                    let claim = store.claim().unwrap().unwrap();
+                    store.finish(&claim, &ended(None, vec![key("k", 1)])).unwrap();
+                    claimed.lock().unwrap().push(claim.id);
+                }
+            });
+        }
+    });
+    let mut claimed = std::mem::take(&mut *claimed.lock().unwrap());
+    claimed.sort();
+    claimed.dedup();
+    assert_eq!((claimed.len(), store.counts().unwrap().tasks), (40, [0, 0, 40, 0]));
+}
+
+/// A database as the version `version` of this program made it, with what `fill` puts in.
+fn old_store(version: usize, fill: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.db");
+    let connection = Connection::open(&path).unwrap();
+    for step in &STEPS[..version] {
+        connection.execute_batch(step).unwrap();
+    }
+    connection.execute_batch(fill).unwrap();
+    connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    connection.pragma_update(None, "user_version", i32::try_from(version).unwrap()).unwrap();
+    (folder, path)
+}
+
+/// What the first version could hold.
+const FIRST: &str = "
+    INSERT INTO task (id, instance_id, status, scan_type, created_at_ms, started_at_ms, finished_at_ms, num)
+    VALUES ('done', 'i', 'success', 'auto', 1000, 2000, 3000, 1), ('new', 'i', 'waiting', 'manual', 4000, NULL, NULL, 0);
+    INSERT INTO task_dump VALUES (1, 0, x'2f61ff', NULL), (2, 0, x'2f62', '10.0.0.1:6379');
+    INSERT INTO task_key VALUES (1, 0, 'name', NULL, 'string', NULL, 3, 5, 'byte');
+    INSERT INTO autoscan VALUES ('i', 1, '21:00', 5000, 0);";
+
+fn expect_first(store: &Store) {
+    let done = show(store, "done");
+    assert_eq!(
+        (done.scan_type, done.num, done.started_at),
+        (ScanType::Auto, 1, Some("1970-01-01T00:00:02Z".parse().unwrap()))
+    );
+    let keys = done.keys.unwrap();
+    assert_eq!((keys[0].name.as_str(), keys[0].db, keys[0].size, keys[0].unit), ("name", 3, 5, "byte"));
+    assert_eq!(list(store, Some("i"), None).records[0].id, "new");
+    assert!(matches!(store.create(&new_task("i")), Err(StoreError::Active)));
+    assert_eq!(store.autoscan("i").unwrap().schedule_at, ["21:00"]);
+    let claim = store.claim().unwrap().unwrap();
+    assert_eq!((claim.id.as_str(), claim.dumps[0].shard.as_deref()), ("new", Some("10.0.0.1:6379")));
+}
+
+#[test]
+fn from_nothing_to_the_first_version() {
+    // What the first step makes by itself takes in what the first version could hold.
+    let (_folder, path) = old_store(1, FIRST);
+    let connection = Connection::open(path).unwrap();
+    let again = connection.execute(
+        "INSERT INTO task (id, instance_id, status, scan_type, created_at_ms) VALUES ('x', 'i', 'running', 'auto', 0)",
+        [],
+    );
+    assert!(again.is_err(), "one at a time");
+}
+
+#[test]
+fn from_the_first_version_to_the_second() {
+    let (_folder, path) = old_store(1, FIRST);
+    let store = Store::open(path).unwrap();
+    expect_first(&store);
+    store.create(&offline_task("i")).unwrap();
+}
+
+#[test]
+fn from_the_second_version_to_the_third() {
+    let second = r#"
+        INSERT INTO task (id, instance_id, status, scan_type, created_at_ms, kind)
+        VALUES ('o', 'i', 'success', 'manual', 0, 'offline');
+        INSERT INTO offline VALUES (3, 'node', 'backup', '{"total_bytes":5,"total_num":1,"type_bytes":[],"type_num":[],
+            "largest_keys":[],"largest_key_prefixes":[]}');"#;
+    let (_folder, path) = old_store(2, &format!("{FIRST}{second}"));
+    let store = Store::open(path).unwrap();
+    expect_first(&store);
+    let (_, request, report) = store.offline("i", "o").unwrap();
+    assert_eq!((request.backup_id.as_deref(), report.is_some()), (Some("backup"), true));
+    assert!(store.use_signature("a", now_ms() + 60_000).unwrap());
+}
+
+#[test]
+fn files_that_are_no_store_of_ours() {
+    let (_folder, path) = old_store(STEPS.len(), FIRST);
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    let newer = Store::open(&path).unwrap_err().to_string();
+    assert!(newer.contains("a newer version of this program wrote this store") && newer.contains("99"), "{newer}");
+    connection.pragma_update(None, "user_version", -1).unwrap();
+    Store::open(&path).unwrap_err();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    connection.pragma_update(None, "application_id", 0).unwrap();
+    drop(connection);
+    let before = fs::read(&path).unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Foreign)));
+    assert_eq!(fs::read(&path).unwrap(), before, "it is left as it was");
+
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text");
+    fs::write(
+        &text,
+        "not a database, but long enough to have a header of one hundred bytes, which this text goes on to fill up",
+    )
+    .unwrap();
+    assert!(Store::open(&text).unwrap_err().to_string().contains("not an SQLite database"));
+    assert!(fs::read(&text).unwrap().starts_with(b"not a database"), "it is left as it was");
+    assert!(matches!(Store::open(folder.path()), Err(StoreError::Io(_))));
+}
+
+#[test]
+fn a_new_store_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, store) = store();
+    store.create(&new_task("i")).unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let mode = fs::metadata(format!("{}{suffix}", store.path().display())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{suffix}");
+    }
+}
