@@ -18,13 +18,13 @@ pub(super) const WINDOW_BYTES: usize = 256 << 10;
 
 /// A scan over a stream, ready to run.
 pub(super) struct Scan<'a, A> {
-    pub(super) ask: &'a A,
     pub(super) reader: Box<dyn Read + Send>,
     pub(super) burst_bytes: usize,
     pub(super) number: u32,
     pub(super) options: &'a Options,
     pub(super) progress: &'a Arc<Progress>,
     pub(super) read_bytes: Arc<AtomicU64>,
+    pub(super) ask: &'a A,
 }
 
 /// What came of a stream: what its start says, what was gathered, and why it could not be read to its end.
