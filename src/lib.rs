@@ -52,6 +52,7 @@
 //! `cli` (the program) and `compress` (gzip and zstd input) are on by default; without them this is the light library.
 
 pub mod analysis;
+pub mod check;
 pub mod engine;
 pub mod error;
 pub mod input;

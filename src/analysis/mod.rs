@@ -11,6 +11,7 @@ mod top;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::rdb::entry::Damage;
 use crate::rdb::{Entry, Fault, Kind};
 use filter::Filter;
 pub use pattern::Pattern;
@@ -53,6 +54,33 @@ pub(crate) struct Analysis {
     current_db: Option<u64>,
     buffer: Vec<u8>,
     held_bytes: u64,
+    damaged: Damaged,
+}
+
+/// Keys whose values are damaged, but could be stepped over: the first of them, in the dump's order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Damaged {
+    /// The first of them: always a run from the first on, so that it does not matter who listed them.
+    pub(crate) listed: Vec<Damage>,
+    listed_bytes: usize,
+    /// How many more there are.
+    pub(crate) unlisted: u64,
+}
+
+/// How many damaged keys are listed, enough to see what happened to a dump, and how many bytes their names may take.
+const DAMAGED_LISTED: usize = 100;
+const DAMAGED_LISTED_BYTES: usize = 1 << 20;
+
+impl Damaged {
+    fn add(&mut self, damage: Damage) {
+        let bytes = self.listed_bytes + damage.key.as_ref().map_or(0, |(name, _)| name.len());
+        if self.unlisted == 0 && self.listed.len() < DAMAGED_LISTED && bytes <= DAMAGED_LISTED_BYTES {
+            self.listed_bytes = bytes;
+            self.listed.push(damage);
+        } else {
+            self.unlisted += 1;
+        }
+    }
 }
 
 /// The top lists and counters of one database.
@@ -73,7 +101,16 @@ impl Analysis {
     /// An analysis whose first entries are in database `db`, or in one that is not known yet.
     pub(crate) fn new(question: Arc<Question>, dump: u32, db: Option<u64>) -> Self {
         let current = Database { is_wanted: question.filter.wants_database(db), ..Database::default() };
-        Self { question, dump, databases: BTreeMap::new(), current, current_db: db, buffer: Vec::new(), held_bytes: 0 }
+        Self {
+            question,
+            dump,
+            databases: BTreeMap::new(),
+            current,
+            current_db: db,
+            buffer: Vec::new(),
+            held_bytes: 0,
+            damaged: Damaged::default(),
+        }
     }
 
     /// The database of the entries that were added last.
@@ -150,6 +187,17 @@ impl Analysis {
         self.check_held()
     }
 
+    /// Takes in a key whose value is damaged.
+    #[cold]
+    pub(crate) fn add_damaged(&mut self, damage: Damage) {
+        self.damaged.add(damage);
+    }
+
+    /// The damaged keys so far, which are then no longer held here.
+    pub(crate) fn take_damaged(&mut self) -> Damaged {
+        std::mem::take(&mut self.damaged)
+    }
+
     fn check_held(&self) -> Result<(), Fault> {
         let most = HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(self.question.top as u64));
         if self.held_bytes > most { Err(Fault::Held) } else { Ok(()) }
@@ -176,6 +224,8 @@ impl Analysis {
         if let Some(db) = last_db {
             self.select(db);
         }
+        other.damaged.listed.into_iter().for_each(|damage| self.damaged.add(damage));
+        self.damaged.unlisted += other.damaged.unlisted;
         self.check_held()
     }
 

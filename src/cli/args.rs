@@ -31,6 +31,11 @@ pub(crate) enum Command {
     /// biggest keys of each type in each database: strings by length, all others by number of elements. Several dumps,
     /// such as a cluster's shards, are one task.
     Analyze(Box<AnalyzeArgs>),
+    /// Say what dumps are and whether they are sound
+    ///
+    /// Reads each dump to its end and looks into every value: what servers check when they are told to trust nothing,
+    /// and the checksum. Prints what the dump is, what is in it, and each thing that is wrong, with its place.
+    Check(CheckArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -165,6 +170,45 @@ pub(crate) struct AnalyzeArgs {
     /// Bytes of a window over a stream
     #[arg(long, hide = true)]
     pub(crate) window_bytes: Option<usize>,
+}
+
+const CHECK_HELP: &str = "\
+Examples:
+  Is last night's backup sound?
+    bigkeys check nightly.rdb.gz
+
+  Many dumps, a line of JSON each:
+    bigkeys check --json backups/*.rdb > checked.ndjson
+
+  What is left behind a damaged page:
+    bigkeys check --resync copy.rdb
+
+Exit codes: 0 every dump is sound, 1 a dump is damaged or is no dump, 2 the
+program could not run (arguments, files).";
+
+/// What `bigkeys check` takes.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_HELP)]
+pub(crate) struct CheckArgs {
+    /// A dump; `-` is standard input
+    #[arg(required = true, value_name = "DUMP")]
+    pub(crate) dumps: Vec<PathBuf>,
+
+    /// One JSON object for each dump, a line each, instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Only the structure and the checksum; do not look into values
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// After damage that hides where the next record begins, look for one that seems right, and go on from there
+    #[arg(long)]
+    pub(crate) resync: bool,
+
+    /// Print nothing of sound dumps
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 /// What to do with expired keys.

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod args;
+mod check;
 mod output;
 mod progress;
 
@@ -27,6 +28,7 @@ pub(crate) enum Exit {
 pub(crate) fn run() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Analyze(args) => analyze::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bigkeys", &mut script);

@@ -1,12 +1,12 @@
 //! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
 
 mod chain;
-mod guess;
+pub(crate) mod guess;
 mod progress;
 mod scan;
 mod segments;
 mod stream;
-mod window;
+pub(crate) mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -168,7 +168,7 @@ impl<'o> All<'o> {
 struct Scanned {
     analysis: Analysis,
     notes: Vec<String>,
-    damage: Option<Error>,
+    damage: Vec<Error>,
 }
 
 /// How a scan over a dump's bytes ended.
@@ -238,7 +238,7 @@ fn question(options: &Options, context: &Context) -> Result<Arc<Question>, Cause
 
 /// Judges how a scan ended.
 fn conclude(name: String, context: &Context, outcome: Outcome, broken_input: Option<Cause>) -> Scanned {
-    let Outcome { analysis, ending, dump_bytes } = outcome;
+    let Outcome { mut analysis, ending, dump_bytes } = outcome;
     let mut notes = Vec::new();
     if context.is_newer_than_known() {
         notes.push(format!(
@@ -251,7 +251,10 @@ fn conclude(name: String, context: &Context, outcome: Outcome, broken_input: Opt
         (None, Err(damage)) => Some(Cause::Damaged { damage, dump_bytes }),
         (None, Ok(ending)) => judge_ending(&name, context, &ending, &mut notes),
     };
-    let damage = cause.map(|cause| Error::new(name, cause));
+    let damaged = analysis.take_damaged();
+    let keys = damaged.listed.into_iter().map(|damage| Cause::Damaged { damage: Box::new(damage), dump_bytes });
+    let unlisted = (damaged.unlisted > 0).then_some(Cause::DamagedKeys { more: damaged.unlisted });
+    let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(&name, cause)).collect();
     Scanned { analysis, notes, damage }
 }
 

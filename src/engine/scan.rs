@@ -11,7 +11,7 @@ use crate::rdb::value::Measure;
 pub(super) type Stop = Result<u64, Box<Damage>>;
 
 /// Adds the records that begin before offset `until`; `None` if the dump goes on behind them. What came before damage has
-/// been added.
+/// been added; damage inside a value that can be stepped over costs that key alone.
 pub(super) fn scan_until<S: Keep>(
     source: &mut S,
     context: &Context,
@@ -32,6 +32,7 @@ pub(super) fn scan_until<S: Keep>(
             Ok(Step::Key) => {}
             Ok(Step::SelectDb(db)) => analysis.select(db),
             Ok(Step::End) => return Some(Ok(source.offset())),
+            Err(damage) if damage.trouble.costs_one_key() => analysis.add_damaged(*damage),
             Err(damage) => return Some(Err(damage)),
         }
     }

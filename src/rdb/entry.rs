@@ -143,7 +143,8 @@ impl From<Trouble> for Box<Damage> {
 /// A closure and not a returned key: this way a key's parts stay in registers (a sixth fewer instructions on tiny keys).
 ///
 /// # Errors
-/// The [`Damage`] met, `on_key`'s included; the source then stands somewhere inside the damaged record.
+/// The [`Damage`] met, `on_key`'s included; the source then stands somewhere inside the damaged record, or behind it if
+/// the damage [costs one key](Trouble::costs_one_key).
 #[inline(always)]
 pub fn step<S: Keep>(
     source: &mut S,
@@ -176,6 +177,8 @@ fn in_value(stored: &[u8], lead: &Lead, trouble: Trouble) -> Box<Damage> {
 }
 
 /// A scan over a dump in memory, key by key, on one thread and without a copy.
+///
+/// Damage ends it, unless it [costs one key](Trouble::costs_one_key): then the next one follows.
 ///
 /// ```
 /// use bigkeys::rdb::Scanner;
@@ -253,7 +256,10 @@ impl<'a> Iterator for Scanner<'a> {
             return None;
         }
         let item = self.step().transpose();
-        self.ended = !matches!(item, Some(Ok(_)));
+        self.ended = match &item {
+            Some(Err(damage)) => !damage.trouble.costs_one_key(),
+            item => item.is_none(),
+        };
         item
     }
 }

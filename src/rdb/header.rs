@@ -70,6 +70,21 @@ impl Context {
         self.version > known
     }
 
+    /// Takes in an auxiliary field of the dump's start.
+    pub(crate) fn learn(&mut self, name: &str, value: String) {
+        match name {
+            "redis-ver" | "valkey-ver" => self.aux.server_version = Some(value),
+            "df-ver" => {
+                self.dialect = Dialect::Dragonfly;
+                self.aux.server_version = Some(value);
+            }
+            "ctime" => self.aux.created_at_seconds = value.parse().ok(),
+            "used-mem" => self.aux.used_memory_bytes = value.parse().ok(),
+            "aof-preamble" | "aof-base" => self.aux.is_aof_preamble = value != "0",
+            _ => {}
+        }
+    }
+
     /// An expiry time as it is stored, in milliseconds since 1970. Before version 9 it is in the byte order of the
     /// machine that wrote it: a time past the year 5138 is then read the other way round.
     #[inline]
@@ -162,17 +177,7 @@ fn short_string<S: Source>(source: &mut S) -> Result<Option<String>, Trouble> {
 fn aux<S: Source>(source: &mut S, context: &mut Context) -> Result<(), Trouble> {
     let name = short_string(source)?;
     let Some(value) = short_string(source)? else { return Ok(()) };
-    match name.as_deref().unwrap_or_default() {
-        "redis-ver" | "valkey-ver" => context.aux.server_version = Some(value),
-        "df-ver" => {
-            context.dialect = Dialect::Dragonfly;
-            context.aux.server_version = Some(value);
-        }
-        "ctime" => context.aux.created_at_seconds = value.parse().ok(),
-        "used-mem" => context.aux.used_memory_bytes = value.parse().ok(),
-        "aof-preamble" | "aof-base" => context.aux.is_aof_preamble = value != "0",
-        _ => {}
-    }
+    context.learn(name.as_deref().unwrap_or_default(), value);
     Ok(())
 }
 

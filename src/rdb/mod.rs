@@ -6,7 +6,9 @@
 //! see inside; [`packed`] has the structures that strings can hold.
 
 mod blob;
+mod bounded;
 pub mod checksum;
+pub(crate) mod deep;
 pub mod elements;
 pub mod entry;
 pub mod fault;

@@ -73,12 +73,19 @@ fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context:
         }
         ValueType::ARRAY => (Kind::Array, redis_array(source)?),
         ValueType::HASH_TEMPLATE_LISTPACK => {
-            template_fields(source)?;
-            (Kind::Hash, template_listpack(source)?)
+            let mut damaged = None;
+            go_on(template_fields(source), &mut damaged)?;
+            let fields = go_on(template_listpack(source), &mut damaged)?;
+            (Kind::Hash, damaged.map_or(Ok(fields), Err)?)
         }
         ValueType::HASH_TEMPLATE_LISTPACK_REF => (Kind::Hash, template_listpack(source)?),
         ValueType::HASH_TEMPLATE_ARRAY => {
-            let fields = template_fields(source)?;
+            // Without its field names nothing says how many values follow.
+            let no_names = |trouble: Trouble| match trouble.costs_one_key() {
+                true => Trouble { fault: Fault::Flag, part: Part::HashTemplate, ..trouble },
+                false => trouble,
+            };
+            let fields = template_fields(source).map_err(no_names)?;
             (Kind::Hash, some_strings(source, fields)?)
         }
         ValueType::HASH_TEMPLATE_ARRAY_REF => {
@@ -96,7 +103,7 @@ fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context:
 }
 
 #[cold]
-fn unknown<S: Source>(source: &S, value_type: ValueType) -> Trouble {
+pub(crate) fn unknown<S: Source>(source: &S, value_type: ValueType) -> Trouble {
     let fault = if value_type == ValueType::MODULE_PRE_GA { Fault::ModulePreGa } else { Fault::UnknownType };
     source.trouble(Part::Opcode, fault, value_type.0.into())
 }
@@ -169,10 +176,11 @@ fn packed<S: Source>(source: &mut S, packing: Packing, entries_each: u64) -> Res
 fn quicklist_of_ziplists<S: Source>(source: &mut S) -> Result<u64, Trouble> {
     let nodes = source.parse(Part::Count, length)?;
     let mut elements = 0_u64;
+    let mut damaged = None;
     for _ in 0..nodes {
-        elements += Packing::Ziplist.count(source)?;
+        elements += go_on(Packing::Ziplist.count(source), &mut damaged)?;
     }
-    Ok(elements)
+    damaged.map_or(Ok(elements), Err)
 }
 
 pub(crate) const CONTAINER_PLAIN: u64 = 1;
@@ -181,15 +189,27 @@ pub(crate) const CONTAINER_PACKED: u64 = 2;
 fn quicklist<S: Source>(source: &mut S) -> Result<u64, Trouble> {
     let nodes = source.parse(Part::Count, length)?;
     let mut elements = 0_u64;
+    let mut damaged = None;
     for _ in 0..nodes {
         let offset = source.offset();
         elements += match source.parse(Part::Element, length)? {
             CONTAINER_PLAIN => source.string(Part::Element).map(|_| 1)?,
-            CONTAINER_PACKED => Packing::Listpack.count(source)?,
+            CONTAINER_PACKED => go_on(Packing::Listpack.count(source), &mut damaged)?,
             other => return Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
         };
     }
-    Ok(elements)
+    damaged.map_or(Ok(elements), Err)
+}
+
+/// Damage inside one packed node is kept until all nodes have been stepped over.
+fn go_on(counted: Result<u64, Trouble>, damaged: &mut Option<Trouble>) -> Result<u64, Trouble> {
+    match counted {
+        Err(trouble) if trouble.costs_one_key() => {
+            damaged.get_or_insert(trouble);
+            Ok(0)
+        }
+        counted => counted,
+    }
 }
 
 /// An array's number of elements, and the index where the next would go if it has one.

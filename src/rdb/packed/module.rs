@@ -40,12 +40,12 @@ impl fmt::Display for ModuleId {
     }
 }
 
-const TAG_EOF: u64 = 0;
-const TAG_SINT: u64 = 1;
-const TAG_UINT: u64 = 2;
-const TAG_FLOAT: u64 = 3;
-const TAG_DOUBLE: u64 = 4;
-const TAG_STRING: u64 = 5;
+pub(crate) const TAG_EOF: u64 = 0;
+pub(crate) const TAG_SINT: u64 = 1;
+pub(crate) const TAG_UINT: u64 = 2;
+pub(crate) const TAG_FLOAT: u64 = 3;
+pub(crate) const TAG_DOUBLE: u64 = 4;
+pub(crate) const TAG_STRING: u64 = 5;
 
 /// Steps over tagged values up to and including the end tag, and returns the second one if it is an unsigned integer:
 /// that is where a vector set has its count.
