@@ -25,6 +25,13 @@ pub enum Cause {
         /// How many bytes the (inflated) dump has.
         dump_bytes: u64,
     },
+    /// Bytes were skipped behind damage, up to a record that looks right; what was found behind them is resynchronized.
+    Skipped {
+        /// Offset of the damaged record.
+        from: u64,
+        /// Offset of the next one.
+        to: u64,
+    },
     /// More keys have damaged values than are told one by one.
     DamagedKeys {
         /// How many more.
@@ -104,6 +111,11 @@ impl fmt::Display for Cause {
                 write!(f, ": ")?;
                 sentence(f, damage.trouble, *dump_bytes)
             }
+            Self::Skipped { from, to } => write!(
+                f,
+                "bytes {from} to {to} were skipped ({} bytes); what follows is resynchronized, in the last database known",
+                to - from
+            ),
             Self::DamagedKeys { more } => write!(f, "the values of {more} more {} are damaged", plural(*more, "key")),
             Self::Checksum { stored, computed, offset } => write!(
                 f,
@@ -178,8 +190,10 @@ fn sentence(f: &mut impl fmt::Write, trouble: Trouble, dump_bytes: u64) -> fmt::
         Fault::Order => write!(f, "reading {part}: its elements are not in order"),
         Fault::Ttl => write!(f, "reading {part}: {claim} is no time that a server takes"),
         Fault::StreamNode => write!(f, "reading {part}: the entries of a node are not as it says"),
+        Fault::StreamDeleted => write!(f, "reading {part}: a node has another number of deleted entries than it says"),
         Fault::StreamLength => write!(f, "the stream says it has {claim} entries, its nodes have another number"),
         Fault::Pending => write!(f, "reading {part}: a consumer group and its consumers disagree on a pending entry"),
+        Fault::Zeros => write!(f, "zeros stand here in the place of records"),
         Fault::Checksum => {
             write!(f, "the checksum {claim:016x} is not that of the bytes: something was changed after it was written")
         }
@@ -265,7 +279,7 @@ mod tests {
     use crate::rdb::ValueType;
 
     fn damaged(trouble: Trouble, key: Option<(Vec<u8>, ValueType)>, dump_bytes: u64) -> String {
-        let damage = Box::new(Damage { trouble, key });
+        let damage = Box::new(Damage { trouble, key, record_offset: 0 });
         Error::new("dump.rdb", Cause::Damaged { damage, dump_bytes }).to_string()
     }
 

@@ -32,12 +32,15 @@
 //! * [`analysis`]: entries into numbers, by `add` and `merge`, which no order and no number of workers can change.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
+//! * [`check`]: is a dump sound, and what is it? A walk into every value, on one thread. [`salvage`] is the same walk with
+//!   a sink that copies what is sound.
 //! * [`task`]: the big key analysis task and its JSON.
 //! * [`error`]: what went wrong, in one plain sentence.
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic; `analysis` knows `rdb` and `error`; `engine` knows those four; `task` knows `analysis`. A test holds this.
+//! magic; `analysis` knows `rdb` and `error`; `engine` knows those four; `check` knows `engine`, `input` and `rdb`,
+//! `salvage` knows `check` too; `task` knows `analysis`. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -57,6 +60,7 @@ pub mod engine;
 pub mod error;
 pub mod input;
 pub mod rdb;
+pub mod salvage;
 pub mod task;
 
 pub use analysis::{BigKey, Pattern, Question, Report};

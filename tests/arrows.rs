@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("analysis", &["rdb", "error"]),
     ("engine", &["input", "rdb", "analysis", "error"]),
     ("check", &["engine", "input", "rdb", "error"]),
-    ("salvage", &["check", "input", "rdb", "error"]),
+    ("salvage", &["check", "engine::resync", "input", "rdb", "error"]),
     ("task", &["analysis", "rdb", "error"]),
     ("output", &["analysis", "rdb"]),
 ];

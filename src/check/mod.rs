@@ -1,17 +1,17 @@
 //! Is this dump sound, and what is it? One pass over the whole dump and into every value.
 //!
-//! [`walk`] reads the records over any source, a map or a stream; the [`Report`] counts them and lists what is wrong.
+//! A walk reads the records over any source, a map or a stream; the [`Report`] counts them and lists what is wrong.
 
+pub(crate) mod recent;
 mod report;
-pub(crate) mod resync;
 pub(crate) mod walk;
 
 use std::path::Path;
 
 pub use report::{Checksum, Database, Encoding, Finding, Format, Report, Severity, Skipped};
-use resync::next_record;
 use walk::Walk;
 
+use crate::engine::resync::{RESYNCS_MAX, next_record};
 use crate::engine::window::Window;
 use crate::error::{Cause, Error};
 use crate::input::{self, Bytes};
@@ -120,7 +120,8 @@ fn check_slice(dump: &[u8], options: &Options, report: &mut Report) -> Option<Co
         report.find_damage(&damage, dump_bytes);
         let from = report.recent.doubtful_from(&damage, walk.record_start);
         report.recent.clear();
-        let next = if options.resync { next_record(dump, &walk.context, walk.record_start + 1) } else { None };
+        let goes_on = options.resync && report.skipped.len() < RESYNCS_MAX;
+        let next = if goes_on { next_record(dump, &walk.context, walk.record_start + 1) } else { None };
         if let Some(to) = next {
             report.skipped.push(Skipped { from, to, bytes: to - from });
             source = Slice::new(dump, to);

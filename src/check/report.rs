@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::resync::Recent;
+use super::recent::Recent;
 use super::walk::{Record, Sink, What};
 use crate::error::{Quoted, escaped, words};
 use crate::rdb::entry::Damage;

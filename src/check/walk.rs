@@ -11,7 +11,7 @@ use crate::rdb::header::{self, Context};
 use crate::rdb::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, TEMPLATES_MAX};
 use crate::rdb::packed::Text;
 use crate::rdb::packed::module::TAG_UINT;
-use crate::rdb::primitives::{byte, i32_le, i64_le, length, string_head, u32_le};
+use crate::rdb::primitives::{array, byte, i32_le, i64_le, length, string_head, u32_le};
 use crate::rdb::record::skip_between;
 use crate::rdb::source::{Keep, Source};
 use crate::rdb::types::opcode;
@@ -198,7 +198,9 @@ impl Walk {
         self.has_begun = true;
         self.name(source)?;
         let earlier_flaws = std::mem::take(&mut self.deep.flaws);
-        let named = |walk: &Self, trouble| Box::new(Damage { trouble, key: Some((walk.name.clone(), value_type)) });
+        let named = |walk: &Self, trouble| {
+            Box::new(Damage { trouble, key: Some((walk.name.clone(), value_type)), record_offset: walk.record_start })
+        };
         let module = if self.is_deep {
             match self.deep.value(source, value_type, &self.context) {
                 Ok(module) => module,
@@ -215,8 +217,23 @@ impl Walk {
             }
         };
         self.deep.flaws.splice(..0, earlier_flaws);
+        self.not_zeros(source, value_type)?;
         let key = Key { name: &self.name, value_type, module, expires_at_ms };
         self.pass(source.offset(), What::Key(key), sink)
+    }
+
+    /// Zeros read as keys without a name that hold an empty string, three bytes each, for as long as they go on. A
+    /// database can have one such key, so two of them in a row are a stretch that was lost.
+    fn not_zeros<S: Keep>(&self, source: &mut S, value_type: ValueType) -> Result<(), Trouble> {
+        const ZEROS: u64 = 3;
+        let offset = self.record_start;
+        if value_type != ValueType::STRING || !self.name.is_empty() || source.offset() - offset != ZEROS {
+            return Ok(());
+        }
+        match source.parse(Part::Opcode, |i| array::<3>(i).map(|(_, next)| (i, next))) {
+            Ok([0, 0, 0]) => Err(Trouble { offset, fault: Fault::Zeros, part: Part::Opcode, claim: 0 }),
+            _ => Ok(()),
+        }
     }
 
     /// A key's name, kept for the report.
@@ -314,10 +331,4 @@ impl Walk {
         }
         Ok(())
     }
-}
-
-/// Whether a record is a key without a name that holds an empty string, which is what zeros read as.
-pub(crate) fn reads_as_zeros(key: &Key<'_>, span: &Range<u64>) -> bool {
-    const ZEROS: u64 = 3;
-    key.name.is_empty() && key.value_type == ValueType::STRING && span.end - span.start == ZEROS
 }

@@ -119,6 +119,7 @@ fn options(args: &AnalyzeArgs) -> Options {
     let mut options = Options::default();
     options.question = Question { top: args.top, filter, all_kinds: args.all_types };
     options.verify = !args.no_verify;
+    options.resync = args.resync;
     options.threads = args.threads.map_or(0, usize::from);
     options.segment_bytes = args.segment_bytes.unwrap_or(options.segment_bytes);
     options.window_bytes = args.window_bytes.unwrap_or(options.window_bytes);
@@ -161,7 +162,7 @@ fn dump(argument: &Path) -> Dump {
 }
 
 /// Whether two paths lead to one regular file.
-fn is_same(one: &Path, other: &Path) -> bool {
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
     id(one).is_some() && id(one) == id(other)

@@ -36,6 +36,12 @@ pub(crate) enum Command {
     /// Reads each dump to its end and looks into every value: what servers check when they are told to trust nothing,
     /// and the checksum. Prints what the dump is, what is in it, and each thing that is wrong, with its place.
     Check(CheckArgs),
+    /// Write what is sound of a damaged dump as a dump that servers load
+    ///
+    /// Copies the header and every sound entry byte for byte, leaves the others out, and ends with a fresh checksum.
+    /// Where damage hides the next entry, it goes on from the next place that seems right. Prints an account of what
+    /// was lost as one JSON object.
+    Salvage(SalvageArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -151,6 +157,10 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, help_heading = "The run")]
     pub(crate) no_verify: bool,
 
+    /// After damage that hides where the next key begins, look for one that seems right, and go on from there
+    #[arg(long, help_heading = "The run")]
+    pub(crate) resync: bool,
+
     /// How many threads scan, instead of one for each core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "The run")]
     pub(crate) threads: Option<u16>,
@@ -189,6 +199,7 @@ program could not run (arguments, files).";
 /// What `bigkeys check` takes.
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_HELP)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
 pub(crate) struct CheckArgs {
     /// A dump; `-` is standard input
     #[arg(required = true, value_name = "DUMP")]
@@ -209,6 +220,26 @@ pub(crate) struct CheckArgs {
     /// Print nothing of sound dumps
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+const SALVAGE_HELP: &str = "\
+Example:
+  bigkeys salvage damaged.rdb -o saved.rdb > account.json
+
+Exit codes: 0 the dump is sound and all of it was written, 1 something was
+lost, or it is no dump, 2 the program could not run (arguments, files).";
+
+/// What `bigkeys salvage` takes.
+#[derive(Debug, Args)]
+#[command(after_help = SALVAGE_HELP)]
+pub(crate) struct SalvageArgs {
+    /// A dump in a file of its own, not compressed
+    #[arg(value_name = "DUMP")]
+    pub(crate) dump: PathBuf,
+
+    /// Write what is saved to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 /// What to do with expired keys.

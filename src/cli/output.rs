@@ -53,6 +53,15 @@ impl Sink {
         written.map(|()| true).map_err(|error| sentence(self.path(), &error))
     }
 
+    /// Where bytes go that are no task.
+    pub(super) fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Stdout(stdout) => stdout,
+            Self::File { temporary, .. } => temporary,
+            Self::Special { file, .. } => file,
+        }
+    }
+
     fn path(&self) -> &Path {
         match self {
             Self::Stdout(_) => Path::new("standard output"),

@@ -1,8 +1,9 @@
 //! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
 
 mod chain;
-pub(crate) mod guess;
+mod guess;
 mod progress;
+pub(crate) mod resync;
 mod scan;
 mod segments;
 mod stream;
@@ -28,6 +29,8 @@ pub struct Options {
     pub question: Question,
     /// Whether the checksum at the dump's end is verified.
     pub verify: bool,
+    /// Whether to look for the next record behind damage that hides it, and go on. For files that are not compressed.
+    pub resync: bool,
     /// How many threads scan a mapped file; 0 for one a core.
     pub threads: usize,
     /// Bytes of a segment of a mapped file. For tests.
@@ -43,6 +46,7 @@ impl Default for Options {
         Self {
             question: Question::default(),
             verify: true,
+            resync: false,
             threads: 0,
             segment_bytes: segments::SEGMENT_BYTES,
             window_bytes: stream::WINDOW_BYTES,
@@ -205,15 +209,26 @@ fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Pr
     match bytes {
         Bytes::Mapped(map) => {
             let scan = segments::Scan { map: &map, number, options, progress };
-            let (context, outcome) = scan.run().map_err(|cause| Error::new(&name, cause))?;
+            let (context, mut outcome) = scan.run().map_err(|cause| Error::new(&name, cause))?;
+            let skipped = if options.resync {
+                resync::go_on(map.bytes(), &context, &mut outcome, options.verify)
+            } else {
+                Vec::new()
+            };
             // Damage in a file that changed is not the dump's: the change is what to tell.
-            Ok(conclude(name, &context, outcome, map.check().err()))
+            let mut scanned = conclude(&name, &context, outcome, map.check().err());
+            scanned.damage.splice(..0, skipped.into_iter().map(|cause| Error::new(&name, cause)));
+            Ok(scanned)
+        }
+        Bytes::Stream(_) if options.resync => {
+            let what = "only a file that is not compressed can be resynchronized: store it as one first";
+            Err(Error::new(&name, Cause::Options(what.to_owned())))
         }
         Bytes::Stream(reader) => {
             let scan = stream::Scan { reader, number, options, progress, read_bytes };
             let (context, outcome, failure) = scan.run().map_err(|cause| Error::new(&name, cause))?;
             let read_bytes = outcome.dump_bytes;
-            Ok(conclude(name, &context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
+            Ok(conclude(&name, &context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
         }
     }
 }
@@ -237,7 +252,7 @@ fn question(options: &Options, context: &Context) -> Result<Arc<Question>, Cause
 }
 
 /// Judges how a scan ended.
-fn conclude(name: String, context: &Context, outcome: Outcome, broken_input: Option<Cause>) -> Scanned {
+fn conclude(name: &str, context: &Context, outcome: Outcome, broken_input: Option<Cause>) -> Scanned {
     let Outcome { mut analysis, ending, dump_bytes } = outcome;
     let mut notes = Vec::new();
     if context.is_newer_than_known() {
@@ -249,12 +264,12 @@ fn conclude(name: String, context: &Context, outcome: Outcome, broken_input: Opt
     let cause = match (broken_input, ending) {
         (Some(cause), _) => Some(cause),
         (None, Err(damage)) => Some(Cause::Damaged { damage, dump_bytes }),
-        (None, Ok(ending)) => judge_ending(&name, context, &ending, &mut notes),
+        (None, Ok(ending)) => judge_ending(name, context, &ending, &mut notes),
     };
     let damaged = analysis.take_damaged();
     let keys = damaged.listed.into_iter().map(|damage| Cause::Damaged { damage: Box::new(damage), dump_bytes });
     let unlisted = (damaged.unlisted > 0).then_some(Cause::DamagedKeys { more: damaged.unlisted });
-    let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(&name, cause)).collect();
+    let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(name, cause)).collect();
     Scanned { analysis, notes, damage }
 }
 

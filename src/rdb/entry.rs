@@ -129,12 +129,14 @@ pub struct Damage {
     pub trouble: Trouble,
     /// The name and type of the key whose value was being read.
     pub key: Option<(Vec<u8>, ValueType)>,
+    /// Offset of the record that was being read, as far as it is known.
+    pub record_offset: u64,
 }
 
 impl From<Trouble> for Box<Damage> {
     #[cold]
     fn from(trouble: Trouble) -> Self {
-        Self::new(Damage { trouble, key: None })
+        Self::new(Damage { trouble, key: None, record_offset: trouble.offset })
     }
 }
 
@@ -153,7 +155,7 @@ pub fn step<S: Keep>(
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
     let mut lead = Lead::default();
-    match record::next(source, context, &mut lead)? {
+    match record::next(source, context, &mut lead).map_err(|trouble| in_record(offset, trouble))? {
         Record::Key => {}
         Record::SelectDb(db) => return Ok(Step::SelectDb(db)),
         Record::End => return Ok(Step::End),
@@ -161,7 +163,7 @@ pub fn step<S: Keep>(
     let value_offset = source.offset();
     let measure = match measure(source, lead.value_type, context) {
         Ok(measure) => measure,
-        Err(trouble) => return Err(in_value(source.kept(), &lead, trouble)),
+        Err(trouble) => return Err(in_value(source.kept(), &lead, offset, trouble)),
     };
     match on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() }) {
         Ok(()) => Ok(Step::Key),
@@ -170,10 +172,15 @@ pub fn step<S: Keep>(
 }
 
 #[cold]
-fn in_value(stored: &[u8], lead: &Lead, trouble: Trouble) -> Box<Damage> {
+fn in_record(record_offset: u64, trouble: Trouble) -> Box<Damage> {
+    Box::new(Damage { trouble, key: None, record_offset })
+}
+
+#[cold]
+fn in_value(stored: &[u8], lead: &Lead, record_offset: u64, trouble: Trouble) -> Box<Damage> {
     let mut buffer = Vec::new();
     let name = Key { head: lead.key, stored }.decode(&mut buffer).unwrap_or_default().to_vec();
-    Box::new(Damage { trouble, key: Some((name, lead.value_type)) })
+    Box::new(Damage { trouble, key: Some((name, lead.value_type)), record_offset })
 }
 
 /// A scan over a dump in memory, key by key, on one thread and without a copy.

@@ -73,12 +73,16 @@ pub enum Fault {
     Ttl,
     /// A stream's node does not say what entries it has, or they are not as it says.
     StreamNode,
+    /// A stream's node has another number of deleted entries than it says; servers since Valkey 9.1 refuse that.
+    StreamDeleted,
     /// A stream has a length other than the number of its live entries.
     StreamLength,
     /// A pending entry of a consumer that its group does not have, or one of a group that no consumer has.
     Pending,
     /// A database says that it has another number of keys than it has.
     KeyCount,
+    /// Zeros stand where records should.
+    Zeros,
     /// The checksum at the end is not that of the bytes.
     Checksum,
     /// Bytes follow the end.

@@ -3,7 +3,7 @@
 //! In reading order: [`primitives`] are the words, nom parsers over the bytes at hand. A [`source`] feeds them, from
 //! memory or from a stream. [`header`] reads the start of a dump, [`record`] what stands between keys, [`value`] steps
 //! over a value and takes its size, [`entry`] puts them together. [`elements`] decodes a value, for those who want to
-//! see inside; [`packed`] has the structures that strings can hold.
+//! see inside, and `deep` trusts nothing in it; [`packed`] has the structures that strings can hold.
 
 mod blob;
 mod bounded;

@@ -81,9 +81,9 @@ fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context:
         ValueType::HASH_TEMPLATE_LISTPACK_REF => (Kind::Hash, template_listpack(source)?),
         ValueType::HASH_TEMPLATE_ARRAY => {
             // Without its field names nothing says how many values follow.
-            let no_names = |trouble: Trouble| match trouble.costs_one_key() {
-                true => Trouble { fault: Fault::Flag, part: Part::HashTemplate, ..trouble },
-                false => trouble,
+            let no_names = |trouble: Trouble| {
+                let lost = Trouble { fault: Fault::Flag, part: Part::HashTemplate, ..trouble };
+                if trouble.costs_one_key() { lost } else { trouble }
             };
             let fields = template_fields(source).map_err(no_names)?;
             (Kind::Hash, some_strings(source, fields)?)

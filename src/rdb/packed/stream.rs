@@ -141,7 +141,7 @@ pub(crate) fn for_each(
     Layout::of(value_type).skip_after_length(source)
 }
 
-const FLAG_DELETED: i64 = 1;
+pub(crate) const FLAG_DELETED: i64 = 1;
 pub(crate) const FLAG_SAME_FIELDS: i64 = 2;
 
 /// One listpack of entries: a master entry with field names, then entries whose IDs are distances from the node's.
