@@ -39,7 +39,7 @@
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic; `analysis` knows `rdb` and `error`; `engine` knows those four; `check` knows `engine`, `input` and `rdb`,
+//! magic and DUMP's answers; `analysis` knows `rdb` and `error`; `engine` knows those four; `check` knows `engine`, `input` and `rdb`,
 //! `salvage` knows `check` too; `task` knows `analysis`. A test holds this.
 //!
 //! # What holds everywhere

@@ -12,7 +12,7 @@ use regex::Regex;
 const ARROWS: [(&str, &[&str]); 9] = [
     ("rdb", &[]),
     ("error", &["rdb"]),
-    ("input", &["error", "rdb::header::magic"]),
+    ("input", &["error", "rdb::header", "rdb::payload"]),
     ("analysis", &["rdb", "error"]),
     ("engine", &["input", "rdb", "analysis", "error"]),
     ("check", &["engine", "input", "rdb", "error"]),

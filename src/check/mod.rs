@@ -14,19 +14,22 @@ use walk::Walk;
 use crate::engine::resync::{RESYNCS_MAX, next_record};
 use crate::engine::window::Window;
 use crate::error::{Cause, Error};
+use crate::input::commands::Commands;
 use crate::input::{self, Bytes};
-use crate::rdb::primitives::{byte, u64_le};
+use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Keep, Slice};
 use crate::rdb::{Context, Fault, Part, Trouble, checksum};
 
 /// How a dump is checked.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
     /// Step over values instead of looking into them.
     pub quick: bool,
     /// After damage that loses a record's end, look for the next record and go on. For files that are not compressed.
     pub resync: bool,
+    /// The key, if this is no dump but a DUMP command's answer.
+    pub payload_key: Option<Vec<u8>>,
     /// Bytes of a window over a stream; 0 for the usual. For tests.
     #[doc(hidden)]
     pub window_bytes: usize,
@@ -49,7 +52,11 @@ pub struct Options {
 pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
     let path = path.as_ref();
     let mut report = Report::new(path.display().to_string());
-    let input = match input::open(path) {
+    let opened = match &options.payload_key {
+        Some(key) => input::open_payload(path, key),
+        None => input::open(path),
+    };
+    let input = match opened {
         Err(error) if error.is_about_dump() => {
             report.refuse(error.cause.to_string());
             report.conclude(None);
@@ -58,6 +65,8 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
         input => input?,
     };
     report.dump.clone_from(&input.name);
+    report.wrapped_in = input.wrapped_in;
+    report.notes = input.notes;
     let name = input.name.clone();
     let failed = |cause| Error::new(&name, cause);
     match input.bytes {
@@ -182,7 +191,7 @@ fn judge_ending<S: Keep + RestBytes>(context: &Context, report: &mut Report, sou
             }
             Err(trouble) => {
                 let claim = checksum::BYTES;
-                report.find(Trouble { offset: end, claim, ..trouble }, None, end + source.rest_bytes());
+                report.find(Trouble { offset: end, claim, ..trouble }, None, end + source.rest_bytes(|_| {}));
                 return;
             }
         };
@@ -191,30 +200,30 @@ fn judge_ending<S: Keep + RestBytes>(context: &Context, report: &mut Report, sou
     }
     report.compare_key_counts(end);
     let offset = source.offset();
-    // A byte more has to come before it can be looked at; a parser that takes nothing fetches it.
-    let first = source.parse(Part::Checksum, |i| byte(i).map(|(_, first)| (i, first))).ok();
-    let is_commands = context.aux.is_aof_preamble && matches!(first, Some(b'*' | b'#'));
-    match source.rest_bytes() {
-        0 => {}
-        bytes if is_commands => report.notes.push(format!("{bytes} bytes of append-only commands follow the dump")),
-        bytes => report.find(Trouble { offset, fault: Fault::Trailing, part: Part::Checksum, claim: bytes }, None, end),
+    let mut commands = Commands::default();
+    let bytes = source.rest_bytes(|bytes| commands.update(bytes));
+    match commands.say().filter(|_| context.aux.is_aof_preamble) {
+        _ if bytes == 0 => {}
+        Some(what) => report.notes.push(what),
+        None => report.find(Trouble { offset, fault: Fault::Trailing, part: Part::Checksum, claim: bytes }, None, end),
     }
 }
 
 /// A source that can be asked how much is left.
 trait RestBytes {
-    /// Reads on to the end, and says how many bytes that was.
-    fn rest_bytes(&mut self) -> u64;
+    /// Hands what is left to `look` and says how many bytes that was.
+    fn rest_bytes(&mut self, look: impl FnMut(&[u8])) -> u64;
 }
 
 impl RestBytes for Slice<'_> {
-    fn rest_bytes(&mut self) -> u64 {
+    fn rest_bytes(&mut self, mut look: impl FnMut(&[u8])) -> u64 {
+        look(self.rest());
         self.rest().len() as u64
     }
 }
 
 impl RestBytes for Window {
-    fn rest_bytes(&mut self) -> u64 {
-        self.drain()
+    fn rest_bytes(&mut self, look: impl FnMut(&[u8])) -> u64 {
+        self.drain(look)
     }
 }

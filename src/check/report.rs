@@ -38,7 +38,7 @@ pub struct Report {
     pub error: Option<String>,
     /// What the dump was wrapped in, the outermost first, such as `gzip`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub wrapped_in: Vec<String>,
+    pub wrapped_in: Vec<&'static str>,
     /// What the header and the auxiliary fields say, if they can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,

@@ -2,7 +2,7 @@
 
 use std::fs::Metadata;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Filter};
@@ -132,6 +132,9 @@ fn options(args: &AnalyzeArgs) -> Options {
 /// A sentence if `--shard` does not fit the dumps.
 fn dumps(args: &AnalyzeArgs) -> Result<Vec<Dump>, String> {
     let mut dumps: Vec<Dump> = args.dumps.iter().map(|path| dump(path)).collect();
+    for dump in &mut dumps {
+        dump.payload_key = args.payload.as_ref().map(|key| key.clone().into_bytes());
+    }
     if args.shards.is_empty() {
         return Ok(dumps);
     }
@@ -154,9 +157,7 @@ fn dumps(args: &AnalyzeArgs) -> Result<Vec<Dump>, String> {
 fn dump(argument: &Path) -> Dump {
     let split = argument.to_str().and_then(|text| text.split_once('='));
     match split {
-        Some((shard, path)) if args::shard(shard).is_ok() => {
-            Dump { path: PathBuf::from(path), shard: Some(shard.to_owned()) }
-        }
+        Some((shard, path)) if args::shard(shard).is_ok() => Dump { shard: Some(shard.to_owned()), ..Dump::from(path) },
         _ => Dump::from(argument),
     }
 }

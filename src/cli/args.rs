@@ -85,6 +85,10 @@ pub(crate) struct AnalyzeArgs {
     #[arg(required = true, value_name = "DUMP")]
     pub(crate) dumps: Vec<PathBuf>,
 
+    /// Each file is not a dump but the answer of DUMP KEY, as `redis-cli --raw` stores it
+    #[arg(long, value_name = "KEY")]
+    pub(crate) payload: Option<String>,
+
     /// How many keys of each type in each database
     #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Which keys")]
     pub(crate) top: usize,
@@ -208,6 +212,10 @@ pub(crate) struct CheckArgs {
     /// One JSON object for each dump, a line each, instead of text
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Each file is not a dump but the answer of DUMP KEY, as `redis-cli --raw` stores it
+    #[arg(long, value_name = "KEY")]
+    pub(crate) payload: Option<String>,
 
     /// Only the structure and the checksum; do not look into values
     #[arg(long)]

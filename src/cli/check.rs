@@ -11,6 +11,7 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
     let mut options = Options::default();
     options.quick = args.quick;
     options.resync = args.resync;
+    options.payload_key = args.payload.as_ref().map(|key| key.clone().into_bytes());
     let mut exit = Exit::Sound;
     for path in &args.dumps {
         let report = match check(path, &options) {

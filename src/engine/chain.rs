@@ -4,6 +4,7 @@ use super::scan::{Stop, scan_until};
 use super::segments::{Piece, Work};
 use super::{Ending, Outcome};
 use crate::analysis::Analysis;
+use crate::input::commands::Commands;
 use crate::rdb::checksum;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
@@ -91,7 +92,7 @@ impl<'a> Chain<'a> {
                 computed: self.computed,
                 stored,
                 trailing_bytes: trailing.len() as u64,
-                trailing_is_aof: matches!(trailing.first(), Some(b'*' | b'#')),
+                commands: Commands::behind(context.aux.is_aof_preamble, trailing),
             }
         });
         Outcome { analysis: self.analysis, ending, dump_bytes: dump.len() as u64 }

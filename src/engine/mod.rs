@@ -17,6 +17,7 @@ pub use progress::Progress;
 use crate::analysis::filter::Expired;
 use crate::analysis::{Analysis, Question, Report};
 use crate::error::{Cause, Error};
+use crate::input::commands::Commands;
 use crate::input::{self, Bytes, Input};
 use crate::rdb::entry::Damage;
 use crate::rdb::{Context, Dialect, Fault, Part, Trouble, checksum};
@@ -61,11 +62,13 @@ pub struct Dump {
     pub path: PathBuf,
     /// `ip:port`, if it is one of a cluster's.
     pub shard: Option<String>,
+    /// The key, if this is no dump but a DUMP command's answer.
+    pub payload_key: Option<Vec<u8>>,
 }
 
 impl<P: AsRef<Path>> From<P> for Dump {
     fn from(path: P) -> Self {
-        Self { path: path.as_ref().to_owned(), shard: None }
+        Self { path: path.as_ref().to_owned(), shard: None, payload_key: None }
     }
 }
 
@@ -104,7 +107,11 @@ pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) 
     let shards = dumps.iter().map(|dump| dump.shard.clone()).collect();
     let mut all = All::new(options, shards);
     for dump in dumps {
-        all.add(input::open(&dump.path), progress)?;
+        let input = match &dump.payload_key {
+            Some(key) => input::open_payload(&dump.path, key),
+            None => input::open(&dump.path),
+        };
+        all.add(input, progress)?;
     }
     Ok(all.finish())
 }
@@ -201,11 +208,13 @@ struct Ending {
     /// The bytes that follow: the checksum if the version has one, then what should not be there.
     stored: Option<u64>,
     trailing_bytes: u64,
-    trailing_is_aof: bool,
+    /// The commands in them, if they may be an append-only file's.
+    commands: Commands,
 }
 
 fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Progress>) -> Result<Scanned, Error> {
-    let Input { name, bytes, read_bytes, .. } = input;
+    let Input { name, bytes, read_bytes, notes: input_notes, .. } = input;
+    let notes: Vec<String> = input_notes.into_iter().map(|note| format!("{name}: {note}")).collect();
     match bytes {
         Bytes::Mapped(map) => {
             let scan = segments::Scan { map: &map, number, options, progress };
@@ -218,6 +227,7 @@ fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Pr
             // Damage in a file that changed is not the dump's: the change is what to tell.
             let mut scanned = conclude(&name, &context, outcome, map.check().err());
             scanned.damage.splice(..0, skipped.into_iter().map(|cause| Error::new(&name, cause)));
+            scanned.notes.splice(..0, notes);
             Ok(scanned)
         }
         Bytes::Stream(_) if options.resync => {
@@ -228,7 +238,10 @@ fn analyze_input(input: Input, number: u32, options: &Options, progress: &Arc<Pr
             let scan = stream::Scan { reader, number, options, progress, read_bytes };
             let (context, outcome, failure) = scan.run().map_err(|cause| Error::new(&name, cause))?;
             let read_bytes = outcome.dump_bytes;
-            Ok(conclude(&name, &context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
+            let broken_input = failure.map(|source| input::read_error(source, read_bytes));
+            let mut scanned = conclude(&name, &context, outcome, broken_input);
+            scanned.notes.splice(..0, notes);
+            Ok(scanned)
         }
     }
 }
@@ -274,7 +287,7 @@ fn conclude(name: &str, context: &Context, outcome: Outcome, broken_input: Optio
 }
 
 fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<Cause> {
-    let Ending { offset, computed, stored, trailing_bytes: bytes, trailing_is_aof } = *ending;
+    let Ending { offset, computed, stored, trailing_bytes: bytes, ref commands } = *ending;
     let dump_end = if context.has_checksum() { offset + checksum::BYTES } else { offset };
     match (stored, computed) {
         (None, _) if context.has_checksum() => {
@@ -287,8 +300,8 @@ fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<
         }
         _ => {}
     }
-    if bytes > 0 && context.aux.is_aof_preamble && trailing_is_aof {
-        notes.push(format!("{name}: {bytes} bytes of append-only commands follow the dump; they are not analyzed"));
+    if let Some(what) = commands.say().filter(|_| context.aux.is_aof_preamble) {
+        notes.push(format!("{name}: {what}; they are not analyzed"));
         return None;
     }
     (bytes > 0).then_some(Cause::Trailing { offset: dump_end, bytes })

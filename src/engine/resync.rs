@@ -4,6 +4,7 @@ use super::guess;
 use super::scan::scan_until;
 use super::{Ending, Outcome};
 use crate::error::Cause;
+use crate::input::commands::Commands;
 use crate::rdb::deep::Deep;
 use crate::rdb::entry::{Step, step};
 use crate::rdb::primitives::u64_le;
@@ -90,6 +91,6 @@ fn ending(dump: &[u8], context: &Context, end: u64, verify: bool) -> Ending {
         computed: verify.then(|| checksum::of(before)),
         stored,
         trailing_bytes: rest.rest().len() as u64,
-        trailing_is_aof: matches!(rest.rest().first(), Some(b'*' | b'#')),
+        commands: Commands::behind(context.aux.is_aof_preamble, rest.rest()),
     }
 }

@@ -9,6 +9,7 @@ use super::window::Window;
 use super::{Ending, Options, Outcome, Progress, question};
 use crate::analysis::Analysis;
 use crate::error::Cause;
+use crate::input::commands::Commands;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
 use crate::rdb::{Context, Part, header};
@@ -72,8 +73,7 @@ fn end(window: &mut Window, context: &Context) -> Ending {
     let offset = window.offset();
     let computed = window.checksum();
     let stored = if context.has_checksum() { window.parse(Part::Checksum, u64_le).ok() } else { None };
-    // A byte more has to come before it can be looked at; a parser that takes nothing fetches it.
-    let first = window.parse(Part::Checksum, |i| crate::rdb::primitives::byte(i).map(|(_, first)| (i, first)));
-    let trailing_is_aof = matches!(first, Ok(b'*' | b'#'));
-    Ending { offset, computed, stored, trailing_bytes: window.drain(), trailing_is_aof }
+    let mut commands = Commands::default();
+    let trailing_bytes = window.drain(|bytes| commands.update(bytes));
+    Ending { offset, computed, stored, trailing_bytes, commands }
 }

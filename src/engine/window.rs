@@ -83,12 +83,15 @@ impl Window {
         self.checksum.as_ref().map(Checksum::value)
     }
 
-    /// Drops what is left of the stream and says how many bytes that was.
-    pub(crate) fn drain(&mut self) -> u64 {
+    /// Hands what is left of the stream to `look`, piece by piece, and says how many bytes that was.
+    pub(crate) fn drain(&mut self, mut look: impl FnMut(&[u8])) -> u64 {
         let from = self.offset();
-        while !self.ended {
+        loop {
+            look(self.ahead());
             self.at = self.buffer.len();
-            self.more();
+            if !self.more() {
+                break;
+            }
         }
         self.end() - from
     }

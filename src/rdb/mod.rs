@@ -15,6 +15,7 @@ pub mod fault;
 pub mod header;
 pub mod limits;
 pub mod packed;
+pub(crate) mod payload;
 pub mod primitives;
 pub mod record;
 pub mod source;

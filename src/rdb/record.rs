@@ -5,7 +5,7 @@ use super::header::Context;
 use super::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, SLOTS};
 use super::packed::module;
 use super::primitives::{StringHead, byte, i32_le, i64_le, length, string_head, u32_le};
-use super::source::{Keep, Source};
+use super::source::{Keep, Slice, Source};
 use super::types::{Dialect, ValueType, opcode};
 
 /// The next thing in a dump that a scan acts on.
@@ -132,6 +132,17 @@ pub(crate) fn skip_between<S: Source>(source: &mut S, context: &Context, code: u
         }
     }
     Ok(())
+}
+
+/// How many bytes of a `DUMP` payload come before where a key's name would: module metadata, perhaps, and the type.
+pub(crate) fn payload_lead_bytes(payload: &[u8], context: &Context) -> Option<usize> {
+    let mut source = Slice::new(payload, 0);
+    let mut code = source.parse(Part::Opcode, byte).ok()?;
+    if code == opcode::KEY_META && context.dialect == Dialect::Redis {
+        skip_key_meta(&mut source).ok()?;
+        code = source.parse(Part::Opcode, byte).ok()?;
+    }
+    (code <= VALUE_TYPE_MAX).then(|| payload.len() - source.rest().len())
 }
 
 /// The function record of the 7.0 release candidates: name, engine, perhaps a description, code.

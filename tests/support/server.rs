@@ -139,6 +139,11 @@ impl Server {
         server
     }
 
+    /// A file in the server's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Where SAVE puts the dump.
     pub fn dump(&self) -> PathBuf {
         self.folder.path().join("dump.rdb")
