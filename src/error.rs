@@ -193,6 +193,7 @@ fn sentence(f: &mut impl fmt::Write, trouble: Trouble, dump_bytes: u64) -> fmt::
         Fault::StreamDeleted => write!(f, "reading {part}: a node has another number of deleted entries than it says"),
         Fault::StreamLength => write!(f, "the stream says it has {claim} entries, its nodes have another number"),
         Fault::Pending => write!(f, "reading {part}: a consumer group and its consumers disagree on a pending entry"),
+        Fault::Frame => write!(f, "reading {part}: its {claim} bytes do not inflate"),
         Fault::Zeros => write!(f, "zeros stand here in the place of records"),
         Fault::Checksum => {
             write!(f, "the checksum {claim:016x} is not that of the bytes: something was changed after it was written")
@@ -227,6 +228,8 @@ fn part_name(part: Part) -> &'static str {
         Part::StreamEntries => "a stream's entries",
         Part::StreamGroups => "a stream's counters and groups",
         Part::Module => "a module's value",
+        Part::CompressedBlob => "a compressed blob",
+        Part::TaggedChunk => "a tagged chunk",
         Part::Checksum => "the checksum",
     }
 }

@@ -105,7 +105,7 @@ fn a_multi_part_append_only_file() {
     server.answers();
     server.ask(&["BGREWRITEAOF"]);
     let folder = server.file("appendonlydir");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     let has_base = |folder: &Path| {
         let manifest = fs::read_to_string(folder.join("appendonly.aof.manifest")).unwrap_or_default();
         manifest.contains("seq 2 type b")

@@ -118,6 +118,11 @@ impl Analysis {
         self.current_db
     }
 
+    /// An empty analysis of the same question, of entries in the same dump and database.
+    pub(crate) fn part(&self) -> Self {
+        Self::new(self.question.clone(), self.dump, self.current_db)
+    }
+
     /// What the top lists and names take in memory, near enough.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.held_bytes

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::recent::Recent;
 use super::walk::{Record, Sink, What};
 use crate::error::{Quoted, escaped, words};
+use crate::rdb::dragonfly;
 use crate::rdb::entry::Damage;
 use crate::rdb::{Context, Dialect, Fault, Trouble, ValueType};
 
@@ -84,6 +85,11 @@ pub struct Report {
     pub doubtful_from: Option<u64>,
     #[serde(skip)]
     pub(super) recent: Recent,
+    /// Parts of entries that Dragonfly cut, which are stepped over: neither looked into nor counted as keys.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tagged_chunks: u64,
+    #[serde(skip)]
+    dialect: Option<Dialect>,
     #[serde(skip)]
     names_bytes: usize,
     #[serde(skip)]
@@ -240,9 +246,14 @@ impl Report {
             db: has_db.then_some(self.db),
             key: name.map(escaped),
             key_base64: name.filter(|name| std::str::from_utf8(name).is_err()).map(|name| STANDARD.encode(name)),
-            encoding: key.filter(|_| trouble.fault != Fault::UnknownType).map(|(_, value_type)| value_type.label()),
+            encoding: key.filter(|_| trouble.fault != Fault::UnknownType).map(|(_, value_type)| self.label(value_type)),
             name: name.map(<[u8]>::to_vec),
         });
+    }
+
+    fn label(&self, value_type: ValueType) -> &'static str {
+        let own = if self.dialect == Some(Dialect::Dragonfly) { dragonfly::label(value_type) } else { None };
+        own.unwrap_or_else(|| value_type.label())
     }
 
     fn database(&mut self) -> Option<&mut Database> {
@@ -292,6 +303,7 @@ impl Report {
 
 impl Sink for Report {
     fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), Fault> {
+        self.dialect = Some(context.dialect);
         self.recent.add(record);
         let mut key_found = None;
         match &record.what {
@@ -330,7 +342,7 @@ impl Sink for Report {
                 match self.encodings.binary_search_by_key(&value_type, |encoding| encoding.value_type) {
                     Ok(at) => self.encodings.get_mut(at).into_iter().for_each(|encoding| encoding.keys += 1),
                     Err(at) => {
-                        let encoding = key.value_type.label();
+                        let encoding = self.label(key.value_type);
                         self.encodings.insert(at, Encoding { value_type, encoding, keys: 1 });
                     }
                 }
@@ -339,6 +351,7 @@ impl Sink for Report {
                 }
                 key_found = Some((key.name, key.value_type));
             }
+            What::TaggedChunk => self.tagged_chunks += 1,
             What::HashTemplate | What::Slot | What::End => {}
         }
         for flaw in record.flaws {
@@ -445,6 +458,9 @@ impl Report {
             .collect();
         if !aux.is_empty() {
             writeln!(f, "  aux: {}", aux.join(" "))?;
+        }
+        if self.tagged_chunks > 0 {
+            writeln!(f, "  tagged chunks that were stepped over: {}", self.tagged_chunks)?;
         }
         if self.values_not_looked_through > 0 {
             writeln!(f, "  values too large to be looked through: {}", self.values_not_looked_through)?;

@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 
+use crate::engine::dragonfly::{in_blob, inflated_blob};
 use crate::rdb::deep::Deep;
+use crate::rdb::dragonfly::opcode as dragonfly;
 use crate::rdb::entry::Damage;
 use crate::rdb::header::{self, Context};
 use crate::rdb::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, TEMPLATES_MAX};
@@ -13,7 +15,7 @@ use crate::rdb::packed::Text;
 use crate::rdb::packed::module::TAG_UINT;
 use crate::rdb::primitives::{array, byte, i32_le, i64_le, length, string_head, u32_le};
 use crate::rdb::record::skip_between;
-use crate::rdb::source::{Keep, Source};
+use crate::rdb::source::{Keep, Slice, Source};
 use crate::rdb::types::opcode;
 use crate::rdb::value::measure;
 use crate::rdb::{Dialect, Fault, ModuleId, Part, Trouble, ValueType};
@@ -58,6 +60,8 @@ pub(crate) enum What<'r> {
     /// A slot's key counts, or a slot migration.
     Slot,
     Key(Key<'r>),
+    /// A part of an entry, which is not looked into.
+    TaggedChunk,
     /// The EOF opcode.
     End,
 }
@@ -84,6 +88,7 @@ pub(crate) struct Walk {
     /// Whether a database or key has been read, behind which no hash template can stand.
     has_begun: bool,
     name: Vec<u8>,
+    is_in_blob: bool,
 }
 
 /// What of a key has been read while its type has not.
@@ -105,7 +110,15 @@ impl Walk {
 
     /// A walk over records that stand somewhere behind a start that says this.
     pub(crate) fn with_context(context: Context, is_deep: bool) -> Self {
-        Self { context, is_deep, deep: Deep::default(), record_start: 0, has_begun: false, name: Vec::new() }
+        Self {
+            context,
+            is_deep,
+            deep: Deep::default(),
+            record_start: 0,
+            has_begun: false,
+            name: Vec::new(),
+            is_in_blob: false,
+        }
     }
 
     /// Reads records until the end; returns the offset behind the EOF opcode.
@@ -155,12 +168,25 @@ impl Walk {
                     skip_between(source, &self.context, code)?;
                     break What::Function;
                 }
+                dragonfly::BLOB_ZSTD | dragonfly::BLOB_LZ4 if self.is_dragonfly() && !lead.is_begun => {
+                    return self.blob(source, code, sink).map(|()| false);
+                }
+                dragonfly::TAGGED_CHUNK if self.is_dragonfly() && !lead.is_begun => {
+                    source.parse(Part::TaggedChunk, u32_le)?;
+                    let bytes = source.parse(Part::TaggedChunk, u32_le)?;
+                    source.skip(Part::TaggedChunk, bytes.into())?;
+                    break What::TaggedChunk;
+                }
+                dragonfly::FULLSYNC_END..opcode::KEY_META if self.is_dragonfly() => {
+                    skip_between(source, &self.context, code)?;
+                }
                 opcode::MODULE_AUX => break What::ModuleAux(self.module_aux(source)?),
                 opcode::HASH_TEMPLATE if self.context.dialect == Dialect::Redis => {
                     self.template(source)?;
                     break What::HashTemplate;
                 }
                 opcode::EOF => break What::End,
+                opcode::RAM_LRU | opcode::SLOT_NUM => skip_between(source, &self.context, code)?,
                 code if code < opcode::KEY_META => {
                     return self.key(source, ValueType(code), lead.expires_at_ms, sink).map(|()| false);
                 }
@@ -174,6 +200,34 @@ impl Walk {
         let is_end = matches!(what, What::End);
         self.pass(source.offset(), what, sink)?;
         Ok(is_end)
+    }
+
+    fn is_dragonfly(&self) -> bool {
+        self.context.dialect == Dialect::Dragonfly
+    }
+
+    /// Records in a compressed blob.
+    fn blob<S: Keep>(&mut self, source: &mut S, code: u8, sink: &mut impl Sink) -> Result<(), Box<Damage>> {
+        let offset = self.record_start;
+        let part = Part::CompressedBlob;
+        let inflated = inflated_blob(source, code, offset)?;
+        let trouble = Trouble { offset, fault: Fault::Flag, part, claim: code.into() };
+        if std::mem::replace(&mut self.is_in_blob, true) {
+            return Err(trouble.into());
+        }
+        let mut records = Slice::at(&inflated, offset);
+        while !records.rest().is_empty() {
+            match self.record(&mut records, sink) {
+                Ok(false) => {}
+                Ok(true) => return Err(trouble.into()),
+                Err(mut damage) => {
+                    damage.trouble = in_blob(offset, damage.trouble);
+                    return Err(damage);
+                }
+            }
+        }
+        self.is_in_blob = false;
+        Ok(())
     }
 
     fn pass(&self, end: u64, what: What<'_>, sink: &mut impl Sink) -> Result<(), Box<Damage>> {

@@ -1,6 +1,8 @@
 //! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
 
 mod chain;
+mod chunked;
+pub(crate) mod dragonfly;
 mod guess;
 mod progress;
 pub(crate) mod resync;
@@ -134,12 +136,14 @@ struct All<'o> {
     dumps: u32,
     notes: Vec<String>,
     damage: Vec<Error>,
+    /// The files that belong to a snapshot of Dragonfly: name, the snapshot's ID, and how many shards it says there are.
+    snapshots: Vec<(String, String, Option<u64>)>,
 }
 
 impl<'o> All<'o> {
     fn new(options: &'o Options, shards: Vec<Option<String>>) -> Self {
         let analysis = Analysis::new(Arc::new(options.question.clone()), 0, Some(0));
-        Self { options, shards, analysis, dumps: 0, notes: Vec::new(), damage: Vec::new() }
+        Self { options, shards, analysis, dumps: 0, notes: Vec::new(), damage: Vec::new(), snapshots: Vec::new() }
     }
 
     /// Takes in the next dump, or why it is none.
@@ -159,6 +163,7 @@ impl<'o> All<'o> {
         let name = input.name.clone();
         let scanned = analyze_input(input, number, self.options, progress)?;
         self.notes.extend(scanned.notes);
+        self.snapshots.extend(scanned.snapshot.map(|(id, shards)| (name.clone(), id, shards)));
         self.damage.extend(scanned.damage);
         if let Err(fault) = self.analysis.merge(scanned.analysis) {
             let damage = Trouble { offset: 0, fault, part: Part::Key, claim: 0 }.into();
@@ -167,7 +172,26 @@ impl<'o> All<'o> {
         Ok(())
     }
 
-    fn finish(self) -> Report {
+    /// Whether the files of Dragonfly's snapshots make one snapshot, and all of it.
+    fn check_snapshots(&mut self) {
+        let Some((_, first_id, _)) = self.snapshots.first() else { return };
+        for (name, id, shards) in &self.snapshots {
+            let files = self.snapshots.len() as u64 - 1;
+            // A snapshot in one file, an RDB, has no others.
+            let is_of_many = Path::new(name).extension().is_some_and(|extension| extension == "dfs");
+            let what = if id != first_id {
+                "this file is of another snapshot than the first one given".to_owned()
+            } else if let Some(shards) = shards.filter(|shards| is_of_many && *shards != files) {
+                format!("the snapshot has {shards} shard files beside this summary, {files} are given: give them all")
+            } else {
+                continue;
+            };
+            self.damage.push(Error::new(name, Cause::Refused(what)));
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        self.check_snapshots();
         let mut report = self.analysis.finish(&self.shards);
         report.notes = self.notes;
         report.damage = self.damage;
@@ -180,6 +204,8 @@ struct Scanned {
     analysis: Analysis,
     notes: Vec<String>,
     damage: Vec<Error>,
+    /// The ID of the snapshot of Dragonfly that it belongs to, and the number of shards it states.
+    snapshot: Option<(String, Option<u64>)>,
 }
 
 /// How a scan over a dump's bytes ended.
@@ -283,7 +309,12 @@ fn conclude(name: &str, context: &Context, outcome: Outcome, broken_input: Optio
     let keys = damaged.listed.into_iter().map(|damage| Cause::Damaged { damage: Box::new(damage), dump_bytes });
     let unlisted = (damaged.unlisted > 0).then_some(Cause::DamagedKeys { more: damaged.unlisted });
     let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(name, cause)).collect();
-    Scanned { analysis, notes, damage }
+    Scanned {
+        analysis,
+        notes,
+        damage,
+        snapshot: context.aux.snapshot_id.clone().map(|id| (id, context.aux.shard_count)),
+    }
 }
 
 fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<Cause> {

@@ -29,7 +29,7 @@ use crate::error::Cause;
 use crate::input::map::Map;
 use crate::rdb::checksum;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, header};
+use crate::rdb::{Context, Dialect, header};
 
 /// Bytes of a segment. Dumps of 0.7 to 2.1 GB took 10 to 25 % longer with 512 KiB, and no less with 8 MiB.
 pub(super) const SEGMENT_BYTES: usize = 4 << 20;
@@ -64,7 +64,10 @@ impl Scan<'_> {
         if self.options.verify {
             self.map.expect_all();
         }
-        let segment_bytes = self.options.segment_bytes.max(1);
+        let segment_bytes = match context.dialect {
+            Dialect::Dragonfly => dump.len(),
+            _ => self.options.segment_bytes.max(1),
+        };
         let segments = dump.len().div_ceil(segment_bytes);
         let threads = match self.options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

@@ -276,6 +276,20 @@ pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> Cause {
 /// What to say of a directory.
 const DIRECTORY: &str = "this is a directory; name a dump in it";
 
+/// Inflates one frame of LZ4 or zstd, up to `bytes_max` bytes of it.
+///
+/// # Errors
+/// What the decoder says of a frame that is damaged, or that this build does not know.
+pub(crate) fn inflate_frame(is_lz4: bool, frame: &[u8], bytes_max: u64, to: &mut Vec<u8>) -> io::Result<()> {
+    if is_lz4 {
+        return lz4_flex::frame::FrameDecoder::new(frame).take(bytes_max).read_to_end(to).map(|_| ());
+    }
+    #[cfg(feature = "compress")]
+    return zstd::Decoder::with_buffer(frame)?.take(bytes_max).read_to_end(to).map(|_| ());
+    #[cfg(not(feature = "compress"))]
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// A reader that tells others how far it is.
 struct Counted {
     reader: Box<dyn Read + Send>,

@@ -81,6 +81,8 @@ pub enum Fault {
     Pending,
     /// A database says that it has another number of keys than it has.
     KeyCount,
+    /// A compressed frame does not inflate.
+    Frame,
     /// Zeros stand where records should.
     Zeros,
     /// The checksum at the end is not that of the bytes.
@@ -159,6 +161,10 @@ pub enum Part {
     StreamGroups,
     /// A module value.
     Module,
+    /// A blob of compressed records (Dragonfly).
+    CompressedBlob,
+    /// A part of an entry that lies between others (Dragonfly).
+    TaggedChunk,
     /// The checksum at the end.
     Checksum,
 }

@@ -49,6 +49,10 @@ pub struct Aux {
     pub created_at_seconds: Option<i64>,
     /// `used-mem`: the server's memory then, in bytes.
     pub used_memory_bytes: Option<u64>,
+    /// `snapshot-id`: what the files of one snapshot of Dragonfly share.
+    pub snapshot_id: Option<String>,
+    /// `shard-count`: how many files beside it such a snapshot's summary has.
+    pub shard_count: Option<u64>,
     /// `aof-preamble` or `aof-base`: commands of an append-only file may follow the dump.
     pub is_aof_preamble: bool,
 }
@@ -79,6 +83,8 @@ impl Context {
                 self.aux.server_version = Some(value);
             }
             "ctime" => self.aux.created_at_seconds = value.parse().ok(),
+            "snapshot-id" => self.aux.snapshot_id = Some(value),
+            "shard-count" => self.aux.shard_count = value.parse().ok(),
             "used-mem" => self.aux.used_memory_bytes = value.parse().ok(),
             "aof-preamble" | "aof-base" => self.aux.is_aof_preamble = value != "0",
             _ => {}

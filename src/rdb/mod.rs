@@ -9,6 +9,7 @@ mod blob;
 mod bounded;
 pub mod checksum;
 pub(crate) mod deep;
+pub(crate) mod dragonfly;
 pub mod elements;
 pub mod entry;
 pub mod fault;

@@ -1,5 +1,6 @@
 //! What stands between keys: the opcodes (format section 4), up to the next key, database or end.
 
+use super::dragonfly;
 use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, SLOTS};
@@ -118,6 +119,9 @@ pub(crate) fn skip_between<S: Source>(source: &mut S, context: &Context, code: u
             source.parse(Part::SlotInfo, length)?;
             source.parse(Part::SlotInfo, length)?;
         }
+        opcode::RAM_LRU | opcode::SLOT_NUM if context.dialect == Dialect::Redis => {
+            source.parse(Part::Access, length)?;
+        }
         opcode::FUNCTION_2 => _ = source.string(Part::Function)?,
         opcode::FUNCTION_PRE_GA => skip_function_pre_ga(source)?,
         opcode::MODULE_AUX => module::skip_aux(source)?,
@@ -126,6 +130,7 @@ pub(crate) fn skip_between<S: Source>(source: &mut S, context: &Context, code: u
         opcode::HASH_TEMPLATE if context.dialect == Dialect::Redis => {
             return Err(source.trouble(Part::HashTemplate, Fault::TemplateLate, 0));
         }
+        _ if context.dialect == Dialect::Dragonfly && dragonfly::skip_between(source, code)? => {}
         _ => {
             let offset = source.offset() - 1;
             return Err(Trouble { offset, fault: Fault::UnknownOpcode, part: Part::Opcode, claim: code.into() });

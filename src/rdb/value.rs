@@ -4,6 +4,7 @@
 //! bytes. The walk ends at the value's last byte, which is where [`super::elements`] ends too.
 
 use super::blob::Packing;
+use super::dragonfly;
 use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::packed::module::{self, ModuleId};
@@ -60,6 +61,7 @@ fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context:
             (Kind::Stream, stream::Layout::of(value_type).skip(source)?)
         }
         ValueType::HASH_2 if context.dialect == Dialect::Valkey => (Kind::Hash, hash_2(source)?),
+        _ if context.dialect == Dialect::Dragonfly => return dragonfly::measure(source, value_type),
         _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
         ValueType::HASH_TTL_PRE_GA => (Kind::Hash, hash_with_ttls(source)?),
         ValueType::HASH_LISTPACK_TTL_PRE_GA => (Kind::Hash, packed(source, Packing::Listpack, 3)?),
@@ -92,6 +94,7 @@ fn measure_collection<S: Source>(source: &mut S, value_type: ValueType, context:
             let fields = template_reference(source, context)?;
             (Kind::Hash, some_strings(source, fields)?)
         }
+        ValueType::CRON => return cron(source),
         ValueType::BITMAP if context.version >= 16 => {
             let bytes = source.parse(Part::Count, length)?;
             source.string(Part::Blob)?;
@@ -267,6 +270,18 @@ fn template_reference<S: Source>(source: &mut S, context: &Context) -> Result<u6
     let id = source.parse(Part::HashTemplate, length)?;
     let missing = Trouble { offset, fault: Fault::Template, part: Part::HashTemplate, claim: id };
     context.template_fields.get(&id).copied().ok_or(missing)
+}
+
+/// A scheduled script of KeyDB (format section 15): script, start, interval, keys and arguments. To a client it is a type
+/// of its own, so it is measured as a module's value is.
+pub(crate) fn cron<S: Source>(source: &mut S) -> Result<Measure, Trouble> {
+    let start = source.offset();
+    source.string(Part::Element)?;
+    source.parse(Part::Element, i64_le)?;
+    source.parse(Part::Element, i64_le)?;
+    strings(source, 1)?;
+    strings(source, 1)?;
+    Ok(Measure { kind: Kind::Module, size: source.offset() - start, module: None })
 }
 
 fn module_value<S: Source>(source: &mut S) -> Result<Measure, Trouble> {

@@ -24,7 +24,7 @@ use crate::rdb::packed::Text;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::types::opcode;
-use crate::rdb::{Context, Fault, Part, Trouble, ValueType, checksum};
+use crate::rdb::{Context, Dialect, Fault, Part, Trouble, ValueType, checksum, header};
 
 /// Losses that are listed; more than these are counted.
 const LOST_MAX: usize = 10_000;
@@ -96,6 +96,10 @@ pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<Account, E
         let what = "only a dump in a file of its own can be salvaged: store it as one, not compressed, first";
         return Err(failed(Cause::Options(what.to_owned())));
     };
+    if header::read(&mut Slice::new(map.bytes(), 0)).is_ok_and(|context| context.dialect == Dialect::Dragonfly) {
+        let what = "a dump of Dragonfly cannot be salvaged: its records lie in compressed blobs";
+        return Err(failed(Cause::Options(what.to_owned())));
+    }
     let account = salvage_bytes(map.bytes(), out);
     map.check().map_err(failed)?;
     let mut account = account.map_err(|source| failed(Cause::Io { doing: "write what was saved", source }))?;
@@ -296,7 +300,7 @@ impl Sink for Copier<'_, '_> {
                 self.db = *db;
                 Ok(())
             }
-            What::End | What::ResizeDb { .. } | What::Slot => Ok(()),
+            What::End | What::ResizeDb { .. } | What::Slot | What::TaggedChunk => Ok(()),
             // A slot's key count, or a field of a key that is lost.
             What::Aux { name, .. } if *name == "slot-info" || name.starts_with("keydb-") && self.is_last_key_lost => {
                 Ok(())

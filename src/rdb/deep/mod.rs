@@ -11,6 +11,7 @@ mod stream;
 pub(crate) use distinct::Distinct;
 
 use super::bounded::Bounded;
+use super::dragonfly;
 use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::packed::lzf::{self, Inflated};
@@ -20,7 +21,7 @@ use super::primitives::{StringHead, array, byte, i64_le, length, string_head, u6
 use super::source::{Keep, Source};
 use super::types::{Dialect, ValueType};
 use super::value::{
-    ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, CONTAINER_PACKED, CONTAINER_PLAIN, array_count, unknown,
+    ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, CONTAINER_PACKED, CONTAINER_PLAIN, array_count, cron, unknown,
 };
 
 /// A string longer than this, stored or inflated, is not held, so nobody looks into it. Servers pack values of a few
@@ -131,6 +132,9 @@ impl Deep {
                 deep.demand(at_ms >= -1, Trouble { offset, fault: Fault::Ttl, part: Part::FieldTtl, claim });
                 Ok(())
             })?,
+            _ if context.dialect == Dialect::Dragonfly => {
+                return dragonfly::measure(source, value_type).map(|measure| measure.module);
+            }
             _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
             ValueType::HASH_TTL_PRE_GA => self.hash_with_ttls(source, None)?,
             ValueType::HASH_LISTPACK_TTL_PRE_GA => self.blob(source, packed::listpack, Records::FieldsWithTtl)?,
@@ -161,6 +165,7 @@ impl Deep {
                     self.string(source, Part::Element)?;
                 }
             }
+            ValueType::CRON => _ = cron(source)?,
             ValueType::BITMAP if context.version >= 16 => {
                 source.parse(Part::Count, length)?;
                 self.string(source, Part::Blob)?;

@@ -18,6 +18,12 @@ impl ModuleId {
     /// Redis's own vector set, which lives in a module type.
     pub const VECTOR_SET_NAME: &'static [u8; 9] = b"vectorset";
 
+    /// The identity of a type of this name, of encoding version 0.
+    pub(crate) fn named(name: &[u8; 9]) -> Self {
+        let six_bits = |letter: &u8| ALPHABET.iter().position(|known| known == letter).unwrap_or(0) as u64;
+        Self(name.iter().fold(0, |id, letter| id << 6 | six_bits(letter)) << 10)
+    }
+
     /// The type's name, nine ASCII characters.
     pub fn name(self) -> [u8; 9] {
         let mut name = [b'A'; 9];
@@ -125,5 +131,6 @@ mod tests {
         let id = ModuleId(0xbde7_2da2_bb1e_b400);
         assert_eq!(&id.name(), ModuleId::VECTOR_SET_NAME);
         assert_eq!(id.version(), 0);
+        assert_eq!(ModuleId::named(ModuleId::VECTOR_SET_NAME), id);
     }
 }
