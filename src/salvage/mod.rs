@@ -169,6 +169,7 @@ struct Waiting {
     db: u64,
     /// Its name and type, if it is a key.
     key: Option<(Vec<u8>, ValueType)>,
+    is_template: bool,
 }
 
 /// Copies sound records.
@@ -187,6 +188,8 @@ struct Copier<'a, 'o> {
     is_resynchronized: bool,
     /// Whether the key read last was left out, and with it the fields that follow it.
     is_last_key_lost: bool,
+    /// Whether a hash template was left out: no hash that refers to one is sure to have its own.
+    is_template_lost: bool,
     error: Option<io::Error>,
 }
 
@@ -204,6 +207,7 @@ impl<'a, 'o> Copier<'a, 'o> {
             written_db: None,
             is_resynchronized: false,
             is_last_key_lost: false,
+            is_template_lost: false,
             error: None,
         }
     }
@@ -224,7 +228,7 @@ impl<'a, 'o> Copier<'a, 'o> {
     /// Writes the records that wait, but for the last `keep`.
     fn flush(&mut self, keep: usize) -> io::Result<()> {
         while self.waiting.len() > keep {
-            let Some(Waiting { span, db, key }) = self.waiting.pop_front() else { break };
+            let Some(Waiting { span, db, key, .. }) = self.waiting.pop_front() else { break };
             if key.is_some() {
                 if self.written_db != Some(db) {
                     self.written_db = Some(db);
@@ -250,7 +254,8 @@ impl<'a, 'o> Copier<'a, 'o> {
         let first = self.waiting.iter().position(|waiting| waiting.span.start >= from).unwrap_or(self.waiting.len());
         let doubtful: Vec<Waiting> = self.waiting.drain(first..).collect();
         let why = format!("doubtful, since damage follows at byte {}: {}", trouble.offset, self.say(trouble));
-        for Waiting { span, db, key } in doubtful {
+        for Waiting { span, db, key, is_template } in doubtful {
+            self.is_template_lost |= is_template;
             let key = key.as_ref().map(|(name, value_type)| (name.as_slice(), *value_type));
             self.lose(&span, key.map(|_| db), key, why.clone());
         }
@@ -280,14 +285,23 @@ impl<'a, 'o> Copier<'a, 'o> {
         });
     }
 
-    fn wait(&mut self, span: &Range<u64>, key: Option<(Vec<u8>, ValueType)>) -> Result<(), Fault> {
-        self.waiting.push_back(Waiting { span: span.clone(), db: self.db, key });
+    fn wait(&mut self, record: &Record<'_>) -> Result<(), Fault> {
+        let key = match &record.what {
+            What::Key(key) => Some((key.name.to_vec(), key.value_type)),
+            _ => None,
+        };
+        let is_template = matches!(record.what, What::HashTemplate);
+        self.waiting.push_back(Waiting { span: record.span.clone(), db: self.db, key, is_template });
         let flushed = self.flush(RECENT_MAX);
         flushed.map_err(|error| {
             self.error = Some(error);
             Fault::GaveUp
         })
     }
+}
+
+fn refers_to_template(value_type: ValueType) -> bool {
+    matches!(value_type, ValueType::HASH_TEMPLATE_LISTPACK_REF | ValueType::HASH_TEMPLATE_ARRAY_REF)
 }
 
 impl Sink for Copier<'_, '_> {
@@ -310,6 +324,8 @@ impl Sink for Copier<'_, '_> {
                 let name = [&self.db.to_be_bytes(), key.name].concat();
                 let why = if let Some(flaw) = flaw {
                     Some(self.say(*flaw))
+                } else if self.is_template_lost && refers_to_template(key.value_type) {
+                    Some("it refers to a hash template, and one was lost".to_owned())
                 } else if !self.names.add(Text::Bytes(&name)) {
                     Some("a key of this name is in the database already".to_owned())
                 } else {
@@ -320,14 +336,15 @@ impl Sink for Copier<'_, '_> {
                     self.lose(span, Some(self.db), found, why);
                     return Ok(());
                 }
-                self.wait(span, Some((key.name.to_vec(), key.value_type)))
+                self.wait(record)
             }
             What::Aux { .. } | What::Function | What::ModuleAux(_) | What::HashTemplate => match flaw {
                 Some(flaw) => {
+                    self.is_template_lost |= matches!(what, What::HashTemplate);
                     self.lose(span, None, None, self.say(*flaw));
                     Ok(())
                 }
-                None => self.wait(span, None),
+                None => self.wait(record),
             },
         }
     }

@@ -122,3 +122,66 @@ fn nothing_is_written_where_nothing_can_be_saved() {
     run(&format!("salvage {MIXED} -o /dev/full")).expect(2, &["could not write what was saved: No space left"]);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
+
+/// However early it ends, nothing half-written is left, neither at the place that was named nor beside it.
+#[test]
+fn signals_leave_nothing_behind() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("task.json");
+    let names = || fs::read_dir(folder.path()).expect("a folder").count();
+    for signal in ["-INT", "-TERM", "-KILL"] {
+        let mut child = bigkeys(&format!("analyze - -o {}", place.display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut stdin = child.stdin.take().expect("its input");
+        // It has opened its output before it reads, and then waits for the rest of the dump.
+        stdin.write_all(b"REDIS0011\xfe\x00").expect("it reads");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let status = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(status.expect("kill starts").success());
+        let ended = ended(child);
+        drop(stdin);
+        assert_eq!(ended.code, None, "{ended:?}");
+        assert_eq!(names(), 0, "{signal}");
+    }
+    run(&format!("analyze {MIXED} -q -o {}", place.display())).expect(0, &[]);
+    run(&format!("analyze {MIXED} -q -o {}", place.display())).expect(0, &[]);
+    assert_eq!(names(), 1);
+}
+
+/// `/proc/self/mem` is a regular file of whose first page the system says that it cannot be read, as a broken disk does.
+#[test]
+fn a_disk_that_fails_is_told() {
+    for arguments in ["analyze /proc/self/mem", "check /proc/self/mem", "salvage /proc/self/mem -o /dev/null"] {
+        let failed = run(arguments).expect(2, &["/proc/self/mem: could not read it: Input/output error"]);
+        assert_eq!(failed.stdout, "");
+    }
+}
+
+#[test]
+fn a_read_only_file_in_a_read_only_folder_and_nobody_special() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let locked = folder.path().join("locked");
+    fs::create_dir(&locked).expect("a folder");
+    let dump = locked.join("dump.rdb");
+    fs::copy(MIXED, &dump).expect("a copy");
+    fs::set_permissions(&dump, fs::Permissions::from_mode(0o444)).expect("rights");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).expect("rights");
+    let out = locked.join("out.rdb");
+    for (arguments, code) in [
+        (format!("check {}", dump.display()), 0),
+        (format!("analyze -q {}", dump.display()), 0),
+        (format!("salvage {} -o {}", dump.display(), out.display()), 2),
+    ] {
+        let outcome = super::outcome(&mut super::unprivileged(folder.path(), &arguments));
+        let expected: &[&str] = if code == 2 { &["out.rdb: could not write it: Permission denied"] } else { &[] };
+        outcome.expect(code, expected);
+    }
+    assert_eq!(fs::read_dir(&locked).expect("a folder").count(), 1);
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).expect("rights");
+}
