@@ -91,7 +91,7 @@ fn what_is_left_of_a_split_dump() {
     let (first, second) = fixture.bytes.split_at(fixture.bytes.len() / 2);
     assert!(report(&scratch.write("a", first)).damage[0].to_string().contains("ends"));
     let second = report(&scratch.write("b", second)).damage[0].to_string();
-    assert!(second.contains("the last part of one that was split: join the parts first"), "{second}");
+    assert!(second.contains("if it is a later part of a dump that was split, join the parts first"), "{second}");
 }
 
 // ---- real servers

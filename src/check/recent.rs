@@ -9,6 +9,9 @@ use crate::rdb::{Fault, Part, Trouble};
 /// Records before the damage that may be doubted.
 pub(crate) const RECENT_MAX: usize = 64;
 
+/// Records that look right, one after the other, behind which nothing is doubted any more.
+const RIGHT_RUN: u32 = 8;
+
 /// The records read last, and whether each looks like what a server writes.
 #[derive(Debug, Default)]
 pub(crate) struct Recent(VecDeque<(u64, bool)>);
@@ -47,12 +50,51 @@ impl Recent {
     pub(crate) fn doubtful_from(&self, damage: &Damage, record_start: u64) -> u64 {
         let trouble = damage.trouble;
         let is_no_record = trouble.part == Part::Opcode && trouble.fault != Fault::Eof;
-        let first_wrong = self.0.iter().position(|(_, looks_right)| !looks_right);
+        let mut first_wrong = None;
+        let mut right_run = 0;
+        for (at, (_, looks_right)) in self.0.iter().enumerate().rev() {
+            right_run = if *looks_right { right_run + 1 } else { 0 };
+            // What is wrong in front of so many that are right cost itself alone.
+            if right_run == RIGHT_RUN {
+                break;
+            }
+            if !looks_right {
+                first_wrong = Some(at);
+            }
+        }
         let first = match first_wrong {
             Some(at) => at.saturating_sub(1),
             None if is_no_record => self.0.len().saturating_sub(1),
             None => self.0.len(),
         };
         self.0.get(first).map_or(record_start, |(start, _)| *start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(looks_right: &[bool], fault: Fault) -> usize {
+        let recent =
+            Recent(looks_right.iter().enumerate().map(|(at, looks_right)| (at as u64, *looks_right)).collect());
+        let end = looks_right.len() as u64;
+        let trouble = Trouble { offset: end, fault, part: Part::Opcode, claim: 0 };
+        let damage = Damage { trouble, key: None, record_offset: end };
+        usize::try_from(recent.doubtful_from(&damage, end)).unwrap()
+    }
+
+    #[test]
+    fn what_led_to_damage_is_doubted_and_no_more() {
+        assert_eq!(from(&[true; 20], Fault::Eof), 20);
+        assert_eq!(from(&[true; 20], Fault::UnknownOpcode), 19);
+        let mut records = [true; 20];
+        records[15] = false;
+        assert_eq!(from(&records, Fault::Eof), 14);
+        records[13] = false;
+        assert_eq!(from(&records, Fault::Zeros), 12);
+        records[2] = false;
+        assert_eq!(from(&records, Fault::Eof), 12);
+        assert_eq!(from(&[], Fault::Eof), 0);
     }
 }

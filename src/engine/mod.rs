@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use progress::Progress;
 
 use crate::analysis::filter::Expired;
-use crate::analysis::{Analysis, Question, Report};
+use crate::analysis::{Analysis, Damaged, Question, Report};
 use crate::error::{Cause, Error};
 use crate::input::commands::Commands;
 use crate::input::{self, Bytes, Input};
@@ -136,7 +136,7 @@ struct All<'o> {
     dumps: u32,
     notes: Vec<String>,
     damage: Vec<Error>,
-    /// The files that belong to a snapshot of Dragonfly: name, the snapshot's ID, and how many shards it says there are.
+    /// The files (`.dfs`) that belong to a snapshot of Dragonfly: name, the snapshot's ID, and how many shards it says there are.
     snapshots: Vec<(String, String, Option<u64>)>,
 }
 
@@ -163,7 +163,10 @@ impl<'o> All<'o> {
         let name = input.name.clone();
         let scanned = analyze_input(input, number, self.options, progress)?;
         self.notes.extend(scanned.notes);
-        self.snapshots.extend(scanned.snapshot.map(|(id, shards)| (name.clone(), id, shards)));
+        // A snapshot in one file, an RDB, has no others.
+        let is_of_many = Path::new(&name).extension().is_some_and(|extension| extension == "dfs");
+        let snapshot = scanned.snapshot.filter(|_| is_of_many);
+        self.snapshots.extend(snapshot.map(|(id, shards)| (name.clone(), id, shards)));
         self.damage.extend(scanned.damage);
         if let Err(fault) = self.analysis.merge(scanned.analysis) {
             let damage = Trouble { offset: 0, fault, part: Part::Key, claim: 0 }.into();
@@ -177,11 +180,9 @@ impl<'o> All<'o> {
         let Some((_, first_id, _)) = self.snapshots.first() else { return };
         for (name, id, shards) in &self.snapshots {
             let files = self.snapshots.len() as u64 - 1;
-            // A snapshot in one file, an RDB, has no others.
-            let is_of_many = Path::new(name).extension().is_some_and(|extension| extension == "dfs");
             let what = if id != first_id {
                 "this file is of another snapshot than the first one given".to_owned()
-            } else if let Some(shards) = shards.filter(|shards| is_of_many && *shards != files) {
+            } else if let Some(shards) = shards.filter(|shards| *shards != files) {
                 format!("the snapshot has {shards} shard files beside this summary, {files} are given: give them all")
             } else {
                 continue;
@@ -300,12 +301,14 @@ fn conclude(name: &str, context: &Context, outcome: Outcome, broken_input: Optio
             context.version, context.dialect
         ));
     }
+    let is_broken = broken_input.is_some();
     let cause = match (broken_input, ending) {
         (Some(cause), _) => Some(cause),
         (None, Err(damage)) => Some(Cause::Damaged { damage, dump_bytes }),
         (None, Ok(ending)) => judge_ending(name, context, &ending, &mut notes),
     };
-    let damaged = analysis.take_damaged();
+    // Zeros in the place of lost pages are damage to each value that had them, and none of the dump's.
+    let damaged = if is_broken { Damaged::default() } else { analysis.take_damaged() };
     let keys = damaged.listed.into_iter().map(|damage| Cause::Damaged { damage: Box::new(damage), dump_bytes });
     let unlisted = (damaged.unlisted > 0).then_some(Cause::DamagedKeys { more: damaged.unlisted });
     let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(name, cause)).collect();

@@ -102,24 +102,8 @@ pub fn open(path: &Path) -> Result<Input, Error> {
             let bytes = Bytes::Mapped(map);
             Ok(Input { name, bytes, wrapped_in: Vec::new(), notes: Vec::new(), read_bytes: Arc::default() })
         }
-        Content::Refused(what) if ends_as_dump(&file, metadata.len()) => {
-            let what = format!(
-                "{what}; it ends as a dump does, so it may be the last part of one that was split: join the parts first"
-            );
-            Err(Error::new(name, Cause::Refused(what)))
-        }
         _ => stream(name, Box::new(io::Cursor::new(first).chain(file))),
     }
-}
-
-/// Whether the EOF opcode stands before the last eight bytes.
-fn ends_as_dump(file: &File, bytes: u64) -> bool {
-    use std::os::unix::fs::FileExt;
-    const END_BYTES: u64 = 9;
-    let mut opcode = [0];
-    // A file that cannot be read here is told by whoever reads it.
-    let read = bytes.checked_sub(END_BYTES).and_then(|at| file.read_exact_at(&mut opcode, at).ok());
-    read.is_some() && opcode == [0xff]
 }
 
 /// Opens the base file of a multi-part append-only file, by its manifest or by the folder that it is in.

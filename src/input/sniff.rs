@@ -110,7 +110,8 @@ fn foreign(first: &[u8]) -> Option<&'static str> {
 
 fn unknown(first: &[u8]) -> Content {
     Content::Refused(format!(
-        "this is not a dump: it starts with \"{}\" instead of REDIS or VALKEY",
+        "this is not a dump: it starts with \"{}\" instead of REDIS or VALKEY; \
+         if it is a later part of a dump that was split, join the parts first",
         first.get(..9).unwrap_or(first).escape_ascii()
     ))
 }
