@@ -25,6 +25,18 @@ pub enum Cause {
         /// How many bytes the (inflated) dump has.
         dump_bytes: u64,
     },
+    /// Bytes were skipped behind damage, up to a record that looks right; what was found behind them is resynchronized.
+    Skipped {
+        /// Offset of the damaged record.
+        from: u64,
+        /// Offset of the next one.
+        to: u64,
+    },
+    /// More keys have damaged values than are told one by one.
+    DamagedKeys {
+        /// How many more.
+        more: u64,
+    },
     /// The checksum at the end does not match the bytes.
     Checksum {
         /// What the dump says.
@@ -84,9 +96,14 @@ impl std::error::Error for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.dump)?;
-        match &self.cause {
-            Cause::Damaged { damage, dump_bytes } => {
+        write!(f, "{}: {}", self.dump, self.cause)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged { damage, dump_bytes } => {
                 let Trouble { offset, .. } = damage.trouble;
                 write!(f, "at byte {offset}")?;
                 if let Some((name, value_type)) = &damage.key {
@@ -99,17 +116,23 @@ impl fmt::Display for Error {
                 write!(f, ": ")?;
                 sentence(f, damage.trouble, *dump_bytes)
             }
-            Cause::Cancelled { offset } => write!(f, "interrupted at byte {offset}; what was found before is reported"),
-            Cause::Checksum { stored, computed, offset } => write!(
+            Self::Cancelled { offset } => write!(f, "interrupted at byte {offset}; what was found before is reported"),
+            Self::Skipped { from, to } => write!(
+                f,
+                "bytes {from} to {to} were skipped ({} bytes); what follows is resynchronized, in the last database known",
+                to - from
+            ),
+            Self::DamagedKeys { more } => write!(f, "the values of {more} more {} are damaged", plural(*more, "key")),
+            Self::Checksum { stored, computed, offset } => write!(
                 f,
                 "at byte {offset}: the checksum is {stored:016x}, but the bytes before it give {computed:016x}: \
                  something in the dump was changed after it was written"
             ),
-            Cause::Trailing { offset, bytes } => {
+            Self::Trailing { offset, bytes } => {
                 write!(f, "at byte {offset}: the dump ends here, but {bytes} more {} follow", plural(*bytes, "byte"))
             }
-            Cause::Refused(what) | Cause::Changed(what) | Cause::Options(what) => write!(f, "{what}"),
-            Cause::Io { doing, source } => write!(f, "could not {doing}: {source}"),
+            Self::Refused(what) | Cause::Changed(what) | Cause::Options(what) => write!(f, "{what}"),
+            Self::Io { doing, source } => write!(f, "could not {doing}: {source}"),
         }
     }
 }
@@ -118,8 +141,16 @@ fn plural(count: u64, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }
 
+/// What was being read and what was wrong with it, in words, without its place.
+pub(crate) fn words(trouble: Trouble, dump_bytes: u64) -> String {
+    let mut words = String::new();
+    // A string takes everything.
+    _ = sentence(&mut words, trouble, dump_bytes);
+    words
+}
+
 /// What was being read and what was wrong with it.
-fn sentence(f: &mut fmt::Formatter<'_>, trouble: Trouble, dump_bytes: u64) -> fmt::Result {
+fn sentence(f: &mut impl fmt::Write, trouble: Trouble, dump_bytes: u64) -> fmt::Result {
     let Trouble { offset, fault, part, claim } = trouble;
     let (is_at_start, part) = (part == Part::Opcode, part_name(part));
     match fault {
@@ -157,6 +188,26 @@ fn sentence(f: &mut fmt::Formatter<'_>, trouble: Trouble, dump_bytes: u64) -> fm
         Fault::Held => write!(f, "the names of the top keys take too much memory: ask for fewer with --top"),
         Fault::Read => write!(f, "reading {part}: the bytes could not be read"),
         Fault::GaveUp => write!(f, "reading {part}: given up"),
+        Fault::BlobEntries => write!(f, "reading {part}: its header counts {claim} entries, it has another number"),
+        Fault::BackLength => write!(f, "reading {part}: an entry is not as long as its neighbour says"),
+        Fault::Tail => write!(f, "reading {part}: its header points at another entry than the last ({claim})"),
+        Fault::Duplicate => write!(f, "{part} is there twice"),
+        Fault::Empty => write!(f, "reading {part}: the value has no elements, and servers keep no such key"),
+        Fault::Order => write!(f, "reading {part}: its elements are not in order"),
+        Fault::Ttl => write!(f, "reading {part}: {claim} is no time that a server takes"),
+        Fault::StreamNode => write!(f, "reading {part}: the entries of a node are not as it says"),
+        Fault::StreamDeleted => write!(f, "reading {part}: a node has another number of deleted entries than it says"),
+        Fault::StreamLength => write!(f, "the stream says it has {claim} entries, its nodes have another number"),
+        Fault::Pending => write!(f, "reading {part}: a consumer group and its consumers disagree on a pending entry"),
+        Fault::Frame => write!(f, "reading {part}: its {claim} bytes do not inflate"),
+        Fault::Zeros => write!(f, "zeros stand here in the place of records"),
+        Fault::Checksum => {
+            write!(f, "the checksum {claim:016x} is not that of the bytes: something was changed after it was written")
+        }
+        Fault::Trailing => {
+            write!(f, "the dump ends here, but {claim} more {} follow", plural(claim, "byte"))
+        }
+        Fault::KeyCount => write!(f, "the database says it has {claim} keys, another number is in it"),
     }
 }
 
@@ -183,6 +234,8 @@ fn part_name(part: Part) -> &'static str {
         Part::StreamEntries => "a stream's entries",
         Part::StreamGroups => "a stream's counters and groups",
         Part::Module => "a module's value",
+        Part::CompressedBlob => "a compressed blob",
+        Part::TaggedChunk => "a tagged chunk",
         Part::Checksum => "the checksum",
     }
 }
@@ -191,7 +244,7 @@ fn part_name(part: Part) -> &'static str {
 const QUOTED_BYTES_MAX: usize = 80;
 
 /// A key's name between quotes, with every byte that is not plain text escaped.
-struct Quoted<'a>(&'a [u8]);
+pub(crate) struct Quoted<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -216,13 +269,26 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Bytes as text, those that are not UTF-8 as `\xff`. For reading: the lossless form stands beside it.
+pub(crate) fn escaped(bytes: &[u8]) -> String {
+    use fmt::Write;
+    let mut text = String::with_capacity(bytes.len() + 3);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rdb::ValueType;
 
     fn damaged(trouble: Trouble, key: Option<(Vec<u8>, ValueType)>, dump_bytes: u64) -> String {
-        let damage = Box::new(Damage { trouble, key });
+        let damage = Box::new(Damage { trouble, key, record_offset: 0 });
         Error::new("dump.rdb", Cause::Damaged { damage, dump_bytes }).to_string()
     }
 

@@ -34,6 +34,8 @@
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
+//! * [`check`]: is a dump sound, and what is it? A walk into every value, on one thread. [`salvage`] is the same walk with
+//!   a sink that copies what is sound.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as folded stacks, as rows.
 //! * `server`, with the feature of that name: the task API over HTTP.
@@ -41,9 +43,9 @@
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic; `analysis` knows `rdb` and `error`, `memory` knows `rdb`, `report` those three; `engine` knows all of these;
-//! `task` knows `engine` and what that knows, but for `input`; `output` knows `report`, `server` knows `task`. A test holds
-//! this.
+//! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` knows `rdb`, `report` those three; `engine` knows
+//! all of these; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `task` knows `engine` and what that
+//! knows, but for `input`; `output` knows `report`, `server` knows `task`. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -59,6 +61,7 @@
 //! default; without them this is the light library.
 
 pub mod analysis;
+pub mod check;
 pub mod engine;
 pub mod error;
 pub mod input;
@@ -66,6 +69,7 @@ pub mod memory;
 pub mod output;
 pub mod rdb;
 pub mod report;
+pub mod salvage;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod task;

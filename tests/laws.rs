@@ -152,6 +152,7 @@ proptest! {
         let scratch = Scratch::new();
         let shard = |at: usize| format!("10.0.0.{at}:6379");
         let named = dumps.iter().enumerate().map(|(at, (dump, has_shard))| Dump {
+            payload_key: None,
             path: scratch.write(&at.to_string(), dump),
             shard: has_shard.then(|| shard(at)),
         });

@@ -2,7 +2,7 @@
 
 use std::fs::Metadata;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Filter};
@@ -133,6 +133,7 @@ fn options(args: &AnalyzeArgs) -> Options {
     let mut options = Options::default();
     options.question = Question { top: args.top, filter, all_kinds: args.all_types };
     options.verify = !args.no_verify;
+    options.resync = args.resync;
     options.threads = args.threads.map_or(0, usize::from);
     options.segment_bytes = args.segment_bytes.unwrap_or(options.segment_bytes);
     options.window_bytes = args.window_bytes.unwrap_or(options.window_bytes);
@@ -145,6 +146,9 @@ fn options(args: &AnalyzeArgs) -> Options {
 /// A sentence if `--shard` does not fit the dumps.
 fn dumps(args: &AnalyzeArgs) -> Result<Vec<Dump>, String> {
     let mut dumps: Vec<Dump> = args.dumps.iter().map(|path| dump(path)).collect();
+    for dump in &mut dumps {
+        dump.payload_key = args.payload.as_ref().map(|key| key.clone().into_bytes());
+    }
     if args.shards.is_empty() {
         return Ok(dumps);
     }
@@ -167,15 +171,13 @@ fn dumps(args: &AnalyzeArgs) -> Result<Vec<Dump>, String> {
 pub(super) fn dump(argument: &Path) -> Dump {
     let split = argument.to_str().and_then(|text| text.split_once('='));
     match split {
-        Some((shard, path)) if args::shard(shard).is_ok() => {
-            Dump { path: PathBuf::from(path), shard: Some(shard.to_owned()) }
-        }
+        Some((shard, path)) if args::shard(shard).is_ok() => Dump { shard: Some(shard.to_owned()), ..Dump::from(path) },
         _ => Dump::from(argument),
     }
 }
 
 /// Whether two paths lead to one regular file.
-fn is_same(one: &Path, other: &Path) -> bool {
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
     id(one).is_some() && id(one) == id(other)

@@ -36,6 +36,17 @@ pub(crate) enum Command {
     /// biggest keys of each type in each database: strings by length, all others by number of elements. Several dumps,
     /// such as a cluster's shards, are one task.
     Analyze(Box<AnalyzeArgs>),
+    /// Say what dumps are and whether they are sound
+    ///
+    /// Reads each dump to its end and looks into every value: what servers check when they are told to trust nothing,
+    /// and the checksum. Prints what the dump is, what is in it, and each thing that is wrong, with its place.
+    Check(CheckArgs),
+    /// Write what is sound of a damaged dump as a dump that servers load
+    ///
+    /// Copies the header and every sound entry byte for byte, leaves the others out, and ends with a fresh checksum.
+    /// Where damage hides the next entry, it goes on from the next place that seems right. Prints an account of what
+    /// was lost as one JSON object.
+    Salvage(SalvageArgs),
     /// Make one report out of several
     ///
     /// Takes what `bigkeys analyze --format report` printed, of shards, days or machines. In whichever groups reports are
@@ -91,6 +102,10 @@ pub(crate) struct AnalyzeArgs {
     /// A dump; `-` is standard input, `ip:port=PATH` a dump and the shard it came from
     #[arg(required = true, value_name = "DUMP")]
     pub(crate) dumps: Vec<PathBuf>,
+
+    /// Each file is not a dump but the answer of DUMP KEY, as `redis-cli --raw` stores it
+    #[arg(long, value_name = "KEY")]
+    pub(crate) payload: Option<String>,
 
     /// How many keys of each type in each database
     #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Which keys")]
@@ -188,6 +203,10 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, help_heading = "The run")]
     pub(crate) no_verify: bool,
 
+    /// After damage that hides where the next key begins, look for one that seems right, and go on from there
+    #[arg(long, help_heading = "The run")]
+    pub(crate) resync: bool,
+
     /// How many threads scan, instead of one for each core
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "The run")]
     pub(crate) threads: Option<u16>,
@@ -240,6 +259,70 @@ pub(crate) enum Format {
     Csv,
     /// A row a key, in the dump's order, as a JSON object a line
     Ndjson,
+}
+
+const CHECK_HELP: &str = "\
+Examples:
+  Is last night's backup sound?
+    bigkeys check nightly.rdb.gz
+
+  Many dumps, a line of JSON each:
+    bigkeys check --json backups/*.rdb > checked.ndjson
+
+  What is left behind a damaged page:
+    bigkeys check --resync copy.rdb
+
+Exit codes: 0 every dump is sound, 1 a dump is damaged or is no dump, 2 the
+program could not run (arguments, files).";
+
+/// What `bigkeys check` takes.
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_HELP)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
+pub(crate) struct CheckArgs {
+    /// A dump; `-` is standard input
+    #[arg(required = true, value_name = "DUMP")]
+    pub(crate) dumps: Vec<PathBuf>,
+
+    /// One JSON object for each dump, a line each, instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Each file is not a dump but the answer of DUMP KEY, as `redis-cli --raw` stores it
+    #[arg(long, value_name = "KEY")]
+    pub(crate) payload: Option<String>,
+
+    /// Only the structure and the checksum; do not look into values
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// After damage that hides where the next record begins, look for one that seems right, and go on from there
+    #[arg(long)]
+    pub(crate) resync: bool,
+
+    /// Print nothing of sound dumps
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+const SALVAGE_HELP: &str = "\
+Example:
+  bigkeys salvage damaged.rdb -o saved.rdb > account.json
+
+Exit codes: 0 the dump is sound and all of it was written, 1 something was
+lost, or it is no dump, 2 the program could not run (arguments, files).";
+
+/// What `bigkeys salvage` takes.
+#[derive(Debug, Args)]
+#[command(after_help = SALVAGE_HELP)]
+pub(crate) struct SalvageArgs {
+    /// A dump in a file of its own, not compressed
+    #[arg(value_name = "DUMP")]
+    pub(crate) dump: PathBuf,
+
+    /// Write what is saved to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 /// What to do with expired keys.

@@ -2,9 +2,11 @@
 
 mod analyze;
 mod args;
+mod check;
 mod output;
 mod progress;
 mod report;
+mod salvage;
 #[cfg(feature = "server")]
 mod serve;
 mod task;
@@ -37,6 +39,8 @@ pub(crate) fn run() -> ExitCode {
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(&args),
         Command::Task(args) => task::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Salvage(args) => salvage::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bigkeys", &mut script);

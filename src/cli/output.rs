@@ -10,9 +10,9 @@ use tempfile::NamedTempFile;
 /// An open place for them.
 pub(super) enum Sink {
     Stdout(BufWriter<io::Stdout>),
-    /// A file beside the one that was named; it takes that one's place at the end.
+    /// A file that takes the place of the one that was named at the end.
     File {
-        temporary: BufWriter<NamedTempFile>,
+        temporary: BufWriter<Unfinished>,
         path: PathBuf,
     },
     /// Something that is there and is no regular file, such as a FIFO or `/dev/null`.
@@ -36,7 +36,7 @@ impl Sink {
             return Ok(Self::Special { file, path });
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let temporary = BufWriter::new(temporary_file(&path, folder)?);
+        let temporary = BufWriter::new(Unfinished::new(&path, folder)?);
         Ok(Self::File { temporary, path })
     }
 
@@ -61,6 +61,15 @@ impl Sink {
         written.map(|()| true).map_err(|error| sentence(self.path(), &error))
     }
 
+    /// Where bytes go that are no task.
+    pub(super) fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Stdout(stdout) => stdout,
+            Self::File { temporary, .. } => temporary,
+            Self::Special { file, .. } => file,
+        }
+    }
+
     fn path(&self) -> &Path {
         match self {
             Self::Stdout(_) => Path::new("standard output"),
@@ -76,9 +85,7 @@ impl Sink {
             Self::File { temporary, path } => {
                 let put = || -> io::Result<()> {
                     let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
-                    temporary.as_file().sync_all()?;
-                    temporary.persist(&path)?;
-                    Ok(())
+                    temporary.finish(&path)
                 };
                 put().map_err(|error| sentence(&path, &error))
             }
@@ -86,16 +93,82 @@ impl Sink {
     }
 }
 
-/// A temporary file with the rights that the one named has, or that a new one would get.
-fn temporary_file(path: &Path, folder: &Path) -> io::Result<NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt;
-    let new_rights = fs::Permissions::from_mode(0o666);
-    let temporary = tempfile::Builder::new().prefix(".bigkeys-").permissions(new_rights).tempfile_in(folder)?;
-    if let Ok(metadata) = fs::metadata(path) {
-        // Set apart, since the umask cuts only what a new file gets.
-        temporary.as_file().set_permissions(metadata.permissions())?;
+/// A file that is not whole yet.
+pub(super) enum Unfinished {
+    /// Without a name: nothing is left of it if the program ends before its time, by whatever signal.
+    Nameless(fs::File),
+    /// Where the file system knows no files without a name.
+    Named(NamedTempFile),
+}
+
+impl Unfinished {
+    /// A file in `folder` with the rights that the one at `path` has, or that a new one would get.
+    fn new(path: &Path, folder: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        const NEW_RIGHTS: u32 = 0o666;
+        let nameless = fs::File::options().write(true).custom_flags(libc::O_TMPFILE).mode(NEW_RIGHTS).open(folder);
+        let unfinished = match nameless {
+            Ok(file) if own_file(&file).exists() => Self::Nameless(file),
+            _ => {
+                let rights = fs::Permissions::from_mode(NEW_RIGHTS);
+                Self::Named(tempfile::Builder::new().prefix(PREFIX).permissions(rights).tempfile_in(folder)?)
+            }
+        };
+        if let Ok(metadata) = fs::metadata(path) {
+            // Set apart, since the umask cuts only what a new file gets.
+            unfinished.file().set_permissions(metadata.permissions())?;
+        }
+        Ok(unfinished)
     }
-    Ok(temporary)
+
+    fn file(&self) -> &fs::File {
+        match self {
+            Self::Nameless(file) => file,
+            Self::Named(temporary) => temporary.as_file(),
+        }
+    }
+
+    /// Puts it at `path`, in the place of what is there.
+    fn finish(self, path: &Path) -> io::Result<()> {
+        self.file().sync_all()?;
+        let file = match self {
+            Self::Named(temporary) => return temporary.persist(path).map(|_| ()).map_err(Into::into),
+            Self::Nameless(file) => file,
+        };
+        match name(&file, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            named => return named,
+        }
+        // A name can be given, but not taken from another file: that is for a rename to do.
+        let beside = path.with_file_name(format!("{PREFIX}{}", uuid::Uuid::new_v4()));
+        name(&file, &beside)?;
+        fs::rename(&beside, path).inspect_err(|_| _ = fs::remove_file(&beside))
+    }
+}
+
+/// What names of unfinished files begin with.
+const PREFIX: &str = ".bigkeys-";
+
+/// The path by which this process reaches an open file.
+fn own_file(file: &fs::File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Gives a file without a name this one.
+fn name(file: &fs::File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    Ok(linkat(CWD, own_file(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file().flush()
+    }
 }
 
 /// What a path leads to: a symbolic link stays one, and its target is written, whether it is there yet or not.

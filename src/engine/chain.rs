@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
+use super::gathered::Gathered;
 use super::marks::Marks;
 use super::piece::{Guess, Piece, strides};
 use super::scan::Walk;
 use super::segments::Work;
 use super::{Ending, Outcome};
 use crate::analysis::gather::Gather;
+use crate::input::commands::Commands;
 use crate::rdb::checksum::{self, Checksum};
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
@@ -21,7 +23,7 @@ pub(super) struct Chain<'a, G> {
     /// Where it stands; what it gathered came from the segment in hand.
     walk: Walk<Slice<'a>, G>,
     /// What all segments before gave.
-    gathered: G,
+    found: Gathered<G>,
     /// The segment it comes to next.
     pub(super) next: usize,
     /// Keys in the last segment.
@@ -33,10 +35,10 @@ pub(super) struct Chain<'a, G> {
 }
 
 impl<'a, G: Gather> Chain<'a, G> {
-    /// The chain before the first segment, where `gathered` is still empty.
-    pub(super) fn new(dump: &'a [u8], context: &Context, gathered: G) -> Self {
-        let walk = Walk::new(Slice::new(dump, context.start), gathered.empty(gathered.db()));
-        Self { walk, gathered, next: 0, last_keys: 0, checksum: 0, computed: None }
+    /// The chain before the first segment, where `found` is still empty.
+    pub(super) fn new(dump: &'a [u8], context: &Context, found: Gathered<G>) -> Self {
+        let walk = Walk::new(Slice::new(dump, context.start), found.empty(found.gathered.db()));
+        Self { walk, found, next: 0, last_keys: 0, checksum: 0, computed: None }
     }
 
     /// The offset that it has reached.
@@ -57,7 +59,7 @@ impl<'a, G: Gather> Chain<'a, G> {
     /// Passes through the next segment, by its piece where there is one and where it fits.
     pub(super) fn join(&mut self, work: &Work<'a, G>, piece: Option<Piece<'a, G>>) {
         let range = work.range(self.next);
-        let keys = self.gathered.keys();
+        let keys = self.found.gathered.keys();
         let checksum = match piece {
             Some(piece) => {
                 piece.marks.into_iter().for_each(|marks| self.leap(work, &marks));
@@ -76,7 +78,7 @@ impl<'a, G: Gather> Chain<'a, G> {
             self.checksum = checksum::combine(self.checksum, checksum, range.len() as u64);
         }
         self.next += 1;
-        self.last_keys = self.gathered.keys() - keys;
+        self.last_keys = self.found.gathered.keys() - keys;
         work.progress.add(range.len() as u64, self.last_keys);
     }
 
@@ -116,9 +118,9 @@ impl<'a, G: Gather> Chain<'a, G> {
         if self.offset() != guess.start {
             return;
         }
-        let Walk { source, gathered, open, ending } = guess.walk;
+        let Walk { source, found, open, ending } = guess.walk;
         (self.walk.source, self.walk.open, self.walk.ending) = (source, open, ending);
-        if let Err(fault) = self.walk.gathered.merge(gathered) {
+        if let Err(fault) = self.walk.found.merge(found) {
             self.break_off(fault);
         }
     }
@@ -128,9 +130,9 @@ impl<'a, G: Gather> Chain<'a, G> {
         if work.map.is_lost() {
             return self.break_off(Fault::Read);
         }
-        let next = self.gathered.empty(self.walk.gathered.db());
-        let found = std::mem::replace(&mut self.walk.gathered, next);
-        if let Err(fault) = self.gathered.merge(found) {
+        let next = self.found.empty(self.walk.found.gathered.db());
+        let found = std::mem::replace(&mut self.walk.found, next);
+        if let Err(fault) = self.found.merge(found) {
             self.break_off(fault);
         }
     }
@@ -158,9 +160,9 @@ impl<'a, G: Gather> Chain<'a, G> {
                 computed: self.computed,
                 stored,
                 trailing_bytes: trailing.len() as u64,
-                trailing_is_aof: matches!(trailing.first(), Some(b'*' | b'#')),
+                commands: Commands::behind(context.aux.is_aof_preamble, trailing),
             }
         });
-        Outcome { gathered: self.gathered, ending, dump_bytes: dump.len() as u64, cancelled_at }
+        Outcome { found: self.found, ending, dump_bytes: dump.len() as u64, cancelled_at }
     }
 }

@@ -73,6 +73,49 @@ pub(super) fn boundary(dump: &[u8], context: &Context, range: Range<usize>, effo
     None
 }
 
+/// Words that a search for a run may read for each byte that it passes, and besides: true records are found with two or
+/// three a byte, and a dump that is made to mislead must not take for ever.
+const RUN_WORDS_PER_BYTE: usize = 16;
+const RUN_WORDS: usize = 4 << 20;
+
+/// The first offset from `from` on where a run of records begins that look right: as many as a guess wants, or fewer and
+/// then the dump's end.
+pub(crate) fn run(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
+    let from = usize::try_from(from).ok()?;
+    let mut words_read = 0;
+    for (offset, first) in dump.iter().enumerate().skip(from) {
+        let is_end = *first == opcode::EOF;
+        if !is_end && !could_begin_record(*first) {
+            continue;
+        }
+        let mut scout = Scout { slice: Slice::new(dump, offset as u64), words_left: ATTEMPT_WORDS_MAX };
+        if is_run(&mut scout, context, dump.len() as u64) {
+            return Some(offset as u64);
+        }
+        words_read += ATTEMPT_WORDS_MAX - scout.words_left;
+        if words_read > RUN_WORDS + RUN_WORDS_PER_BYTE * (offset - from) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Reads records until there are enough, or the end of a dump of `dump_bytes` bytes; false where one looks wrong.
+fn is_run(scout: &mut Scout<'_>, context: &Context, dump_bytes: u64) -> bool {
+    for read in 0..ENTRIES_WANTED {
+        match entry(scout, context) {
+            Ok(Looks::Right | Looks::LikeTheEnd) => {}
+            Err(Fault::GaveUp) => return read >= ENTRIES_TO_FALL_IN_STEP,
+            Ok(Looks::Wrong) | Err(_) => return false,
+        }
+        // Only the end leaves no more than a checksum behind it.
+        if dump_bytes - scout.offset() <= 8 {
+            return true;
+        }
+    }
+    true
+}
+
 /// Types up to the largest known, and opcodes; a dump's end is no start.
 fn could_begin_record(first: u8) -> bool {
     first <= ValueType::BITMAP.0 || (opcode::KEY_META..opcode::EOF).contains(&first)

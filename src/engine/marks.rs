@@ -58,7 +58,7 @@ impl<'a> Marks<'a> {
     /// Counts on to offset `until` and sets a mark there; false where what follows is no element.
     pub(super) fn count(&mut self, until: u64) -> bool {
         let last = self.set.last().map_or(0, |mark| mark.items);
-        let mut run = Run { kind: Kind::Set, size: 0, item: self.item, left: u64::MAX };
+        let mut run = Run { kind: Kind::Set, size: 0, item: self.item, left: u64::MAX, damaged: None };
         if !matches!(run.walk(&mut self.source, until), Ok(false)) {
             return false;
         }

@@ -1,19 +1,24 @@
 //! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
 
 mod chain;
+mod chunked;
+pub(crate) mod dragonfly;
+mod gathered;
 mod guess;
 mod marks;
 mod piece;
 mod progress;
 mod report;
+pub(crate) mod resync;
 mod scan;
 mod segments;
 mod stream;
-mod window;
+pub(crate) mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gathered::{Damaged, Gathered};
 pub use progress::Progress;
 pub use report::{report_all, rows_all};
 
@@ -21,6 +26,7 @@ use crate::analysis::filter::{Expired, Filter};
 use crate::analysis::gather::{Ask, Gather};
 use crate::analysis::{Analysis, Question, Report};
 use crate::error::{Cause, Error};
+use crate::input::commands::Commands;
 use crate::input::{self, Bytes, Input};
 use crate::rdb::entry::Damage;
 use crate::rdb::{Context, Dialect, Fault, Part, Trouble, checksum};
@@ -33,6 +39,8 @@ pub struct Options {
     pub question: Question,
     /// Whether the checksum at the dump's end is verified.
     pub verify: bool,
+    /// Whether to look for the next record behind damage that hides it, and go on. For files that are not compressed.
+    pub resync: bool,
     /// How many threads scan a mapped file; 0 for one a core.
     pub threads: usize,
     /// Bytes of a segment of a mapped file; 0 for what suits its size and the threads. For tests.
@@ -48,6 +56,7 @@ impl Default for Options {
         Self {
             question: Question::default(),
             verify: true,
+            resync: false,
             threads: 0,
             segment_bytes: 0,
             window_bytes: stream::WINDOW_BYTES,
@@ -62,11 +71,13 @@ pub struct Dump {
     pub path: PathBuf,
     /// `ip:port`, if it is one of a cluster's.
     pub shard: Option<String>,
+    /// The key, if this is no dump but a DUMP command's answer.
+    pub payload_key: Option<Vec<u8>>,
 }
 
 impl<P: AsRef<Path>> From<P> for Dump {
     fn from(path: P) -> Self {
-        Self { path: path.as_ref().to_owned(), shard: None }
+        Self { path: path.as_ref().to_owned(), shard: None, payload_key: None }
     }
 }
 
@@ -136,6 +147,8 @@ struct All<'o, A: Ask> {
     notes: Vec<String>,
     damage: Vec<Error>,
     read: Vec<Read>,
+    /// The files (`.dfs`) that belong to a snapshot of Dragonfly: name, the snapshot's ID, and how many shards it says there are.
+    snapshots: Vec<(String, String, Option<u64>)>,
 }
 
 /// A dump that was read, as far as it could be.
@@ -150,7 +163,16 @@ struct Read {
 impl<'o, A: Ask> All<'o, A> {
     fn new(options: &'o Options, ask: A) -> Result<Self, Error> {
         let gathered = ask.begin(0, None).map_err(|cause| Error::new("", cause))?;
-        Ok(Self { options, ask, gathered, dumps: 0, notes: Vec::new(), damage: Vec::new(), read: Vec::new() })
+        Ok(Self {
+            options,
+            ask,
+            gathered,
+            dumps: 0,
+            notes: Vec::new(),
+            damage: Vec::new(),
+            read: Vec::new(),
+            snapshots: Vec::new(),
+        })
     }
 
     /// Takes in files, unless one of them cannot be opened: then none.
@@ -162,11 +184,16 @@ impl<'o, A: Ask> All<'o, A> {
         }
         progress.expect(total_bytes);
         for dump in dumps {
-            self.add(input::open(&dump.path), progress)?;
+            let input = match &dump.payload_key {
+                Some(key) => input::open_payload(&dump.path, key),
+                None => input::open(&dump.path),
+            };
+            self.add(input, progress)?;
             if progress.is_cancelled() {
                 break;
             }
         }
+        self.check_snapshots();
         Ok(())
     }
 
@@ -188,15 +215,35 @@ impl<'o, A: Ask> All<'o, A> {
         let name = input.name.clone();
         let scanned = analyze_input(input, number, self.options, &self.ask, progress)?;
         let Scanned { context, bytes, .. } = scanned;
-        let damage = scanned.damage.as_ref().map(ToString::to_string);
+        let damage = scanned.damage.last().map(ToString::to_string);
         self.read.push(Read { context: Some(context), bytes, damage });
         self.notes.extend(scanned.notes);
+        // A snapshot in one file, an RDB, has no others.
+        let is_of_many = Path::new(&name).extension().is_some_and(|extension| extension == "dfs");
+        let snapshot = scanned.snapshot.filter(|_| is_of_many);
+        self.snapshots.extend(snapshot.map(|(id, shards)| (name.clone(), id, shards)));
         self.damage.extend(scanned.damage);
         if let Err(fault) = self.gathered.merge(scanned.gathered) {
             let damage = Trouble { offset: 0, fault, part: Part::Key, claim: 0 }.into();
             self.damage.push(Error::new(name, Cause::Damaged { damage, dump_bytes: 0 }));
         }
         Ok(())
+    }
+
+    /// Whether the files of Dragonfly's snapshots make one snapshot, and all of it.
+    fn check_snapshots(&mut self) {
+        let Some((_, first_id, _)) = self.snapshots.first() else { return };
+        for (name, id, shards) in &self.snapshots {
+            let files = self.snapshots.len() as u64 - 1;
+            let what = if id != first_id {
+                "this file is of another snapshot than the first one given".to_owned()
+            } else if let Some(shards) = shards.filter(|shards| *shards != files) {
+                format!("the snapshot has {shards} shard files beside this summary, {files} are given: give them all")
+            } else {
+                continue;
+            };
+            self.damage.push(Error::new(name, Cause::Refused(what)));
+        }
     }
 }
 
@@ -215,12 +262,14 @@ struct Scanned<G> {
     context: Context,
     bytes: u64,
     notes: Vec<String>,
-    damage: Option<Error>,
+    damage: Vec<Error>,
+    /// The ID of the snapshot of Dragonfly that it belongs to, and the number of shards it states.
+    snapshot: Option<(String, Option<u64>)>,
 }
 
 /// How a scan over a dump's bytes ended.
 struct Outcome<G> {
-    gathered: G,
+    found: Gathered<G>,
     /// The end, or the damage that came before it.
     ending: Result<Ending, Box<Damage>>,
     /// How many bytes the dump has, inflated; where it was not read to its end, as far as it was.
@@ -237,8 +286,12 @@ impl<G: Gather> Outcome<G> {
         trouble: Trouble,
         dump_bytes: u64,
     ) -> Result<(Context, Self), Cause> {
-        let outcome =
-            Self { gathered: ask.begin(number, None)?, ending: Err(trouble.into()), dump_bytes, cancelled_at: None };
+        let outcome = Self {
+            found: Gathered::new(ask.begin(number, None)?),
+            ending: Err(trouble.into()),
+            dump_bytes,
+            cancelled_at: None,
+        };
         Ok((Context::new(Dialect::Redis, 0), outcome))
     }
 }
@@ -252,7 +305,8 @@ struct Ending {
     /// The bytes that follow: the checksum if the version has one, then what should not be there.
     stored: Option<u64>,
     trailing_bytes: u64,
-    trailing_is_aof: bool,
+    /// The commands in them, if they may be an append-only file's.
+    commands: Commands,
 }
 
 fn analyze_input<A: Ask>(
@@ -262,19 +316,35 @@ fn analyze_input<A: Ask>(
     ask: &A,
     progress: &Arc<Progress>,
 ) -> Result<Scanned<A::Gather>, Error> {
-    let Input { name, bytes, burst_bytes, read_bytes } = input;
+    let Input { name, bytes, burst_bytes, read_bytes, notes: input_notes, .. } = input;
+    let notes: Vec<String> = input_notes.into_iter().map(|note| format!("{name}: {note}")).collect();
     match bytes {
         Bytes::Mapped(map) => {
             let scan = segments::Scan { map: &map, number, options, progress, ask };
-            let (context, outcome) = scan.run().map_err(|cause| Error::new(&name, cause))?;
+            let (context, mut outcome) = scan.run().map_err(|cause| Error::new(&name, cause))?;
+            let skipped = if options.resync && outcome.cancelled_at.is_none() {
+                resync::go_on(map.bytes(), &context, &mut outcome, options.verify)
+            } else {
+                Vec::new()
+            };
             // Damage in a file that changed is not the dump's: the change is what to tell.
-            Ok(conclude(name, context, outcome, map.check().err()))
+            let mut scanned = conclude(&name, context, outcome, map.check().err());
+            scanned.damage.splice(..0, skipped.into_iter().map(|cause| Error::new(&name, cause)));
+            scanned.notes.splice(..0, notes);
+            Ok(scanned)
+        }
+        Bytes::Stream(_) if options.resync => {
+            let what = "only a file that is not compressed can be resynchronized: store it as one first";
+            Err(Error::new(&name, Cause::Options(what.to_owned())))
         }
         Bytes::Stream(reader) => {
             let scan = stream::Scan { reader, burst_bytes, number, options, progress, read_bytes, ask };
             let (context, outcome, failure) = scan.run().map_err(|cause| Error::new(&name, cause))?;
             let read_bytes = outcome.dump_bytes;
-            Ok(conclude(name, context, outcome, failure.map(|source| input::read_error(source, read_bytes))))
+            let broken_input = failure.map(|source| input::read_error(source, read_bytes));
+            let mut scanned = conclude(&name, context, outcome, broken_input);
+            scanned.notes.splice(..0, notes);
+            Ok(scanned)
         }
     }
 }
@@ -296,8 +366,8 @@ fn filter(mut filter: Filter, context: &Context) -> Result<Filter, Cause> {
 }
 
 /// Judges how a scan ended.
-fn conclude<G>(name: String, context: Context, outcome: Outcome<G>, broken_input: Option<Cause>) -> Scanned<G> {
-    let Outcome { gathered, ending, dump_bytes, cancelled_at } = outcome;
+fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: Option<Cause>) -> Scanned<G> {
+    let Outcome { found: Gathered { gathered, damaged }, ending, dump_bytes, cancelled_at } = outcome;
     let mut notes = Vec::new();
     if context.is_newer_than_known() {
         notes.push(format!(
@@ -306,17 +376,23 @@ fn conclude<G>(name: String, context: Context, outcome: Outcome<G>, broken_input
         ));
     }
     let cancelled = cancelled_at.map(|offset| Cause::Cancelled { offset });
+    let is_broken = broken_input.is_some();
     let cause = match (cancelled.or(broken_input), ending) {
         (Some(cause), _) => Some(cause),
         (None, Err(damage)) => Some(Cause::Damaged { damage, dump_bytes }),
-        (None, Ok(ending)) => judge_ending(&name, &context, &ending, &mut notes),
+        (None, Ok(ending)) => judge_ending(name, &context, &ending, &mut notes),
     };
-    let damage = cause.map(|cause| Error::new(name, cause));
-    Scanned { gathered, context, bytes: dump_bytes, notes, damage }
+    // Zeros in the place of lost pages are damage to each value that had them, and none of the dump's.
+    let damaged = if is_broken { Damaged::default() } else { damaged };
+    let keys = damaged.listed.into_iter().map(|damage| Cause::Damaged { damage: Box::new(damage), dump_bytes });
+    let unlisted = (damaged.unlisted > 0).then_some(Cause::DamagedKeys { more: damaged.unlisted });
+    let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(name, cause)).collect();
+    let snapshot = context.aux.snapshot_id.clone().map(|id| (id, context.aux.shard_count));
+    Scanned { gathered, context, bytes: dump_bytes, notes, damage, snapshot }
 }
 
 fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<Cause> {
-    let Ending { offset, computed, stored, trailing_bytes: bytes, trailing_is_aof } = *ending;
+    let Ending { offset, computed, stored, trailing_bytes: bytes, ref commands } = *ending;
     let dump_end = if context.has_checksum() { offset + checksum::BYTES } else { offset };
     match (stored, computed) {
         (None, _) if context.has_checksum() => {
@@ -329,8 +405,8 @@ fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<
         }
         _ => {}
     }
-    if bytes > 0 && context.aux.is_aof_preamble && trailing_is_aof {
-        notes.push(format!("{name}: {bytes} bytes of append-only commands follow the dump; they are not analyzed"));
+    if let Some(what) = commands.say().filter(|_| context.aux.is_aof_preamble) {
+        notes.push(format!("{name}: {what}; they are not analyzed"));
         return None;
     }
     (bytes > 0).then_some(Cause::Trailing { offset: dump_end, bytes })

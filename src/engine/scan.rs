@@ -1,9 +1,11 @@
 //! A scan on its way: records of a source into what gathers them, as far as it is told to go.
 
+use super::dragonfly;
+use super::gathered::Gathered;
 use crate::analysis::gather::Gather;
-use crate::rdb::Context;
 use crate::rdb::entry::{Damage, Open, Step};
 use crate::rdb::source::Keep;
+use crate::rdb::{Context, Dialect};
 
 /// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
 pub(super) type Stop = Result<u64, Box<Damage>>;
@@ -11,7 +13,7 @@ pub(super) type Stop = Result<u64, Box<Damage>>;
 /// Where a scan stands and what it has found.
 pub(super) struct Walk<S, G> {
     pub(super) source: S,
-    pub(super) gathered: G,
+    pub(super) found: Gathered<G>,
     /// The key in the midst of whose value the source stands.
     pub(super) open: Option<Box<Open>>,
     /// None while the dump goes on.
@@ -20,21 +22,25 @@ pub(super) struct Walk<S, G> {
 
 impl<S: Keep, G: Gather> Walk<S, G> {
     /// A scan that stands between two records.
-    pub(super) fn new(source: S, gathered: G) -> Self {
-        Self { source, gathered, open: None, ending: None }
+    pub(super) fn new(source: S, found: Gathered<G>) -> Self {
+        Self { source, found, open: None, ending: None }
     }
 
     /// Adds the records that begin before offset `until`, the last of them perhaps without those elements of its value that
-    /// do not. What came before damage has been added.
+    /// do not. What came before damage has been added; damage inside a value that can be stepped over costs that key alone.
     pub(super) fn until(&mut self, context: &Context, until: u64) {
-        let Self { source, gathered, open, ending } = self;
+        let Self { source, found, open, ending } = self;
+        // Its blobs and chunks cannot be taken apart: it is scanned as one, however far that goes.
+        if context.dialect == Dialect::Dragonfly && ending.is_none() {
+            *ending = Some(dragonfly::scan(source, context, found));
+        }
         while ending.is_none() && source.offset() < until {
-            match gathered.step(source, context, open.take(), until) {
+            match found.gathered.step(source, context, open.take(), until) {
                 Ok(Step::Key) => {}
-                Ok(Step::Open(key)) => *open = Some(key),
-                Ok(Step::SelectDb(db)) => gathered.select(db),
-                Ok(Step::End) => *ending = Some(Ok(source.offset())),
-                Err(damage) => *ending = Some(Err(damage)),
+                other => match found.take_in(source, other) {
+                    Ok(key) => *open = key,
+                    Err(stop) => *ending = Some(stop),
+                },
             }
         }
     }

@@ -25,13 +25,14 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::chain::Chain;
+use super::gathered::Gathered;
 use super::piece::Piece;
 use super::{Options, Outcome, Progress};
 use crate::analysis::gather::{Ask, Gather};
 use crate::error::Cause;
 use crate::input::map::Map;
 use crate::rdb::source::Slice;
-use crate::rdb::{Context, header};
+use crate::rdb::{Context, Dialect, header};
 
 /// Bytes of a segment. Each has its price (a guess, top lists to merge, pages to give back): on two cores a dump of strings
 /// took 0.48 s with 1 MiB, 0.31 with 4 MiB and 0.29 with 16 MiB, one of collections 0.60, 0.49 and 0.41. What the chain
@@ -63,7 +64,7 @@ impl<A: Ask> Scan<'_, A> {
             Ok(context) => context,
             Err(trouble) => return Outcome::without_start(ask, number, trouble, dump.len() as u64),
         };
-        let gathered = ask.begin(number, Some(&context))?;
+        let found = Gathered::new(ask.begin(number, Some(&context))?);
         if options.verify {
             map.expect_all();
         }
@@ -72,16 +73,17 @@ impl<A: Ask> Scan<'_, A> {
             threads => threads,
         };
         let segment_bytes = match options.segment_bytes {
+            _ if context.dialect == Dialect::Dragonfly => dump.len(),
             0 => (dump.len() / threads / SEGMENTS_A_THREAD).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end()),
             bytes => bytes,
         };
         let segments = dump.len().div_ceil(segment_bytes);
         let threads = threads.min(segments);
-        let empty = Mutex::new(gathered.empty(None));
+        let empty = Mutex::new(found.empty(None));
         let shared = Shared {
             next: 0,
             pieces: BTreeMap::new(),
-            chain: Some(Chain::new(dump, &context, gathered)),
+            chain: Some(Chain::new(dump, &context, found)),
             joined: 0,
             reached: 0,
             ended: false,
@@ -119,7 +121,7 @@ impl<A: Ask> Scan<'_, A> {
 pub(super) struct Work<'a, G> {
     pub(super) map: &'a Map,
     /// What the empty ones of pieces are made of.
-    empty: Mutex<G>,
+    empty: Mutex<Gathered<G>>,
     pub(super) verify: bool,
     pub(super) progress: &'a Progress,
     pub(super) context: &'a Context,
@@ -248,7 +250,7 @@ impl<'a, G: Gather> Work<'a, G> {
     }
 
     /// A gatherer of nothing yet, whose first entries are in database `db`.
-    pub(super) fn empty(&self, db: Option<u64>) -> G {
+    pub(super) fn empty(&self, db: Option<u64>) -> Gathered<G> {
         self.empty.lock().unwrap_or_else(PoisonError::into_inner).empty(db)
     }
 }

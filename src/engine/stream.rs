@@ -4,11 +4,13 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::gathered::Gathered;
 use super::scan::Walk;
 use super::window::Window;
 use super::{Ending, Options, Outcome, Progress};
 use crate::analysis::gather::{Ask, Gather};
 use crate::error::Cause;
+use crate::input::commands::Commands;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
 use crate::rdb::{Context, Fault, Part, header};
@@ -55,14 +57,14 @@ impl<A: Ask> Scan<'_, A> {
                 return Ok((context, outcome, window.error.take()));
             }
         };
-        let mut walk = Walk::new(window, self.ask.begin(self.number, Some(&context))?);
+        let mut walk = Walk::new(window, Gathered::new(self.ask.begin(self.number, Some(&context))?));
         let mut keys = 0;
         let ending = loop {
             // Chunk by chunk, so that progress knows of the keys.
             let until = walk.source.end().max(walk.source.offset() + 1);
             walk.until(&context, until);
-            self.progress.add(0, walk.gathered.keys() - keys);
-            keys = walk.gathered.keys();
+            self.progress.add(0, walk.found.gathered.keys() - keys);
+            keys = walk.found.gathered.keys();
             if let Some(stop) = walk.ending.take() {
                 break stop.map(|_| end(&mut walk.source, &context));
             }
@@ -70,22 +72,21 @@ impl<A: Ask> Scan<'_, A> {
                 break Err(walk.source.trouble(Part::Opcode, Fault::Eof, 0).into());
             }
         };
-        let Walk { source: mut window, gathered, .. } = walk;
+        let Walk { source: mut window, found, .. } = walk;
         // Ctrl-C may have ended the program that writes as well: then the bytes ended for the same reason.
         let is_cancelled = self.progress.is_cancelled() && ending.is_err();
         let cancelled_at = is_cancelled.then(|| window.offset());
-        let outcome = Outcome { gathered, ending, dump_bytes: window.end(), cancelled_at };
+        let outcome = Outcome { found, ending, dump_bytes: window.end(), cancelled_at };
         Ok((context, outcome, window.error.take()))
     }
 }
 
 /// Reads what stands behind the EOF opcode.
-pub(super) fn end(window: &mut Window, context: &Context) -> Ending {
+fn end(window: &mut Window, context: &Context) -> Ending {
     let offset = window.offset();
     let computed = window.checksum();
     let stored = if context.has_checksum() { window.parse(Part::Checksum, u64_le).ok() } else { None };
-    // A byte more has to come before it can be looked at; a parser that takes nothing fetches it.
-    let first = window.parse(Part::Checksum, |i| crate::rdb::primitives::byte(i).map(|(_, first)| (i, first)));
-    let trailing_is_aof = matches!(first, Ok(b'*' | b'#'));
-    Ending { offset, computed, stored, trailing_bytes: window.drain(), trailing_is_aof }
+    let mut commands = Commands::default();
+    let trailing_bytes = window.drain(|bytes| commands.update(bytes));
+    Ending { offset, computed, stored, trailing_bytes, commands }
 }

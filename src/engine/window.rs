@@ -18,7 +18,7 @@ use crate::rdb::{Fault, Part, Trouble};
 const CHUNKS_AHEAD: usize = 4;
 
 /// A stream seen through a window.
-pub(super) struct Window {
+pub(crate) struct Window {
     chunks: Receiver<io::Result<Vec<u8>>>,
     /// Where used chunks go back to the reader.
     used: SyncSender<Vec<u8>>,
@@ -32,7 +32,7 @@ pub(super) struct Window {
     checksum: Option<Checksum>,
     kept: Kept,
     /// Why the stream could not be read to its end.
-    pub(super) error: Option<io::Error>,
+    pub(crate) error: Option<io::Error>,
     /// Called with each new chunk.
     on_chunk: Box<dyn FnMut()>,
 }
@@ -45,7 +45,7 @@ enum Kept {
 
 impl Window {
     /// Starts to read `reader`, which gives `burst_bytes` at a time, in chunks of `chunk_bytes`.
-    pub(super) fn new(
+    pub(crate) fn new(
         reader: Box<dyn Read + Send>,
         burst_bytes: usize,
         chunk_bytes: usize,
@@ -76,22 +76,25 @@ impl Window {
     }
 
     /// Offset behind the last byte that has come.
-    pub(super) fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.start + self.buffer.len() as u64
     }
 
     /// The checksum of all bytes before the next one, if it is computed.
-    pub(super) fn checksum(&mut self) -> Option<u64> {
+    pub(crate) fn checksum(&mut self) -> Option<u64> {
         self.sum();
         self.checksum.as_ref().map(Checksum::value)
     }
 
-    /// Drops what is left of the stream and says how many bytes that was.
-    pub(super) fn drain(&mut self) -> u64 {
+    /// Hands what is left of the stream to `look`, piece by piece, and says how many bytes that was.
+    pub(crate) fn drain(&mut self, mut look: impl FnMut(&[u8])) -> u64 {
         let from = self.offset();
-        while !self.ended {
+        loop {
+            look(self.ahead());
             self.at = self.buffer.len();
-            self.more();
+            if !self.more() {
+                break;
+            }
         }
         self.end() - from
     }

@@ -3,16 +3,20 @@
 //! What a file is, its first bytes decide, not its name. A plain dump in a regular file is mapped; everything else is a
 //! stream, read once, without a temporary file.
 
+pub(crate) mod commands;
+mod manifest;
 pub mod map;
 mod sniff;
+mod wrap;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Cause, Error};
+use crate::rdb::payload;
 use map::Map;
 use sniff::Content;
 
@@ -28,6 +32,10 @@ pub struct Input {
     pub bytes: Bytes,
     /// How many bytes a stream gives at once, and is then busy for as long as it takes to make as many; 0 if few.
     pub burst_bytes: usize,
+    /// What the dump is wrapped in, the outermost first.
+    pub wrapped_in: Vec<&'static str>,
+    /// What was noticed on the way to the dump, one sentence each.
+    pub notes: Vec<String>,
     /// How many bytes have been read so far, of the file as it is stored; for a stream.
     pub read_bytes: Arc<AtomicU64>,
 }
@@ -80,11 +88,11 @@ pub fn open(path: &Path) -> Result<Input, Error> {
     if path.as_os_str() == STDIN {
         return stream("standard input".to_owned(), Box::new(io::stdin()));
     }
-    let file = File::open(path).map_err(io("open it"))?;
-    let metadata = file.metadata().map_err(io("look at it"))?;
-    if metadata.is_dir() {
-        return Err(Error::new(name, Cause::Refused(DIRECTORY.to_owned())));
+    let metadata = path.metadata().map_err(io("open it"))?;
+    if metadata.is_dir() || path.extension().is_some_and(|extension| extension == "manifest") {
+        return open_manifest(path, metadata.is_dir());
     }
+    let file = File::open(path).map_err(io("open it"))?;
     if !metadata.is_file() {
         return stream(name, Box::new(file));
     }
@@ -93,10 +101,86 @@ pub fn open(path: &Path) -> Result<Input, Error> {
     match sniff::content(&first) {
         Content::Dump => {
             let map = Map::new(file).map_err(io("map it"))?;
-            Ok(Input { name, bytes: Bytes::Mapped(map), burst_bytes: 0, read_bytes: Arc::default() })
+            let bytes = Bytes::Mapped(map);
+            Ok(Input {
+                name,
+                bytes,
+                burst_bytes: 0,
+                wrapped_in: Vec::new(),
+                notes: Vec::new(),
+                read_bytes: Arc::default(),
+            })
         }
         _ => stream(name, Box::new(io::Cursor::new(first).chain(file))),
     }
+}
+
+/// Opens the base file of a multi-part append-only file, by its manifest or by the folder that it is in.
+fn open_manifest(path: &Path, is_folder: bool) -> Result<Input, Error> {
+    let refused = |what| Error::new(path.display().to_string(), Cause::Refused(what));
+    let path_of_manifest = if is_folder { manifest::find(path).map_err(refused)? } else { path.to_owned() };
+    let manifest = manifest::read(&path_of_manifest).map_err(refused)?;
+    let none = || refused("the manifest names no base file: all of the data set is in files of commands".to_owned());
+    let base = manifest.base.ok_or_else(none)?;
+    let mut input = open(&base)?;
+    input.wrapped_in.insert(0, "a multi-part append-only file");
+    if !manifest.incremental.is_empty() {
+        input.notes.push(incremental_note(&manifest.incremental));
+    }
+    Ok(input)
+}
+
+/// What is in the files that hold what happened after the base was written.
+fn incremental_note(files: &[PathBuf]) -> String {
+    let mut commands = commands::Commands::default();
+    let mut unread = 0;
+    for file in files {
+        let mut chunk = vec![0; 64 << 10];
+        let counted = File::open(file).and_then(|mut file| {
+            loop {
+                match file.read(&mut chunk)? {
+                    0 => return Ok(()),
+                    bytes => commands.update(chunk.get(..bytes).unwrap_or_default()),
+                }
+            }
+        });
+        unread += usize::from(counted.is_err());
+    }
+    let commands::Commands { count, bytes, .. } = commands;
+    let files = files.len();
+    let unread = if unread > 0 { format!(" ({unread} of them could not be read)") } else { String::new() };
+    format!(
+        "{count} commands in {files} incremental files of {bytes} bytes{unread} follow the base file; they are not analyzed"
+    )
+}
+
+/// A value longer than this is not read as the answer of DUMP; it is held in memory.
+const PAYLOAD_BYTES_MAX: u64 = 64 << 20;
+
+/// Opens the answer of a DUMP command as a dump of the one key; `-` is standard input.
+///
+/// # Errors
+/// [`Cause::Io`] if it cannot be opened or read, [`Cause::Refused`] if it is no such answer.
+pub fn open_payload(path: &Path, key: &[u8]) -> Result<Input, Error> {
+    let name = if path.as_os_str() == STDIN { "standard input".to_owned() } else { path.display().to_string() };
+    let failed = |doing| move |source| Cause::Io { doing, source };
+    let read = || -> Result<Vec<u8>, Cause> {
+        let reader: Box<dyn Read> = if path.as_os_str() == STDIN {
+            Box::new(io::stdin())
+        } else {
+            Box::new(File::open(path).map_err(failed("open it"))?)
+        };
+        let mut answer = Vec::new();
+        reader.take(PAYLOAD_BYTES_MAX + 1).read_to_end(&mut answer).map_err(failed("read it"))?;
+        if answer.len() as u64 > PAYLOAD_BYTES_MAX {
+            return Err(Cause::Refused(format!("it is longer than {PAYLOAD_BYTES_MAX} bytes, which are read at most")));
+        }
+        payload::to_dump(&answer, key).map_err(Cause::Refused)
+    };
+    let dump = read().map_err(|cause| Error::new(&name, cause))?;
+    let mut input = stream(name, Box::new(io::Cursor::new(dump)))?;
+    input.wrapped_in.push("the answer of DUMP");
+    Ok(input)
 }
 
 /// Reads a dump from any reader: the same bytes as a file gives, in windows.
@@ -110,28 +194,57 @@ pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Res
 fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
     let read_bytes = Arc::<AtomicU64>::default();
     let counted = Counted { reader, bytes: read_bytes.clone() };
-    let (content, reader) = peek(&name, Box::new(counted))?;
-    let burst_bytes = if matches!(content, Content::Lz4) { LZ4_BLOCK_BYTES_MAX } else { 0 };
-    let reader = match content {
-        Content::Dump => reader,
-        Content::Refused(what) => return Err(Error::new(name, Cause::Refused(what))),
-        compressed => {
-            let kind = compressed.to_string();
-            let (inner, reader) =
-                peek(&name, sniff::inflate(&compressed, reader).map_err(|cause| Error::new(&name, cause))?)?;
-            match inner {
-                Content::Dump => reader,
-                Content::Refused(what) => {
-                    return Err(Error::new(name, Cause::Refused(format!("{kind}, and in it: {what}"))));
+    let mut reader: Box<dyn Read + Send> = Box::new(counted);
+    let mut wrapped_in = Vec::new();
+    let mut is_compressed = false;
+    let mut burst_bytes = 0;
+    loop {
+        let (content, peeked) = peek(&name, reader)?;
+        reader = peeked;
+        let refused = |what: String| {
+            let layers: Vec<&str> = wrapped_in.iter().copied().chain([what.as_str()]).collect();
+            Err(Error::new(&name, Cause::Refused(layers.join(", and in it: "))))
+        };
+        match content {
+            Content::Dump => break,
+            Content::Refused(what) => return refused(what),
+            Content::Vcs => {
+                skip(&name, &mut reader, sniff::VCS_BYTES)?;
+                wrapped_in.push("a Valkey compressed stream (VCS)");
+            }
+            Content::Capture(capture) => {
+                skip(&name, &mut reader, capture.prefix_bytes)?;
+                reader = capture.dump(reader);
+                wrapped_in.push("a capture of a full synchronization");
+            }
+            again if is_compressed => return refused(format!("{again}: inflate it once first")),
+            compressed => {
+                is_compressed = true;
+                if matches!(compressed, Content::Lz4) {
+                    burst_bytes = LZ4_BLOCK_BYTES_MAX;
                 }
-                again => {
-                    let what = format!("{kind}, and in it {again}: inflate it once first");
-                    return Err(Error::new(name, Cause::Refused(what)));
-                }
+                reader = sniff::inflate(&compressed, reader).map_err(|cause| Error::new(&name, cause))?;
+                wrapped_in.push(match compressed {
+                    Content::Gzip => "a gzip file",
+                    Content::Zstd => "a zstd file",
+                    _ => "an LZ4 file",
+                });
             }
         }
-    };
-    Ok(Input { name, bytes: Bytes::Stream(reader), burst_bytes, read_bytes })
+        if wrapped_in.len() > LAYERS_MAX {
+            return Err(Error::new(name, Cause::Refused("it is wrapped in too many layers".to_owned())));
+        }
+    }
+    Ok(Input { name, bytes: Bytes::Stream(reader), burst_bytes, wrapped_in, notes: Vec::new(), read_bytes })
+}
+
+/// A dump in a capture in a compressed file has two; more is somebody's trick.
+const LAYERS_MAX: usize = 4;
+
+/// Steps over bytes that have been looked at.
+fn skip(name: &str, reader: &mut Box<dyn Read + Send>, bytes: usize) -> Result<(), Error> {
+    let mut skipped = vec![0; bytes];
+    reader.read_exact(&mut skipped).map_err(|source| Error::new(name, read_error(source, 0)))
 }
 
 /// Looks at a reader's first bytes and gives the reader back as if nobody had.
@@ -162,6 +275,20 @@ const LZ4_BLOCK_BYTES_MAX: usize = 4 << 20;
 
 /// What to say of a directory.
 const DIRECTORY: &str = "this is a directory; name a dump in it";
+
+/// Inflates one frame of LZ4 or zstd, up to `bytes_max` bytes of it.
+///
+/// # Errors
+/// What the decoder says of a frame that is damaged, or that this build does not know.
+pub(crate) fn inflate_frame(is_lz4: bool, frame: &[u8], bytes_max: u64, to: &mut Vec<u8>) -> io::Result<()> {
+    if is_lz4 {
+        return lz4_flex::frame::FrameDecoder::new(frame).take(bytes_max).read_to_end(to).map(|_| ());
+    }
+    #[cfg(feature = "compress")]
+    return zstd::Decoder::with_buffer(frame)?.take(bytes_max).read_to_end(to).map(|_| ());
+    #[cfg(not(feature = "compress"))]
+    Err(io::ErrorKind::Unsupported.into())
+}
 
 /// A reader that tells others how far it is.
 struct Counted {

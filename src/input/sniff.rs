@@ -3,11 +3,12 @@
 use std::fmt;
 use std::io::{BufReader, Read};
 
+use super::wrap::{self, Capture};
 use crate::error::Cause;
-use crate::rdb::header::magic;
+use crate::rdb::header::{MAGIC_BYTES, magic};
 
-/// Bytes that are looked at: enough to tell text from binary.
-pub(crate) const FIRST_BYTES: usize = 64;
+/// Bytes that are looked at: enough to tell text from binary, and a tar by its mark.
+pub(crate) const FIRST_BYTES: usize = 512;
 
 /// What the first bytes are the start of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,10 @@ pub(crate) enum Content {
     Gzip,
     Zstd,
     Lz4,
+    /// A dump in a compressed stream of Valkey 9.2 (format section 6.6), behind an envelope of [`VCS_BYTES`].
+    Vcs,
+    /// A dump as a server sent it to a replica.
+    Capture(Capture),
     /// Not a dump; the sentence says what it seems to be.
     Refused(String),
 }
@@ -27,6 +32,8 @@ impl fmt::Display for Content {
             Self::Gzip => "this is a gzip file",
             Self::Zstd => "this is a zstd file",
             Self::Lz4 => "this is an LZ4 file",
+            Self::Vcs => "this is a Valkey compressed stream (VCS)",
+            Self::Capture(_) => "this is a capture of a full synchronization",
             Self::Refused(what) => what,
         })
     }
@@ -39,21 +46,74 @@ pub(crate) fn content(first: &[u8]) -> Content {
         [0x1f, 0x8b, ..] => Content::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Content::Zstd,
         [0x04, 0x22, 0x4d, 0x18, ..] => Content::Lz4,
-        [b'V', b'C', b'S', 1, ..] => refused("this is a Valkey compressed stream (VCS), which is not read yet"),
+        [b'V', b'C', b'S', VCS_VERSION, _, _, VCS_KIND_RDB, ..] => Content::Vcs,
+        [b'V', b'C', b'S', version, ..] => Content::Refused(format!(
+            "this is a Valkey compressed stream (VCS) of version {version}, or of something else than a dump"
+        )),
+        _ if wrap::capture(first).is_some() => wrap::capture(first).map_or(Content::Dump, Content::Capture),
         [b'*', digit, ..] if digit.is_ascii_digit() => refused(
             "this is an append-only file of commands (AOF) without an RDB at its start; \
              a dump is written by SAVE, BGSAVE or redis-cli --rdb",
         ),
-        _ if magic(first).is_ok() => Content::Dump,
+        _ if magic(first).is_ok() => text_mode(first).map_or(Content::Dump, refused),
         _ if b"REDIS".starts_with(first) || b"VALKEY".starts_with(first) => refused(CUT_HEADER),
         [b'R', b'E', b'D', b'I', b'S', version @ ..] => refused_version(version, 4),
         [b'V', b'A', b'L', b'K', b'E', b'Y', version @ ..] => refused_version(version, 3),
-        _ if is_text(first) => refused("this is text, not a dump"),
-        _ => Content::Refused(format!(
-            "this is not a dump: it starts with \"{}\" instead of REDIS or VALKEY",
-            first.get(..9).unwrap_or(first).escape_ascii()
-        )),
+        _ => foreign(first).map_or_else(|| unknown(first), refused),
     }
+}
+
+/// Bytes of the envelope of a Valkey compressed stream; the codec's own magic follows.
+pub(super) const VCS_BYTES: usize = 7;
+const VCS_VERSION: u8 = 1;
+const VCS_KIND_RDB: u8 = 1;
+
+/// What a transfer in text mode does to the first auxiliary field, whose name has ten bytes, a newline as a number.
+fn text_mode(first: &[u8]) -> Option<&'static str> {
+    let behind_magic = first.get(MAGIC_BYTES..)?;
+    let has = |damaged: &[u8]| first.windows(damaged.len()).any(|window| window == damaged);
+    if has(b"\xfa\r\nredis-bits") || has(b"\xfa\r\nvalkey-ver") {
+        return Some(
+            "this was a dump, but each newline in it has become CRLF: it was transferred as text; \
+             copy it again in binary mode",
+        );
+    }
+    // 0xfa as the replacement character, or as the Latin-1 letter it would be.
+    if behind_magic.starts_with("\u{fffd}".as_bytes()) || behind_magic.starts_with("\u{fa}".as_bytes()) {
+        return Some(
+            "this was a dump, but its bytes were taken for text and written as UTF-8; copy it again in binary mode",
+        );
+    }
+    None
+}
+
+/// Files that are taken for dumps, by what they start with.
+fn foreign(first: &[u8]) -> Option<&'static str> {
+    const TAR_MARK_AT: usize = 257;
+    let text = first.trim_ascii_start().to_ascii_lowercase();
+    if first.starts_with(b"version https://git-lfs.github.com/spec/") {
+        Some("this is a Git LFS pointer, not the dump it stands for: fetch that with git lfs pull")
+    } else if first.get(TAR_MARK_AT..).is_some_and(|mark| mark.starts_with(b"ustar")) {
+        Some("this is a tar archive: unpack it, or pipe the dump out of it: tar xOf FILE NAME | bigkeys analyze -")
+    } else if first.starts_with(b"PK\x03\x04") {
+        Some("this is a zip archive: unpack it, or pipe the dump out of it: unzip -p FILE NAME | bigkeys analyze -")
+    } else if text.starts_with(b"<!doctype html") || text.starts_with(b"<html") {
+        Some("this is an HTML page, perhaps an error or a login page in the place of a download: fetch the dump again")
+    } else if text.starts_with(b"<?xml") {
+        Some("this is an XML document, perhaps a storage service's error in the place of a download")
+    } else if is_text(first) {
+        Some("this is text, not a dump")
+    } else {
+        None
+    }
+}
+
+fn unknown(first: &[u8]) -> Content {
+    Content::Refused(format!(
+        "this is not a dump: it starts with \"{}\" instead of REDIS or VALKEY; \
+         if it is a later part of a dump that was split, join the parts first",
+        first.get(..9).unwrap_or(first).escape_ascii()
+    ))
 }
 
 const CUT_HEADER: &str = "the file is cut within the dump's header";
@@ -132,6 +192,10 @@ mod tests {
         assert_eq!(content(&[0x1f, 0x8b, 8]), Content::Gzip);
         assert_eq!(content(&[0x28, 0xb5, 0x2f, 0xfd]), Content::Zstd);
         assert_eq!(content(&[4, 0x22, 0x4d, 0x18]), Content::Lz4);
+        assert_eq!(content(b"VCS\x01\x01\0\x01\x04"), Content::Vcs);
+        assert!(matches!(content(b"$181\r\nREDIS0011"), Content::Capture(_)));
+        let tar = [&[b'x'; 257][..], b"ustar\0"].concat();
+        assert!(content(&tar).to_string().contains("tar archive"));
         for (first, word) in [
             (&b""[..], "empty"),
             (b"*2\r\n$6\r\nSELECT", "append-only"),
@@ -141,7 +205,13 @@ mod tests {
             (b"hello, world\n", "text"),
             ("gr\u{fc}n".as_bytes(), "text"),
             (b"\x00\x01\x02", "not a dump"),
-            (b"VCS\x01\x01\0\x01", "VCS"),
+            (b"VCS\x02\x01\0\x01", "VCS"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+            (b"PK\x03\x04\x14\0", "zip archive"),
+            (b"\n<!DOCTYPE html><html>", "HTML"),
+            (b"<?xml version=\"1.0\"?><Error>", "XML"),
+            (b"REDIS0009\xfa\x09redis-ver\x056.2.5\xfa\r\nredis-bits\xc0\x40", "CRLF"),
+            ("REDIS0009\u{fffd}\tredis-ver".as_bytes(), "UTF-8"),
         ] {
             assert!(content(first).to_string().contains(word), "{}: {}", first.escape_ascii(), content(first));
         }

@@ -354,11 +354,12 @@ fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Body, Troub
 
 fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Body, Trouble> {
     let (mut nodes, mut elements) = (Nodes::default(), 0_u64);
+    let mut damaged = None;
     let mut largest_plain: Option<(u64, u64)> = None;
     let count = if value_type == ValueType::LIST_ZIPLIST { 1 } else { source.parse(Part::Count, length)? };
     for _ in 0..count {
         if value_type != ValueType::LIST_QUICKLIST_2 {
-            let (bytes, entries) = Blob::Ziplist.size(source)?;
+            let Some((bytes, entries)) = node(Blob::Ziplist.size(source), &mut damaged)? else { continue };
             nodes.add(model, bytes, false);
             elements += entries;
             continue;
@@ -374,15 +375,29 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
                 elements += 1;
             }
             CONTAINER_PACKED => {
-                let (bytes, entries) = Blob::Listpack.size(source)?;
+                let Some((bytes, entries)) = node(Blob::Listpack.size(source), &mut damaged)? else { continue };
                 nodes.add(model, bytes, false);
                 elements += entries;
             }
             other => return Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
         }
     }
+    if let Some(trouble) = damaged {
+        return Err(trouble);
+    }
     let mut body = Body::new(Kind::List, elements, nodes.finish(model));
     // An element that has a node of its own is larger than all that share one.
     body.largest = largest_plain;
     Ok(body)
+}
+
+/// Keeps damage inside one packed node until all nodes have been stepped over.
+fn node<T>(sized: Result<T, Trouble>, damaged: &mut Option<Trouble>) -> Result<Option<T>, Trouble> {
+    match sized {
+        Err(trouble) if trouble.costs_one_key() => {
+            damaged.get_or_insert(trouble);
+            Ok(None)
+        }
+        sized => sized.map(Some),
+    }
 }

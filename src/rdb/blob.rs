@@ -2,6 +2,7 @@
 
 use nom::Err;
 
+use super::bounded::Bounded;
 use super::fault::{Fault, Part, Trouble};
 use super::packed::lzf::{Inflated, inflate_prefix};
 use super::packed::{intset, listpack, ziplist, zipmap};
@@ -63,6 +64,12 @@ fn blob(i: &[u8]) -> Parsed<'_, Blob> {
     Ok((rest, blob))
 }
 
+/// Steps over a string whose content cannot be a packed value, and hands `trouble` on, or a worse one.
+#[cold]
+fn step_over<S: Source>(source: &mut S, trouble: Trouble) -> Trouble {
+    source.string(Part::Blob).err().unwrap_or(trouble)
+}
+
 fn prefix(i: &[u8], bytes: u64) -> Result<&[u8], Err<Fault>> {
     usize::try_from(bytes).ok().and_then(|bytes| i.get(..bytes)).ok_or(Err::Error(Fault::Eof))
 }
@@ -104,6 +111,8 @@ impl Packing {
 
     /// Steps over the next string, which holds this structure, and returns its number of entries (pairs of a zipmap):
     /// from the header, or by a walk where the header does not know it.
+    ///
+    /// A trouble that [costs one key](Trouble::costs_one_key) is returned when the string has been stepped over.
     #[inline]
     pub(crate) fn count<S: Source>(self, source: &mut S) -> Result<u64, Trouble> {
         self.size(source).map(|(_, entries)| entries)
@@ -113,29 +122,42 @@ impl Packing {
     #[inline]
     pub(crate) fn size<S: Source>(self, source: &mut S) -> Result<(u64, u64), Trouble> {
         let offset = source.offset();
-        let blob = source.parse(Part::Blob, blob)?;
-        let trouble = |fault| Trouble { offset, fault, part: Part::Blob, claim: blob.bytes };
-        match self.header(&blob).map_err(trouble)? {
-            (_, Some(entries)) => {
+        let blob = match source.parse(Part::Blob, blob) {
+            Ok(blob) => blob,
+            Err(trouble) if trouble.costs_one_key() => return Err(step_over(source, trouble)),
+            Err(trouble) => return Err(trouble),
+        };
+        match self.header(&blob) {
+            Ok((_, Some(entries))) => {
                 source.skip(Part::Blob, blob.stored_bytes)?;
                 Ok((blob.bytes, entries))
             }
-            (_, None) => self.walk(source, &blob).map(|entries| (blob.bytes, entries)),
+            Ok((_, None)) => self.walk(source, &blob).map(|entries| (blob.bytes, entries)),
+            Err(fault) => {
+                source.skip(Part::Blob, blob.stored_bytes)?;
+                Err(Trouble { offset, fault, part: Part::Blob, claim: blob.bytes })
+            }
         }
     }
 
     #[cold]
     fn walk<S: Source>(self, source: &mut S, blob: &Blob) -> Result<u64, Trouble> {
-        if !blob.is_lzf {
-            let end = source.offset().saturating_add(blob.bytes);
-            source.skip(Part::Blob, self.header_bytes())?;
-            return self.walk_entries(source, end);
+        let fault = if blob.is_lzf { Fault::Lzf } else { Fault::BlobEntry };
+        let mut bounded = Bounded::new(source, blob.stored_bytes, fault);
+        let walked = if blob.is_lzf {
+            let mut inflated = Inflated::new(&mut bounded, Part::Blob, blob.stored_bytes);
+            inflated.skip(Part::Blob, self.header_bytes()).and_then(|()| self.walk_entries(&mut inflated, blob.bytes))
+        } else {
+            let end = bounded.offset().saturating_add(blob.bytes);
+            bounded.skip(Part::Blob, self.header_bytes()).and_then(|()| self.walk_entries(&mut bounded, end))
+        };
+        match walked {
+            Err(trouble) if !trouble.costs_one_key() => Err(trouble),
+            walked => {
+                bounded.finish(Part::Blob)?;
+                walked
+            }
         }
-        let mut inflated = Inflated::new(source, Part::Blob, blob.stored_bytes);
-        inflated.skip(Part::Blob, self.header_bytes())?;
-        let entries = self.walk_entries(&mut inflated, blob.bytes)?;
-        inflated.finish()?;
-        Ok(entries)
     }
 
     fn walk_entries<S: Source>(self, source: &mut S, end: u64) -> Result<u64, Trouble> {

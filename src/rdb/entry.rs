@@ -155,12 +155,14 @@ pub struct Damage {
     pub trouble: Trouble,
     /// The name and type of the key whose value was being read.
     pub key: Option<(Vec<u8>, ValueType)>,
+    /// Offset of the record that was being read, as far as it is known.
+    pub record_offset: u64,
 }
 
 impl From<Trouble> for Box<Damage> {
     #[cold]
     fn from(trouble: Trouble) -> Self {
-        Self::new(Damage { trouble, key: None })
+        Self::new(Damage { trouble, key: None, record_offset: trouble.offset })
     }
 }
 
@@ -170,7 +172,8 @@ impl From<Trouble> for Box<Damage> {
 /// A closure and not a returned key: this way a key's parts stay in registers (a sixth fewer instructions on tiny keys).
 ///
 /// # Errors
-/// The [`Damage`] met, `on_key`'s included; the source then stands somewhere inside the damaged record.
+/// The [`Damage`] met, `on_key`'s included; the source then stands somewhere inside the damaged record, or behind it if
+/// the damage [costs one key](Trouble::costs_one_key).
 #[inline(always)]
 pub fn step<S: Keep>(
     source: &mut S,
@@ -180,7 +183,7 @@ pub fn step<S: Keep>(
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
     let mut lead = Lead::default();
-    match record::next(source, context, &mut lead)? {
+    match record::next(source, context, &mut lead).map_err(|trouble| in_record(offset, trouble))? {
         Record::Key => {}
         Record::SelectDb(db) => return Ok(Step::SelectDb(db)),
         Record::End => return Ok(Step::End),
@@ -193,7 +196,7 @@ pub fn step<S: Keep>(
             Ok(Step::Key)
         }
         Ok(Begun::Run(run)) => resume(source, Open { lead, offset, value_offset, run }, until, on_key),
-        Err(trouble) => Err(in_value(source.kept(), &lead, trouble)),
+        Err(trouble) => Err(in_value(source.kept(), &lead, offset, trouble)),
     }
 }
 
@@ -211,7 +214,7 @@ pub fn resume<S: Keep>(
     match open.run.walk(source, until) {
         Ok(true) => {}
         Ok(false) => return Ok(Step::Open(Box::new(open))),
-        Err(trouble) => return Err(in_value(source.kept(), &open.lead, trouble)),
+        Err(trouble) => return Err(in_value(source.kept(), &open.lead, open.offset, trouble)),
     }
     let Open { lead, offset, value_offset, run } = open;
     on_key(source, Found { lead: &lead, measure: run.into(), offset, value_offset, end: source.offset() })
@@ -232,7 +235,7 @@ pub fn step_with<S: Keep, M>(
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
     let mut lead = Lead::default();
-    match record::next(source, context, &mut lead)? {
+    match record::next(source, context, &mut lead).map_err(|trouble| in_record(offset, trouble))? {
         Record::Key => {}
         Record::SelectDb(db) => return Ok(Step::SelectDb(db)),
         Record::End => return Ok(Step::End),
@@ -240,7 +243,7 @@ pub fn step_with<S: Keep, M>(
     let value_offset = source.offset();
     let (measure, more) = match walk(source, &lead) {
         Ok(measured) => measured,
-        Err(trouble) => return Err(in_value(source.kept(), &lead, trouble)),
+        Err(trouble) => return Err(in_value(source.kept(), &lead, offset, trouble)),
     };
     on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() }, more)
         .map_err(|fault| refused(offset, &lead, fault))?;
@@ -253,13 +256,20 @@ fn refused(offset: u64, lead: &Lead, fault: Fault) -> Box<Damage> {
 }
 
 #[cold]
-fn in_value(stored: &[u8], lead: &Lead, trouble: Trouble) -> Box<Damage> {
+fn in_record(record_offset: u64, trouble: Trouble) -> Box<Damage> {
+    Box::new(Damage { trouble, key: None, record_offset })
+}
+
+#[cold]
+fn in_value(stored: &[u8], lead: &Lead, record_offset: u64, trouble: Trouble) -> Box<Damage> {
     let mut buffer = Vec::new();
     let name = Key { head: lead.key, stored }.decode(&mut buffer).unwrap_or_default().to_vec();
-    Box::new(Damage { trouble, key: Some((name, lead.value_type)) })
+    Box::new(Damage { trouble, key: Some((name, lead.value_type)), record_offset })
 }
 
 /// A scan over a dump in memory, key by key, on one thread and without a copy.
+///
+/// Damage ends it, unless it [costs one key](Trouble::costs_one_key): then the next one follows.
 ///
 /// ```
 /// use bigkeys::rdb::Scanner;
@@ -337,7 +347,10 @@ impl<'a> Iterator for Scanner<'a> {
             return None;
         }
         let item = self.step().transpose();
-        self.ended = !matches!(item, Some(Ok(_)));
+        self.ended = match &item {
+            Some(Err(damage)) => !damage.trouble.costs_one_key(),
+            item => item.is_none(),
+        };
         item
     }
 }

@@ -57,6 +57,52 @@ pub enum Fault {
     Read,
     /// A segment was looked at for longer than a guess is worth.
     GaveUp,
+    /// The entry count in a packed value's header is not the number of its entries.
+    BlobEntries,
+    /// A listpack entry's back length, or a ziplist entry's length of the one before, is not that entry's length.
+    BackLength,
+    /// A ziplist's header does not point at its last entry.
+    Tail,
+    /// An element that may be there only once is there twice.
+    Duplicate,
+    /// A collection without elements, which no server keeps.
+    Empty,
+    /// Elements are not in the order that their encoding asks for.
+    Order,
+    /// A field's TTL is no time that a server takes.
+    Ttl,
+    /// A stream's node does not say what entries it has, or they are not as it says.
+    StreamNode,
+    /// A stream's node has another number of deleted entries than it says; servers since Valkey 9.1 refuse that.
+    StreamDeleted,
+    /// A stream has a length other than the number of its live entries.
+    StreamLength,
+    /// A pending entry of a consumer that its group does not have, or one of a group that no consumer has.
+    Pending,
+    /// A database says that it has another number of keys than it has.
+    KeyCount,
+    /// A compressed frame does not inflate.
+    Frame,
+    /// Zeros stand where records should.
+    Zeros,
+    /// The checksum at the end is not that of the bytes.
+    Checksum,
+    /// Bytes follow the end.
+    Trailing,
+}
+
+impl Fault {
+    /// The fault in one word, `snake_case`, for programs.
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
 }
 
 impl<'a> ParseError<&'a [u8]> for Fault {
@@ -115,6 +161,10 @@ pub enum Part {
     StreamGroups,
     /// A module value.
     Module,
+    /// A blob of compressed records (Dragonfly).
+    CompressedBlob,
+    /// A part of an entry that lies between others (Dragonfly).
+    TaggedChunk,
     /// The checksum at the end.
     Checksum,
 }
@@ -130,4 +180,22 @@ pub struct Trouble {
     pub part: Part,
     /// The number that was claimed: bytes asked for, or the type, opcode or tag met.
     pub claim: u64,
+}
+
+impl Trouble {
+    /// Whether every server reads on over it: worth telling, but nothing that a server refuses.
+    pub fn is_tolerated(&self) -> bool {
+        let is_packed_score = self.fault == Fault::Score && self.part == Part::Blob;
+        is_packed_score || matches!(self.fault, Fault::StreamLength | Fault::KeyCount)
+    }
+
+    /// Whether the fault lies inside a packed value, or a compressed name, whose stored length is known. A walk that
+    /// returns such a trouble has stepped over the whole value, so the damage costs that key alone.
+    pub fn costs_one_key(&self) -> bool {
+        let is_packed = matches!(
+            self.fault,
+            Fault::BlobForm | Fault::BlobSize | Fault::BlobEntry | Fault::BlobCount | Fault::BackLength
+        );
+        is_packed || self.fault == Fault::Lzf && matches!(self.part, Part::Blob | Part::Key)
+    }
 }

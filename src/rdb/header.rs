@@ -57,6 +57,10 @@ pub struct Aux {
     pub created_at_seconds: Option<i64>,
     /// `used-mem`: the server's memory then, in bytes.
     pub used_memory_bytes: Option<u64>,
+    /// `snapshot-id`: what the files of one snapshot of Dragonfly share.
+    pub snapshot_id: Option<String>,
+    /// `shard-count`: how many files beside it such a snapshot's summary has.
+    pub shard_count: Option<u64>,
     /// `aof-preamble` or `aof-base`: commands of an append-only file may follow the dump.
     pub is_aof_preamble: bool,
 }
@@ -84,6 +88,26 @@ impl Context {
     pub fn is_newer_than_known(&self) -> bool {
         let known = if self.dialect == Dialect::Valkey { VALKEY_VERSION_KNOWN } else { REDIS_VERSION_KNOWN };
         self.version > known
+    }
+
+    /// Takes in an auxiliary field of the dump's start.
+    pub(crate) fn learn(&mut self, name: &str, value: String) {
+        match name {
+            "redis-ver" | "valkey-ver" => {
+                self.aux.is_valkey = name == "valkey-ver";
+                self.aux.server_version = Some(value);
+            }
+            "df-ver" => {
+                self.dialect = Dialect::Dragonfly;
+                self.aux.server_version = Some(value);
+            }
+            "ctime" => self.aux.created_at_seconds = value.parse().ok(),
+            "snapshot-id" => self.aux.snapshot_id = Some(value),
+            "shard-count" => self.aux.shard_count = value.parse().ok(),
+            "used-mem" => self.aux.used_memory_bytes = value.parse().ok(),
+            "aof-preamble" | "aof-base" => self.aux.is_aof_preamble = value != "0",
+            _ => {}
+        }
     }
 
     /// An expiry time as it is stored, in milliseconds since 1970. Before version 9 it is in the byte order of the
@@ -189,20 +213,7 @@ fn aux<S: Source>(source: &mut S, context: &mut Context) -> Result<(), Trouble> 
     if context.aux.fields.len() < AUX_FIELDS_MAX {
         context.aux.fields.push((name.clone(), value.clone()));
     }
-    match name.as_str() {
-        "redis-ver" | "valkey-ver" => {
-            context.aux.is_valkey = name == "valkey-ver";
-            context.aux.server_version = Some(value);
-        }
-        "df-ver" => {
-            context.dialect = Dialect::Dragonfly;
-            context.aux.server_version = Some(value);
-        }
-        "ctime" => context.aux.created_at_seconds = value.parse().ok(),
-        "used-mem" => context.aux.used_memory_bytes = value.parse().ok(),
-        "aof-preamble" | "aof-base" => context.aux.is_aof_preamble = value != "0",
-        _ => {}
-    }
+    context.learn(&name, value);
     Ok(())
 }
 

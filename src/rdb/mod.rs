@@ -2,17 +2,22 @@
 //!
 //! In reading order: [`primitives`] are the words, nom parsers over the bytes at hand. A [`source`] feeds them, from
 //! memory or from a stream. [`header`] reads the start of a dump, [`record`] what stands between keys, [`value`] steps
-//! over a value and takes its size, [`run`] over the elements of one that has many, [`entry`] puts them together, `short` passes by what matters least. [`elements`] decodes a value, for those who want to
-//! see inside; [`packed`] has the structures that strings can hold.
+//! over a value and takes its size, [`run`] over the elements of one that has many, [`entry`] puts them together, `short`
+//! passes by what matters least. [`elements`] decodes a value, for those who want to see inside, and `deep` trusts nothing
+//! in it; [`packed`] has the structures that strings can hold.
 
 pub(crate) mod blob;
+mod bounded;
 pub mod checksum;
+pub(crate) mod deep;
+pub(crate) mod dragonfly;
 pub mod elements;
 pub mod entry;
 pub mod fault;
 pub mod header;
 pub mod limits;
 pub mod packed;
+pub(crate) mod payload;
 pub mod primitives;
 pub mod record;
 pub mod run;

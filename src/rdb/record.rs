@@ -1,11 +1,12 @@
 //! What stands between keys: the opcodes (format section 4), up to the next key, database or end.
 
+use super::dragonfly;
 use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, SLOTS};
 use super::packed::module;
 use super::primitives::{StringHead, byte, i32_le, i64_le, length, string_head, u32_le};
-use super::source::{Keep, Source};
+use super::source::{Keep, Slice, Source};
 use super::types::{Dialect, ValueType, opcode};
 
 /// The next thing in a dump that a scan acts on.
@@ -118,6 +119,9 @@ pub(crate) fn skip_between<S: Source>(source: &mut S, context: &Context, code: u
             source.parse(Part::SlotInfo, length)?;
             source.parse(Part::SlotInfo, length)?;
         }
+        opcode::RAM_LRU | opcode::SLOT_NUM if context.dialect == Dialect::Redis => {
+            source.parse(Part::Access, length)?;
+        }
         opcode::FUNCTION_2 => _ = source.string(Part::Function)?,
         opcode::FUNCTION_PRE_GA => skip_function_pre_ga(source)?,
         opcode::MODULE_AUX => module::skip_aux(source)?,
@@ -126,12 +130,24 @@ pub(crate) fn skip_between<S: Source>(source: &mut S, context: &Context, code: u
         opcode::HASH_TEMPLATE if context.dialect == Dialect::Redis => {
             return Err(source.trouble(Part::HashTemplate, Fault::TemplateLate, 0));
         }
+        _ if context.dialect == Dialect::Dragonfly && dragonfly::skip_between(source, code)? => {}
         _ => {
             let offset = source.offset() - 1;
             return Err(Trouble { offset, fault: Fault::UnknownOpcode, part: Part::Opcode, claim: code.into() });
         }
     }
     Ok(())
+}
+
+/// How many bytes of a `DUMP` payload come before where a key's name would: module metadata, perhaps, and the type.
+pub(crate) fn payload_lead_bytes(payload: &[u8], context: &Context) -> Option<usize> {
+    let mut source = Slice::new(payload, 0);
+    let mut code = source.parse(Part::Opcode, byte).ok()?;
+    if code == opcode::KEY_META && context.dialect == Dialect::Redis {
+        skip_key_meta(&mut source).ok()?;
+        code = source.parse(Part::Opcode, byte).ok()?;
+    }
+    (code <= VALUE_TYPE_MAX).then(|| payload.len() - source.rest().len())
 }
 
 /// The function record of the 7.0 release candidates: name, engine, perhaps a description, code.

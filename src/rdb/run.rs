@@ -58,6 +58,17 @@ impl Item {
     }
 }
 
+/// Keeps damage inside one packed node until all nodes have been stepped over.
+pub(crate) fn go_on(counted: Result<u64, Trouble>, damaged: &mut Option<Trouble>) -> Result<u64, Trouble> {
+    match counted {
+        Err(trouble) if trouble.costs_one_key() => {
+            damaged.get_or_insert(trouble);
+            Ok(0)
+        }
+        counted => counted,
+    }
+}
+
 pub(crate) const CONTAINER_PLAIN: u64 = 1;
 pub(crate) const CONTAINER_PACKED: u64 = 2;
 
@@ -81,6 +92,8 @@ pub struct Run {
     pub item: Item,
     /// How many elements are left.
     pub left: u64,
+    /// The first damage inside a node, which is told when all nodes have been stepped over.
+    pub(crate) damaged: Option<Trouble>,
 }
 
 impl Run {
@@ -93,7 +106,15 @@ impl Run {
         match self.item {
             Item::String => self.each(source, until, |source| Item::String.skip(source)),
             Item::Scored => self.each(source, until, |source| Item::Scored.skip(source)),
-            item => self.each(source, until, |source| item.skip(source)),
+            item => {
+                let mut damaged = self.damaged;
+                let is_done = self.each(source, until, |source| go_on(item.skip(source), &mut damaged))?;
+                self.damaged = damaged;
+                match damaged {
+                    Some(trouble) if is_done => Err(trouble),
+                    _ => Ok(is_done),
+                }
+            }
         }
     }
 
@@ -102,7 +123,7 @@ impl Run {
         &mut self,
         source: &mut S,
         until: u64,
-        skip: impl Fn(&mut S) -> Result<u64, Trouble>,
+        mut skip: impl FnMut(&mut S) -> Result<u64, Trouble>,
     ) -> Result<bool, Trouble> {
         while self.left > 0 {
             if source.offset() >= until {

@@ -73,6 +73,11 @@ impl<'a> Slice<'a> {
         Self { rest, kept: &[], end: offset + rest.len() as u64 }
     }
 
+    /// Bytes whose first has this offset.
+    pub(crate) fn at(bytes: &'a [u8], offset: u64) -> Self {
+        Self { rest: bytes, kept: &[], end: offset + bytes.len() as u64 }
+    }
+
     /// What has not been read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest

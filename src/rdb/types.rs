@@ -65,6 +65,8 @@ impl ValueType {
     pub const HASH_TEMPLATE_ARRAY: Self = Self(31);
     pub const HASH_TEMPLATE_ARRAY_REF: Self = Self(32);
     pub const BITMAP: Self = Self(33);
+    /// A scheduled script of KeyDB.
+    pub const CRON: Self = Self(64);
 
     /// What the type is called in messages: the kind and the encoding.
     pub fn label(self) -> &'static str {
@@ -94,6 +96,7 @@ impl ValueType {
             29 | 30 => "hash as template and listpack",
             31 | 32 => "hash as template and array",
             33 => "bitmap",
+            64 => "scheduled script of KeyDB",
             _ => "unknown type",
         }
     }
@@ -125,6 +128,10 @@ pub mod opcode {
     pub const EXPIRE_TIME: u8 = 253;
     pub const SELECT_DB: u8 = 254;
     pub const EOF: u8 = 255;
+    /// Redis Enterprise: one length.
+    pub const RAM_LRU: u8 = 107;
+    /// Redis Enterprise: one length.
+    pub const SLOT_NUM: u8 = 121;
 }
 
 /// What a key is to a client, in the order in which reports list them.

@@ -4,12 +4,13 @@
 //! bytes. The walk ends at the value's last byte, which is where [`super::elements`] ends too.
 
 use super::blob::Packing;
+use super::dragonfly;
 use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::packed::module::{self, ModuleId};
 use super::packed::stream;
-use super::primitives::{array, length, u64_le};
-use super::run::{Item, Run};
+use super::primitives::{array, i64_le, length, u64_le};
+use super::run::{Item, Run, go_on};
 use super::source::Source;
 use super::types::{Dialect, Kind, ValueType};
 
@@ -76,7 +77,7 @@ fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &
             let fields = source.parse(Part::Count, length)?;
             // Fields and values alike.
             let left = fields.saturating_mul(2);
-            return Ok(Begun::Run(Run { kind: Kind::Hash, size: fields, item: Item::String, left }));
+            return Ok(Begun::Run(Run { kind: Kind::Hash, size: fields, item: Item::String, left, damaged: None }));
         }
         ValueType::ZSET => return run(source, Kind::Zset, Item::TextScored),
         ValueType::ZSET_2 => return run(source, Kind::Zset, Item::Scored),
@@ -97,6 +98,7 @@ fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &
         ValueType::HASH_2 if context.dialect == Dialect::Valkey => {
             return run(source, Kind::Hash, Item::PairAndExpiry);
         }
+        _ if context.dialect == Dialect::Dragonfly => return dragonfly::measure(source, value_type).map(Begun::Whole),
         _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
         ValueType::HASH_TTL_PRE_GA => return run(source, Kind::Hash, Item::TtlAndPair),
         ValueType::HASH_LISTPACK_TTL_PRE_GA => (Kind::Hash, packed(source, Packing::Listpack, 3)?),
@@ -110,18 +112,26 @@ fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &
         }
         ValueType::ARRAY => (Kind::Array, redis_array(source)?),
         ValueType::HASH_TEMPLATE_LISTPACK => {
-            template_fields(source)?;
-            (Kind::Hash, template_listpack(source)?)
+            let mut damaged = None;
+            go_on(template_fields(source), &mut damaged)?;
+            let fields = go_on(template_listpack(source), &mut damaged)?;
+            (Kind::Hash, damaged.map_or(Ok(fields), Err)?)
         }
         ValueType::HASH_TEMPLATE_LISTPACK_REF => (Kind::Hash, template_listpack(source)?),
         ValueType::HASH_TEMPLATE_ARRAY => {
-            let fields = template_fields(source)?;
+            // Without its field names nothing says how many values follow.
+            let no_names = |trouble: Trouble| {
+                let lost = Trouble { fault: Fault::Flag, part: Part::HashTemplate, ..trouble };
+                if trouble.costs_one_key() { lost } else { trouble }
+            };
+            let fields = template_fields(source).map_err(no_names)?;
             (Kind::Hash, strings(source, fields)?)
         }
         ValueType::HASH_TEMPLATE_ARRAY_REF => {
             let fields = template_reference(source, context)?;
             (Kind::Hash, strings(source, fields)?)
         }
+        ValueType::CRON => return cron(source).map(Begun::Whole),
         ValueType::BITMAP if context.version >= 16 => {
             let bytes = source.parse(Part::Count, length)?;
             source.string(Part::Blob)?;
@@ -135,17 +145,17 @@ fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &
 /// A count, which is the value's size, and as many elements.
 fn run<S: Source>(source: &mut S, kind: Kind, item: Item) -> Result<Begun, Trouble> {
     let size = source.parse(Part::Count, length)?;
-    Ok(Begun::Run(Run { kind, size, item, left: size }))
+    Ok(Begun::Run(Run { kind, size, item, left: size, damaged: None }))
 }
 
 /// A list's number of nodes; its size comes from the nodes.
 fn nodes<S: Source>(source: &mut S, item: Item) -> Result<Begun, Trouble> {
     let left = source.parse(Part::Count, length)?;
-    Ok(Begun::Run(Run { kind: Kind::List, size: 0, item, left }))
+    Ok(Begun::Run(Run { kind: Kind::List, size: 0, item, left, damaged: None }))
 }
 
 #[cold]
-fn unknown<S: Source>(source: &S, value_type: ValueType) -> Trouble {
+pub(crate) fn unknown<S: Source>(source: &S, value_type: ValueType) -> Trouble {
     let fault = if value_type == ValueType::MODULE_PRE_GA { Fault::ModulePreGa } else { Fault::UnknownType };
     source.trouble(Part::Opcode, fault, value_type.0.into())
 }
@@ -226,6 +236,20 @@ fn template_reference<S: Source>(source: &mut S, context: &Context) -> Result<u6
     let id = source.parse(Part::HashTemplate, length)?;
     let missing = Trouble { offset, fault: Fault::Template, part: Part::HashTemplate, claim: id };
     context.template_fields.get(&id).copied().ok_or(missing)
+}
+
+/// A scheduled script of KeyDB (format section 15): script, start, interval, keys and arguments. To a client it is a type
+/// of its own, so it is measured as a module's value is.
+pub(crate) fn cron<S: Source>(source: &mut S) -> Result<Measure, Trouble> {
+    let start = source.offset();
+    source.string(Part::Element)?;
+    source.parse(Part::Element, i64_le)?;
+    source.parse(Part::Element, i64_le)?;
+    for _ in 0..2 {
+        let texts = source.parse(Part::Count, length)?;
+        strings(source, texts)?;
+    }
+    Ok(Measure { kind: Kind::Module, size: source.offset() - start, module: None })
 }
 
 fn module_value<S: Source>(source: &mut S) -> Result<Measure, Trouble> {

@@ -153,7 +153,11 @@ impl Gather for Rows<'_> {
         let inherited = self.db;
         self.keys += other.keys;
         self.db = other.db.or(inherited);
-        let Some(on_row) = &self.on_row else { return Ok(()) };
+        let Some(on_row) = &self.on_row else {
+            self.held_bytes += other.held_bytes;
+            self.waiting.extend(other.waiting.into_iter().map(|(db, row)| (db.or(inherited), row)));
+            return Ok(());
+        };
         let mut on_row = on_row.lock().unwrap_or_else(PoisonError::into_inner);
         for (db, mut row) in other.waiting {
             row.db = db.or(inherited).unwrap_or(0);

@@ -91,7 +91,7 @@ fn dumps(instance_id: &str, instance: &Instance) -> Result<Vec<Dump>, ApiError> 
 pub(super) fn dump(instance_id: &str, shard: &Shard, name: Option<&str>) -> Result<(String, Dump), ApiError> {
     let address = shard.address.clone();
     let found = shard.backups.newest(name).map_err(|reason| reason.to_string()).and_then(|backup| {
-        let dump = task::settled(&Dump { path: backup.path, shard: address.clone() });
+        let dump = task::settled(&Dump { path: backup.path, shard: address.clone(), payload_key: None });
         Ok((backup.id, dump.map_err(|error| error.to_string())?))
     });
     found.map_err(|reason| {

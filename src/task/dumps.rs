@@ -18,7 +18,7 @@ pub fn settled(dump: &Dump) -> Result<Dump, Error> {
         let what = "a task's dump must be a regular file".to_owned();
         return Err(Error::new(name(), Cause::Options(what)));
     }
-    Ok(Dump { path, shard: dump.shard.clone() })
+    Ok(Dump { path, shard: dump.shard.clone(), payload_key: None })
 }
 
 /// Looks whether a settled dump is still where it was: a link that was put in its place since could lead anywhere.

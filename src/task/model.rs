@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::analysis::{BigKey, Report};
+use crate::error::escaped;
 
 /// A big key analysis task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -152,19 +153,6 @@ pub(super) fn text(name: Vec<u8>) -> (String, Option<String>) {
         Ok(name) => (name, None),
         Err(error) => (escaped(error.as_bytes()), Some(STANDARD.encode(error.as_bytes()))),
     }
-}
-
-/// Bytes as text, those that are not UTF-8 as `\xff`. For reading: the lossless form stands beside it.
-fn escaped(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(bytes.len() + 3);
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-    text
 }
 
 /// `2020-06-15T02:21:18.669Z`: UTC, always three fraction digits.

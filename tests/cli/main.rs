@@ -2,6 +2,7 @@
 //! written and pipes that end. What it finds in dumps, other tests compare; here fixtures stand for all dumps.
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
+mod check;
 mod choice;
 mod help;
 mod outcomes;

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod assembler;
+pub mod damage;
 pub mod fill;
 pub mod fixtures;
 pub mod memory_fill;

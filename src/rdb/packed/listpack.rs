@@ -69,7 +69,8 @@ fn head(i: &[u8]) -> Parsed<'_, Head> {
     }
 }
 
-/// Steps over the back length of an entry of `entry_bytes` bytes.
+/// Steps over the back length of an entry of `entry_bytes` bytes and checks that it says so: seven bits a byte, the
+/// lowest last, each byte but the first with its top bit set.
 ///
 /// Until Redis 8.6 and Valkey 9.0 an entry of exactly the largest size of a width got one byte more, which then comes
 /// first and is zero; the narrow form's first byte is 0x7f.
@@ -85,8 +86,15 @@ fn back_length(entry_bytes: u64) -> impl Fn(&[u8]) -> Parsed<'_, ()> {
         if matches!(entry_bytes, 16_383 | 2_097_151 | 268_435_455) && i.first() == Some(&0) {
             width += 1;
         }
-        let (_, rest) = i.split_at_checked(width).ok_or(Err::Error(Fault::Eof))?;
-        Ok((rest, ()))
+        let (stored, rest) = i.split_at_checked(width).ok_or(Err::Error(Fault::Eof))?;
+        let says = |mut left: u64| {
+            stored.iter().enumerate().rev().all(|(at, byte)| {
+                let bits = u8::try_from(left & 0x7f).unwrap_or(0);
+                left >>= 7;
+                *byte == if at == 0 { bits } else { bits | 0x80 }
+            })
+        };
+        if says(entry_bytes) { Ok((rest, ())) } else { fail(Fault::BackLength) }
     }
 }
 
@@ -115,7 +123,8 @@ pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, Trouble>
 ///
 /// # Errors
 /// [`Fault::BlobSize`] if the size in the header is not that of `blob`. The iterator gives [`Fault::BlobEntry`] for an
-/// unknown encoding, an entry that reaches past the end, or a terminator anywhere but at the end; then it ends.
+/// unknown encoding, an entry that reaches past the end, or a terminator anywhere but at the end, and
+/// [`Fault::BackLength`] for a wrong length behind an entry; then it ends.
 pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Text<'_>, Fault>>, Fault> {
     let (rest, (bytes, _)) = header(blob).map_err(|_| Fault::BlobForm)?;
     if u64::from(bytes) != blob.len() as u64 {
@@ -162,6 +171,7 @@ mod tests {
         for (entry_bytes, narrow, wide) in [(16_383, 2, 3), (2_097_151, 3, 4), (268_435_455, 4, 5)] {
             let old = [0, 0xff, 0xff, 0xff, 0xff];
             let new = [0x7f, 0xff, 0xff, 0xff, 0xff];
+            assert!(back_length(entry_bytes - 1)(&new).is_err());
             assert_eq!(back_length(entry_bytes)(&old).unwrap().0.len(), 5 - wide);
             assert_eq!(back_length(entry_bytes)(&new).unwrap().0.len(), 5 - narrow);
         }

@@ -185,12 +185,6 @@ impl<'s, S: Source> Inflated<'s, S> {
         }
         Ok(())
     }
-
-    /// Steps over what is left of the stream.
-    pub(crate) fn finish(self) -> Result<(), Trouble> {
-        let left = self.stored_end.saturating_sub(self.stored.offset());
-        self.stored.skip(self.part, left)
-    }
 }
 
 impl<S: Source> Source for Inflated<'_, S> {
@@ -308,7 +302,6 @@ mod tests {
         assert_eq!(source.offset(), bytes as u64);
         assert_eq!(source.parse(Part::Blob, byte).unwrap_err().fault, Fault::BlobEntry);
         assert!(source.buffer.len() <= DISTANCE_MAX + STEP_BYTES + 264);
-        source.finish().unwrap();
         assert_eq!(slice.offset(), stored.len() as u64);
     }
 }

@@ -12,6 +12,7 @@ use std::fmt;
 
 use super::fault::Fault;
 use super::primitives::Parsed;
+use super::source::fault_of;
 
 /// An element as it is stored: bytes, or a number that stands for its decimal text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,7 @@ fn to_terminator<'a, T>(
             Some(Ok(entry))
         }
         Ok(([], None)) => None,
+        Err(error) if fault_of(&error) == Fault::BackLength => Some(Err(Fault::BackLength)),
         Ok(_) | Err(_) => Some(Err(Fault::BlobEntry)),
     })
 }

@@ -18,6 +18,12 @@ impl ModuleId {
     /// Redis's own vector set, which lives in a module type.
     pub const VECTOR_SET_NAME: &'static [u8; 9] = b"vectorset";
 
+    /// The identity of a type of this name, of encoding version 0.
+    pub(crate) fn named(name: &[u8; 9]) -> Self {
+        let six_bits = |letter: &u8| ALPHABET.iter().position(|known| known == letter).unwrap_or(0) as u64;
+        Self(name.iter().fold(0, |id, letter| id << 6 | six_bits(letter)) << 10)
+    }
+
     /// The type's name, nine ASCII characters.
     pub fn name(self) -> [u8; 9] {
         let mut name = [b'A'; 9];
@@ -40,12 +46,12 @@ impl fmt::Display for ModuleId {
     }
 }
 
-const TAG_EOF: u64 = 0;
-const TAG_SINT: u64 = 1;
-const TAG_UINT: u64 = 2;
-const TAG_FLOAT: u64 = 3;
-const TAG_DOUBLE: u64 = 4;
-const TAG_STRING: u64 = 5;
+pub(crate) const TAG_EOF: u64 = 0;
+pub(crate) const TAG_SINT: u64 = 1;
+pub(crate) const TAG_UINT: u64 = 2;
+pub(crate) const TAG_FLOAT: u64 = 3;
+pub(crate) const TAG_DOUBLE: u64 = 4;
+pub(crate) const TAG_STRING: u64 = 5;
 
 /// Steps over tagged values up to and including the end tag, and returns the second one if it is an unsigned integer:
 /// that is where a vector set has its count.
@@ -125,5 +131,6 @@ mod tests {
         let id = ModuleId(0xbde7_2da2_bb1e_b400);
         assert_eq!(&id.name(), ModuleId::VECTOR_SET_NAME);
         assert_eq!(id.version(), 0);
+        assert_eq!(ModuleId::named(ModuleId::VECTOR_SET_NAME), id);
     }
 }

@@ -15,13 +15,13 @@ const ID_BYTES: u64 = 16;
 #[allow(clippy::struct_excessive_bools, reason = "each is one step of the format, and they are read apart")]
 pub(crate) struct Layout {
     /// First ID, largest deleted ID, entries added, entries read by groups (Redis 7.0).
-    has_totals: bool,
+    pub(crate) has_totals: bool,
     /// When a consumer was last active (Redis 7.2).
-    has_active_time: bool,
+    pub(crate) has_active_time: bool,
     /// Idempotent producers (Redis 8.6).
-    has_producers: bool,
+    pub(crate) has_producers: bool,
     /// Pending entries without a consumer (Redis 8.8).
-    has_nacks: bool,
+    pub(crate) has_nacks: bool,
 }
 
 /// What a walk over a stream tells, in the dump's order.
@@ -178,7 +178,7 @@ fn skip_producers<S: Source>(source: &mut S) -> Result<(), Trouble> {
     skip_lengths(source, 2)
 }
 
-fn skip_lengths<S: Source>(source: &mut S, lengths: u32) -> Result<(), Trouble> {
+pub(crate) fn skip_lengths<S: Source>(source: &mut S, lengths: u32) -> Result<(), Trouble> {
     for _ in 0..lengths {
         source.parse(Part::StreamGroups, length)?;
     }
@@ -199,8 +199,8 @@ pub(crate) fn for_each(
     Layout::of(value_type).skip_after_length(source)
 }
 
-const FLAG_DELETED: i64 = 1;
-const FLAG_SAME_FIELDS: i64 = 2;
+pub(crate) const FLAG_DELETED: i64 = 1;
+pub(crate) const FLAG_SAME_FIELDS: i64 = 2;
 
 /// One listpack of entries: a master entry with field names, then entries whose IDs are distances from the node's.
 fn node(master: (u64, u64), blob: &[u8], visit: &mut dyn FnMut(Element<'_>)) -> Result<(), Fault> {

@@ -104,7 +104,7 @@ pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Text<'_>, Faul
 }
 
 /// One entry; `None` at the terminator.
-fn entry(i: &[u8]) -> Parsed<'_, Option<Text<'_>>> {
+pub(crate) fn entry(i: &[u8]) -> Parsed<'_, Option<Text<'_>>> {
     let (i, head) = head(i)?;
     match head {
         Head::End => Ok((i, None)),

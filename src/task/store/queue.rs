@@ -226,7 +226,7 @@ pub(super) fn create(transaction: &Transaction<'_>, new: &NewTask) -> Result<Tas
         inserted => _ = inserted?,
     }
     let seq = transaction.last_insert_rowid();
-    for (place, Dump { path, shard }) in new.dumps.iter().enumerate() {
+    for (place, Dump { path, shard, .. }) in new.dumps.iter().enumerate() {
         let path = path.as_os_str().as_bytes();
         transaction.execute("INSERT INTO task_dump VALUES (?1, ?2, ?3, ?4)", params![seq, place, path, shard])?;
     }
@@ -248,7 +248,7 @@ pub(super) fn dumps(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<Dump>
     let mut select = transaction.prepare_cached("SELECT path, shard FROM task_dump WHERE task = ?1 ORDER BY place")?;
     let dumps = select.query_map([seq], |row| {
         let path = PathBuf::from(OsString::from_vec(row.get(0)?));
-        Ok(Dump { path, shard: row.get(1)? })
+        Ok(Dump { path, shard: row.get(1)?, payload_key: None })
     })?;
     Ok(dumps.collect::<Result<_, _>>()?)
 }

@@ -19,7 +19,10 @@ fn store() -> (TempDir, Store) {
 }
 
 fn new_task(instance_id: &str) -> NewTask {
-    let dumps = vec![Dump { path: PathBuf::from("/a.rdb"), shard: Some("10.0.0.1:6379".to_owned()) }, "/b.rdb".into()];
+    let dumps = vec![
+        Dump { path: PathBuf::from("/a.rdb"), shard: Some("10.0.0.1:6379".to_owned()), payload_key: None },
+        "/b.rdb".into(),
+    ];
     NewTask { instance_id: instance_id.to_owned(), scan_type: ScanType::Manual, dumps, offline: None }
 }
 

@@ -1,0 +1,229 @@
+//! Is this dump sound, and what is it? One pass over the whole dump and into every value.
+//!
+//! A walk reads the records over any source, a map or a stream; the [`Report`] counts them and lists what is wrong.
+
+pub(crate) mod recent;
+mod report;
+pub(crate) mod walk;
+
+use std::path::Path;
+
+pub use report::{Checksum, Database, Encoding, Finding, Format, Report, Severity, Skipped};
+use walk::Walk;
+
+use crate::engine::resync::{RESYNCS_MAX, next_record};
+use crate::engine::window::Window;
+use crate::error::{Cause, Error};
+use crate::input::commands::Commands;
+use crate::input::{self, Bytes};
+use crate::rdb::primitives::u64_le;
+use crate::rdb::source::{Keep, Slice};
+use crate::rdb::{Context, Fault, Part, Trouble, checksum};
+
+/// How a dump is checked.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Step over values instead of looking into them.
+    pub quick: bool,
+    /// After damage that loses a record's end, look for the next record and go on. For files that are not compressed.
+    pub resync: bool,
+    /// The key, if this is no dump but a DUMP command's answer.
+    pub payload_key: Option<Vec<u8>>,
+    /// Bytes of a window over a stream; 0 for the usual. For tests.
+    #[doc(hidden)]
+    pub window_bytes: usize,
+}
+
+/// Checks one dump; `-` is standard input.
+///
+/// A dump that is damaged, or that is no dump at all, is a [`Report`] that says so.
+///
+/// ```
+/// # fn main() -> Result<(), bigkeys::Error> {
+/// let report = bigkeys::check::check("fixtures/mixed_all_v12.rdb", &Default::default())?;
+/// assert!(report.sound && report.keys > 0);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Cause::Io`] if it cannot be opened or read, [`Cause::Options`] if it is to be resynchronized and is no plain file.
+pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
+    let path = path.as_ref();
+    let mut report = Report::new(path.display().to_string());
+    let opened = match &options.payload_key {
+        Some(key) => input::open_payload(path, key),
+        None => input::open(path),
+    };
+    let input = match opened {
+        Err(error) if error.is_about_dump() => {
+            report.refuse(error.cause.to_string());
+            report.conclude(None);
+            return Ok(report);
+        }
+        input => input?,
+    };
+    report.dump.clone_from(&input.name);
+    report.wrapped_in = input.wrapped_in;
+    report.notes = input.notes;
+    let name = input.name.clone();
+    let failed = |cause| Error::new(&name, cause);
+    match input.bytes {
+        Bytes::Mapped(map) => {
+            map.expect_all();
+            let context = check_slice(map.bytes(), options, &mut report);
+            match map.check() {
+                Ok(()) => {}
+                Err(cause @ Cause::Io { .. }) => return Err(failed(cause)),
+                Err(cause) => report.refuse(cause.to_string()),
+            }
+            report.conclude(context.as_ref());
+        }
+        Bytes::Stream(_) if options.resync => {
+            let what = "only a file that is not compressed can be resynchronized: store it as one first";
+            return Err(failed(Cause::Options(what.to_owned())));
+        }
+        Bytes::Stream(reader) => {
+            let window_bytes = if options.window_bytes == 0 { WINDOW_BYTES } else { options.window_bytes };
+            let window = Window::new(reader, 0, window_bytes, true, Box::new(|| {}));
+            let mut window = window.map_err(|source| failed(Cause::Io { doing: "start a thread", source }))?;
+            let context = check_stream(&mut window, options, &mut report);
+            match window.error.take().map(|source| input::read_error(source, window.end())) {
+                None => {}
+                Some(cause @ Cause::Io { .. }) => return Err(failed(cause)),
+                Some(cause) => report.refuse(cause.to_string()),
+            }
+            report.conclude(context.as_ref());
+        }
+    }
+    Ok(report)
+}
+
+const WINDOW_BYTES: usize = 256 << 10;
+
+/// Checks a dump in memory.
+pub fn check_bytes(dump: &[u8], options: &Options) -> Report {
+    let mut report = Report::new("memory".to_owned());
+    let context = check_slice(dump, options, &mut report);
+    report.conclude(context.as_ref());
+    report
+}
+
+fn check_slice(dump: &[u8], options: &Options, report: &mut Report) -> Option<Context> {
+    let dump_bytes = dump.len() as u64;
+    report.dump_bytes = dump_bytes;
+    let mut source = Slice::new(dump, 0);
+    let mut walk = match Walk::start(&mut source, !options.quick) {
+        Ok(walk) => walk,
+        Err(damage) => {
+            report.find_damage(&damage, dump_bytes);
+            return None;
+        }
+    };
+    let end = loop {
+        let damage = match walk.run(&mut source, report) {
+            Ok(end) => break Some(end),
+            Err(damage) => damage,
+        };
+        report.find_damage(&damage, dump_bytes);
+        let from = report.recent.doubtful_from(&damage, walk.record_start);
+        report.recent.clear();
+        let goes_on = options.resync && report.skipped.len() < RESYNCS_MAX;
+        let next = if goes_on { next_record(dump, &walk.context, walk.record_start + 1) } else { None };
+        if let Some(to) = next {
+            report.skipped.push(Skipped { from, to, bytes: to - from });
+            source = Slice::new(dump, to);
+        } else {
+            report.doubtful_from = (from < walk.record_start).then_some(from);
+            break None;
+        }
+    };
+    report.values_not_looked_through = walk.deep.unseen;
+    if let Some(end) = end {
+        let computed = usize::try_from(end).ok().and_then(|end| dump.get(..end)).map(checksum::of);
+        judge_ending(&walk.context, report, &mut source, computed);
+    }
+    Some(walk.context)
+}
+
+fn check_stream(window: &mut Window, options: &Options, report: &mut Report) -> Option<Context> {
+    let mut walk = match Walk::start(window, !options.quick) {
+        Ok(walk) => walk,
+        Err(damage) => {
+            report.find_damage(&damage, window.end());
+            return None;
+        }
+    };
+    let walked = walk.run(window, report);
+    report.values_not_looked_through = walk.deep.unseen;
+    match walked {
+        Ok(_) => {
+            let computed = window.checksum();
+            judge_ending(&walk.context, report, window, computed);
+        }
+        // Why it could not be read is told by whoever reads.
+        Err(damage) if damage.trouble.fault == Fault::Read => {}
+        Err(damage) => {
+            report.find_damage(&damage, window.end());
+            let from = report.recent.doubtful_from(&damage, walk.record_start);
+            report.doubtful_from = (from < walk.record_start).then_some(from);
+        }
+    }
+    report.dump_bytes = window.end();
+    Some(walk.context)
+}
+
+/// Judges what stands behind the EOF opcode, where `source` is.
+fn judge_ending<S: Keep + RestBytes>(context: &Context, report: &mut Report, source: &mut S, computed: Option<u64>) {
+    let end = source.offset();
+    if context.has_checksum() {
+        report.checksum = match source.parse(Part::Checksum, u64_le) {
+            Ok(0) => Checksum::Disabled,
+            Ok(stored) if Some(stored) == computed => Checksum::Verified,
+            Ok(stored) => {
+                report.find(
+                    Trouble { offset: end, fault: Fault::Checksum, part: Part::Checksum, claim: stored },
+                    None,
+                    end,
+                );
+                Checksum::Mismatch
+            }
+            Err(trouble) => {
+                let claim = checksum::BYTES;
+                report.find(Trouble { offset: end, claim, ..trouble }, None, end + source.rest_bytes(|_| {}));
+                return;
+            }
+        };
+    } else {
+        report.checksum = Checksum::Absent;
+    }
+    report.compare_key_counts(end);
+    let offset = source.offset();
+    let mut commands = Commands::default();
+    let bytes = source.rest_bytes(|bytes| commands.update(bytes));
+    match commands.say().filter(|_| context.aux.is_aof_preamble) {
+        _ if bytes == 0 => {}
+        Some(what) => report.notes.push(what),
+        None => report.find(Trouble { offset, fault: Fault::Trailing, part: Part::Checksum, claim: bytes }, None, end),
+    }
+}
+
+/// A source that can be asked how much is left.
+trait RestBytes {
+    /// Hands what is left to `look` and says how many bytes that was.
+    fn rest_bytes(&mut self, look: impl FnMut(&[u8])) -> u64;
+}
+
+impl RestBytes for Slice<'_> {
+    fn rest_bytes(&mut self, mut look: impl FnMut(&[u8])) -> u64 {
+        look(self.rest());
+        self.rest().len() as u64
+    }
+}
+
+impl RestBytes for Window {
+    fn rest_bytes(&mut self, look: impl FnMut(&[u8])) -> u64 {
+        self.drain(look)
+    }
+}

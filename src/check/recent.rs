@@ -1,0 +1,100 @@
+//! Which of the records before damage are to be doubted: damage is met behind the place where it happened.
+
+use std::collections::VecDeque;
+
+use super::walk::{Record, What};
+use crate::rdb::entry::Damage;
+use crate::rdb::{Fault, Part, Trouble};
+
+/// Records before the damage that may be doubted.
+pub(crate) const RECENT_MAX: usize = 64;
+
+/// Records that look right, one after the other, behind which nothing is doubted any more.
+const RIGHT_RUN: u32 = 8;
+
+/// The records read last, and whether each looks like what a server writes.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(VecDeque<(u64, bool)>);
+
+impl Recent {
+    /// Takes in a record.
+    pub(crate) fn add(&mut self, record: &Record<'_>) {
+        const NAME_BYTES_MAX: usize = 1 << 16;
+        const MS_IN_THE_YEAR_5138: i64 = 100_000_000_000_000;
+        let looks_right = match &record.what {
+            What::Key(key) => {
+                let expiry_looks_right = key.expires_at_ms.is_none_or(|ms| (0..MS_IN_THE_YEAR_5138).contains(&ms));
+                let name_looks_right = (1..=NAME_BYTES_MAX).contains(&key.name.len());
+                expiry_looks_right && name_looks_right && record.flaws.iter().all(Trouble::is_tolerated)
+            }
+            What::SelectDb(db) => *db < 1 << 20,
+            What::ResizeDb { .. } => true,
+            _ => record.flaws.is_empty(),
+        };
+        if self.0.len() == RECENT_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((record.span.start, looks_right));
+    }
+
+    /// Forgets all records: those that come stand behind damage.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Where the records begin that the damage may have made: what it was met in, at the latest.
+    ///
+    /// A record in front of others that look wrong may have lost its end to them. So may the one before an unknown
+    /// opcode or type, or before zeros: a length that is wrong in it leads to somewhere that is no record, and zeros
+    /// seldom begin just where a record does.
+    pub(crate) fn doubtful_from(&self, damage: &Damage, record_start: u64) -> u64 {
+        let trouble = damage.trouble;
+        let is_no_record = trouble.part == Part::Opcode && trouble.fault != Fault::Eof;
+        let mut first_wrong = None;
+        let mut right_run = 0;
+        for (at, (_, looks_right)) in self.0.iter().enumerate().rev() {
+            right_run = if *looks_right { right_run + 1 } else { 0 };
+            // What is wrong in front of so many that are right cost itself alone.
+            if right_run == RIGHT_RUN {
+                break;
+            }
+            if !looks_right {
+                first_wrong = Some(at);
+            }
+        }
+        let first = match first_wrong {
+            Some(at) => at.saturating_sub(1),
+            None if is_no_record => self.0.len().saturating_sub(1),
+            None => self.0.len(),
+        };
+        self.0.get(first).map_or(record_start, |(start, _)| *start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(looks_right: &[bool], fault: Fault) -> usize {
+        let recent =
+            Recent(looks_right.iter().enumerate().map(|(at, looks_right)| (at as u64, *looks_right)).collect());
+        let end = looks_right.len() as u64;
+        let trouble = Trouble { offset: end, fault, part: Part::Opcode, claim: 0 };
+        let damage = Damage { trouble, key: None, record_offset: end };
+        usize::try_from(recent.doubtful_from(&damage, end)).unwrap()
+    }
+
+    #[test]
+    fn what_led_to_damage_is_doubted_and_no_more() {
+        assert_eq!(from(&[true; 20], Fault::Eof), 20);
+        assert_eq!(from(&[true; 20], Fault::UnknownOpcode), 19);
+        let mut records = [true; 20];
+        records[15] = false;
+        assert_eq!(from(&records, Fault::Eof), 14);
+        records[13] = false;
+        assert_eq!(from(&records, Fault::Zeros), 12);
+        records[2] = false;
+        assert_eq!(from(&records, Fault::Eof), 12);
+        assert_eq!(from(&[], Fault::Eof), 0);
+    }
+}

@@ -1,0 +1,470 @@
+//! What a check found: what the dump is, what is in it, and what is wrong with it; as JSON and as text.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::recent::Recent;
+use super::walk::{Record, Sink, What};
+use crate::error::{Quoted, escaped, words};
+use crate::rdb::dragonfly;
+use crate::rdb::entry::Damage;
+use crate::rdb::{Context, Dialect, Fault, Trouble, ValueType};
+
+/// Findings that are listed; more than these are counted.
+const FINDINGS_MAX: usize = 1000;
+
+/// Bytes of all names in the findings, so that long ones do not fill the memory.
+const FINDINGS_BYTES_MAX: usize = 1 << 20;
+
+/// Auxiliary fields that are listed: `lua` alone may come thousands of times.
+const AUX_MAX: usize = 64;
+
+/// Databases that are listed; servers have 16 unless they are told otherwise.
+const DATABASES_MAX: usize = 1 << 16;
+
+/// All that a check found in one dump.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// The dump as the caller named it.
+    pub dump: String,
+    /// Whether nothing is wrong that a server would refuse.
+    pub sound: bool,
+    /// What the file as a whole could not be read for: it is no dump, it changed, a read failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What the dump was wrapped in, the outermost first, such as `gzip`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub wrapped_in: Vec<&'static str>,
+    /// What the header and the auxiliary fields say, if they can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Bytes of the (inflated) dump, as far as it was read.
+    pub dump_bytes: u64,
+    /// What the checksum says.
+    pub checksum: Checksum,
+    /// Auxiliary fields by name, the last value of each; long values are cut.
+    pub aux: BTreeMap<String, String>,
+    /// Keys that were read to their end, damaged ones included.
+    pub keys: u64,
+    /// Those of them that have an expiry time.
+    pub keys_expiring: u64,
+    /// Those that had expired when the dump was made, if it says when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys_expired: Option<u64>,
+    /// Keys with a value or name that is damaged.
+    pub keys_damaged: u64,
+    /// By number.
+    pub databases: Vec<Database>,
+    /// By type byte.
+    pub encodings: Vec<Encoding>,
+    /// Function libraries.
+    pub functions: u64,
+    /// Module types, in keys or in records of their own: how often each occurs.
+    pub modules: BTreeMap<String, u64>,
+    /// Values of which not every element was looked at: too long, or too many to find one that is there twice.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub values_not_looked_through: u64,
+    /// What is wrong, in the dump's order.
+    pub findings: Vec<Finding>,
+    /// How many more findings there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub findings_unlisted: u64,
+    /// Stretches that were skipped to find the next record, with [`super::Options::resync`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Skipped>,
+    /// What was noticed that is no damage, one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Where the damage that ended the check may have begun: what was read from there on may be misread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubtful_from: Option<u64>,
+    #[serde(skip)]
+    pub(super) recent: Recent,
+    /// Parts of entries that Dragonfly cut, which are stepped over: neither looked into nor counted as keys.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tagged_chunks: u64,
+    #[serde(skip)]
+    dialect: Option<Dialect>,
+    #[serde(skip)]
+    names_bytes: usize,
+    #[serde(skip)]
+    db: u64,
+    #[serde(skip)]
+    has_errors: bool,
+}
+
+/// What a dump says of its origin.
+#[derive(Clone, Debug, Serialize)]
+pub struct Format {
+    /// `Redis`, `Valkey` or `Dragonfly`: whose numbers the types and opcodes are.
+    pub dialect: String,
+    /// The version in the header.
+    pub version: u32,
+    /// The version of the server that wrote the dump.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_version: Option<String>,
+    /// When the dump was begun, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// The server's memory then, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used_memory_bytes: Option<u64>,
+}
+
+/// What came of comparing the checksum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checksum {
+    /// The end was not reached.
+    #[default]
+    NotReached,
+    /// It is that of the bytes.
+    Verified,
+    /// It is not.
+    Mismatch,
+    /// The dump says that none was computed.
+    Disabled,
+    /// Dumps of this version have none.
+    Absent,
+}
+
+/// A database of a dump.
+#[derive(Clone, Debug, Serialize)]
+pub struct Database {
+    /// Its number.
+    pub db: u64,
+    /// Keys in it.
+    pub keys: u64,
+    /// Those of them that have an expiry time.
+    pub keys_expiring: u64,
+    /// How many keys the dump says it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys_stated: Option<u64>,
+}
+
+/// A type byte and its keys.
+#[derive(Clone, Debug, Serialize)]
+pub struct Encoding {
+    /// The type byte.
+    #[serde(rename = "type")]
+    pub value_type: u8,
+    /// What it is called.
+    pub encoding: &'static str,
+    /// Keys that have it.
+    pub keys: u64,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Offset of what is wrong, or of the string that it is in.
+    pub offset: u64,
+    /// `error` where servers refuse the dump, `warning` where they read on over it.
+    pub severity: Severity,
+    /// The fault in one word.
+    pub fault: String,
+    /// The fault in a sentence.
+    pub what: String,
+    /// The database that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db: Option<u64>,
+    /// The name of the key; where it is not UTF-8, each offending byte is written as `\xff`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The name without loss, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_base64: Option<String>,
+    /// Kind and encoding of the key's value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<&'static str>,
+    #[serde(skip)]
+    name: Option<Vec<u8>>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A server refuses the dump for it.
+    Error,
+    /// Every server reads on over it.
+    Warning,
+}
+
+/// A stretch of a dump that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// Offset of the record that is damaged.
+    pub from: u64,
+    /// Offset of the next one that looks right.
+    pub to: u64,
+    /// How many bytes that is.
+    pub bytes: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Report {
+    pub(super) fn new(dump: String) -> Self {
+        Self { dump, ..Self::default() }
+    }
+
+    /// The dump is no dump, or could not be read.
+    pub(super) fn refuse(&mut self, sentence: String) {
+        self.has_errors = true;
+        self.error = Some(sentence);
+    }
+
+    pub(super) fn find_damage(&mut self, damage: &Damage, dump_bytes: u64) {
+        let key = damage.key.as_ref().map(|(name, value_type)| (name.as_slice(), *value_type));
+        self.find(damage.trouble, key, dump_bytes);
+    }
+
+    pub(super) fn find(&mut self, trouble: Trouble, key: Option<(&[u8], ValueType)>, dump_bytes: u64) {
+        self.has_errors |= !trouble.is_tolerated();
+        let name = key.map(|(name, _)| name);
+        let names_bytes = self.names_bytes + name.map_or(0, <[u8]>::len);
+        if self.findings.len() >= FINDINGS_MAX || names_bytes > FINDINGS_BYTES_MAX {
+            self.findings_unlisted += 1;
+            return;
+        }
+        self.names_bytes = names_bytes;
+        let has_db = key.is_some() || trouble.fault == Fault::KeyCount;
+        self.findings.push(Finding {
+            offset: trouble.offset,
+            severity: if trouble.is_tolerated() { Severity::Warning } else { Severity::Error },
+            fault: trouble.fault.name(),
+            what: words(trouble, dump_bytes),
+            db: has_db.then_some(self.db),
+            key: name.map(escaped),
+            key_base64: name.filter(|name| std::str::from_utf8(name).is_err()).map(|name| STANDARD.encode(name)),
+            encoding: key.filter(|_| trouble.fault != Fault::UnknownType).map(|(_, value_type)| self.label(value_type)),
+            name: name.map(<[u8]>::to_vec),
+        });
+    }
+
+    fn label(&self, value_type: ValueType) -> &'static str {
+        let own = if self.dialect == Some(Dialect::Dragonfly) { dragonfly::label(value_type) } else { None };
+        own.unwrap_or_else(|| value_type.label())
+    }
+
+    fn database(&mut self) -> Option<&mut Database> {
+        let at = match self.databases.binary_search_by_key(&self.db, |database| database.db) {
+            Ok(at) => at,
+            Err(_) if self.databases.len() >= DATABASES_MAX => return None,
+            Err(at) => {
+                self.databases.insert(at, Database { db: self.db, keys: 0, keys_expiring: 0, keys_stated: None });
+                at
+            }
+        };
+        self.databases.get_mut(at)
+    }
+
+    /// Compares what databases say with what is in them; it says nothing where keys were lost anyway.
+    pub(super) fn compare_key_counts(&mut self, end: u64) {
+        if self.has_errors {
+            return;
+        }
+        let wrong: Vec<(u64, u64)> = self
+            .databases
+            .iter()
+            .filter_map(|database| Some((database.db, database.keys_stated.filter(|keys| *keys != database.keys)?)))
+            .collect();
+        for (db, claim) in wrong {
+            self.db = db;
+            let trouble = Trouble { offset: end, fault: Fault::KeyCount, part: crate::rdb::Part::Database, claim };
+            self.find(trouble, None, end);
+        }
+    }
+
+    pub(super) fn conclude(&mut self, context: Option<&Context>) {
+        self.sound = !self.has_errors;
+        let Some(context) = context else { return };
+        self.format = Some(Format {
+            dialect: context.dialect.to_string(),
+            version: context.version,
+            server_version: context.aux.server_version.clone(),
+            created_at: context
+                .aux
+                .created_at_seconds
+                .and_then(|seconds| Timestamp::from_second(seconds).ok().map(|at| at.to_string())),
+            used_memory_bytes: context.aux.used_memory_bytes,
+        });
+    }
+}
+
+impl Sink for Report {
+    fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), Fault> {
+        self.dialect = Some(context.dialect);
+        self.recent.add(record);
+        let mut key_found = None;
+        match &record.what {
+            What::Aux { name, value } => {
+                if self.aux.len() < AUX_MAX || self.aux.contains_key(*name) {
+                    self.aux.insert((*name).to_owned(), (*value).to_owned());
+                }
+            }
+            What::SelectDb(db) => {
+                self.db = *db;
+                self.database();
+            }
+            What::ResizeDb { keys } => {
+                // Dragonfly repeats it with each flush, of what is in the shard by then.
+                let keys = (context.dialect != Dialect::Dragonfly).then_some(*keys);
+                if let Some(database) = self.database() {
+                    database.keys_stated = keys;
+                }
+            }
+            What::Function => self.functions += 1,
+            What::ModuleAux(id) => *self.modules.entry(id.to_string()).or_default() += 1,
+            What::Key(key) => {
+                self.keys += 1;
+                self.keys_damaged += u64::from(record.flaws.iter().any(|flaw| !flaw.is_tolerated()));
+                let is_expiring = key.expires_at_ms.is_some();
+                self.keys_expiring += u64::from(is_expiring);
+                if let Some(seconds) = context.aux.created_at_seconds {
+                    let had_expired = key.expires_at_ms.is_some_and(|at_ms| at_ms < seconds.saturating_mul(1000));
+                    *self.keys_expired.get_or_insert(0) += u64::from(had_expired);
+                }
+                if let Some(database) = self.database() {
+                    database.keys += 1;
+                    database.keys_expiring += u64::from(is_expiring);
+                }
+                let value_type = key.value_type.0;
+                match self.encodings.binary_search_by_key(&value_type, |encoding| encoding.value_type) {
+                    Ok(at) => self.encodings.get_mut(at).into_iter().for_each(|encoding| encoding.keys += 1),
+                    Err(at) => {
+                        let encoding = self.label(key.value_type);
+                        self.encodings.insert(at, Encoding { value_type, encoding, keys: 1 });
+                    }
+                }
+                if let Some(id) = key.module {
+                    *self.modules.entry(id.to_string()).or_default() += 1;
+                }
+                key_found = Some((key.name, key.value_type));
+            }
+            What::TaggedChunk => self.tagged_chunks += 1,
+            What::HashTemplate | What::Slot | What::End => {}
+        }
+        for flaw in record.flaws {
+            self.find(*flaw, key_found, record.span.end);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at byte {}", self.offset)?;
+        if let Some(db) = self.db {
+            write!(f, ", db {db}")?;
+        }
+        if let Some(name) = &self.name {
+            write!(f, ", key {}", Quoted(name))?;
+        }
+        if let Some(encoding) = self.encoding {
+            write!(f, " ({encoding})")?;
+        }
+        let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
+        write!(f, ": {warning}{}", self.what)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.dump, if self.sound { "sound" } else { "DAMAGED" })?;
+        if let Some(error) = &self.error {
+            writeln!(f, "  {error}")?;
+        }
+        if let Some(format) = &self.format {
+            self.about(f, format)?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  note: {note}")?;
+        }
+        for skipped in &self.skipped {
+            let Skipped { from, to, bytes } = skipped;
+            writeln!(f, "  skipped: bytes {from} to {to} ({bytes} bytes); what follows is resynchronized")?;
+        }
+        if let Some(from) = self.doubtful_from {
+            writeln!(f, "  doubtful: what was read from byte {from} on may be misread")?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "  {finding}")?;
+        }
+        if self.findings_unlisted > 0 {
+            writeln!(f, "  {} more findings are not listed", self.findings_unlisted)?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn about(&self, f: &mut fmt::Formatter<'_>, format: &Format) -> fmt::Result {
+        write!(f, "  format: {} RDB {}", format.dialect, format.version)?;
+        if let Some(version) = &format.server_version {
+            write!(f, ", written by version {}", version.escape_default())?;
+        }
+        if let Some(at) = &format.created_at {
+            write!(f, " at {at}")?;
+        }
+        for wrapping in &self.wrapped_in {
+            write!(f, ", in {wrapping}")?;
+        }
+        writeln!(f)?;
+        let checksum = match self.checksum {
+            Checksum::NotReached => "its end was not reached",
+            Checksum::Verified => "checksum verified",
+            Checksum::Mismatch => "the checksum does not match",
+            Checksum::Disabled => "written without a checksum",
+            Checksum::Absent => "of a version without checksums",
+        };
+        writeln!(f, "  bytes: {}, {checksum}", self.dump_bytes)?;
+        write!(f, "  keys: {}", self.keys)?;
+        if self.keys_expiring > 0 {
+            write!(f, ", {} expire", self.keys_expiring)?;
+        }
+        if let Some(expired @ 1..) = self.keys_expired {
+            write!(f, ", {expired} had expired when it was made")?;
+        }
+        if self.keys_damaged > 0 {
+            write!(f, ", {} damaged", self.keys_damaged)?;
+        }
+        writeln!(f)?;
+        for Database { db, keys, keys_expiring, .. } in &self.databases {
+            writeln!(f, "    db {db}: {keys}, {keys_expiring} expire")?;
+        }
+        for Encoding { encoding, keys, .. } in &self.encodings {
+            writeln!(f, "    {encoding}: {keys}")?;
+        }
+        if self.functions > 0 {
+            writeln!(f, "  function libraries: {}", self.functions)?;
+        }
+        for (module, records) in &self.modules {
+            writeln!(f, "  module {module}: {records}")?;
+        }
+        let aux: Vec<String> = self
+            .aux
+            .iter()
+            .map(|(name, value)| format!("{}={}", name.escape_default(), value.escape_default()))
+            .collect();
+        if !aux.is_empty() {
+            writeln!(f, "  aux: {}", aux.join(" "))?;
+        }
+        if self.tagged_chunks > 0 {
+            writeln!(f, "  tagged chunks that were stepped over: {}", self.tagged_chunks)?;
+        }
+        if self.values_not_looked_through > 0 {
+            writeln!(f, "  values too large to be looked through: {}", self.values_not_looked_through)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Going on behind damage that loses a record's end: where the next records are, over a dump in memory.
+
+use super::guess;
+use super::scan::Walk;
+use super::{Ending, Outcome};
+use crate::analysis::gather::Gather;
+use crate::error::Cause;
+use crate::input::commands::Commands;
+use crate::rdb::deep::Deep;
+use crate::rdb::entry::{Step, step};
+use crate::rdb::primitives::u64_le;
+use crate::rdb::source::{Slice, Source};
+use crate::rdb::{Context, Part, Trouble, checksum};
+
+/// Records of a run that are looked into before it is relied on.
+const RECORDS_WANTED: usize = 8;
+
+/// Runs that are looked into; behind so many that were none, the next is taken as it is.
+const RUNS_MAX: usize = 4096;
+
+/// How often one dump is resynchronized: more often, and it is no dump any more.
+pub(crate) const RESYNCS_MAX: usize = 10_000;
+
+/// A value longer than this is not looked into: thousands of starts may lead to the same one.
+const VALUE_BYTES_MAX: u64 = 1 << 20;
+
+/// The next offset from `from` on where records begin that look right, and that are sound as far as can be seen.
+pub(crate) fn next_record(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
+    let mut from = from;
+    for _ in 0..RUNS_MAX {
+        let start = guess::run(dump, context, from)?;
+        if begins_soundly(dump, context, start) {
+            return Some(start);
+        }
+        from = start + 1;
+    }
+    guess::run(dump, context, from)
+}
+
+fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {
+    let mut source = Slice::new(dump, start);
+    let mut deep = Deep::default();
+    for _ in 0..RECORDS_WANTED {
+        let mut value = None;
+        let stepped = step(&mut source, context, u64::MAX, |_, key| {
+            value = Some((key.value_offset, key.end - key.value_offset, key.lead.value_type));
+            Ok(())
+        });
+        match stepped {
+            Ok(Step::End) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+        let Some((offset, bytes, value_type)) = value else { continue };
+        if bytes > VALUE_BYTES_MAX {
+            continue;
+        }
+        let walked = deep.value(&mut Slice::new(dump, offset), value_type, context);
+        if walked.is_err() || !deep.flaws.iter().all(Trouble::is_tolerated) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Goes on behind the damage that ended a scan, and behind what damage follows; returns what was met and skipped.
+pub(super) fn go_on<G: Gather>(dump: &[u8], context: &Context, outcome: &mut Outcome<G>, verify: bool) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    // The start of a dump says how to read the rest: without it there is nothing to go on with.
+    while let Err(damage) = &outcome.ending
+        && context.version > 0
+        && causes.len() < 2 * RESYNCS_MAX
+    {
+        let from = damage.record_offset;
+        let Some(to) = next_record(dump, context, from + 1) else { break };
+        causes.push(Cause::Damaged { damage: damage.clone(), dump_bytes: dump.len() as u64 });
+        causes.push(Cause::Skipped { from, to });
+        let found = outcome.found.empty(outcome.found.gathered.db());
+        let mut walk = Walk::new(Slice::new(dump, to), found);
+        walk.until(context, u64::MAX);
+        let Some(stop) = walk.ending else { break };
+        outcome.ending = stop.map(|end| ending(dump, context, end, verify));
+        if let Err(fault) = outcome.found.merge(walk.found) {
+            outcome.ending = Err(Slice::new(dump, to).trouble(Part::Key, fault, 0).into());
+            break;
+        }
+    }
+    causes
+}
+
+/// What stands behind the EOF opcode, whose offset behind it is `end`.
+fn ending(dump: &[u8], context: &Context, end: u64, verify: bool) -> Ending {
+    let before = usize::try_from(end).ok().and_then(|end| dump.get(..end)).unwrap_or_default();
+    let mut rest = Slice::new(dump, end);
+    let stored = if context.has_checksum() { rest.parse(Part::Checksum, u64_le).ok() } else { None };
+    Ending {
+        offset: end,
+        computed: verify.then(|| checksum::of(before)),
+        stored,
+        trailing_bytes: rest.rest().len() as u64,
+        commands: Commands::behind(context.aux.is_aof_preamble, rest.rest()),
+    }
+}

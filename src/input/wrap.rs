@@ -1,0 +1,134 @@
+//! What a dump can come wrapped in besides compression: the start of a full synchronization as it was captured.
+
+use std::io::{self, BufRead, Read};
+
+/// Bytes of the mark that ends a dump whose length was not known when it was sent.
+const MARK_BYTES: usize = 40;
+
+/// What a capture's first bytes say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Capture {
+    /// Bytes before the dump.
+    pub(super) prefix_bytes: usize,
+    end: End,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    /// Behind so many bytes.
+    Bytes(u64),
+    /// Before these.
+    Mark([u8; MARK_BYTES]),
+}
+
+/// The start of a full synchronization (format section 6.3): `+FULLRESYNC …`, perhaps, and then the length of a dump or
+/// the mark behind it, each on a line of its own.
+pub(super) fn capture(first: &[u8]) -> Option<Capture> {
+    let mut rest = first;
+    if rest.starts_with(b"+FULLRESYNC ") {
+        rest = line(rest)?.1;
+    }
+    // Newlines keep the connection alive while the dump is made.
+    while let [b'\n', more @ ..] = rest {
+        rest = more;
+    }
+    let (head, dump) = line(rest.strip_prefix(b"$")?)?;
+    let end = match head.strip_prefix(b"EOF:") {
+        Some(mark) => End::Mark(mark.try_into().ok()?),
+        None => End::Bytes(std::str::from_utf8(head).ok()?.parse().ok()?),
+    };
+    Some(Capture { prefix_bytes: first.len() - dump.len(), end })
+}
+
+/// A line without its end, and what follows.
+fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.windows(2).position(|pair| pair == b"\r\n")?;
+    Some((text.get(..at)?, text.get(at + 2..)?))
+}
+
+impl Capture {
+    /// The dump out of a reader that stands behind the prefix.
+    pub(super) fn dump(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+        match self.end {
+            End::Bytes(bytes) => Box::new(reader.take(bytes)),
+            End::Mark(mark) => {
+                Box::new(UntilMark { reader: io::BufReader::with_capacity(64 << 10, reader), mark, ahead: Vec::new() })
+            }
+        }
+    }
+}
+
+/// A reader that ends before a mark.
+struct UntilMark<R> {
+    reader: io::BufReader<R>,
+    mark: [u8; MARK_BYTES],
+    /// The last bytes read, in which the mark may begin.
+    ahead: Vec<u8>,
+}
+
+impl<R: Read> Read for UntilMark<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mark = self.ahead.windows(MARK_BYTES).position(|window| window == self.mark);
+            // Without the mark, what is behind could still be its start.
+            let sure = mark.unwrap_or((self.ahead.len() + 1).saturating_sub(MARK_BYTES));
+            let step = sure.min(to.len());
+            if step > 0 || mark == Some(0) || to.is_empty() {
+                for (to, from) in to.iter_mut().zip(self.ahead.drain(..step)) {
+                    *to = from;
+                }
+                return Ok(step);
+            }
+            let more = self.reader.fill_buf()?;
+            if more.is_empty() {
+                let what = "the capture is cut: the mark that ends the dump is missing";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
+            let bytes = more.len();
+            self.ahead.extend_from_slice(more);
+            self.reader.consume(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that gives so many bytes at a time.
+    struct Steps {
+        bytes: io::Cursor<Vec<u8>>,
+        step: usize,
+    }
+
+    impl Read for Steps {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            let step = self.step.min(to.len());
+            self.bytes.read(&mut to[..step])
+        }
+    }
+
+    fn dump_of(capture_bytes: &[u8], step: usize) -> io::Result<Vec<u8>> {
+        let capture = capture(capture_bytes).expect("a capture");
+        let rest = capture_bytes.get(capture.prefix_bytes..).expect("a dump").to_vec();
+        let mut dump = Vec::new();
+        capture.dump(Box::new(Steps { bytes: io::Cursor::new(rest), step })).read_to_end(&mut dump)?;
+        Ok(dump)
+    }
+
+    #[test]
+    fn captures_end_where_they_say() {
+        let mark = [b'f'; MARK_BYTES];
+        let marked =
+            [&b"+FULLRESYNC abc 1\r\n\n\n$EOF:"[..], &mark, b"\r\nREDIS0011 ffff and so on", &mark, b"*1\r\n"].concat();
+        for step in [1, 7, 39, 40, 41, 1000] {
+            assert_eq!(dump_of(&marked, step).unwrap(), b"REDIS0011 ffff and so on");
+            assert_eq!(dump_of(b"$9\r\nREDIS0011*1\r\n$4\r\nPING\r\n", step).unwrap(), b"REDIS0011");
+        }
+        let cut = &marked[..marked.len() - 5];
+        assert!(dump_of(cut, 100).unwrap_err().to_string().contains("mark"));
+        for other in [&b"$\r\n"[..], b"REDIS0011", b"$EOF:short\r\n", b"$12", b"$-1\r\n"] {
+            assert_eq!(capture(other), None);
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! A value looked at to its last byte (format section 17): what [`super::value`] steps over, and what
+//! [`super::elements`] takes on trust.
+//!
+//! The walk ends where `measure` ends. Damage that leaves it in step with the dump is put on a list, and the walk goes
+//! on; only what loses the value's end is returned. It runs over any source, and holds one string at a time.
+
+mod distinct;
+mod packed;
+mod stream;
+
+pub(crate) use distinct::Distinct;
+
+use super::bounded::Bounded;
+use super::dragonfly;
+use super::fault::{Fault, Part, Trouble};
+use super::header::Context;
+use super::packed::lzf::{self, Inflated};
+use super::packed::module::{ModuleId, TAG_DOUBLE, TAG_EOF, TAG_FLOAT, TAG_SINT, TAG_STRING, TAG_UINT};
+use super::packed::{Text, listpack};
+use super::primitives::{StringHead, array, byte, i64_le, length, string_head, u64_le};
+use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
+use super::source::{Keep, Source};
+use super::types::{Dialect, ValueType};
+use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, cron, unknown};
+
+/// A string longer than this, stored or inflated, is not held, so nobody looks into it. Servers pack values of a few
+/// kilobytes; this is for those that were told to pack more.
+const HELD_BYTES_MAX: u64 = 32 << 20;
+
+/// Faults of one value that are told; the first says what happened.
+const FLAWS_MAX: usize = 4;
+
+/// The last time that a field can expire at: 48 bits, in Redis.
+const FIELD_TTL_MS_MAX: u64 = 0xffff_ffff_fffe;
+
+/// What a packed value's entries are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Records {
+    /// A list's elements.
+    Values,
+    /// A set's members.
+    Members,
+    /// Fields and values.
+    Fields,
+    /// Members and scores.
+    Scores,
+    /// Fields, values and the times when they expire, 0 for never.
+    FieldsWithTtl,
+    /// A template's id, then a value for each of its fields.
+    TemplateValues,
+}
+
+impl Records {
+    fn entries_each(self) -> u64 {
+        match self {
+            Self::Values | Self::Members | Self::TemplateValues => 1,
+            Self::Fields | Self::Scores => 2,
+            Self::FieldsWithTtl => 3,
+        }
+    }
+}
+
+/// What is packed into a string.
+type Packed = fn(&[u8], &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault>;
+
+/// A walk over values, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Deep {
+    /// What is wrong with the value that was walked last, as far as the walk could go on.
+    pub(crate) flaws: Vec<Trouble>,
+    /// Strings of all values that were too long, or had too many elements, to be looked into to the end.
+    pub(crate) unseen: u64,
+    distinct: Distinct,
+    buffer: Vec<u8>,
+}
+
+impl Deep {
+    /// Walks the next value; its flaws are then in `flaws`. Returns the module type if it is a module's.
+    ///
+    /// # Errors
+    /// The trouble that loses the value's end.
+    pub(crate) fn value<S: Keep>(
+        &mut self,
+        source: &mut S,
+        value_type: ValueType,
+        context: &Context,
+    ) -> Result<Option<ModuleId>, Trouble> {
+        self.flaws.clear();
+        self.distinct.clear();
+        match value_type {
+            ValueType::STRING => self.string(source, Part::String)?,
+            ValueType::LIST => self.each(source, |deep, source| deep.string(source, Part::Element))?,
+            ValueType::SET => self.each(source, Self::member)?,
+            ValueType::HASH => self.each(source, |deep, source| {
+                deep.member(source)?;
+                deep.string(source, Part::Element)
+            })?,
+            ValueType::ZSET => self.each(source, |deep, source| {
+                deep.member(source)?;
+                deep.text_score(source)
+            })?,
+            ValueType::ZSET_2 => self.each(source, |deep, source| {
+                deep.member(source)?;
+                let offset = source.offset();
+                let score = f64::from_le_bytes(source.parse(Part::Score, array)?);
+                deep.demand(!score.is_nan(), Trouble { offset, fault: Fault::Score, part: Part::Score, claim: 0 });
+                Ok(())
+            })?,
+            ValueType::MODULE_2 => return self.module(source).map(Some),
+            ValueType::HASH_ZIPMAP => self.blob(source, packed::zipmap, Records::Fields)?,
+            ValueType::LIST_ZIPLIST => self.blob(source, packed::ziplist, Records::Values)?,
+            ValueType::SET_INTSET => self.blob(source, packed::intset, Records::Values)?,
+            ValueType::ZSET_ZIPLIST => self.blob(source, packed::ziplist, Records::Scores)?,
+            ValueType::HASH_ZIPLIST => self.blob(source, packed::ziplist, Records::Fields)?,
+            ValueType::HASH_LISTPACK => self.blob(source, packed::listpack, Records::Fields)?,
+            ValueType::ZSET_LISTPACK => self.blob(source, packed::listpack, Records::Scores)?,
+            ValueType::SET_LISTPACK => self.blob(source, packed::listpack, Records::Members)?,
+            ValueType::LIST_QUICKLIST => self.nodes(source, |deep, source| deep.node(source, packed::ziplist))?,
+            ValueType::LIST_QUICKLIST_2 => self.nodes(source, Self::quicklist_node)?,
+            ValueType::STREAM
+            | ValueType::STREAM_2
+            | ValueType::STREAM_3
+            | ValueType::STREAM_4
+            | ValueType::STREAM_5 => self.stream(source, value_type)?,
+            ValueType::HASH_2 if context.dialect == Dialect::Valkey => self.each(source, |deep, source| {
+                deep.member(source)?;
+                deep.string(source, Part::Element)?;
+                let offset = source.offset();
+                let at_ms = source.parse(Part::FieldTtl, i64_le)?;
+                let claim = at_ms.cast_unsigned();
+                deep.demand(at_ms >= -1, Trouble { offset, fault: Fault::Ttl, part: Part::FieldTtl, claim });
+                Ok(())
+            })?,
+            _ if context.dialect == Dialect::Dragonfly => {
+                return dragonfly::measure(source, value_type).map(|measure| measure.module);
+            }
+            _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
+            ValueType::HASH_TTL_PRE_GA => self.hash_with_ttls(source, None)?,
+            ValueType::HASH_LISTPACK_TTL_PRE_GA => self.blob(source, packed::listpack, Records::FieldsWithTtl)?,
+            ValueType::HASH_TTL => {
+                let least = self.least_ttl(source)?;
+                self.hash_with_ttls(source, Some(least))?;
+            }
+            ValueType::HASH_LISTPACK_TTL => {
+                self.least_ttl(source)?;
+                self.blob(source, packed::listpack, Records::FieldsWithTtl)?;
+            }
+            ValueType::ARRAY => self.array(source)?,
+            ValueType::HASH_TEMPLATE_LISTPACK => {
+                self.template_fields(source)?;
+                self.blob(source, packed::listpack, Records::TemplateValues)?;
+            }
+            ValueType::HASH_TEMPLATE_LISTPACK_REF => self.template_reference(source, context)?,
+            ValueType::HASH_TEMPLATE_ARRAY => {
+                for _ in 0..self.template_fields(source)? {
+                    self.string(source, Part::Element)?;
+                }
+            }
+            ValueType::HASH_TEMPLATE_ARRAY_REF => {
+                let offset = source.offset();
+                let id = source.parse(Part::HashTemplate, length)?;
+                let missing = Trouble { offset, fault: Fault::Template, part: Part::HashTemplate, claim: id };
+                for _ in 0..*context.template_fields.get(&id).ok_or(missing)? {
+                    self.string(source, Part::Element)?;
+                }
+            }
+            ValueType::CRON => _ = cron(source)?,
+            ValueType::BITMAP if context.version >= 16 => {
+                source.parse(Part::Count, length)?;
+                self.string(source, Part::Blob)?;
+            }
+            _ => return Err(unknown(source, value_type)),
+        }
+        if self.distinct.is_partial() {
+            self.unseen += 1;
+        }
+        Ok(None)
+    }
+
+    /// Puts a trouble on the list unless what was demanded is so.
+    fn demand(&mut self, is_so: bool, trouble: Trouble) {
+        if !is_so && self.flaws.len() < FLAWS_MAX {
+            self.flaws.push(trouble);
+        }
+    }
+
+    /// Walks a string whose content nobody needs: a compressed one is inflated all the same.
+    pub(crate) fn string<S: Keep>(&mut self, source: &mut S, part: Part) -> Result<(), Trouble> {
+        let offset = source.offset();
+        let head = source.parse(part, string_head)?;
+        self.pass(source, part, offset, head)
+    }
+
+    fn pass<S: Source>(&mut self, source: &mut S, part: Part, offset: u64, head: StringHead) -> Result<(), Trouble> {
+        let StringHead::Lzf { stored_bytes, bytes } = head else { return source.skip(part, head.stored_bytes()) };
+        let mut stored = Bounded::new(source, stored_bytes, Fault::Lzf);
+        let mut inflated = Inflated::new(&mut stored, part, stored_bytes);
+        let is_whole = match inflated.skip(part, bytes) {
+            Ok(()) => matches!(inflated.parse(part, byte), Err(Trouble { fault: Fault::BlobEntry, .. })),
+            Err(Trouble { fault: Fault::Lzf | Fault::BlobEntry, .. }) => false,
+            Err(trouble) => return Err(trouble),
+        };
+        stored.finish(part)?;
+        self.demand(is_whole, Trouble { offset, fault: Fault::Lzf, part, claim: bytes });
+        Ok(())
+    }
+
+    /// Walks a string and lends its content to `use_it`, which gets `None` if it is damaged or too long.
+    pub(crate) fn with_text<S: Keep, T>(
+        &mut self,
+        source: &mut S,
+        part: Part,
+        use_it: impl FnOnce(&mut Self, Option<Text<'_>>) -> T,
+    ) -> Result<T, Trouble> {
+        let offset = source.offset();
+        let head = source.parse(part, string_head)?;
+        if head.stored_bytes() > HELD_BYTES_MAX || head.value_bytes() > HELD_BYTES_MAX {
+            self.unseen += 1;
+            self.pass(source, part, offset, head)?;
+            return Ok(use_it(self, None));
+        }
+        source.keep(part, head.stored_bytes())?;
+        Ok(match head {
+            StringHead::Int(value) => use_it(self, Some(Text::Int(value.into()))),
+            StringHead::Raw { .. } => use_it(self, Some(Text::Bytes(source.kept()))),
+            StringHead::Lzf { bytes, .. } => {
+                let mut buffer = std::mem::take(&mut self.buffer);
+                buffer.clear();
+                let inflated = lzf::inflate(source.kept(), usize::try_from(bytes).unwrap_or(usize::MAX), &mut buffer);
+                self.demand(inflated.is_ok(), Trouble { offset, fault: Fault::Lzf, part, claim: bytes });
+                let used = use_it(self, inflated.is_ok().then_some(Text::Bytes(&buffer)));
+                self.buffer = buffer;
+                used
+            }
+        })
+    }
+
+    /// A number of elements and that many of them.
+    fn each<S: Keep>(
+        &mut self,
+        source: &mut S,
+        element: impl Fn(&mut Self, &mut S) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let offset = source.offset();
+        let elements = source.parse(Part::Count, length)?;
+        self.demand(elements > 0, Trouble { offset, fault: Fault::Empty, part: Part::Count, claim: 0 });
+        for _ in 0..elements {
+            element(self, source)?;
+        }
+        Ok(())
+    }
+
+    /// A string that the value may have only once.
+    fn member<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+        let offset = source.offset();
+        self.with_text(source, Part::Element, |deep, text| {
+            let is_new = text.is_none_or(|text| deep.distinct.add(text));
+            deep.demand(is_new, Trouble { offset, fault: Fault::Duplicate, part: Part::Element, claim: 0 });
+        })
+    }
+
+    fn text_score<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+        let offset = source.offset();
+        let is_number = match source.parse(Part::Score, byte)? {
+            253 => false,
+            254 | 255 => true,
+            bytes => {
+                source.keep(Part::Score, bytes.into())?;
+                is_number(source.kept())
+            }
+        };
+        self.demand(is_number, Trouble { offset, fault: Fault::Score, part: Part::Score, claim: 0 });
+        Ok(())
+    }
+
+    /// A string that is a packed value of its own.
+    fn blob<S: Keep>(&mut self, source: &mut S, packed: Packed, records: Records) -> Result<(), Trouble> {
+        let offset = source.offset();
+        let entries = self.entries(source, packed, records)?;
+        self.demand(entries != Some(0), Trouble { offset, fault: Fault::Empty, part: Part::Blob, claim: 0 });
+        Ok(())
+    }
+
+    /// Looks at each entry of a packed string; `None` if it is damaged or too long.
+    fn entries<S: Keep>(&mut self, source: &mut S, packed: Packed, records: Records) -> Result<Option<u64>, Trouble> {
+        let offset = source.offset();
+        self.with_text(source, Part::Blob, |deep, text| {
+            let mut distinct = std::mem::take(&mut deep.distinct);
+            let mut seen = Seen { distinct: &mut distinct, records, entries: 0, last_ttl: 0, fault: None };
+            let looked = match text? {
+                Text::Bytes(blob) => packed(blob, &mut |entry| seen.entry(entry)),
+                Text::Int(_) => Err(Fault::BlobForm),
+            };
+            let fault = seen.fault;
+            deep.distinct = distinct;
+            let looked = looked.and_then(|entries| match entries % records.entries_each() {
+                0 => fault.map_or(Ok(entries), Err),
+                _ => Err(Fault::BlobCount),
+            });
+            match looked {
+                Ok(entries) => Some(entries),
+                Err(fault) => {
+                    deep.demand(false, Trouble { offset, fault, part: Part::Blob, claim: 0 });
+                    None
+                }
+            }
+        })
+    }
+
+    /// A list's nodes, which together have at least one element; `node` says how many, if it can.
+    fn nodes<S: Keep>(
+        &mut self,
+        source: &mut S,
+        node: impl Fn(&mut Self, &mut S) -> Result<Option<u64>, Trouble>,
+    ) -> Result<(), Trouble> {
+        let offset = source.offset();
+        let mut elements = Some(0);
+        for _ in 0..source.parse(Part::Count, length)? {
+            elements =
+                elements.zip(node(self, source)?).map(|(elements, more): (u64, u64)| elements.saturating_add(more));
+        }
+        self.demand(elements != Some(0), Trouble { offset, fault: Fault::Empty, part: Part::Count, claim: 0 });
+        Ok(())
+    }
+
+    fn node<S: Keep>(&mut self, source: &mut S, packed: Packed) -> Result<Option<u64>, Trouble> {
+        self.entries(source, packed, Records::Values)
+    }
+
+    fn quicklist_node<S: Keep>(&mut self, source: &mut S) -> Result<Option<u64>, Trouble> {
+        let offset = source.offset();
+        match source.parse(Part::Element, length)? {
+            CONTAINER_PLAIN => self.string(source, Part::Element).map(|()| Some(1)),
+            CONTAINER_PACKED => self.node(source, packed::listpack),
+            claim => Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim }),
+        }
+    }
+
+    fn least_ttl<S: Keep>(&mut self, source: &mut S) -> Result<u64, Trouble> {
+        let offset = source.offset();
+        let least = source.parse(Part::FieldTtl, u64_le)?;
+        let trouble = Trouble { offset, fault: Fault::Ttl, part: Part::FieldTtl, claim: least };
+        self.demand(least <= FIELD_TTL_MS_MAX + 1, trouble);
+        Ok(least)
+    }
+
+    /// A TTL before each pair: 0 for none, else absolute, or one more than the distance from the `least` of the hash.
+    fn hash_with_ttls<S: Keep>(&mut self, source: &mut S, least: Option<u64>) -> Result<(), Trouble> {
+        self.each(source, |deep, source| {
+            let offset = source.offset();
+            let stored = source.parse(Part::FieldTtl, length)?;
+            let at_ms = match (stored, least) {
+                (0, _) => 0,
+                (stored, None) => stored,
+                (stored, Some(least)) => least.saturating_add(stored - 1),
+            };
+            let trouble = Trouble { offset, fault: Fault::Ttl, part: Part::FieldTtl, claim: at_ms };
+            deep.demand(at_ms <= FIELD_TTL_MS_MAX + 1, trouble);
+            deep.member(source)?;
+            deep.string(source, Part::Element)
+        })
+    }
+
+    fn array<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+        let offset = source.offset();
+        let elements = array_count(source)?;
+        self.demand(elements > 0, Trouble { offset, fault: Fault::Empty, part: Part::Count, claim: 0 });
+        let mut last = None;
+        for _ in 0..elements {
+            let offset = source.offset();
+            let index = source.parse(Part::Element, length)?;
+            let trouble = Trouble { offset, fault: Fault::Order, part: Part::Element, claim: index };
+            self.demand(last.is_none_or(|last| last < index), trouble);
+            last = Some(index);
+            let offset = source.offset();
+            match source.parse(Part::Element, length)? {
+                ARRAY_TEXT | ARRAY_SMALL_TEXT => self.string(source, Part::Element)?,
+                ARRAY_INT | ARRAY_FLOAT => _ = source.parse(Part::Element, array::<8>)?,
+                tag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Element, claim: tag }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The field names that a self-contained template value begins with; returns how many.
+    fn template_fields<S: Keep>(&mut self, source: &mut S) -> Result<u64, Trouble> {
+        let offset = source.offset();
+        let fields = match source.parse(Part::HashTemplate, length)? {
+            0 => {
+                // Without the names nothing says how many values follow.
+                let lost = Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: 0 };
+                self.entries(source, packed::listpack, Records::Members)?.ok_or(lost)?
+            }
+            1 => {
+                let fields = source.parse(Part::Count, length)?;
+                for _ in 0..fields {
+                    self.member(source)?;
+                }
+                fields
+            }
+            form => return Err(Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: form }),
+        };
+        self.demand(fields > 0, Trouble { offset, fault: Fault::Empty, part: Part::HashTemplate, claim: 0 });
+        Ok(fields)
+    }
+
+    /// A listpack that begins with the id of a template, which says how many values follow.
+    fn template_reference<S: Keep>(&mut self, source: &mut S, context: &Context) -> Result<(), Trouble> {
+        let offset = source.offset();
+        self.with_text(source, Part::Blob, |deep, text| {
+            let Some(Text::Bytes(blob)) = text else {
+                let is_long_or_told = text.is_none();
+                deep.demand(is_long_or_told, Trouble { offset, fault: Fault::BlobForm, part: Part::Blob, claim: 0 });
+                return;
+            };
+            let first = listpack::entries(blob).ok().and_then(|mut entries| entries.next());
+            let looked = packed::listpack(blob, &mut |_| {}).and_then(|entries| {
+                let Some(Ok(Text::Int(id))) = first else { return Err(Fault::Template) };
+                let fields = context.template_fields.get(&id.cast_unsigned()).ok_or(Fault::Template)?;
+                if entries == fields.saturating_add(1) { Ok(()) } else { Err(Fault::BlobCount) }
+            });
+            if let Err(fault) = looked {
+                deep.demand(false, Trouble { offset, fault, part: Part::Blob, claim: 0 });
+            }
+        })
+    }
+
+    fn module<S: Keep>(&mut self, source: &mut S) -> Result<ModuleId, Trouble> {
+        let id = ModuleId(source.parse(Part::Module, length)?);
+        self.module_values(source, Part::Module)?;
+        Ok(id)
+    }
+
+    /// Tagged values up to and including the end tag.
+    pub(crate) fn module_values<S: Keep>(&mut self, source: &mut S, part: Part) -> Result<(), Trouble> {
+        loop {
+            let offset = source.offset();
+            match source.parse(part, length)? {
+                TAG_EOF => return Ok(()),
+                TAG_SINT | TAG_UINT => _ = source.parse(part, length)?,
+                TAG_FLOAT => _ = source.parse(part, array::<4>)?,
+                TAG_DOUBLE => _ = source.parse(part, array::<8>)?,
+                TAG_STRING => self.string(source, part)?,
+                tag => return Err(Trouble { offset, fault: Fault::ModuleTag, part, claim: tag }),
+            }
+        }
+    }
+}
+
+/// What is known of a packed value's entries while they are looked at.
+struct Seen<'d> {
+    distinct: &'d mut Distinct,
+    records: Records,
+    entries: u64,
+    last_ttl: u64,
+    /// The first entry that is not as its record asks for.
+    fault: Option<Fault>,
+}
+
+impl Seen<'_> {
+    fn entry(&mut self, text: Text<'_>) {
+        let at = self.entries % self.records.entries_each();
+        self.entries += 1;
+        let fault = match (self.records, at) {
+            (Records::Values | Records::TemplateValues, _) => None,
+            (_, 0) => (!self.distinct.add(text)).then_some(Fault::Duplicate),
+            (Records::Scores, _) => match text {
+                Text::Bytes(text) => (!is_number(text)).then_some(Fault::Score),
+                Text::Int(_) => None,
+            },
+            (Records::FieldsWithTtl, 2) => self.ttl(text),
+            _ => None,
+        };
+        self.fault = self.fault.or(fault);
+    }
+
+    /// Rising times, and behind them the fields that never expire.
+    fn ttl(&mut self, text: Text<'_>) -> Option<Fault> {
+        let Text::Int(at_ms) = text else { return Some(Fault::Ttl) };
+        let Ok(at_ms) = u64::try_from(at_ms) else { return Some(Fault::Ttl) };
+        let rank = if at_ms == 0 { u64::MAX } else { at_ms };
+        let is_in_order = self.last_ttl <= rank;
+        self.last_ttl = rank;
+        if at_ms > FIELD_TTL_MS_MAX {
+            return Some(Fault::Ttl);
+        }
+        (!is_in_order).then_some(Fault::Order)
+    }
+}
+
+/// Whether the C library's `strtod`, which servers read scores with, finds a number other than NaN at the start.
+fn is_number(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let unsigned = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    match unsigned {
+        [b'.', digit, ..] | [digit, ..] if digit.is_ascii_digit() => true,
+        [a, b, c, ..] => [a, b, c].map(u8::to_ascii_lowercase) == *b"inf",
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_score_may_be() {
+        for good in ["0", "-1.5", "+3", ".5", "inf", "-INF", "infinity", "1e300", " 1", "17 and more"] {
+            assert!(is_number(good.as_bytes()), "{good}");
+        }
+        for bad in ["", "-", ".", "nan", "-nan", "x", "in"] {
+            assert!(!is_number(bad.as_bytes()), "{bad}");
+        }
+    }
+}

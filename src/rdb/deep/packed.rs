@@ -1,0 +1,166 @@
+//! Packed structures looked at entry by entry, as servers do that are told to trust nothing (format section 17).
+//!
+//! Each function hands every entry to `visit` and returns how many there are.
+
+use crate::rdb::fault::Fault;
+use crate::rdb::packed::{Text, intset, listpack, ziplist, zipmap};
+
+/// The entries of a listpack: none reaches outside, each has its own length behind it, the header counts them.
+pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault> {
+    let (_, (_, stated)) = listpack::header(blob).map_err(|_| Fault::BlobForm)?;
+    let mut entries = 0;
+    for entry in listpack::entries(blob)? {
+        visit(entry?);
+        entries += 1;
+    }
+    counted(stated.map(u64::from), entries)
+}
+
+/// The entries of a ziplist: as a listpack's, each says how long the one before it is, and the header where the last is.
+pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault> {
+    let (mut rest, (bytes, stated)) = ziplist::header(blob).map_err(|_| Fault::BlobForm)?;
+    let Some(tail) = blob.get(4..8).and_then(|tail| tail.try_into().ok()).map(u32::from_le_bytes) else {
+        return Err(Fault::BlobForm);
+    };
+    if u64::from(bytes) != blob.len() as u64 {
+        return Err(Fault::BlobSize);
+    }
+    if u64::from(tail) >= blob.len() as u64 {
+        return Err(Fault::Tail);
+    }
+    let mut entries = 0;
+    let mut last = None;
+    let mut last_bytes = 0;
+    loop {
+        let says = match rest {
+            [0xfe, a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]).into(),
+            [first, ..] => u64::from(*first),
+            [] => return Err(Fault::BlobEntry),
+        };
+        let at = blob.len() - rest.len();
+        let (behind, entry) = ziplist::entry(rest).map_err(|_| Fault::BlobEntry)?;
+        let Some(entry) = entry else { break };
+        if says != last_bytes {
+            return Err(Fault::BackLength);
+        }
+        visit(entry);
+        entries += 1;
+        last = Some(at);
+        last_bytes = (rest.len() - behind.len()) as u64;
+        rest = behind;
+    }
+    if rest.len() != 1 {
+        return Err(Fault::BlobEntry);
+    }
+    if last.is_some_and(|last| last as u64 != u64::from(tail)) {
+        return Err(Fault::Tail);
+    }
+    counted(stated.map(u64::from), entries)
+}
+
+/// The integers of an intset, which ascend.
+pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault> {
+    let mut integers = 0;
+    let mut last = None;
+    for text in intset::entries(blob)? {
+        if let Text::Int(value) = text {
+            if last.is_some_and(|last| last >= value) {
+                return Err(Fault::Order);
+            }
+            last = Some(value);
+        }
+        visit(text);
+        integers += 1;
+    }
+    Ok(integers)
+}
+
+/// The fields and values of a zipmap in turn.
+pub(super) fn zipmap(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault> {
+    /// What the first byte says of a map that has too many pairs to count there.
+    const MANY: u8 = 254;
+    let stated = blob.first().copied().filter(|pairs| *pairs != MANY);
+    let mut pairs = 0;
+    for pair in zipmap::entries(blob)? {
+        let (field, value) = pair?;
+        visit(Text::Bytes(field));
+        visit(Text::Bytes(value));
+        pairs += 1;
+    }
+    counted(stated.map(u64::from), pairs)?;
+    Ok(2 * pairs)
+}
+
+fn counted(stated: Option<u64>, entries: u64) -> Result<u64, Fault> {
+    if stated.is_some_and(|stated| stated != entries) { Err(Fault::BlobEntries) } else { Ok(entries) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(look: super::super::Packed, blob: &[u8]) -> Result<u64, Fault> {
+        let mut seen = 0;
+        let counted = look(blob, &mut |_| seen += 1);
+        if let Ok(counted) = counted {
+            assert_eq!(seen, counted);
+        }
+        counted
+    }
+
+    /// a, 1000, 300000, 12, 9999999999 as Redis 6.2 packs a list.
+    const ZIPLIST: &[u8] = b"\x23\0\0\0\x18\0\0\0\x05\0\0\x01a\x03\xc0\xe8\x03\x04\xf0\xe0\x93\x04\x05\xfd\
+        \x02\xe0\xff\xe3\x0b\x54\x02\0\0\0\xff";
+
+    /// {a:1} as Redis 7.2 packs it.
+    const LISTPACK: &[u8] = b"\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff";
+
+    fn with(blob: &[u8], at: usize, byte: u8) -> Vec<u8> {
+        let mut blob = blob.to_vec();
+        blob[at] = byte;
+        blob
+    }
+
+    #[test]
+    fn what_ziplists_say_of_themselves() {
+        assert_eq!(entries(ziplist, ZIPLIST), Ok(5));
+        for (at, byte, fault) in [
+            (0, 0x24, Fault::BlobSize),
+            (4, 0x16, Fault::Tail),
+            (5, 0x01, Fault::Tail),
+            (8, 4, Fault::BlobEntries),
+            (13, 2, Fault::BackLength),
+            (14, 0xc1, Fault::BlobEntry),
+            (34, 0xfd, Fault::BlobEntry),
+        ] {
+            assert_eq!(entries(ziplist, &with(ZIPLIST, at, byte)), Err(fault), "byte {at}");
+        }
+        assert_eq!(entries(ziplist, &with(&with(ZIPLIST, 8, 0xff), 9, 0xff)), Ok(5));
+    }
+
+    #[test]
+    fn what_listpacks_say_of_themselves() {
+        assert_eq!(entries(listpack, LISTPACK), Ok(2));
+        for (at, byte, fault) in [
+            (0, 0x0d, Fault::BlobSize),
+            (4, 3, Fault::BlobEntries),
+            (6, 0x82, Fault::BackLength),
+            (8, 3, Fault::BackLength),
+            (9, 0xf5, Fault::BlobEntry),
+            (11, 0, Fault::BlobEntry),
+        ] {
+            assert_eq!(entries(listpack, &with(LISTPACK, at, byte)), Err(fault), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn intsets_ascend_and_zipmaps_count() {
+        let ints = b"\x02\0\0\0\x03\0\0\0\xfe\xff\x01\0\x2c\x01";
+        assert_eq!(entries(intset, ints), Ok(3));
+        assert_eq!(entries(intset, &with(ints, 9, 0x01)), Err(Fault::Order));
+        let map = b"\x02\x01a\x02\x01xx?\x03key\x03\0abc\xff";
+        assert_eq!(entries(zipmap, map), Ok(4));
+        assert_eq!(entries(zipmap, &with(map, 0, 3)), Err(Fault::BlobEntries));
+        assert_eq!(entries(zipmap, &with(map, 0, 254)), Ok(4));
+    }
+}

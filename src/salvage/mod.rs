@@ -1,0 +1,351 @@
+//! What can be saved of a damaged dump, as a dump that servers load.
+//!
+//! The walk of a check, with a sink that copies: the header, auxiliary fields, and every sound key byte for byte, each
+//! database in front of its keys; then a fresh end. What only hints at sizes is left out, since it is no longer true. The
+//! last records wait before they are written, until no damage behind them gives reason to doubt them.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use crate::check::recent::{RECENT_MAX, Recent};
+use crate::check::walk::{Record, Sink, Walk, What};
+use crate::check::{Checksum, Skipped};
+use crate::engine::resync::{RESYNCS_MAX, next_record};
+use crate::error::{Cause, Error, escaped, words};
+use crate::input::{self, Bytes};
+use crate::rdb::deep::Distinct;
+use crate::rdb::packed::Text;
+use crate::rdb::primitives::u64_le;
+use crate::rdb::source::{Slice, Source};
+use crate::rdb::types::opcode;
+use crate::rdb::{Context, Dialect, Fault, Part, Trouble, ValueType, checksum, header};
+
+/// Losses that are listed; more than these are counted.
+const LOST_MAX: usize = 10_000;
+
+/// Bytes of all names in the list.
+const LOST_BYTES_MAX: usize = 8 << 20;
+
+/// What was saved, and what was not.
+#[derive(Debug, Default, Serialize)]
+pub struct Account {
+    /// The dump as the caller named it.
+    pub dump: String,
+    /// Whether the dump was sound, so that nothing was lost.
+    pub complete: bool,
+    /// Keys that were written.
+    pub keys_written: u64,
+    /// Those of them that stand behind a stretch that was skipped: their database is the last one known.
+    pub keys_resynchronized: u64,
+    /// Keys, functions and other records that were read but are damaged or doubtful, so they were left out.
+    pub records_lost: u64,
+    /// Bytes of the dump.
+    pub dump_bytes: u64,
+    /// Bytes that were written.
+    pub bytes_written: u64,
+    /// What the dump's own checksum says.
+    pub checksum: Checksum,
+    /// Stretches that could not be read, or not be trusted; what was in them is lost.
+    pub skipped: Vec<Skipped>,
+    /// What was left out, in the dump's order.
+    pub lost: Vec<Lost>,
+    /// How many more losses there are.
+    pub lost_unlisted: u64,
+    #[serde(skip)]
+    lost_bytes: usize,
+}
+
+/// Something that was left out.
+#[derive(Debug, Serialize)]
+pub struct Lost {
+    /// Where its record begins.
+    pub offset: u64,
+    /// How many bytes it takes.
+    pub bytes: u64,
+    /// Why it was left out.
+    pub why: String,
+    /// The database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db: Option<u64>,
+    /// The name of the key; where it is not UTF-8, each offending byte is written as `\xff`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The name without loss, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_base64: Option<String>,
+    /// Kind and encoding of the key's value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<&'static str>,
+}
+
+/// Saves what can be saved of the dump at `path` to `out`.
+///
+/// # Errors
+/// [`Cause::Refused`] if it is no dump, [`Cause::Options`] if it is compressed or comes through a pipe, [`Cause::Io`] if
+/// it cannot be read or `out` cannot be written, [`Cause::Changed`] if it changed meanwhile.
+pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<Account, Error> {
+    let input = input::open(path.as_ref())?;
+    let failed = |cause| Error::new(&input.name, cause);
+    let Bytes::Mapped(map) = &input.bytes else {
+        let what = "only a dump in a file of its own can be salvaged: store it as one, not compressed, first";
+        return Err(failed(Cause::Options(what.to_owned())));
+    };
+    if header::read(&mut Slice::new(map.bytes(), 0)).is_ok_and(|context| context.dialect == Dialect::Dragonfly) {
+        let what = "a dump of Dragonfly cannot be salvaged: its records lie in compressed blobs";
+        return Err(failed(Cause::Options(what.to_owned())));
+    }
+    let account = salvage_bytes(map.bytes(), out);
+    map.check().map_err(failed)?;
+    let mut account = account.map_err(|source| failed(Cause::Io { doing: "write what was saved", source }))?;
+    account.dump.clone_from(&input.name);
+    Ok(account)
+}
+
+/// Saves what can be saved of a dump in memory to `out`. Bytes without a dump's magic give an account of nothing.
+///
+/// # Errors
+/// Those of `out`.
+pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
+    let mut source = Slice::new(dump, 0);
+    let account = Account { dump_bytes: dump.len() as u64, ..Account::default() };
+    let Ok(mut walk) = Walk::start(&mut source, true) else { return Ok(account) };
+    let mut copier = Copier::new(dump, out, account);
+    copier.put(0..source.offset())?;
+    let is_ended = loop {
+        let Err(damage) = walk.run(&mut source, &mut copier) else { break true };
+        if let Some(error) = copier.error.take() {
+            return Err(error);
+        }
+        let from = copier.recent.doubtful_from(&damage, walk.record_start);
+        copier.doubt(from, damage.trouble);
+        copier.recent.clear();
+        copier.flush(0)?;
+        let goes_on = copier.account.skipped.len() < RESYNCS_MAX;
+        let next = if goes_on { next_record(dump, &walk.context, walk.record_start + 1) } else { None };
+        let to = next.unwrap_or(dump.len() as u64);
+        copier.account.skipped.push(Skipped { from, to, bytes: to - from });
+        copier.is_resynchronized = true;
+        if next.is_none() {
+            break false;
+        }
+        source = Slice::new(dump, to);
+    };
+    copier.flush(0)?;
+    let mut account = copier.account;
+    if is_ended && walk.context.has_checksum() {
+        let end = usize::try_from(source.offset()).unwrap_or(usize::MAX);
+        let computed = dump.get(..end).map(checksum::of);
+        account.checksum = match source.parse(Part::Checksum, u64_le) {
+            Ok(0) => Checksum::Disabled,
+            Ok(stored) if Some(stored) == computed => Checksum::Verified,
+            Ok(_) => Checksum::Mismatch,
+            Err(_) => Checksum::NotReached,
+        };
+    } else if is_ended {
+        account.checksum = Checksum::Absent;
+    }
+    let mut sum = copier.sum;
+    let mut end = vec![opcode::EOF];
+    sum.update(&end);
+    if walk.context.has_checksum() {
+        end.extend_from_slice(&sum.value().to_le_bytes());
+    }
+    out.write_all(&end)?;
+    account.bytes_written += end.len() as u64;
+    let has_end = !matches!(account.checksum, Checksum::NotReached | Checksum::Mismatch);
+    account.complete = has_end && account.skipped.is_empty() && account.records_lost == 0;
+    Ok(account)
+}
+
+/// A record that waits to be written.
+struct Waiting {
+    span: Range<u64>,
+    db: u64,
+    /// Its name and type, if it is a key.
+    key: Option<(Vec<u8>, ValueType)>,
+    is_template: bool,
+}
+
+/// Copies sound records.
+struct Copier<'a, 'o> {
+    dump: &'a [u8],
+    out: &'o mut dyn Write,
+    sum: checksum::Checksum,
+    account: Account,
+    recent: Recent,
+    waiting: VecDeque<Waiting>,
+    /// Names of the keys so far, database included: servers refuse a dump that has one twice.
+    names: Distinct,
+    db: u64,
+    /// The database that the output is in.
+    written_db: Option<u64>,
+    is_resynchronized: bool,
+    /// Whether the key read last was left out, and with it the fields that follow it.
+    is_last_key_lost: bool,
+    /// Whether a hash template was left out: no hash that refers to one is sure to have its own.
+    is_template_lost: bool,
+    error: Option<io::Error>,
+}
+
+impl<'a, 'o> Copier<'a, 'o> {
+    fn new(dump: &'a [u8], out: &'o mut dyn Write, account: Account) -> Self {
+        Self {
+            dump,
+            out,
+            sum: checksum::Checksum::default(),
+            account,
+            recent: Recent::default(),
+            waiting: VecDeque::new(),
+            names: Distinct::default(),
+            db: 0,
+            written_db: None,
+            is_resynchronized: false,
+            is_last_key_lost: false,
+            is_template_lost: false,
+            error: None,
+        }
+    }
+
+    /// Copies a stretch of the dump.
+    fn put(&mut self, span: Range<u64>) -> io::Result<()> {
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let bytes = self.dump.get(at(span.start)..at(span.end)).unwrap_or_default();
+        self.put_bytes(bytes)
+    }
+
+    fn put_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sum.update(bytes);
+        self.account.bytes_written += bytes.len() as u64;
+        self.out.write_all(bytes)
+    }
+
+    /// Writes the records that wait, but for the last `keep`.
+    fn flush(&mut self, keep: usize) -> io::Result<()> {
+        while self.waiting.len() > keep {
+            let Some(Waiting { span, db, key, .. }) = self.waiting.pop_front() else { break };
+            if key.is_some() {
+                if self.written_db != Some(db) {
+                    self.written_db = Some(db);
+                    let mut select = vec![opcode::SELECT_DB, 0x81];
+                    select.extend_from_slice(&db.to_be_bytes());
+                    // The one-byte form is the only one that every version knows.
+                    if let Ok(db @ ..64) = u8::try_from(db) {
+                        select.truncate(1);
+                        select.push(db);
+                    }
+                    self.put_bytes(&select)?;
+                }
+                self.account.keys_written += 1;
+                self.account.keys_resynchronized += u64::from(self.is_resynchronized);
+            }
+            self.put(span)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back the records from offset `from` on.
+    fn doubt(&mut self, from: u64, trouble: Trouble) {
+        let first = self.waiting.iter().position(|waiting| waiting.span.start >= from).unwrap_or(self.waiting.len());
+        let doubtful: Vec<Waiting> = self.waiting.drain(first..).collect();
+        let why = format!("doubtful, since damage follows at byte {}: {}", trouble.offset, self.say(trouble));
+        for Waiting { span, db, key, is_template } in doubtful {
+            self.is_template_lost |= is_template;
+            let key = key.as_ref().map(|(name, value_type)| (name.as_slice(), *value_type));
+            self.lose(&span, key.map(|_| db), key, why.clone());
+        }
+    }
+
+    fn say(&self, trouble: Trouble) -> String {
+        words(trouble, self.dump.len() as u64)
+    }
+
+    fn lose(&mut self, span: &Range<u64>, db: Option<u64>, key: Option<(&[u8], ValueType)>, why: String) {
+        self.account.records_lost += 1;
+        let name = key.map(|(name, _)| name);
+        let bytes = self.account.lost_bytes + name.map_or(0, <[u8]>::len);
+        if self.account.lost.len() >= LOST_MAX || bytes > LOST_BYTES_MAX {
+            self.account.lost_unlisted += 1;
+            return;
+        }
+        self.account.lost_bytes = bytes;
+        self.account.lost.push(Lost {
+            offset: span.start,
+            bytes: span.end - span.start,
+            why,
+            db,
+            key: name.map(escaped),
+            key_base64: name.filter(|name| std::str::from_utf8(name).is_err()).map(|name| STANDARD.encode(name)),
+            encoding: key.map(|(_, value_type)| value_type.label()),
+        });
+    }
+
+    fn wait(&mut self, record: &Record<'_>) -> Result<(), Fault> {
+        let key = match &record.what {
+            What::Key(key) => Some((key.name.to_vec(), key.value_type)),
+            _ => None,
+        };
+        let is_template = matches!(record.what, What::HashTemplate);
+        self.waiting.push_back(Waiting { span: record.span.clone(), db: self.db, key, is_template });
+        let flushed = self.flush(RECENT_MAX);
+        flushed.map_err(|error| {
+            self.error = Some(error);
+            Fault::GaveUp
+        })
+    }
+}
+
+fn refers_to_template(value_type: ValueType) -> bool {
+    matches!(value_type, ValueType::HASH_TEMPLATE_LISTPACK_REF | ValueType::HASH_TEMPLATE_ARRAY_REF)
+}
+
+impl Sink for Copier<'_, '_> {
+    fn record(&mut self, _: &Context, record: &Record<'_>) -> Result<(), Fault> {
+        self.recent.add(record);
+        let Record { span, what, flaws } = record;
+        let flaw = flaws.iter().find(|flaw| !flaw.is_tolerated());
+        match what {
+            What::SelectDb(db) => {
+                self.db = *db;
+                Ok(())
+            }
+            What::End | What::ResizeDb { .. } | What::Slot | What::TaggedChunk => Ok(()),
+            // A slot's key count, or a field of a key that is lost.
+            What::Aux { name, .. } if *name == "slot-info" || name.starts_with("keydb-") && self.is_last_key_lost => {
+                Ok(())
+            }
+            What::Key(key) => {
+                let found = Some((key.name, key.value_type));
+                let name = [&self.db.to_be_bytes(), key.name].concat();
+                let why = if let Some(flaw) = flaw {
+                    Some(self.say(*flaw))
+                } else if self.is_template_lost && refers_to_template(key.value_type) {
+                    Some("it refers to a hash template, and one was lost".to_owned())
+                } else if !self.names.add(Text::Bytes(&name)) {
+                    Some("a key of this name is in the database already".to_owned())
+                } else {
+                    None
+                };
+                self.is_last_key_lost = why.is_some();
+                if let Some(why) = why {
+                    self.lose(span, Some(self.db), found, why);
+                    return Ok(());
+                }
+                self.wait(record)
+            }
+            What::Aux { .. } | What::Function | What::ModuleAux(_) | What::HashTemplate => match flaw {
+                Some(flaw) => {
+                    self.is_template_lost |= matches!(what, What::HashTemplate);
+                    self.lose(span, None, None, self.say(*flaw));
+                    Ok(())
+                }
+                None => self.wait(record),
+            },
+        }
+    }
+}
