@@ -141,7 +141,7 @@ struct Compared {
 }
 
 fn compare(known: &Known, lines: &mut String, failures: &mut Vec<String>) {
-    let start = |dump: Option<&Path>| Server::start_as(known.kind, known.command().expect("a server"), dump);
+    let start = |dump: Option<&Path>| Server::start_as(known.kind, known.command().expect("a server"), dump, &[]);
     let mut writer = start(None);
     let abilities = Abilities {
         field_ttls: matches!(known.target, Target::Valkey9_1)

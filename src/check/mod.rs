@@ -86,7 +86,7 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
         }
         Bytes::Stream(reader) => {
             let window_bytes = if options.window_bytes == 0 { WINDOW_BYTES } else { options.window_bytes };
-            let window = Window::new(reader, 0, window_bytes, true, Box::new(|| {}));
+            let window = Window::new(reader, 0, window_bytes, true, Box::new(|| true));
             let mut window = window.map_err(|source| failed(Cause::Io { doing: "start a thread", source }))?;
             let context = check_stream(&mut window, options, &mut report);
             match window.error.take().map(|source| input::read_error(source, window.end())) {

@@ -105,7 +105,8 @@ pub(super) fn cancel_on_signal(progress: &Arc<Progress>) {
     _ = ctrlc::set_handler(|| {
         let progress = CANCELLED_BY_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         match progress {
-            Some(progress) if !progress.is_cancelled() => progress.cancel(),
+            // Before the first bytes there is nothing to report, and a pipe may keep them back for ever.
+            Some(progress) if !progress.is_cancelled() && progress.done_bytes() > 0 => progress.cancel(),
             _ => std::process::exit(Exit::Interrupted as i32),
         }
     });

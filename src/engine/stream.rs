@@ -41,19 +41,21 @@ impl<A: Ask> Scan<'_, A> {
         let progress = self.progress.clone();
         let mut last_bytes = 0;
         let read_bytes = self.read_bytes;
-        let on_chunk = Box::new(move || {
+        let goes_on = Box::new(move || {
             let bytes = read_bytes.load(Ordering::Relaxed);
             progress.add(bytes - last_bytes, 0);
             last_bytes = bytes;
+            !progress.is_cancelled()
         });
         let window_bytes = self.options.window_bytes.max(1);
-        let window = Window::new(self.reader, self.burst_bytes, window_bytes, self.options.verify, on_chunk);
+        let window = Window::new(self.reader, self.burst_bytes, window_bytes, self.options.verify, goes_on);
         let mut window = window.map_err(|source| Cause::Io { doing: "start a thread", source })?;
 
         let context = match header::read(&mut window) {
             Ok(context) => context,
             Err(trouble) => {
-                let (context, outcome) = Outcome::without_start(self.ask, self.number, trouble, window.end())?;
+                let (context, mut outcome) = Outcome::without_start(self.ask, self.number, trouble, window.end())?;
+                outcome.cancelled_at = self.progress.is_cancelled().then(|| window.end());
                 return Ok((context, outcome, window.error.take()));
             }
         };

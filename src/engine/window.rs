@@ -6,7 +6,8 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use crate::rdb::checksum::Checksum;
 use crate::rdb::primitives::Parsed;
@@ -16,6 +17,9 @@ use crate::rdb::{Fault, Part, Trouble};
 /// Chunks that may wait between the reader and the scan: enough that neither waits for the other's every turn, and few
 /// enough to stay in cache.
 const CHUNKS_AHEAD: usize = 4;
+
+/// How long to wait for a chunk before asking whether to wait on: what a person takes for at once.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A stream seen through a window.
 pub(crate) struct Window {
@@ -33,8 +37,8 @@ pub(crate) struct Window {
     kept: Kept,
     /// Why the stream could not be read to its end.
     pub(crate) error: Option<io::Error>,
-    /// Called with each new chunk.
-    on_chunk: Box<dyn FnMut()>,
+    /// Called with each new chunk, and again and again while none comes; false ends the stream.
+    goes_on: Box<dyn FnMut() -> bool>,
 }
 
 /// The bytes that were kept last: still in the buffer, or copied when it moved on.
@@ -50,7 +54,7 @@ impl Window {
         burst_bytes: usize,
         chunk_bytes: usize,
         verify: bool,
-        on_chunk: Box<dyn FnMut()>,
+        goes_on: Box<dyn FnMut() -> bool>,
     ) -> io::Result<Self> {
         let chunks_ahead = CHUNKS_AHEAD + burst_bytes.div_ceil(chunk_bytes);
         let (filled, chunks) = sync_channel(chunks_ahead);
@@ -71,7 +75,7 @@ impl Window {
             checksum: verify.then(Checksum::default),
             kept: Kept::Copied(Vec::new()),
             error: None,
-            on_chunk,
+            goes_on,
         })
     }
 
@@ -111,7 +115,13 @@ impl Window {
         if self.ended {
             return false;
         }
-        let chunk = match self.chunks.recv() {
+        let received = loop {
+            match self.chunks.recv_timeout(PATIENCE) {
+                Err(RecvTimeoutError::Timeout) if (self.goes_on)() => {}
+                received => break received,
+            }
+        };
+        let chunk = match received {
             Ok(Ok(chunk)) => chunk,
             Ok(Err(error)) => {
                 self.error = Some(error);
@@ -139,7 +149,7 @@ impl Window {
         }
         self.at = 0;
         self.summed = 0;
-        (self.on_chunk)();
+        self.ended = !(self.goes_on)();
         true
     }
 
@@ -269,7 +279,7 @@ mod tests {
 
     fn window(bytes: &[u8], chunk_bytes: usize) -> Window {
         let reader = Box::new(io::Cursor::new(bytes.to_vec()));
-        Window::new(reader, 0, chunk_bytes, true, Box::new(|| {})).unwrap()
+        Window::new(reader, 0, chunk_bytes, true, Box::new(|| true)).unwrap()
     }
 
     #[test]

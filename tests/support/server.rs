@@ -104,12 +104,13 @@ fn valkey_program() -> Option<OsString> {
 impl Server {
     fn start(kind: Kind, program: &OsString, arguments: &[&str]) -> Self {
         let mut command = Command::new(program);
-        command.args(["--enable-debug-command", "local"]).args(arguments);
-        Self::start_as(kind, command, None)
+        command.args(["--enable-debug-command", "local"]);
+        Self::start_as(kind, command, None, arguments)
     }
 
-    /// Starts the server that `command` runs, which may have arguments of its own, on a dump.
-    pub fn start_as(kind: Kind, mut command: Command, dump: Option<&Path>) -> Self {
+    /// Starts the server that `command` runs, which may have arguments of its own, on a dump, with more arguments behind
+    /// those that every server gets.
+    pub fn start_as(kind: Kind, mut command: Command, dump: Option<&Path>, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         if let Some(dump) = dump {
             fs::copy(dump, folder.path().join("dump.rdb")).expect("a copy of the dump");
@@ -118,6 +119,7 @@ impl Server {
         let process = command
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
             .args(["--logfile", "log", "--dbfilename", "dump.rdb"])
+            .args(arguments)
             .arg("--dir")
             .arg(folder.path())
             .arg("--unixsocket")
