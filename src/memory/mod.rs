@@ -2,11 +2,11 @@
 //!
 //! A [`Model`] is a server and an allocator. [`walk::measure`] steps over a value as [`crate::rdb::value`] does, and on
 //! the way adds up what the model needs: strings' lengths, packed values' sizes, counts. Nothing is inflated for it: a
-//! packed value's size is in its head. The sums are in pieces that merge ([`table::Table`], [`list::Nodes`]), and become
+//! packed value's size is in its head. The sums are in pieces that merge (`table::Table`, `list::Nodes`), and become
 //! bytes when the value ends, since some of it depends on how many elements there were.
 //!
-//! One file a structure: [`sds`] strings, [`dict`] and [`hashtable`] tables of Redis and of Valkey, [`table`] what is in
-//! them, [`list`], [`packed`], [`rax`] and [`stream`]. The rules were found in the servers' sources and checked against
+//! One file a structure: `sds` strings, `dict` and `hashtable` tables of Redis and of Valkey, `table` what is in
+//! them, `list`, `packed`, `rax` and `stream`. The rules were found in the servers' sources and checked against
 //! the servers (`tests/memory_oracle.rs`, which keeps `fixtures/memory_accuracy.md`).
 //!
 //! Limits of packed encodings are taken to be the servers' defaults, or higher where the dump shows it. What a table

@@ -1,6 +1,6 @@
 //! The report: what a dump holds, what it costs a server, and which keys, prefixes and shards that is.
 //!
-//! A scan gathers a [`census`], which merges in any grouping; at its end it becomes a [`Report`], the one type that all
+//! A scan gathers a `census`, which merges in any grouping; at its end it becomes a [`Report`], the one type that all
 //! formats are written from, and that is read again to be merged with others ([`Report::merge`]). Its JSON is described by
 //! `schema/report.schema.json`.
 
