@@ -22,6 +22,12 @@ impl<G: Gather> Gathered<G> {
         Self::new(self.gathered.empty(db))
     }
 
+    /// What it takes in memory, near enough.
+    pub(super) fn held_bytes(&self) -> u64 {
+        let Damaged { listed, listed_bytes, .. } = &self.damaged;
+        self.gathered.held_bytes() + (listed_bytes + listed.len() * size_of::<Damage>()) as u64
+    }
+
     /// Takes over what was found in what follows.
     ///
     /// # Errors

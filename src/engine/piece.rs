@@ -74,7 +74,7 @@ impl<'a, G: Gather> Piece<'a, G> {
                 marks_go_on = marks.count(stride.end as u64);
             }
         }
-        piece.guess = piece.guess.filter(|guess| guess.walk.found.gathered.held_bytes() <= G::PIECE_HELD_BYTES_MAX);
+        piece.guess = piece.guess.filter(|guess| guess.walk.found.held_bytes() <= G::PIECE_HELD_BYTES_MAX);
         piece.checksum = checksum.map_or(0, |checksum| checksum.value());
         piece
     }

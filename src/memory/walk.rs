@@ -11,7 +11,7 @@ use super::{Encoding, Model};
 use crate::rdb::blob::Packing as Blob;
 use crate::rdb::primitives::{Parsed, StringHead, array, ascii_score_head, i64_le, length, string_head, u64_le};
 use crate::rdb::record::Lead;
-use crate::rdb::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
+use crate::rdb::run::{CONTAINER_PACKED, CONTAINER_PLAIN, go_on};
 use crate::rdb::source::Source;
 use crate::rdb::value::{self, Measure};
 use crate::rdb::{Context, Dialect, Fault, Kind, Part, Trouble, ValueType};
@@ -359,7 +359,7 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
     let count = if value_type == ValueType::LIST_ZIPLIST { 1 } else { source.parse(Part::Count, length)? };
     for _ in 0..count {
         if value_type != ValueType::LIST_QUICKLIST_2 {
-            let Some((bytes, entries)) = node(Blob::Ziplist.size(source), &mut damaged)? else { continue };
+            let (bytes, entries) = go_on(Blob::Ziplist.size(source), &mut damaged)?;
             nodes.add(model, bytes, false);
             elements += entries;
             continue;
@@ -375,7 +375,7 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
                 elements += 1;
             }
             CONTAINER_PACKED => {
-                let Some((bytes, entries)) = node(Blob::Listpack.size(source), &mut damaged)? else { continue };
+                let (bytes, entries) = go_on(Blob::Listpack.size(source), &mut damaged)?;
                 nodes.add(model, bytes, false);
                 elements += entries;
             }
@@ -389,15 +389,4 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
     // An element that has a node of its own is larger than all that share one.
     body.largest = largest_plain;
     Ok(body)
-}
-
-/// Keeps damage inside one packed node until all nodes have been stepped over.
-fn node<T>(sized: Result<T, Trouble>, damaged: &mut Option<Trouble>) -> Result<Option<T>, Trouble> {
-    match sized {
-        Err(trouble) if trouble.costs_one_key() => {
-            damaged.get_or_insert(trouble);
-            Ok(None)
-        }
-        sized => sized.map(Some),
-    }
 }

@@ -59,13 +59,13 @@ impl Item {
 }
 
 /// Keeps damage inside one packed node until all nodes have been stepped over.
-pub(crate) fn go_on(counted: Result<u64, Trouble>, damaged: &mut Option<Trouble>) -> Result<u64, Trouble> {
-    match counted {
+pub(crate) fn go_on<T: Default>(read: Result<T, Trouble>, damaged: &mut Option<Trouble>) -> Result<T, Trouble> {
+    match read {
         Err(trouble) if trouble.costs_one_key() => {
             damaged.get_or_insert(trouble);
-            Ok(0)
+            Ok(T::default())
         }
-        counted => counted,
+        read => read,
     }
 }
 
