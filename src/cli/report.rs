@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use bigkeys::output::folded;
 use bigkeys::output::rows::RowWriter;
@@ -98,6 +99,9 @@ fn rows(
 /// The progress that Ctrl-C ends.
 static CANCELLED_BY_SIGNAL: Mutex<Weak<Progress>> = Mutex::new(Weak::new());
 
+/// How long after Ctrl-C the first bytes may still come: a scan that has any asks twenty times a second whether to go on.
+const SILENCE: Duration = Duration::from_millis(500);
+
 /// Lets Ctrl-C end a scan, which is then reported as far as it came; a second one ends the program.
 pub(super) fn cancel_on_signal(progress: &Arc<Progress>) {
     *CANCELLED_BY_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(progress);
@@ -105,8 +109,14 @@ pub(super) fn cancel_on_signal(progress: &Arc<Progress>) {
     _ = ctrlc::set_handler(|| {
         let progress = CANCELLED_BY_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         match progress {
-            // Before the first bytes there is nothing to report, and a pipe may keep them back for ever.
-            Some(progress) if !progress.is_cancelled() && progress.done_bytes() > 0 => progress.cancel(),
+            Some(progress) if !progress.is_cancelled() => {
+                progress.cancel();
+                // Before the first bytes there is nothing to report, and a pipe may keep them back for ever.
+                std::thread::sleep(SILENCE);
+                if progress.done_bytes() == 0 {
+                    std::process::exit(Exit::Interrupted as i32);
+                }
+            }
             _ => std::process::exit(Exit::Interrupted as i32),
         }
     });

@@ -6,6 +6,8 @@
 
 use std::io::{self, Read};
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// A stream seen through a window.
 pub(crate) struct Window {
     chunks: Receiver<io::Result<Vec<u8>>>,
+    /// Whether the scan has nothing to do before the next chunk comes.
+    is_waiting: Arc<AtomicBool>,
     /// Where used chunks go back to the reader.
     used: SyncSender<Vec<u8>>,
     buffer: Vec<u8>,
@@ -59,13 +63,16 @@ impl Window {
         let chunks_ahead = CHUNKS_AHEAD + burst_bytes.div_ceil(chunk_bytes);
         let (filled, chunks) = sync_channel(chunks_ahead);
         let (used, empty) = sync_channel(chunks_ahead);
+        let is_waiting = Arc::<AtomicBool>::default();
+        let is_waited_for = is_waiting.clone();
         // Not joined: where a scan ends early the thread may wait for a pipe that never gives another byte. It ends
         // with its next chunk, or with the process.
         std::thread::Builder::new()
             .name("bigkeys-read".to_owned())
-            .spawn(move || read_chunks(reader, chunk_bytes, &filled, &empty))?;
+            .spawn(move || read_chunks(reader, chunk_bytes, &is_waited_for, &filled, &empty))?;
         Ok(Self {
             chunks,
+            is_waiting,
             used,
             buffer: Vec::new(),
             at: 0,
@@ -115,12 +122,14 @@ impl Window {
         if self.ended {
             return false;
         }
+        self.is_waiting.store(true, Ordering::Relaxed);
         let received = loop {
             match self.chunks.recv_timeout(PATIENCE) {
                 Err(RecvTimeoutError::Timeout) if (self.goes_on)() => {}
                 received => break received,
             }
         };
+        self.is_waiting.store(false, Ordering::Relaxed);
         let chunk = match received {
             Ok(Ok(chunk)) => chunk,
             Ok(Err(error)) => {
@@ -239,6 +248,7 @@ impl Keep for Window {
 fn read_chunks(
     mut reader: Box<dyn Read + Send>,
     chunk_bytes: usize,
+    is_waited_for: &AtomicBool,
     filled: &SyncSender<io::Result<Vec<u8>>>,
     empty: &Receiver<Vec<u8>>,
 ) {
@@ -246,7 +256,7 @@ fn read_chunks(
         let mut chunk = empty.try_recv().unwrap_or_default();
         // A chunk that comes back is overwritten as it is: zeroing it each time took 8 % of reading LZ4.
         chunk.resize(chunk_bytes, 0);
-        let (bytes, error) = fill(&mut reader, &mut chunk);
+        let (bytes, error) = fill(&mut reader, &mut chunk, is_waited_for);
         chunk.truncate(bytes);
         // An LZ4 frame's end reads like the stream's; the next read tells them apart.
         let is_last = bytes == 0 || error.is_some();
@@ -257,13 +267,19 @@ fn read_chunks(
     }
 }
 
-/// Reads until `chunk` is full, the reader ends or fails; returns how many bytes came.
-fn fill(reader: &mut impl Read, chunk: &mut [u8]) -> (usize, Option<io::Error>) {
+/// Reads until `chunk` is full or the scan waits for it, or until the reader ends or fails; returns how many bytes came.
+fn fill(reader: &mut impl Read, chunk: &mut [u8], is_waited_for: &AtomicBool) -> (usize, Option<io::Error>) {
     let mut bytes = 0;
     while let Some(rest) = chunk.get_mut(bytes..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {
             Ok(0) => break,
-            Ok(read) => bytes += read,
+            Ok(read) => {
+                bytes += read;
+                // A slow pipe may take long to fill the rest, or for ever.
+                if is_waited_for.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return (bytes, Some(error)),
         }
