@@ -258,7 +258,7 @@ fn read_chunks(
         chunk.resize(chunk_bytes, 0);
         let (bytes, error) = fill(&mut reader, &mut chunk, is_waited_for);
         chunk.truncate(bytes);
-        // An LZ4 frame's end reads like the stream's; the next read tells them apart.
+        // A chunk may be short because the scan waits for it; only an empty one is the end.
         let is_last = bytes == 0 || error.is_some();
         // Where nobody waits any more, the scan has ended. What came before an error is still worth reading.
         if filled.send(Ok(chunk)).is_err() || error.is_some_and(|error| filled.send(Err(error)).is_err()) || is_last {

@@ -1,7 +1,7 @@
 //! What a file is, by its first bytes: a dump, a compressed file, or something that is refused by its name.
 
 use std::fmt;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use super::wrap::{self, Capture};
 use crate::error::Cause;
@@ -169,14 +169,16 @@ fn lz4(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
 /// Bytes that an inflater is handed at a time.
 const INFLATER_BYTES: usize = 128 << 10;
 
-/// LZ4 frames one after the other: the decoder ends with each, and says "nothing more" only once where one begins anew.
-struct Frames<R: Read>(lz4_flex::frame::FrameDecoder<R>);
+/// LZ4 frames one after the other: the decoder says "nothing more" at the end of each, empty ones included.
+struct Frames<R: BufRead>(lz4_flex::frame::FrameDecoder<R>);
 
-impl<R: Read> Read for Frames<R> {
+impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        match self.0.read(to)? {
-            0 => self.0.read(to),
-            bytes => Ok(bytes),
+        loop {
+            let bytes = self.0.read(to)?;
+            if bytes > 0 || to.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+                return Ok(bytes);
+            }
         }
     }
 }
