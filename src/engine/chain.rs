@@ -9,9 +9,7 @@ use super::scan::Walk;
 use super::segments::Work;
 use super::{Ending, Outcome};
 use crate::analysis::gather::Gather;
-use crate::input::commands::Commands;
 use crate::rdb::checksum::{self, Checksum};
-use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::{Context, Fault, Part};
 
@@ -151,18 +149,7 @@ impl<'a, G: Gather> Chain<'a, G> {
         }
         let missing = || self.walk.source.trouble(Part::Opcode, Fault::Eof, 0).into();
         let ending = self.walk.ending.take().unwrap_or_else(|| Err(missing()));
-        let ending = ending.map(|offset| {
-            let mut rest = Slice::new(dump, offset);
-            let stored = if context.has_checksum() { rest.parse(Part::Checksum, u64_le).ok() } else { None };
-            let trailing = rest.rest();
-            Ending {
-                offset,
-                computed: self.computed,
-                stored,
-                trailing_bytes: trailing.len() as u64,
-                commands: Commands::behind(context.aux.is_aof_preamble, trailing),
-            }
-        });
+        let ending = ending.map(|offset| Ending::in_memory(dump, context, offset, self.computed));
         Outcome { found: self.found, ending, dump_bytes: dump.len() as u64, cancelled_at }
     }
 }

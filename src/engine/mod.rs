@@ -29,6 +29,8 @@ use crate::error::{Cause, Error};
 use crate::input::commands::Commands;
 use crate::input::{self, Bytes, Input};
 use crate::rdb::entry::Damage;
+use crate::rdb::primitives::u64_le;
+use crate::rdb::source::{Slice, Source};
 use crate::rdb::{Context, Dialect, Fault, Part, Trouble, checksum};
 
 /// How a dump is analyzed.
@@ -307,6 +309,17 @@ struct Ending {
     trailing_bytes: u64,
     /// The commands in them, if they may be an append-only file's.
     commands: Commands,
+}
+
+impl Ending {
+    /// What stands behind the EOF opcode of a dump in memory, of whose bytes up to `offset` the checksum may be computed.
+    fn in_memory(dump: &[u8], context: &Context, offset: u64, computed: Option<u64>) -> Self {
+        let mut rest = Slice::new(dump, offset);
+        let stored = if context.has_checksum() { rest.parse(Part::Checksum, u64_le).ok() } else { None };
+        let trailing_bytes = rest.rest().len() as u64;
+        let commands = Commands::behind(context.aux.is_aof_preamble, rest.rest());
+        Self { offset, computed, stored, trailing_bytes, commands }
+    }
 }
 
 fn analyze_input<A: Ask>(

@@ -5,10 +5,8 @@ use super::scan::Walk;
 use super::{Ending, Outcome};
 use crate::analysis::gather::Gather;
 use crate::error::Cause;
-use crate::input::commands::Commands;
 use crate::rdb::deep::Deep;
 use crate::rdb::entry::{Step, step};
-use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::{Context, Part, Trouble, checksum};
 
@@ -79,25 +77,14 @@ pub(super) fn go_on<G: Gather>(dump: &[u8], context: &Context, outcome: &mut Out
         let mut walk = Walk::new(Slice::new(dump, to), found);
         walk.until(context, u64::MAX);
         let Some(stop) = walk.ending else { break };
-        outcome.ending = stop.map(|end| ending(dump, context, end, verify));
+        outcome.ending = stop.map(|end| {
+            let before = usize::try_from(end).ok().and_then(|end| dump.get(..end)).unwrap_or_default();
+            Ending::in_memory(dump, context, end, verify.then(|| checksum::of(before)))
+        });
         if let Err(fault) = outcome.found.merge(walk.found) {
             outcome.ending = Err(Slice::new(dump, to).trouble(Part::Key, fault, 0).into());
             break;
         }
     }
     causes
-}
-
-/// What stands behind the EOF opcode, whose offset behind it is `end`.
-fn ending(dump: &[u8], context: &Context, end: u64, verify: bool) -> Ending {
-    let before = usize::try_from(end).ok().and_then(|end| dump.get(..end)).unwrap_or_default();
-    let mut rest = Slice::new(dump, end);
-    let stored = if context.has_checksum() { rest.parse(Part::Checksum, u64_le).ok() } else { None };
-    Ending {
-        offset: end,
-        computed: verify.then(|| checksum::of(before)),
-        stored,
-        trailing_bytes: rest.rest().len() as u64,
-        commands: Commands::behind(context.aux.is_aof_preamble, rest.rest()),
-    }
 }
