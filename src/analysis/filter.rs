@@ -46,6 +46,18 @@ impl Filter {
         self.databases.is_empty() || db.is_none_or(|db| self.databases.contains(&db))
     }
 
+    /// Whether some databases were asked for.
+    pub(crate) fn names_databases(&self) -> bool {
+        !self.databases.is_empty()
+    }
+
+    /// Whether entries of databases that are wanted pass whatever they are.
+    pub(crate) fn is_of_all(&self) -> bool {
+        let Self { databases: _, kinds, patterns, min_bytes, min_elements, expired, now_ms: _ } = self;
+        let is_of_any_size = (*min_bytes, *min_elements) == (0, 0);
+        is_of_any_size && kinds.is_empty() && patterns.is_empty() && *expired == Expired::Keep
+    }
+
     /// Whether this kind was asked for by name.
     pub(super) fn names_kind(&self, kind: Kind) -> bool {
         self.kinds.contains(&kind)

@@ -4,6 +4,7 @@
 //! does not depend on who added what, so one worker and many give the same report.
 
 pub mod filter;
+pub(crate) mod floor;
 pub(crate) mod gather;
 mod pattern;
 pub mod report;
@@ -18,10 +19,11 @@ use crate::rdb::source::Keep;
 use crate::rdb::value::Measure;
 use crate::rdb::{Context, Entry, Fault, Kind, Part, short};
 use filter::Filter;
+use floor::Floor;
 use gather::Gather;
 pub use pattern::Pattern;
 pub use report::{BigKey, Report};
-use top::{Candidate, Floor, Top};
+use top::{Candidate, Top};
 
 /// Bytes of key names that the top lists hold before a scan is refused, for each key that is asked for and for all.
 ///
@@ -103,9 +105,8 @@ impl Analysis {
     pub(crate) fn keeps_out(&self, kind: Kind, size: u64, name: &[u8]) -> bool {
         let Database { floors, tops, .. } = &self.current;
         let kind = kind as usize;
-        floors.get(kind).is_some_and(|floor| {
-            size <= floor.size && (size < floor.size || tops.get(kind).is_some_and(|top| floor.keeps_out(top, name)))
-        })
+        let last = || tops.get(kind).and_then(Top::last_name);
+        floors.get(kind).is_some_and(|floor| floor.keeps_out(size, name, last))
     }
 
     /// Ranks an entry that was counted.
@@ -186,7 +187,8 @@ impl Gather for Analysis {
     ) -> Result<Step, Box<Damage>> {
         if open.is_none() {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed = short::pass(source.ahead(), left, |name, size| self.keeps_out(Kind::String, size, name));
+            let passed =
+                short::pass(source.ahead(), left, |short| self.keeps_out(Kind::String, short.value_bytes, short.name));
             self.count_all(Kind::String, passed.keys);
             source.skip(Part::Key, passed.bytes as u64)?;
             if source.offset() >= until {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use super::floor::Floor;
 use crate::rdb::ModuleId;
 
 /// A key that may enter a top list; its name is copied only if it does.
@@ -49,29 +50,6 @@ impl PartialOrd for Ranked {
     }
 }
 
-/// The last key of a full top list, as far as a look tells: its size, and the first bytes of its name, zeros where it
-/// ends. Zeros in all of it where the list is not full, which keep out nothing.
-///
-/// Of tiny keys half have the very size of the last one; most of them this tells from it without a call.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Floor {
-    pub(super) size: u64,
-    name: u128,
-}
-
-impl Floor {
-    const NAME_BYTES: usize = 16;
-
-    /// Whether a key of the same size with this name is sure to come behind the last one of `top`.
-    #[inline(always)]
-    pub(super) fn keeps_out(self, top: &Top, name: &[u8]) -> bool {
-        let Some(first) = name.first_chunk::<{ Self::NAME_BYTES }>() else { return false };
-        let first = u128::from_be_bytes(*first);
-        self.name != 0
-            && (first > self.name || first == self.name && top.0.peek().is_some_and(|last| *name > *last.name))
-    }
-}
-
 /// The first N ranked keys of all that were added. The heap's root is the last of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Top(BinaryHeap<Ranked>);
@@ -86,13 +64,13 @@ impl Top {
     /// What a key must not be below to enter: the last one of a full list.
     pub(super) fn floor(&self, most: usize) -> Floor {
         let last = if self.0.len() < most { None } else { self.0.peek() };
-        last.map_or_else(Floor::default, |last| {
-            let mut first = [0; Floor::NAME_BYTES];
-            for (to, from) in first.iter_mut().zip(&*last.name) {
-                *to = *from;
-            }
-            Floor { size: last.size, name: u128::from_be_bytes(first) }
-        })
+        last.map_or_else(Floor::default, |last| Floor::new(last.size, &last.name))
+    }
+
+    /// The name of the key that is the next to go.
+    #[inline]
+    pub(super) fn last_name(&self) -> Option<&[u8]> {
+        self.0.peek().map(|last| &*last.name)
     }
 
     /// Adds a key, and drops the last if there are more than `most`; returns by how much the bytes held have changed.
@@ -177,7 +155,7 @@ mod tests {
             let floor = top.floor(most);
             for (size, name) in others {
                 let candidate = Candidate { size: *size, name: name.as_bytes(), dump: 0, offset: 99, module: None };
-                if *size < floor.size || *size == floor.size && floor.keeps_out(&top, name.as_bytes()) {
+                if floor.keeps_out(*size, name.as_bytes(), || top.last_name()) {
                     prop_assert!(top.has_no_place_for(most, &candidate));
                 }
             }

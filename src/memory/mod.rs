@@ -115,6 +115,14 @@ impl Model {
         }
     }
 
+    /// A string without a TTL, its key included: `text` is the value, unless it is stored as a number.
+    #[inline]
+    pub(crate) fn short_string(&self, key_bytes: u64, bytes: u64, text: Option<&[u8]>) -> (Encoding, u64) {
+        let is_int =
+            text.is_none_or(|text| bytes <= packed::INT_TEXT_BYTES_MAX && packed::canonical_int(text).is_some());
+        self.string(key_bytes, false, bytes, is_int)
+    }
+
     /// A string of `bytes`, its key included.
     fn string(&self, key_bytes: u64, expires: bool, bytes: u64, is_int: bool) -> (Encoding, u64) {
         let base = self.key_and_object(key_bytes, expires);

@@ -168,6 +168,9 @@ fn text_head_bytes(bytes: u64, target: Target) -> u64 {
     }
 }
 
+/// The longest text that can be a 64-bit integer.
+pub(super) const INT_TEXT_BYTES_MAX: u64 = 20;
+
 /// The number that a text is the only way to write, as servers tell integers from other strings.
 pub(super) fn canonical_int(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);

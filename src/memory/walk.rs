@@ -42,15 +42,12 @@ pub struct Largest {
     pub index: u64,
 }
 
-/// The longest text that can be a 64-bit integer.
-const INT_TEXT_BYTES_MAX: u64 = 20;
-
 /// A string's head, and its number if it is a decimal integer.
 fn head_and_int(i: &[u8]) -> Parsed<'_, (StringHead, Option<i64>)> {
     let (rest, head) = string_head(i)?;
     let int = match head {
         StringHead::Int(value) => Some(value.into()),
-        StringHead::Raw { bytes: bytes @ 1..=INT_TEXT_BYTES_MAX } => {
+        StringHead::Raw { bytes: bytes @ 1..=packed::INT_TEXT_BYTES_MAX } => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             packed::canonical_int(rest.get(..bytes).ok_or(Err::Error(Fault::Eof))?)
         }

@@ -17,25 +17,37 @@ pub(crate) struct Passed {
 const HEAD_BYTES: usize = 1 + 1 + NAME_BYTES_MAX + 5;
 const NAME_BYTES_MAX: usize = 0x3f;
 
-/// Passes over strings whose records begin before `until`, as long as `is_small` says so of a name and a value's length.
+/// A short string under a short name, without a TTL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Short<'a> {
+    /// Bytes of the whole record.
+    pub(crate) record_bytes: usize,
+    pub(crate) name: &'a [u8],
+    /// STRLEN.
+    pub(crate) value_bytes: u64,
+    /// The value, unless it is stored as a number.
+    pub(crate) text: Option<&'a [u8]>,
+}
+
+/// Passes over strings whose records begin before `until`, as long as `takes` says so.
 #[inline(always)]
-pub(crate) fn pass(bytes: &[u8], until: usize, is_small: impl Fn(&[u8], u64) -> bool) -> Passed {
+pub(crate) fn pass<'a>(bytes: &'a [u8], until: usize, mut takes: impl FnMut(&Short<'a>) -> bool) -> Passed {
     let mut passed = Passed::default();
     while passed.bytes < until {
         let ahead = bytes.get(passed.bytes..).unwrap_or_default();
-        let Some((record_bytes, name, value_bytes)) = record(ahead) else { break };
-        if !is_small(name, value_bytes) {
+        let Some(short) = record(ahead) else { break };
+        if !takes(&short) {
             break;
         }
         passed.keys += 1;
-        passed.bytes += record_bytes;
+        passed.bytes += short.record_bytes;
     }
     passed
 }
 
-/// The bytes of the whole record, the name, and the value's length, if `ahead` begins with a short string.
+/// The short string that `ahead` begins with, if it does.
 #[inline(always)]
-fn record(ahead: &[u8]) -> Option<(usize, &[u8], u64)> {
+fn record(ahead: &[u8]) -> Option<Short<'_>> {
     let head = ahead.first_chunk::<HEAD_BYTES>()?;
     let name_bytes = usize::from(head[1]);
     if head[0] != ValueType::STRING.0 || name_bytes > NAME_BYTES_MAX {
@@ -56,7 +68,9 @@ fn record(ahead: &[u8]) -> Option<(usize, &[u8], u64)> {
         _ => return None,
     };
     let record_bytes = value + head_bytes + stored_bytes;
-    (record_bytes <= ahead.len()).then_some((record_bytes, head.get(2..value)?, value_bytes))
+    let name = head.get(2..value)?;
+    let stored = ahead.get(value + head_bytes..record_bytes)?;
+    Some(Short { record_bytes, name, value_bytes, text: (first < 0x80).then_some(stored) })
 }
 
 #[cfg(test)]
@@ -98,8 +112,9 @@ mod tests {
             let name_bytes = u8::try_from(name.len()).unwrap();
             let name_head = if name_bytes < 0x40 { vec![name_bytes] } else { vec![0x40, name_bytes] };
             let bytes = [&[0][..], &name_head, &name, &head, &rest].concat();
-            if let Some((record_bytes, name, value_bytes)) = record(&bytes) {
+            if let Some(Short { record_bytes, name, value_bytes, text }) = record(&bytes) {
                 prop_assert_eq!(scanned(&bytes), Some((record_bytes, name.to_vec(), value_bytes)));
+                prop_assert_eq!(text, (head[0] < 0x80).then(|| &bytes[record_bytes - usize::try_from(value_bytes).unwrap()..record_bytes]));
             } else {
                 let is_special = matches!(head[0], 0x42.. if !(0xc0..=0xc2).contains(&head[0]));
                 prop_assert!(name.len() > 0x3f || is_special || rest.len() < 0x240);
@@ -111,8 +126,8 @@ mod tests {
     fn it_stops_where_told() {
         let record = [&[0, 1, b'k', 2, 0, 0][..], &[0; HEAD_BYTES]].concat();
         let bytes = [&record[..6], &record[..6], &record].concat();
-        assert_eq!(pass(&bytes, 7, |_, _| true), Passed { keys: 2, bytes: 12 });
-        assert_eq!(pass(&bytes, 7, |_, bytes| bytes < 2), Passed::default());
-        assert_eq!(pass(&bytes[..HEAD_BYTES - 1], 7, |_, _| true), Passed::default());
+        assert_eq!(pass(&bytes, 7, |_| true), Passed { keys: 2, bytes: 12 });
+        assert_eq!(pass(&bytes, 7, |short| short.value_bytes < 2), Passed::default());
+        assert_eq!(pass(&bytes[..HEAD_BYTES - 1], 7, |_| true), Passed::default());
     }
 }

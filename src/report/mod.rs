@@ -6,6 +6,7 @@
 
 pub(crate) mod census;
 mod names;
+mod numbers;
 mod prefix;
 mod rank;
 pub(crate) mod rows;
@@ -13,12 +14,12 @@ mod slots;
 mod tally;
 mod text;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-pub use census::Streams;
 pub use names::{NameTally, NamesFound};
+pub use numbers::Streams;
 pub use rank::By;
 pub use rows::Row;
 pub use slots::{SlotTally, SlotsFound};
@@ -26,9 +27,12 @@ pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
 
 use crate::analysis::filter::Filter;
-use crate::memory::{Allocator, Encoding, Footprint, Model, Target};
-use crate::rdb::{Entry, Kind, ValueType};
-use census::{Census, Database, SizesOfKind};
+use crate::memory::{Allocator, Footprint, Model, Target};
+use crate::rdb::{Entry, Kind};
+use census::Census;
+use names::Rank;
+use numbers::{Database, SizesOfKind};
+use prefix::Separators;
 use rank::List;
 
 /// What is asked of a report.
@@ -66,13 +70,32 @@ impl Default for Question {
 pub(crate) struct Asked {
     pub(crate) top: usize,
     pub(crate) filter: Filter,
-    pub(crate) bytes: prefix::Bytes,
+    /// Whether the filter lets all keys pass.
+    takes_all: bool,
+    separators: Separators,
+    late: Late,
     pub(crate) has_slots: bool,
     /// The number of the dump.
     pub(crate) dump: u32,
     /// The moment that TTLs are seen from.
     pub(crate) now_ms: i64,
     pub(crate) model: Model,
+}
+
+/// The rank from which on prefixes will find no room in the end, as far as the scan from the dump's first record tells:
+/// pieces need not hold what would be dropped. Of a million prefixes each, they would spend their time on holding them.
+#[derive(Debug, Default)]
+struct Late(Mutex<Option<Rank>>);
+
+impl Late {
+    fn get(&self) -> Option<Rank> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lower(&self, limit: Option<Rank>) {
+        let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *late = late.into_iter().chain(limit).min();
+    }
 }
 
 /// The version of the report's JSON: the schema's.
@@ -192,14 +215,6 @@ pub struct EncodingKeys {
     /// The keys.
     #[serde(flatten)]
     pub tally: Tally,
-}
-
-/// The keys of one encoding, while they are counted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct EncodingTally {
-    pub(crate) stored: ValueType,
-    pub(crate) held: Encoding,
-    pub(crate) tally: Tally,
 }
 
 /// A list of the largest keys.
@@ -323,6 +338,11 @@ impl Report {
                 info.keys = *tally;
             }
         }
+        let mut ttl = Ttls::default();
+        for (class, tally) in numbers.databases.values().flat_map(Database::classes) {
+            ttl.of(class.expiry).merge(tally);
+        }
+        let separators = Separators::new(&question.separators);
         let mut report = Self {
             format: FORMAT.to_owned(),
             is_complete: dumps.iter().all(|dump| dump.is_complete),
@@ -332,11 +352,14 @@ impl Report {
             databases: Vec::new(),
             top: Vec::new(),
             top_keys_max: question.top,
-            ttl: numbers.ttls,
+            ttl,
             sizes: kind_sizes(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
-            prefixes: Prefixes { separators: Name::new(question.separators.clone()), found: numbers.prefixes.finish() },
+            prefixes: Prefixes {
+                separators: Name::new(question.separators.clone()),
+                found: numbers.prefixes.finish(&separators),
+            },
             slots: question.has_slots.then(|| numbers.slots.finish()),
             streams: numbers.streams,
             modules: numbers.modules.finish(),
@@ -351,15 +374,15 @@ impl Report {
         let mut types = Vec::new();
         let mut all = Tally::default();
         for (kind, of_kind) in Kind::ALL.into_iter().zip(database.kinds) {
-            if of_kind.encodings.is_empty() {
+            if of_kind.classes.is_empty() {
                 continue;
             }
             let mut tally = Tally::default();
             let mut encodings = Vec::new();
-            for of in of_kind.encodings {
-                tally.merge(&of.tally);
-                let (stored_as, loaded_as) = (of.stored.label().to_owned(), of.held.name().to_owned());
-                merge_encoding(&mut encodings, EncodingKeys { stored_as, loaded_as, tally: of.tally });
+            for (class, of_class) in of_kind.classes {
+                tally.merge(&of_class);
+                let (stored_as, loaded_as) = (class.stored.label().to_owned(), class.held.name().to_owned());
+                merge_encoding(&mut encodings, EncodingKeys { stored_as, loaded_as, tally: of_class });
             }
             all.merge(&tally);
             types.push(TypeTally { kind: kind.name().to_owned(), tally, encodings });
@@ -417,8 +440,8 @@ impl Report {
             }
         }
         self.frequencies = frequencies(&counts);
-        let bytes = prefix::Bytes::new(self.prefixes.separators.bytes());
-        self.prefixes.found.merge(other.prefixes.found, |name| prefix::rank(name, &bytes));
+        let separators = Separators::new(self.prefixes.separators.bytes());
+        self.prefixes.found.merge(other.prefixes.found, |name| separators.rank(name));
         self.modules.merge(other.modules, |name| (0, names::NameHash::of(name)));
         match (&mut self.slots, other.slots) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),
@@ -526,8 +549,10 @@ impl Asked {
     pub(crate) fn new(question: &Question, filter: Filter, dump: u32, now_ms: i64, target: Target) -> Arc<Self> {
         Arc::new(Self {
             top: question.top,
+            takes_all: filter.is_of_all(),
             filter,
-            bytes: prefix::Bytes::new(&question.separators),
+            separators: Separators::new(&question.separators),
+            late: Late::default(),
             has_slots: question.has_slots,
             dump,
             now_ms,

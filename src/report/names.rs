@@ -5,10 +5,7 @@
 //! first met, wherever that is, and its sums are exact; a name that comes too late in the order is dropped for good, and
 //! what it had is not lost but in the sum of all (the "other" of a report).
 
-use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
-
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
 use super::Tally;
@@ -20,84 +17,34 @@ pub(super) type Rank = (u16, u64);
 /// Tallies by name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
-    held: HashMap<Key, Tally, BuildHasherDefault<Given>>,
+    held: HashTable<Named>,
     /// The first rank that there was no room for.
     limit: Option<Rank>,
     held_bytes: u64,
 }
 
-/// A name with the rank that its hash is part of.
+/// A name and its tally.
 #[derive(Clone, Debug)]
-struct Key {
-    rank: Rank,
-    name: Box<[u8]>,
+pub(super) struct Named {
+    pub(super) rank: Rank,
+    pub(super) name: Box<[u8]>,
+    pub(super) tally: Tally,
 }
 
-/// A key that owns its name or borrows it, so that looking one up copies nothing.
-trait Lookup {
-    fn parts(&self) -> (Rank, &[u8]);
-}
-
-impl Lookup for Key {
-    fn parts(&self) -> (Rank, &[u8]) {
-        (self.rank, &self.name)
+impl Named {
+    fn held_bytes(&self) -> u64 {
+        (size_of::<Self>() + self.name.len()) as u64
     }
 }
 
-impl Lookup for (Rank, &[u8]) {
-    fn parts(&self) -> (Rank, &[u8]) {
-        *self
-    }
-}
-
-impl<'k> Borrow<dyn Lookup + 'k> for Key {
-    fn borrow(&self) -> &(dyn Lookup + 'k) {
-        self
-    }
-}
-
-impl Hash for dyn Lookup + '_ {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.parts().0.1);
-    }
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.rank.1);
-    }
-}
-
-impl PartialEq for dyn Lookup + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
-    }
-}
-
-impl Eq for dyn Lookup + '_ {}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
-    }
-}
-
-impl Eq for Key {}
-
-/// The hash is in the key.
-#[derive(Clone, Copy, Debug, Default)]
-struct Given(u64);
-
-impl Hasher for Given {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
+/// What there is for a name.
+pub(super) enum Place<'n> {
+    /// It is held.
+    Held(&'n mut Tally),
+    /// It has not been met, and there is room for it.
+    New,
+    /// It comes too late in the order, or is too long.
+    None,
 }
 
 /// Names that are held; twice as many while keys are added. A node of a piece takes some 200 bytes.
@@ -107,77 +54,94 @@ const NAMES_MAX: usize = 2048;
 pub(super) const NAME_BYTES_MAX: usize = 128;
 
 impl Names {
-    /// Adds to a name's tally, if it has one. `rank` must follow from the name.
+    /// None yet, and no room for those from `limit` on.
+    pub(super) fn within(limit: Option<Rank>) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// The first rank that there is no room for.
+    pub(super) fn limit(&self) -> Option<Rank> {
+        self.limit
+    }
+
+    /// The place of a name. `rank` must follow from the name.
     #[inline]
-    pub(super) fn add(&mut self, name: &[u8], rank: Rank, tally: &Tally) {
+    pub(super) fn place(&mut self, name: &[u8], rank: Rank) -> Place<'_> {
         if name.len() > NAME_BYTES_MAX || self.limit.is_some_and(|limit| rank >= limit) {
-            return;
+            return Place::None;
         }
-        let borrowed: &dyn Lookup = &(rank, name);
-        match self.held.get_mut(borrowed) {
-            Some(held) => held.merge(tally),
-            None => self.insert(Key { rank, name: name.into() }, tally),
+        match self.held.find_mut(rank.1, |named| named.rank == rank && *named.name == *name) {
+            Some(named) => Place::Held(&mut named.tally),
+            None => Place::New,
         }
     }
 
-    fn insert(&mut self, key: Key, tally: &Tally) {
-        let bytes = (size_of::<Key>() + size_of::<Tally>() + key.name.len()) as u64;
-        let mut is_new = false;
-        let held = self.held.entry(key).or_insert_with(|| {
-            is_new = true;
-            Tally::default()
-        });
-        held.merge(tally);
-        if is_new {
-            self.held_bytes += bytes;
-            if self.held.len() > 2 * NAMES_MAX {
-                self.cut();
+    /// Holds a name that is not held yet.
+    pub(super) fn hold(&mut self, name: &[u8], rank: Rank, tally: Tally) {
+        let named = Named { rank, name: name.into(), tally };
+        self.held_bytes += named.held_bytes();
+        self.held.insert_unique(rank.1, named, |named| named.rank.1);
+    }
+
+    /// Adds to a name's tally, if it has one.
+    pub(super) fn add(&mut self, name: &[u8], rank: Rank, tally: &Tally) {
+        match self.place(name, rank) {
+            Place::Held(held) => held.merge(tally),
+            Place::New => {
+                self.hold(name, rank, *tally);
+                if self.has_too_many() {
+                    self.cut();
+                }
             }
+            Place::None => {}
         }
     }
 
-    /// Drops the names that come last.
-    fn cut(&mut self) {
+    /// Whether it is time to cut.
+    pub(super) fn has_too_many(&self) -> bool {
+        self.held.len() > 2 * NAMES_MAX
+    }
+
+    /// Drops the names that come last, if there are more than may be held in the end; returns them.
+    pub(super) fn cut(&mut self) -> Vec<Named> {
         if self.held.len() <= NAMES_MAX {
-            return;
+            return Vec::new();
         }
-        let mut ranks: Vec<Rank> = self.held.keys().map(|key| key.rank).collect();
+        let mut ranks: Vec<Rank> = self.held.iter().map(|named| named.rank).collect();
         ranks.sort_unstable();
-        let limit = ranks.get(NAMES_MAX).copied();
-        self.limit = limit.map(|limit| self.limit.map_or(limit, |old| old.min(limit))).or(self.limit);
-        self.drop_late();
+        self.lower(ranks.get(NAMES_MAX).copied())
     }
 
-    fn drop_late(&mut self) {
-        let Some(limit) = self.limit else { return };
-        self.held.retain(|key, _| key.rank < limit);
-        self.held_bytes =
-            self.held.keys().map(|key| (size_of::<Key>() + size_of::<Tally>() + key.name.len()) as u64).sum();
+    /// Drops the names from a limit on, if that is lower than the present one; returns them.
+    pub(super) fn lower(&mut self, limit: Option<Rank>) -> Vec<Named> {
+        let Some(limit) = limit.filter(|limit| self.limit.is_none_or(|old| *limit < old)) else { return Vec::new() };
+        self.limit = Some(limit);
+        let dropped: Vec<Named> = self.held.extract_if(|named| named.rank >= limit).collect();
+        self.held_bytes -= dropped.iter().map(Named::held_bytes).sum::<u64>();
+        dropped
     }
 
     pub(super) fn held_bytes(&self) -> u64 {
         self.held_bytes
     }
 
+    /// All that are held, in no order.
+    pub(super) fn into_held(self) -> impl Iterator<Item = Named> {
+        self.held.into_iter()
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
-        self.limit = match (self.limit, other.limit) {
-            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
-            (mine, theirs) => mine.or(theirs),
-        };
-        for (key, tally) in other.held {
-            self.insert(key, &tally);
+        self.lower(other.limit);
+        for Named { rank, name, tally } in other.held {
+            self.add(&name, rank, &tally);
         }
-        self.drop_late();
     }
 
     /// The names that are held in the end, in the order of their bytes, and whether they are all.
     pub(super) fn finish(mut self) -> NamesFound {
         self.cut();
-        let mut names: Vec<NameTally> = self
-            .held
-            .into_iter()
-            .map(|(key, tally)| NameTally { name: Name::new(key.name.into_vec()), tally })
-            .collect();
+        let name_tally = |Named { name, tally, .. }| NameTally { name: Name::new(name.into_vec()), tally };
+        let mut names: Vec<NameTally> = self.held.into_iter().map(name_tally).collect();
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         NamesFound { is_complete: self.limit.is_none(), limit: self.limit, names }
     }
@@ -210,39 +174,50 @@ impl NamesFound {
     pub(super) fn merge(&mut self, other: Self, rank: impl Fn(&[u8]) -> Rank) {
         let mut all = Names::default();
         for found in [std::mem::take(self), other] {
-            let mut names = Names { limit: found.limit, ..Names::default() };
+            all.lower(found.limit);
             for NameTally { name, tally } in found.names {
-                names.insert(Key { rank: rank(name.bytes()), name: name.bytes().into() }, &tally);
+                all.add(name.bytes(), rank(name.bytes()), &tally);
             }
-            all.merge(names);
         }
         *self = all.finish();
     }
 }
 
-/// A hash of bytes that is the same on every machine: FNV-1a, with its bits mixed at the end.
+/// A hash of bytes that is the same on every machine, eight bytes at a time. It decides which of many names are held, and
+/// need not withstand who looks for names that meet: they are told apart by their bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NameHash(u64);
 
 impl NameHash {
-    pub(super) const START: Self = Self(0xcbf2_9ce4_8422_2325);
+    pub(super) const START: Self = Self(0x243f_6a88_85a3_08d3);
 
     #[inline]
-    pub(super) fn add(&mut self, byte: u8) {
-        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    fn mix(self, word: u64) -> Self {
+        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self(mixed ^ mixed >> 32)
     }
 
+    /// Goes on with eight bytes.
     #[inline]
-    pub(super) fn finish(self) -> u64 {
-        let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed ^ mixed >> 29
+    pub(super) fn word(self, word: u64) -> Self {
+        self.mix(word)
+    }
+
+    /// The hash with the last bytes, eight at most and zeros behind them, of `bytes` in all.
+    #[inline]
+    pub(super) fn finish(self, last: u64, bytes: usize) -> u64 {
+        self.mix(last).mix(bytes as u64).mix(0).0
     }
 
     pub(super) fn of(bytes: &[u8]) -> u64 {
-        let mut hash = Self::START;
-        for byte in bytes {
-            hash.add(*byte);
-        }
-        hash.finish()
+        let (words, last) = bytes.as_chunks::<8>();
+        let hash = words.iter().fold(Self::START, |hash, word| hash.word(u64::from_le_bytes(*word)));
+        hash.finish(word_of(last), bytes.len())
     }
+}
+
+/// Up to eight bytes as a word, the first of them lowest, zeros behind them.
+#[inline]
+pub(super) fn word_of(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::KeyRow;
+use crate::analysis::floor::Floor;
 
 /// What keys are ranked by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,36 +70,41 @@ impl Eq for Listed {}
 
 /// The first keys by one value; the heap's root is the last of them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct List(BinaryHeap<Listed>);
+pub(super) struct List {
+    keys: BinaryHeap<Listed>,
+    /// What keeps smaller keys out.
+    floor: Floor,
+}
 
 impl List {
-    /// Whether a key is among the first `most`: with the value of the last on the list, the smaller name is.
-    #[inline]
-    pub(super) fn may_take(&self, value: u64, name: &[u8], most: usize) -> bool {
-        if self.0.len() < most {
-            return true;
-        }
-        let Some(last) = self.0.peek() else { return false };
-        value > last.value || value == last.value && name <= last.key.name.bytes()
+    /// Whether a key has no place among the first `most`: of those with the value of the last one, it has the larger name.
+    #[inline(always)]
+    pub(super) fn keeps_out(&self, value: u64, name: &[u8], most: usize) -> bool {
+        let last = || self.keys.peek().map(|last| last.key.name.bytes());
+        let is_full = || self.keys.len() >= most;
+        self.floor.keeps_out(value, name, last)
+            || value == self.floor.size && is_full() && last().is_none_or(|last| name > last)
     }
 
     /// Adds a key and drops the last if there are more than `most`; by how much the bytes held have changed, near enough.
     pub(super) fn insert(&mut self, by: By, key: Arc<KeyRow>, most: usize) -> i64 {
         let value = by.of(&key);
         let added = key.held_bytes();
-        self.0.push(Listed { value, key });
-        if self.0.len() <= most {
-            return added;
+        self.keys.push(Listed { value, key });
+        let dropped = if self.keys.len() > most { self.keys.pop() } else { None };
+        if self.keys.len() >= most {
+            let last = self.keys.peek();
+            self.floor = last.map_or(Floor::default(), |last| Floor::new(last.value, last.key.name.bytes()));
         }
-        added - self.0.pop().map_or(0, |last| last.key.held_bytes())
+        added - dropped.map_or(0, |last| last.key.held_bytes())
     }
 
     pub(super) fn merge(&mut self, by: By, other: Self, most: usize) -> i64 {
-        other.0.into_iter().map(|listed| self.insert(by, listed.key, most)).sum()
+        other.keys.into_iter().map(|listed| self.insert(by, listed.key, most)).sum()
     }
 
     pub(super) fn into_keys(self) -> Vec<KeyRow> {
-        self.0.into_sorted_vec().into_iter().map(|listed| Arc::unwrap_or_clone(listed.key)).collect()
+        self.keys.into_sorted_vec().into_iter().map(|listed| Arc::unwrap_or_clone(listed.key)).collect()
     }
 
     pub(super) fn of_keys(by: By, keys: Vec<KeyRow>, most: usize) -> Self {

@@ -128,17 +128,45 @@ pub struct Ttls {
     pub never: Tally,
 }
 
-impl Ttls {
-    /// The tally for keys that expire at a time, seen from another.
-    pub(super) fn of(&mut self, expires_at_ms: Option<i64>, now_ms: i64) -> &mut Tally {
+/// How soon a key expires: the class of [`Ttls`] that it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    Expired,
+    Under1Hour,
+    Under1Day,
+    Under7Days,
+    Under30Days,
+    Later,
+    Never,
+}
+
+impl Expiry {
+    /// The class of keys that expire at a time, seen from another.
+    #[inline]
+    pub(super) fn of(expires_at_ms: Option<i64>, now_ms: i64) -> Self {
         match expires_at_ms.map(|at_ms| at_ms.saturating_sub(now_ms)) {
-            None => &mut self.never,
-            Some(..=0) => &mut self.expired,
-            Some(1..HOUR_MS) => &mut self.under_1_hour,
-            Some(HOUR_MS..DAY_MS) => &mut self.under_1_day,
-            Some(left) if left < 7 * DAY_MS => &mut self.under_7_days,
-            Some(left) if left < 30 * DAY_MS => &mut self.under_30_days,
-            Some(_) => &mut self.later,
+            None => Self::Never,
+            Some(..=0) => Self::Expired,
+            Some(1..HOUR_MS) => Self::Under1Hour,
+            Some(HOUR_MS..DAY_MS) => Self::Under1Day,
+            Some(left) if left < 7 * DAY_MS => Self::Under7Days,
+            Some(left) if left < 30 * DAY_MS => Self::Under30Days,
+            Some(_) => Self::Later,
+        }
+    }
+}
+
+impl Ttls {
+    /// The tally of a class.
+    pub(super) fn of(&mut self, expiry: Expiry) -> &mut Tally {
+        match expiry {
+            Expiry::Expired => &mut self.expired,
+            Expiry::Under1Hour => &mut self.under_1_hour,
+            Expiry::Under1Day => &mut self.under_1_day,
+            Expiry::Under7Days => &mut self.under_7_days,
+            Expiry::Under30Days => &mut self.under_30_days,
+            Expiry::Later => &mut self.later,
+            Expiry::Never => &mut self.never,
         }
     }
 
