@@ -29,6 +29,7 @@ pub use stream::Streamed;
 pub use target::Target;
 pub use walk::{Footprint, Largest};
 
+use crate::rdb::short::{Form, Short};
 use sds::{sds, sds_8};
 
 /// Bytes of a value's object.
@@ -104,23 +105,22 @@ impl Model {
     }
 
     /// What a key takes with its object, without what the object leads to.
+    #[inline]
     fn key_and_object(&self, key_bytes: u64, expires: bool) -> u64 {
-        match self.target {
-            Target::Valkey8_0 => OBJECT_BYTES + self.allocator.usable(17_u64.saturating_add(sds(key_bytes))),
-            Target::Redis8_4 | Target::Redis8_8 => key_object_bytes(key_bytes, expires),
-            Target::Redis8_2 | Target::Redis8_6 | Target::Valkey8_1 | Target::Valkey9_1 => {
-                self.allocator.usable(key_object_bytes(key_bytes, expires))
-            }
-            _ => ENTRY_BYTES + self.allocator.usable(sds(key_bytes)) + OBJECT_BYTES,
-        }
+        let [lasting, expiring] = &self.costs.keys;
+        table::known(if expires { expiring } else { lasting }, key_bytes)
+            .unwrap_or_else(|| key_and_object_bytes(self.target, self.allocator, key_bytes, expires))
     }
 
-    /// A string without a TTL, its key included: `text` is the value, unless it is stored as a number.
+    /// A string, its key included.
     #[inline]
-    pub(crate) fn short_string(&self, key_bytes: u64, bytes: u64, text: Option<&[u8]>) -> (Encoding, u64) {
-        let is_int =
-            text.is_none_or(|text| bytes <= packed::INT_TEXT_BYTES_MAX && packed::canonical_int(text).is_some());
-        self.string(key_bytes, false, bytes, is_int)
+    pub(crate) fn short_string(&self, short: &Short<'_>) -> (Encoding, u64) {
+        let is_int = match short.form {
+            Form::Raw(text) => packed::canonical_int(text).is_some(),
+            Form::Int => true,
+            Form::Compressed => false,
+        };
+        self.string(short.name.len() as u64, short.expires_at.is_some(), short.value_bytes, is_int)
     }
 
     /// A string of `bytes`, its key included.
@@ -132,7 +132,7 @@ impl Model {
         let embedded = match self.target {
             Target::Redis6_2 => (bytes <= 44).then(|| base + bytes + 2),
             target if target < Target::Redis8_2 || target == Target::Valkey8_0 => {
-                (bytes <= 44).then(|| base - OBJECT_BYTES + self.allocator.usable(OBJECT_BYTES + 3 + bytes + 1))
+                (bytes <= 44).then(|| base - OBJECT_BYTES + self.usable(OBJECT_BYTES + 3 + bytes + 1))
             }
             // Key and value in one allocation, if that is small; a place for the expiry comes later. Valkey 9 puts the
             // value where its pointer would be.
@@ -140,13 +140,24 @@ impl Model {
                 let (most, pointer) = if target == Target::Valkey9_1 { (128, 8) } else { (64, 0) };
                 let all =
                     |expires| (key_object_bytes(key_bytes, expires) - pointer).saturating_add(bytes).saturating_add(4);
-                (all(expires && target == Target::Redis8_2) <= most).then(|| self.allocator.usable(all(expires)))
+                (all(expires && target == Target::Redis8_2) <= most).then(|| self.usable(all(expires)))
             }
         };
         match embedded {
             Some(bytes) => (Encoding::Embstr, bytes),
-            None => (Encoding::Raw, base.saturating_add(self.allocator.usable(sds_8(bytes)))),
+            None => (Encoding::Raw, base.saturating_add(self.usable(sds_8(bytes)))),
         }
+    }
+}
+
+fn key_and_object_bytes(target: Target, allocator: Allocator, key_bytes: u64, expires: bool) -> u64 {
+    match target {
+        Target::Valkey8_0 => OBJECT_BYTES + allocator.usable(17_u64.saturating_add(sds(key_bytes))),
+        Target::Redis8_4 | Target::Redis8_8 => key_object_bytes(key_bytes, expires),
+        Target::Redis8_2 | Target::Redis8_6 | Target::Valkey8_1 | Target::Valkey9_1 => {
+            allocator.usable(key_object_bytes(key_bytes, expires))
+        }
+        _ => ENTRY_BYTES + allocator.usable(sds(key_bytes)) + OBJECT_BYTES,
     }
 }
 

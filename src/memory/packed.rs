@@ -172,7 +172,16 @@ fn text_head_bytes(bytes: u64, target: Target) -> u64 {
 pub(super) const INT_TEXT_BYTES_MAX: u64 = 20;
 
 /// The number that a text is the only way to write, as servers tell integers from other strings.
+#[inline]
 pub(super) fn canonical_int(text: &[u8]) -> Option<i64> {
+    // Most texts that are none begin with something else.
+    if !matches!(text, [b'-' | b'0'..=b'9', ..]) || text.len() as u64 > INT_TEXT_BYTES_MAX {
+        return None;
+    }
+    digits_as_int(text)
+}
+
+fn digits_as_int(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let is_canonical = match digits {
         [b'0'] => text.len() == 1,

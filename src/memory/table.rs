@@ -17,10 +17,12 @@ const DICT_BYTES: u64 = 56;
 /// A pair of a hash lies in one allocation if that is no larger (Redis since 8.6, Valkey since 8.1).
 const PAIR_BYTES_MAX: u64 = 128;
 
-/// Costs of elements by their length, in [`PARTS`] of a byte.
+/// Costs of keys by their length, and of elements, in [`PARTS`] of a byte.
 #[derive(Clone, Debug)]
 pub(super) struct Costs {
     usable: Box<[u32]>,
+    /// Keys with their objects, those that never expire and those that do; in bytes.
+    pub(super) keys: [Box<[u64]>; 2],
     members: Box<[u64]>,
     scored: Box<[u64]>,
 }
@@ -30,13 +32,17 @@ impl Costs {
         let lengths = || 0..KNOWN_BYTES as u64;
         Self {
             usable: lengths().map(|bytes| u32::try_from(allocator.usable(bytes)).unwrap_or(u32::MAX)).collect(),
+            keys: [false, true].map(|expires| {
+                lengths().map(|bytes| super::key_and_object_bytes(target, allocator, bytes, expires)).collect()
+            }),
             members: lengths().map(|bytes| member(target, allocator, bytes)).collect(),
             scored: lengths().map(|bytes| scored(target, allocator, bytes)).collect(),
         }
     }
 }
 
-fn known<T: Copy>(costs: &[T], bytes: u64) -> Option<T> {
+#[inline]
+pub(super) fn known<T: Copy>(costs: &[T], bytes: u64) -> Option<T> {
     costs.get(usize::try_from(bytes).ok()?).copied()
 }
 
@@ -219,7 +225,8 @@ fn table_bytes(model: &Model, elements: u64, header_bytes: u64, made: Made) -> u
 }
 
 impl Model {
-    fn usable(&self, bytes: u64) -> u64 {
+    #[inline]
+    pub(super) fn usable(&self, bytes: u64) -> u64 {
         known(&self.costs.usable, bytes).map_or_else(|| self.allocator.usable(bytes), u64::from)
     }
 

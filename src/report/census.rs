@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Asked;
-use super::numbers::{Brief, Numbers};
+use super::numbers::Numbers;
 use crate::analysis::gather::Gather;
 use crate::memory::walk;
 use crate::rdb::entry::{Damage, Open, Step, step_with};
@@ -55,9 +55,9 @@ impl Gather for Census {
         until: u64,
     ) -> Result<Step, Box<Damage>> {
         let Self { asked, numbers, keys, .. } = self;
-        if numbers.takes_briefs(asked) {
+        if numbers.takes_short(asked) {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed = short::pass(source.ahead(), left, |short| numbers.add_brief(asked, &Brief::of(asked, short)));
+            let passed = short::pass(source.ahead(), left, |short| numbers.add_short(asked, context, short));
             *keys += passed.keys;
             source.skip(Part::Key, passed.bytes as u64)?;
             if source.offset() >= until {

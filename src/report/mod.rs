@@ -14,6 +14,7 @@ mod slots;
 mod tally;
 mod text;
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -277,9 +278,9 @@ pub struct KeyRow {
     /// Offset of its record in the (inflated) dump.
     pub offset: u64,
     /// How it is stored in the dump.
-    pub stored_as: String,
+    pub stored_as: Cow<'static, str>,
     /// How it is held by the server that loaded it.
-    pub loaded_as: String,
+    pub loaded_as: Cow<'static, str>,
     /// STRLEN of a string, a collection's number of elements, a module value's stored bytes.
     pub size: u64,
     /// Elements; a string is one.
@@ -309,8 +310,8 @@ impl KeyRow {
             name: Name::new(name),
             dump,
             offset: entry.offset,
-            stored_as: entry.value_type.label().to_owned(),
-            loaded_as: footprint.encoding.name().to_owned(),
+            stored_as: entry.value_type.label().into(),
+            loaded_as: footprint.encoding.name().into(),
             size: entry.size,
             elements: tally.elements,
             serialized_bytes: tally.serialized_bytes,
@@ -442,7 +443,7 @@ impl Report {
         self.frequencies = frequencies(&counts);
         let separators = Separators::new(self.prefixes.separators.bytes());
         self.prefixes.found.merge(other.prefixes.found, |name| separators.rank(name));
-        self.modules.merge(other.modules, |name| (0, names::NameHash::of(name)));
+        self.modules.merge(other.modules, |name| (0, names::hash(name)));
         match (&mut self.slots, other.slots) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),
             (mine, theirs) => *mine = mine.take().or(theirs),

@@ -185,39 +185,35 @@ impl NamesFound {
 
 /// A hash of bytes that is the same on every machine, eight bytes at a time. It decides which of many names are held, and
 /// need not withstand who looks for names that meet: they are told apart by their bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NameHash(u64);
-
-impl NameHash {
-    pub(super) const START: Self = Self(0x243f_6a88_85a3_08d3);
-
-    #[inline]
-    fn mix(self, word: u64) -> Self {
-        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Self(mixed ^ mixed >> 32)
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks();
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
     }
-
-    /// Goes on with eight bytes.
-    #[inline]
-    pub(super) fn word(self, word: u64) -> Self {
-        self.mix(word)
-    }
-
-    /// The hash with the last bytes, eight at most and zeros behind them, of `bytes` in all.
-    #[inline]
-    pub(super) fn finish(self, last: u64, bytes: usize) -> u64 {
-        self.mix(last).mix(bytes as u64).mix(0).0
-    }
-
-    pub(super) fn of(bytes: &[u8]) -> u64 {
-        let (words, last) = bytes.as_chunks::<8>();
-        let hash = words.iter().fold(Self::START, |hash, word| hash.word(u64::from_le_bytes(*word)));
-        hash.finish(word_of(last), bytes.len())
-    }
+    hash_words(words, last, u64::MAX, bytes.len())
 }
 
-/// Up to eight bytes as a word, the first of them lowest, zeros behind them.
+/// As [`hash`] of the first bytes of many, which lie in words.
 #[inline]
-pub(super) fn word_of(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+pub(super) fn hash_first(words: &[[u8; 8]], bytes: usize) -> u64 {
+    let (first, rest) = words.split_at_checked(bytes / 8).unwrap_or((words, &[]));
+    let valid = (1 << (8 * (bytes % 8))) - 1;
+    hash_words(first, rest.first().copied().unwrap_or_default(), valid, bytes)
+}
+
+#[inline]
+fn hash_words(words: &[[u8; 8]], last: [u8; 8], valid: u64, bytes: usize) -> u64 {
+    let start = 0x243f_6a88_85a3_08d3 ^ bytes as u64;
+    let hash = words.iter().fold(start, |hash, word| mix(hash ^ u64::from_le_bytes(*word)));
+    mix(hash ^ u64::from_le_bytes(last) & valid)
+}
+
+/// Both halves of a product in one word: each bit of it depends on most of the factor's.
+#[inline]
+fn mix(word: u64) -> u64 {
+    let product = u128::from(word) * 0x9e37_79b9_7f4a_7c15;
+    #[allow(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+    let halves = (product as u64, (product >> 64) as u64);
+    halves.0 ^ halves.1
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::names::{NameHash, Names};
+use super::names::{Names, hash};
 use super::prefix::Prefixes;
 use super::rank::{By, List};
 use super::tally::{Expiry, Sizes, Tally};
 use super::{Asked, KeyRow, slots};
 use crate::memory::{Encoding, Footprint};
 use crate::rdb::short::Short;
-use crate::rdb::{Entry, Fault, Kind, ValueType};
+use crate::rdb::{Context, Entry, Fault, Kind, ValueType};
 
 /// Bytes that top lists may take in memory, with their names, and for each key that is asked for. Tallies by name are
 /// bounded by their number.
@@ -95,22 +95,6 @@ pub(super) struct SizesOfKind {
     pub(super) elements: Sizes,
 }
 
-/// What counts of a short string.
-pub(super) struct Brief<'a> {
-    name: &'a [u8],
-    held: Encoding,
-    serialized_bytes: u64,
-    memory_bytes: u64,
-}
-
-impl<'a> Brief<'a> {
-    #[inline(always)]
-    pub(super) fn of(asked: &Asked, short: &Short<'a>) -> Self {
-        let (held, memory_bytes) = asked.model.short_string(short.name.len() as u64, short.value_bytes, short.text);
-        Self { name: short.name, held, serialized_bytes: short.record_bytes as u64, memory_bytes }
-    }
-}
-
 impl Numbers {
     /// None yet; the first entries are in database `db`, or in one that is not known.
     pub(super) fn new(asked: &Asked, db: Option<u64>) -> Self {
@@ -152,32 +136,29 @@ impl Numbers {
         if self.held_bytes > most { Err(Fault::Held) } else { Ok(()) }
     }
 
-    /// Whether short strings can be added as [`Brief`]s here: whether all keys count.
-    pub(super) fn takes_briefs(&self, asked: &Asked) -> bool {
+    /// Whether short strings can be added as they are found: whether all keys count.
+    pub(super) fn takes_short(&self, asked: &Asked) -> bool {
         self.current.is_wanted && asked.takes_all
     }
 
-    /// Adds a short string without a TTL, unless it may have a place on a list.
+    /// Adds a short string, unless it may have a place on a list.
     #[inline(always)]
-    pub(super) fn add_brief(&mut self, asked: &Asked, brief: &Brief<'_>) -> bool {
-        let Brief { name, held, serialized_bytes, memory_bytes } = *brief;
-        let (kind, top) = (Kind::String, asked.top);
-        let Some(of_kind) = self.current.kinds.get_mut(kind as usize) else { return false };
+    pub(super) fn add_short(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
+        let (held, memory_bytes) = asked.model.short_string(short);
+        let serialized_bytes = short.record_bytes as u64;
+        let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return false };
+        let [of_all, of_lasting] = &of_kind.tops;
         // What the keys without TTL keep out, all keys do.
-        let [_, [by_serialized, by_memory, _]] = &of_kind.tops;
-        if !by_serialized.keeps_out(serialized_bytes, name, top) || !by_memory.keeps_out(memory_bytes, name, top) {
+        let [by_serialized, by_memory, _] = if short.expires_at.is_some() { of_all } else { of_lasting };
+        if !by_serialized.keeps_out(serialized_bytes, short.name, asked.top)
+            || !by_memory.keeps_out(memory_bytes, short.name, asked.top)
+        {
             return false;
         }
-        let tally = Tally {
-            keys: 1,
-            elements: 1,
-            serialized_bytes,
-            memory_bytes,
-            keys_without_ttl: 1,
-            memory_bytes_without_ttl: memory_bytes,
-        };
-        of_kind.count(Class { stored: ValueType::STRING, held, expiry: Expiry::Never }, &tally);
-        self.count(asked, kind, name, &tally, Some(memory_bytes));
+        let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
+        let tally = Tally::of_key(1, serialized_bytes, memory_bytes, short.expires_at.is_none());
+        of_kind.count(Class { stored: ValueType::STRING, held, expiry }, &tally);
+        self.count(asked, Kind::String, short.name, &tally, Some(memory_bytes));
         true
     }
 
@@ -193,19 +174,14 @@ impl Numbers {
     }
 
     fn add_named(&mut self, asked: &Asked, entry: &Entry<'_>, name: &[u8], found: &Footprint) -> Result<(), Fault> {
-        if !self.current.is_wanted || !asked.filter.passes(entry, name) {
+        if !self.current.is_wanted || !asked.takes_all && !asked.filter.passes(entry, name) {
             return Ok(());
         }
         let never_expires = entry.expires_at_ms.is_none();
         let memory_bytes = found.memory_bytes.unwrap_or(0);
-        let tally = Tally {
-            keys: 1,
-            elements: if matches!(entry.kind, Kind::String | Kind::Module) { 1 } else { entry.size },
-            serialized_bytes: entry.value_offset - entry.offset + entry.value_bytes,
-            memory_bytes,
-            keys_without_ttl: u64::from(never_expires),
-            memory_bytes_without_ttl: if never_expires { memory_bytes } else { 0 },
-        };
+        let elements = if matches!(entry.kind, Kind::String | Kind::Module) { 1 } else { entry.size };
+        let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
+        let tally = Tally::of_key(elements, serialized_bytes, memory_bytes, never_expires);
         self.count(asked, entry.kind, name, &tally, found.memory_bytes);
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
@@ -218,7 +194,7 @@ impl Numbers {
         }
         if let Some(module) = entry.module {
             let name = module.to_string();
-            self.modules.add(name.as_bytes(), (0, NameHash::of(name.as_bytes())), &tally);
+            self.modules.add(name.as_bytes(), (0, hash(name.as_bytes())), &tally);
         }
         if let Some(streamed) = found.streamed {
             self.streams.merge(&Streams {

@@ -6,8 +6,10 @@
 //! the order of what is held, deeper ones later too: what is cut off is what tells least, and a prefix that is held has
 //! all shorter ones held with it.
 
+use wide::u8x16;
+
 use super::Tally;
-use super::names::{NAME_BYTES_MAX, NameHash, Named, Names, NamesFound, Place, Rank, word_of};
+use super::names::{NAME_BYTES_MAX, Named, Names, NamesFound, Place, Rank, hash_first};
 
 /// Deeper prefixes are not told apart.
 const DEPTH_MAX: usize = 8;
@@ -38,32 +40,35 @@ impl Prefixes {
     /// Adds a key's tally.
     #[inline]
     pub(super) fn add(&mut self, separators: &Separators, name: &[u8], tally: &Tally) {
-        separators.find(name, &mut self.levels);
-        for level in self.levels.as_slice().iter().rev() {
-            match self.held.place(level.of(name), level.rank()) {
+        let Self { held, levels } = self;
+        separators.find(name, held.limit(), levels);
+        let mut new_bytes = None;
+        for (prefix, rank) in levels.all().rev() {
+            match held.place(prefix, rank) {
                 Place::Held(held) => return held.merge(tally),
                 Place::New => {
-                    let prefix = level.of(name);
-                    return self.hold(separators, prefix, tally);
+                    new_bytes = Some(prefix.len());
+                    break;
                 }
                 Place::None => {}
             }
         }
+        if let Some(bytes) = new_bytes {
+            self.hold(separators, bytes, tally);
+        }
     }
 
-    /// Holds a prefix, and with it the shorter ones.
+    /// Holds a prefix of the name in hand, and with it the shorter ones.
     #[cold]
-    fn hold(&mut self, separators: &Separators, prefix: &[u8], tally: &Tally) {
-        separators.find(prefix, &mut self.levels);
-        for level in self.levels.as_slice() {
-            let shorter = level.of(prefix);
-            if let Place::New = self.held.place(shorter, level.rank()) {
-                let is_whole = shorter.len() == prefix.len();
-                self.held.hold(shorter, level.rank(), if is_whole { *tally } else { Tally::default() });
+    fn hold(&mut self, separators: &Separators, bytes: usize, tally: &Tally) {
+        let Self { held, levels } = self;
+        for (prefix, rank) in levels.all().take_while(|(prefix, _)| prefix.len() <= bytes) {
+            if let Place::New = held.place(prefix, rank) {
+                held.hold(prefix, rank, if prefix.len() == bytes { *tally } else { Tally::default() });
             }
         }
-        if self.held.has_too_many() {
-            let dropped = self.held.cut();
+        if held.has_too_many() {
+            let dropped = held.cut();
             self.take_over(separators, dropped);
         }
     }
@@ -87,9 +92,9 @@ impl Prefixes {
         self.take_over(separators, dropped);
         let mut all = Names::within(self.limit());
         for Named { name, tally, .. } in self.held.into_held() {
-            separators.find(&name, &mut self.levels);
-            for level in self.levels.as_slice() {
-                all.add(level.of(&name), level.rank(), &tally);
+            separators.find(&name, None, &mut self.levels);
+            for (prefix, rank) in self.levels.all() {
+                all.add(prefix, rank, &tally);
             }
         }
         all.finish()
@@ -98,162 +103,126 @@ impl Prefixes {
 
 /// The bytes that end a prefix.
 #[derive(Clone, Debug)]
-pub(crate) struct Separators {
-    first: Option<u8>,
-    others: Vec<u8>,
-}
+pub(crate) struct Separators(Vec<u8>);
 
 /// A prefix of a name.
 #[derive(Clone, Copy, Debug, Default)]
 struct Level {
     bytes: u8,
     class: u16,
-    hash: u64,
-}
-
-impl Level {
-    #[inline]
-    fn of(self, name: &[u8]) -> &[u8] {
-        name.get(..usize::from(self.bytes)).unwrap_or_default()
-    }
-
-    #[inline]
-    fn rank(self) -> Rank {
-        (self.class, self.hash)
-    }
 }
 
 /// The prefixes of a name, shortest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Levels {
-    levels: [Level; DEPTH_MAX],
+    found: [Level; DEPTH_MAX],
     depth: usize,
+    /// The name and what is left of longer ones before it, in whole words.
+    name: [u8; NAME_BYTES_MAX],
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self { found: Default::default(), depth: 0, name: [0; NAME_BYTES_MAX] }
+    }
 }
 
 impl Levels {
+    /// The prefixes with their ranks, shortest first.
     #[inline]
-    fn as_slice(&self) -> &[Level] {
-        self.levels.get(..self.depth).unwrap_or_default()
+    fn all(&self) -> impl DoubleEndedIterator<Item = (&[u8], Rank)> {
+        self.found.get(..self.depth).unwrap_or_default().iter().map(|level| {
+            let bytes = usize::from(level.bytes);
+            let rank = (level.class, hash_first(self.name.as_chunks().0, bytes));
+            (self.name.get(..bytes).unwrap_or_default(), rank)
+        })
     }
 }
 
 impl Separators {
     pub(crate) fn new(separators: &[u8]) -> Self {
-        let others = separators.get(1..).unwrap_or_default();
-        Self { first: separators.first().copied(), others: others.to_vec() }
+        Self(separators.to_vec())
     }
 
     /// The rank of a prefix.
     pub(super) fn rank(&self, prefix: &[u8]) -> Rank {
         let mut levels = Levels::default();
-        self.find(prefix, &mut levels);
-        levels.as_slice().last().map_or((u16::MAX, 0), |level| level.rank())
+        self.find(prefix, None, &mut levels);
+        levels.all().next_back().map_or((u16::MAX, 0), |(_, rank)| rank)
     }
 
-    /// Bit 7 of each byte of a word that is a separator.
+    /// Finds the prefixes of a name, as far as there may be room for them: of deeper ones the class only rises.
     #[inline]
-    fn of_word(&self, word: u64) -> u64 {
-        let found = self.first.map_or(0, |first| equal(word, first));
-        if self.others.is_empty() {
-            return found;
-        }
-        self.others.iter().fold(found, |found, other| found | equal(word, *other))
-    }
-
-    /// Finds the prefixes of a name. Eight bytes are looked at as one word, and those behind the last separator only once.
-    #[inline]
-    fn find(&self, name: &[u8], levels: &mut Levels) {
+    fn find(&self, name: &[u8], limit: Option<Rank>, levels: &mut Levels) {
         levels.depth = 0;
         let name = name.get(..NAME_BYTES_MAX).unwrap_or(name);
-        let mut words = name.len().div_ceil(8);
-        let mut separators = 0;
-        while separators == 0 {
-            let Some(last) = words.checked_sub(1) else { return };
-            let (word, valid) = word(name, last);
-            separators = self.of_word(word) & valid;
-            words = if separators == 0 { last } else { words };
-        }
-        let (mut hash, mut ids) = (NameHash::START, 0);
-        // What is in the part since the last separator, not zero if it is there.
-        let (mut digits, mut others) = (0, 0);
-        for at in 0..words {
-            let (word, valid) = word(name, at);
-            let mut separators = self.of_word(word) & valid;
-            let in_parts = valid & !separators;
-            let (digits_in_word, others_in_word) = classes(word);
-            let (digits_in_word, others_in_word) = (digits_in_word & in_parts, others_in_word & in_parts);
-            let mut ahead = u64::MAX;
+        let Some(place) = levels.name.get_mut(..name.len()) else { return };
+        place.copy_from_slice(name);
+        let class_max = limit.map_or(u16::MAX, |(class, _)| class);
+        let mut ids = 0;
+        // What is in the part since the last separator.
+        let (mut has_digits, mut has_others) = (false, false);
+        for (number, block) in levels.name.as_chunks().0.iter().take(name.len().div_ceil(BLOCK_BYTES)).enumerate() {
+            let Bytes { mut separators, digits, others } = self.look_at(*block);
+            // Behind the name is what was left there.
+            separators &= u32::MAX >> (32_usize.saturating_sub(name.len() - BLOCK_BYTES * number));
+            let mut ahead = u32::MAX;
             while separators != 0 {
                 let separator = separators & separators.wrapping_neg();
                 separators ^= separator;
-                // All bytes of the word up to the separator.
-                let prefix = (separator << 1).wrapping_sub(1);
-                digits |= digits_in_word & ahead & prefix;
-                others |= others_in_word & ahead & prefix;
-                // Digits and nothing that an ID has not.
-                ids += u16::from(digits != 0 && others == 0);
-                (digits, others, ahead) = (0, 0, !prefix);
-                let bytes = 8 * at + separator.trailing_zeros() as usize / 8 + 1;
-                let Some(level) = levels.levels.get_mut(levels.depth) else { return };
+                let part = ahead & (separator - 1);
+                has_digits |= digits & part != 0;
+                has_others |= others & part != 0;
+                ids += u16::from(has_digits && !has_others);
+                (has_digits, has_others, ahead) = (false, false, !(separator | (separator - 1)));
+                let Some(level) = levels.found.get_mut(levels.depth) else { return };
+                let class = ids << 8 | u16::try_from(levels.depth + 1).unwrap_or(u16::MAX);
+                if class > class_max {
+                    return;
+                }
                 levels.depth += 1;
-                level.bytes = u8::try_from(bytes).unwrap_or(u8::MAX);
-                level.class = ids << 8 | u16::try_from(levels.depth).unwrap_or(u16::MAX);
-                level.hash = hash.finish(word & prefix, bytes);
+                let bytes = BLOCK_BYTES * number + separator.trailing_zeros() as usize + 1;
+                *level = Level { bytes: u8::try_from(bytes).unwrap_or(u8::MAX), class };
             }
-            digits |= digits_in_word & ahead;
-            others |= others_in_word & ahead;
-            hash = hash.word(word);
+            has_digits |= digits & ahead != 0;
+            has_others |= others & ahead != 0;
+        }
+    }
+
+    /// What the bytes of a block are.
+    #[inline]
+    fn look_at(&self, block: [u8; BLOCK_BYTES]) -> Bytes {
+        let bytes = u8x16::new(block);
+        let among = |from: u8x16, first: u8, count: u8| (from - u8x16::splat(first)).simd_le(u8x16::splat(count - 1));
+        let equal = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+        let digits = among(bytes, b'0', 10);
+        // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
+        let letters = among(bytes | u8x16::splat(0x20), b'a', 6);
+        let of_ids = digits | letters | equal(b'-');
+        let separators = self.0.iter().fold(u8x16::splat(0), |found, separator| found | equal(*separator));
+        Bytes {
+            separators: separators.to_bitmask(),
+            digits: digits.to_bitmask(),
+            others: !of_ids.to_bitmask() & ((1 << BLOCK_BYTES) - 1),
         }
     }
 }
 
-/// Eight bytes of a name as a word, the first of them lowest, and ones where it has bytes; zeros where it ends.
-#[inline]
-fn word(name: &[u8], at: usize) -> (u64, u64) {
-    let rest = name.get(8 * at..).unwrap_or_default();
-    if let Some(word) = rest.first_chunk() {
-        return (u64::from_le_bytes(*word), u64::MAX);
-    }
-    let valid = (1 << (8 * rest.len())) - 1;
-    match name.last_chunk() {
-        Some(last) => (u64::from_le_bytes(*last) >> (8 * (8 - rest.len())), valid),
-        None => (word_of(rest), valid),
-    }
-}
+const BLOCK_BYTES: usize = 16;
 
-const LOW_BITS: u64 = u64::from_ne_bytes([0x7f; 8]);
-
-/// Bit 7 of each byte of a word that equals `byte`.
-#[inline]
-fn equal(word: u64, byte: u8) -> u64 {
-    let differs = word ^ u64::from_ne_bytes([byte; 8]);
-    !(((differs & LOW_BITS) + LOW_BITS) | differs | LOW_BITS)
-}
-
-/// Bit 7 of each byte of a word that lies in a range of 7-bit codes: `first` and those behind it.
-#[inline]
-fn within(word: u64, first: u8, count: u8) -> u64 {
-    let low = word & LOW_BITS;
-    let at_least = low + u64::from_ne_bytes([0x80 - first; 8]);
-    let beyond = low + u64::from_ne_bytes([0x80 - first - count; 8]);
-    at_least & !beyond & !word & !LOW_BITS
-}
-
-/// Bit 7 of each byte of a word that is a digit, and of each that is neither a hexadecimal digit nor a dash, as IDs are
-/// made of.
-#[inline]
-fn classes(word: u64) -> (u64, u64) {
-    let digits = within(word, b'0', 10);
-    let lower_case = word | u64::from_ne_bytes([0x20; 8]);
-    // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
-    let letters = within(lower_case, b'a', 6);
-    (digits, !(digits | letters | equal(word, b'-')) & !LOW_BITS)
+/// Bytes of a block, a bit each: those that end a prefix, and what tells IDs from words. An ID has digits, and nothing that
+/// hexadecimal numbers and UUIDs have not.
+struct Bytes {
+    separators: u32,
+    digits: u32,
+    others: u32,
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::names::hash;
     use super::*;
 
     fn found(names: &[&[u8]], separators: &[u8]) -> Vec<(String, u64)> {
@@ -307,11 +276,15 @@ mod tests {
             separators in prop::sample::select(vec![&b":"[..], b":.", b"", b"a-\0", b"\xff@`0"]),
         ) {
             let mut levels = Levels::default();
-            Separators::new(separators).find(&name, &mut levels);
-            let fast: Vec<_> = levels.as_slice().iter().map(|level| (level.of(&name).to_vec(), level.class)).collect();
-            prop_assert_eq!(fast, slow_levels(&name, separators));
-            for level in levels.as_slice() {
-                prop_assert_eq!(Separators::new(separators).rank(level.of(&name)), level.rank());
+            let separators = Separators::new(separators);
+            // What a longer name has left behind it changes nothing.
+            separators.find(&[b':'; NAME_BYTES_MAX], None, &mut levels);
+            separators.find(&name, None, &mut levels);
+            let classes = levels.all().map(|(prefix, (class, _))| (prefix.to_vec(), class));
+            prop_assert_eq!(classes.collect::<Vec<_>>(), slow_levels(&name, &separators.0));
+            for (prefix, rank) in levels.all() {
+                prop_assert_eq!(rank.1, hash(prefix));
+                prop_assert_eq!(separators.rank(prefix), rank);
             }
         }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Tally;
-use super::names::{NameHash, Names, NamesFound};
+use super::names::{Names, NamesFound, hash};
 use crate::rdb::limits::SLOTS;
 
 /// Tallies by slot and by hash tag; nothing is held before the first key.
@@ -54,7 +54,7 @@ impl Slots {
         };
         self.add_slot(&of_slot);
         if let Some(tag) = tag {
-            self.tags.add(tag, (0, NameHash::of(tag)), tally);
+            self.tags.add(tag, (0, hash(tag)), tally);
         }
     }
 
@@ -94,7 +94,7 @@ impl SlotsFound {
             all.add_slot(slot);
         }
         self.slots = all.finish().slots;
-        self.tags.merge(other.tags, |tag| (0, NameHash::of(tag)));
+        self.tags.merge(other.tags, |tag| (0, hash(tag)));
     }
 }
 

@@ -20,6 +20,18 @@ pub struct Tally {
 }
 
 impl Tally {
+    #[inline]
+    pub(super) fn of_key(elements: u64, serialized_bytes: u64, memory_bytes: u64, never_expires: bool) -> Self {
+        Self {
+            keys: 1,
+            elements,
+            serialized_bytes,
+            memory_bytes,
+            keys_without_ttl: u64::from(never_expires),
+            memory_bytes_without_ttl: if never_expires { memory_bytes } else { 0 },
+        }
+    }
+
     /// Adds another.
     #[inline]
     pub fn merge(&mut self, other: &Self) {
