@@ -131,6 +131,13 @@ fn sums_add_up() {
             assert_eq!(sum(of_type.encodings.iter().map(|encoding| encoding.tally).collect()), of_type.tally);
         }
     }
+    let prefixes = &report.prefixes;
+    assert!(prefixes.shortest().count() > 3);
+    assert_eq!(sum(prefixes.shortest().map(|prefix| prefix.tally).chain([prefixes.other]).collect()), totals);
+    for prefix in &prefixes.found.names {
+        let below = sum(prefixes.below(prefix).map(|below| below.tally).collect());
+        assert!(below.keys <= prefix.tally.keys && below.memory_bytes <= prefix.tally.memory_bytes);
+    }
     let slots = report.slots.as_ref().expect("slots");
     assert_eq!(slots.slots.iter().map(|slot| slot.keys).sum::<u64>(), totals.keys);
 

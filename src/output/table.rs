@@ -5,7 +5,6 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::folded::{children, depth};
 use super::human::{bar, bytes, count, left, name, right, share};
 use crate::report::{By, KeyRow, NameTally, Report, Sizes, Tally};
 
@@ -245,24 +244,17 @@ impl Table {
     }
 
     fn prefixes(&mut self, report: &Report) {
-        let separators = report.prefixes.separators.bytes();
-        let names = report.prefixes.found.names.as_slice();
-        if names.is_empty() {
+        let prefixes = &report.prefixes;
+        if prefixes.found.names.is_empty() {
             return;
         }
         self.heading("Prefixes", Self::COLUMNS);
-        let mut tops: Vec<(usize, &NameTally)> =
-            names.iter().enumerate().filter(|(_, found)| depth(found.name.bytes(), separators) == 1).collect();
-        let mut other = report.totals;
-        for (_, found) in &tops {
-            other = other.without(&found.tally);
-        }
-        tops.sort_by_key(|(_, found)| std::cmp::Reverse(found.tally.memory_bytes));
+        let mut tops: Vec<&NameTally> = prefixes.shortest().collect();
+        tops.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
         let width = self.look.width / 3;
-        for (at, found) in tops.iter().take(PREFIXES_MAX) {
+        for found in tops.iter().take(PREFIXES_MAX) {
             self.prefix(report, found, 0, width);
-            let after = names.get(at + 1..).unwrap_or_default();
-            let mut below: Vec<&NameTally> = children(found.name.bytes(), after, separators).collect();
+            let mut below: Vec<&NameTally> = prefixes.below(found).collect();
             below.sort_by_key(|child| std::cmp::Reverse(child.tally.memory_bytes));
             // What takes less than a twentieth of its parent is not worth a line.
             let worth = |child: &&&NameTally| child.tally.memory_bytes >= found.tally.memory_bytes / 20;
@@ -271,9 +263,10 @@ impl Table {
             }
         }
         self.more(tops.len(), PREFIXES_MAX, "prefixes");
+        let other = &prefixes.other;
         if other.keys > 0 {
             let part = (other.memory_bytes, report.totals.memory_bytes);
-            self.bar_line("(no or other prefix)", width, part, &Self::columns(&other, &report.totals));
+            self.bar_line("(no or other prefix)", width, part, &Self::columns(other, &report.totals));
         }
     }
 

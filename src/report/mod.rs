@@ -262,6 +262,8 @@ pub struct FrequencyTally {
 pub struct Prefixes {
     /// Bytes that end a prefix.
     pub separators: Name,
+    /// Keys under none of the prefixes: with those of the shortest ones they are all keys.
+    pub other: Tally,
     /// The prefixes, each with all keys under it, those of longer prefixes included.
     #[serde(flatten)]
     pub found: NamesFound,
@@ -302,6 +304,38 @@ pub struct KeyRow {
     /// When it expires, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<i64>,
+}
+
+impl Prefixes {
+    fn new(separators: &[u8], found: NamesFound, totals: Tally) -> Self {
+        let mut prefixes = Self { separators: Name::new(separators), other: Tally::default(), found };
+        prefixes.set_other(totals);
+        prefixes
+    }
+
+    fn set_other(&mut self, totals: Tally) {
+        self.other = self.shortest().fold(totals, |other, prefix| other.without(&prefix.tally));
+    }
+
+    /// The prefixes of one part, which all others lie under.
+    pub fn shortest(&self) -> impl Iterator<Item = &NameTally> {
+        self.found.names.iter().filter(|prefix| self.depth(prefix) == 1)
+    }
+
+    /// How many parts a prefix has.
+    pub fn depth(&self, prefix: &NameTally) -> usize {
+        prefix.name.bytes().iter().filter(|byte| self.separators.bytes().contains(byte)).count()
+    }
+
+    /// The prefixes with one part more than this one has, in the order of their bytes.
+    pub fn below<'p>(&'p self, prefix: &'p NameTally) -> impl Iterator<Item = &'p NameTally> {
+        let (name, depth) = (prefix.name.bytes(), self.depth(prefix) + 1);
+        // In the order of their bytes, what lies under a prefix follows it.
+        let at = self.found.names.partition_point(|other| other.name.bytes() <= name);
+        let under = self.found.names.get(at..).unwrap_or_default().iter();
+        let under = under.take_while(move |other| other.name.bytes().starts_with(name));
+        under.filter(move |other| self.depth(other) == depth)
+    }
 }
 
 impl KeyRow {
@@ -357,10 +391,7 @@ impl Report {
             sizes: kind_sizes(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
-            prefixes: Prefixes {
-                separators: Name::new(question.separators.clone()),
-                found: numbers.prefixes.finish(&separators),
-            },
+            prefixes: Prefixes::new(&question.separators, numbers.prefixes.finish(&separators), totals),
             slots: question.has_slots.then(|| numbers.slots.finish()),
             streams: numbers.streams,
             modules: numbers.modules.finish(),
@@ -443,6 +474,7 @@ impl Report {
         self.frequencies = frequencies(&counts);
         let separators = Separators::new(self.prefixes.separators.bytes());
         self.prefixes.found.merge(other.prefixes.found, |name| separators.rank(name));
+        self.prefixes.set_other(self.totals);
         self.modules.merge(other.modules, |name| (0, names::hash(name)));
         match (&mut self.slots, other.slots) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),
