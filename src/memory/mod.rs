@@ -124,6 +124,7 @@ impl Model {
     }
 
     /// A string of `bytes`, its key included.
+    #[inline]
     fn string(&self, key_bytes: u64, expires: bool, bytes: u64, is_int: bool) -> (Encoding, u64) {
         let base = self.key_and_object(key_bytes, expires);
         if is_int {

@@ -174,8 +174,13 @@ pub(super) const INT_TEXT_BYTES_MAX: u64 = 20;
 /// The number that a text is the only way to write, as servers tell integers from other strings.
 #[inline]
 pub(super) fn canonical_int(text: &[u8]) -> Option<i64> {
-    // Most texts that are none begin with something else.
-    if !matches!(text, [b'-' | b'0'..=b'9', ..]) || text.len() as u64 > INT_TEXT_BYTES_MAX {
+    if text.len() as u64 > INT_TEXT_BYTES_MAX {
+        return None;
+    }
+    // Whether one byte is a digit nothing foretells in a hexadecimal number; that the seven behind a sign all are, is rare.
+    if let Some([_, digits @ ..]) = text.first_chunk::<8>()
+        && digits.iter().fold(false, |others, byte| others | !byte.is_ascii_digit())
+    {
         return None;
     }
     digits_as_int(text)

@@ -280,18 +280,22 @@ impl OfKind {
     }
 
     fn rank(&mut self, asked: &Asked, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
-        let (values, top) = ([tally.serialized_bytes, tally.memory_bytes, tally.elements], asked.top);
+        let top = asked.top;
         let mut row: Option<Arc<KeyRow>> = None;
         let mut change = 0;
-        let lists = if entry.expires_at_ms.is_none() { 2 } else { 1 };
-        for lists in self.tops.iter_mut().take(lists) {
-            for ((list, by), value) in lists.iter_mut().zip(By::ALL).zip(values) {
-                // A string is one element: there is nothing to rank by.
-                if by == By::Elements && entry.kind == Kind::String || top == 0 || list.keeps_out(value, name, top) {
-                    continue;
-                }
+        let mut rank = |list: &mut List, by, value| {
+            if top > 0 && !list.keeps_out(value, name, top) {
                 let row = row.get_or_insert_with(|| Arc::new(KeyRow::new(asked.dump, entry, footprint, tally, name)));
                 change += list.insert(by, row.clone(), top);
+            }
+        };
+        let lists = if entry.expires_at_ms.is_none() { 2 } else { 1 };
+        for [by_serialized, by_memory, by_elements] in self.tops.iter_mut().take(lists) {
+            rank(by_serialized, By::Serialized, tally.serialized_bytes);
+            rank(by_memory, By::Memory, tally.memory_bytes);
+            // A string is one element: there is nothing to rank by.
+            if entry.kind != Kind::String {
+                rank(by_elements, By::Elements, tally.elements);
             }
         }
         change

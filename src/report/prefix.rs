@@ -155,6 +155,9 @@ impl Separators {
     #[inline]
     fn find(&self, name: &[u8], limit: Option<Rank>, levels: &mut Levels) {
         levels.depth = 0;
+        if self.0.is_empty() {
+            return;
+        }
         let name = name.get(..NAME_BYTES_MAX).unwrap_or(name);
         let Some(place) = levels.name.get_mut(..name.len()) else { return };
         place.copy_from_slice(name);
