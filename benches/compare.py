@@ -100,6 +100,8 @@ def plain_cases(options, path):
         Case("bigkeys --no-verify", analyze(options.bigkeys, path, "--no-verify")),
         Case("bigkeys --threads 1", analyze(options.bigkeys, path, "--threads", 1)),
         Case("bigkeys --threads 1 --no-verify", analyze(options.bigkeys, path, "--threads", 1, "--no-verify")),
+        Case("bigkeys --format report", analyze(options.bigkeys, path, "--format", "report")),
+        Case("bigkeys --format report --separators ''", analyze(options.bigkeys, path, "--format", "report", "--separators", "")),
     ]
     if options.check_rdb:
         cases.append(Case("redis-check-rdb", [options.check_rdb, path]))

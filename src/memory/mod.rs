@@ -115,10 +115,9 @@ impl Model {
     /// A string, its key included.
     #[inline]
     pub(crate) fn short_string(&self, short: &Short<'_>) -> (Encoding, u64) {
-        let is_int = match short.form {
-            Form::Raw(text) => packed::canonical_int(text).is_some(),
-            Form::Int => true,
-            Form::Compressed => false,
+        let is_int = match short.text() {
+            Some(text) => packed::canonical_int(text).is_some(),
+            None => short.form == Form::Int,
         };
         self.string(short.name.len() as u64, short.expires_at.is_some(), short.value_bytes, is_int)
     }

@@ -22,22 +22,31 @@ const NAME_BYTES_MAX: usize = 0x3f;
 /// A short string under a short name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Short<'a> {
-    /// Bytes of the whole record.
-    pub(crate) record_bytes: usize,
+    pub(crate) record: &'a [u8],
     /// When it expires, as it is stored: [`super::Context::time_ms`] tells what that means.
     pub(crate) expires_at: Option<i64>,
     pub(crate) name: &'a [u8],
     /// STRLEN.
     pub(crate) value_bytes: u64,
-    pub(crate) form: Form<'a>,
+    pub(crate) form: Form,
 }
 
 /// How a string is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form<'a> {
-    Raw(&'a [u8]),
+pub(crate) enum Form {
+    Raw,
     Int,
     Compressed,
+}
+
+impl<'a> Short<'a> {
+    /// The value, if it is stored as it is.
+    #[inline(always)]
+    pub(crate) fn text(&self) -> Option<&'a [u8]> {
+        let (_, text) =
+            self.record.split_at_checked(self.record.len().checked_sub(usize::try_from(self.value_bytes).ok()?)?)?;
+        (self.form == Form::Raw).then_some(text)
+    }
 }
 
 const EXPIRY_BYTES: usize = 1 + 8;
@@ -48,27 +57,31 @@ pub(crate) fn pass<'a>(bytes: &'a [u8], until: usize, mut takes: impl FnMut(&Sho
     let mut passed = Passed::default();
     while passed.bytes < until {
         let ahead = bytes.get(passed.bytes..).unwrap_or_default();
-        let Some(short) = record(ahead) else { break };
-        if !takes(&short) {
-            break;
-        }
+        // Each with a call of its own: those without a TTL take a tenth of the instructions less.
+        let record = if let Some(short) = lasting(ahead) {
+            takes(&short).then_some(short.record)
+        } else if let Some(short) = expiring(ahead) {
+            takes(&short).then_some(short.record)
+        } else {
+            None
+        };
+        let Some(record) = record else { break };
         passed.keys += 1;
-        passed.bytes += short.record_bytes;
+        passed.bytes += record.len();
     }
     passed
 }
 
-/// The short string that `ahead` begins with, if it does.
+/// The short string with a TTL that `ahead` begins with.
 #[inline(always)]
-fn record(ahead: &[u8]) -> Option<Short<'_>> {
-    if *ahead.first()? != opcode::EXPIRE_TIME_MS {
-        return lasting(ahead);
+fn expiring(ahead: &[u8]) -> Option<Short<'_>> {
+    let ([code, stored @ ..], behind) = ahead.split_first_chunk::<EXPIRY_BYTES>()?;
+    if *code != opcode::EXPIRE_TIME_MS {
+        return None;
     }
-    let (expiry, ahead) = ahead.split_first_chunk::<EXPIRY_BYTES>()?;
-    let [_, stored @ ..] = *expiry;
-    let short = lasting(ahead)?;
-    let record_bytes = EXPIRY_BYTES + short.record_bytes;
-    Some(Short { record_bytes, expires_at: Some(i64::from_le_bytes(stored)), ..short })
+    let short = lasting(behind)?;
+    let record = ahead.get(..EXPIRY_BYTES + short.record.len())?;
+    Some(Short { record, expires_at: Some(i64::from_le_bytes(*stored)), ..short })
 }
 
 /// The short string without a TTL that `ahead` begins with.
@@ -101,15 +114,13 @@ fn lasting(ahead: &[u8]) -> Option<Short<'_>> {
         }
         _ => return None,
     };
-    let record_bytes = value + head_bytes + stored_bytes;
-    let name = head.get(2..value)?;
-    let stored = ahead.get(value + head_bytes..record_bytes)?;
+    let record = ahead.get(..value + head_bytes + stored_bytes)?;
     let form = match first {
         0xc3 => Form::Compressed,
         0xc0.. => Form::Int,
-        _ => Form::Raw(stored),
+        _ => Form::Raw,
     };
-    Some(Short { record_bytes, expires_at: None, name, value_bytes, form })
+    Some(Short { record, expires_at: None, name: head.get(2..value)?, value_bytes, form })
 }
 
 /// A length of one or two bytes, and how many it takes.
@@ -167,14 +178,16 @@ mod tests {
             let name_head = if name_bytes < 0x40 { vec![name_bytes] } else { vec![0x40, name_bytes] };
             let expiry = expires_at.map_or(Vec::new(), |at: i64| [&[opcode::EXPIRE_TIME_MS][..], &at.to_le_bytes()].concat());
             let bytes = [&expiry[..], &[0], &name_head, &name, &head, &rest].concat();
-            if let Some(Short { record_bytes, expires_at, name, value_bytes, form }) = record(&bytes) {
-                prop_assert_eq!(scanned(&bytes), Some((record_bytes, expires_at, name.to_vec(), value_bytes)));
-                let text = || &bytes[record_bytes - usize::try_from(value_bytes).unwrap()..record_bytes];
+            if let Some(short) = lasting(&bytes).or_else(|| expiring(&bytes)) {
+                let Short { record, expires_at, name, value_bytes, form } = short;
+                prop_assert_eq!(scanned(&bytes), Some((record.len(), expires_at, name.to_vec(), value_bytes)));
                 prop_assert_eq!(form, match head[0] {
                     0xc3 => Form::Compressed,
                     0xc0.. => Form::Int,
-                    _ => Form::Raw(text()),
+                    _ => Form::Raw,
                 });
+                let value = || &record[record.len() - usize::try_from(value_bytes).unwrap()..];
+                prop_assert_eq!(short.text(), (form == Form::Raw).then(value));
             } else {
                 // Compressed ones may claim too much.
                 let is_special = matches!(head[0], 0x42.. if !(0xc0..=0xc2).contains(&head[0]));

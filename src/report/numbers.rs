@@ -145,7 +145,7 @@ impl Numbers {
     #[inline(always)]
     pub(super) fn add_short(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
         let (held, memory_bytes) = asked.model.short_string(short);
-        let serialized_bytes = short.record_bytes as u64;
+        let serialized_bytes = short.record.len() as u64;
         let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return false };
         let [of_all, of_lasting] = &of_kind.tops;
         // What the keys without TTL keep out, all keys do.
