@@ -75,5 +75,5 @@ pub mod server;
 pub mod task;
 
 pub use analysis::{BigKey, Pattern, Question, Report};
-pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader, report_all, rows_all};
+pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader, look_into, report_all, rows_all};
 pub use error::{Cause, Error};

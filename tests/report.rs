@@ -13,8 +13,8 @@ use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
-use bigkeys::report::{Question, Report, Row};
-use bigkeys::{Dump, Options, report_all, rows_all};
+use bigkeys::report::{KeyRow, Question, Report, Row};
+use bigkeys::{Dump, Options, look_into, report_all, rows_all};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -252,6 +252,61 @@ fn csv_records(text: &str) -> Vec<Vec<String>> {
 
 // ---- the schema
 
+/// What a report says of a key's largest element: its bytes and place, what it is called, the bytes of all.
+fn largest(key: &KeyRow) -> (Option<u64>, Option<u64>, Option<String>, Option<u64>) {
+    let called = key.largest_element.as_ref().map(ToString::to_string);
+    (key.largest_element_bytes, key.largest_element_index, called, key.value_bytes)
+}
+
+#[test]
+fn looking_into_keys_finds_what_the_walk_finds_and_more() {
+    let (mut known, mut packed) = (0, 0);
+    for path in mixed() {
+        let walked = report(std::slice::from_ref(&path), &options(1, 4 << 20));
+        let mut looked_into = walked.clone();
+        look_into(&mut looked_into, &[Dump::from(&path)]).expect("a file");
+        let keys = |report: &Report| -> Vec<KeyRow> { report.top.iter().flat_map(|list| list.keys.clone()).collect() };
+        for (walked, found) in keys(&walked).iter().zip(keys(&looked_into)) {
+            assert_eq!(walked.name, found.name);
+            if walked.largest_element_bytes.is_some() {
+                known += 1;
+                assert_eq!(walked.largest_element_bytes, found.largest_element_bytes, "{}", found.name);
+                assert_eq!(walked.largest_element_index, found.largest_element_index, "{}", found.name);
+            } else if found.largest_element_bytes.is_some() {
+                packed += 1;
+            }
+            let has_elements = !["string", "vectorset"].contains(&&*found.stored_as) && found.elements > 0;
+            assert!(
+                found.largest_element_bytes.is_some() || !has_elements || found.memory_bytes.is_none(),
+                "{found:?}"
+            );
+        }
+    }
+    assert!(known > 100 && packed > 100, "{known} known and {packed} packed");
+}
+
+#[test]
+fn the_largest_element_of_packed_values() {
+    // Each a value as a server wrote it.
+    let hash = b"\x10\x01h\x36\x36\0\0\0\x0c\0\x81a\x02\x01\x01\x81b\x02\xf2\x70\x11\x01\x04\x81c\x02\x83xxx\x04\x81d\x02\xdf\xf9\x02\
+        \x81e\x02\xf1\x88\x13\x03\x81f\x02\xf4\xff\xe3\x0bT\x02\0\0\0\x09\xff";
+    let set = b"\x14\x01s\x0c\x0c\0\0\0\x02\0\x81a\x02\x05\x01\xff";
+    let list = b"\x12\x01l\x01\x02\x0d\x0d\0\0\0\x02\0\x81a\x02\xc3\xe8\x02\xff";
+    let dump = [b"REDIS0011\xfe\0", &hash[..], set, list, b"\xff\0\0\0\0\0\0\0\0"].concat();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dump.rdb");
+    std::fs::write(&path, dump).expect("a file");
+    let mut report = report(std::slice::from_ref(&path), &options(1, 4 << 20));
+    look_into(&mut report, &[Dump::from(&path)]).expect("a file");
+    let of = |kind: &str| {
+        let list = report.top.iter().find(|list| list.kind == kind).expect("a list");
+        largest(list.keys.first().expect("a key"))
+    };
+    assert_eq!(of("hash"), (Some(11), Some(5), Some("f".to_owned()), Some(2 + 6 + 4 + 3 + 5 + 11)));
+    assert_eq!(of("set"), (Some(1), Some(0), Some("a".to_owned()), Some(2)));
+    assert_eq!(of("list"), (Some(4), Some(1), None, Some(5)));
+}
+
 #[test]
 fn the_schema_describes_the_json() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/report.schema.json");
@@ -268,7 +323,8 @@ fn the_schema_describes_the_json() {
         dumps.push(fixture(name));
     }
     for dump in dumps {
-        let mut report = report(&[dump], &options(1, 4 << 20));
+        let mut report = report(std::slice::from_ref(&dump), &options(1, 4 << 20));
+        assert_eq!(look_into(&mut report, &[Dump::from(&dump)]).expect("a file"), Vec::<String>::new());
         report.dumps[0].sha256 = Some("00".to_owned());
         report.dumps[0].shard = Some("10.0.0.1:6379".to_owned());
         report.dumps[0].damage = Some("at byte 1".to_owned());

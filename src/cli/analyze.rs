@@ -21,6 +21,9 @@ pub(super) fn run(args: &AnalyzeArgs) -> Exit {
         Ok(found) => found,
         Err(sentence) => return fail(&sentence),
     };
+    if args.largest && !matches!(args.format, Format::Report | Format::Table) {
+        return fail("--largest is for the keys that a report lists: it goes with --format report or --format table");
+    }
     if let Some(dump) = args.output.as_deref().and_then(|output| dumps.iter().find(|dump| is_same(&dump.path, output)))
     {
         return fail(&format!("{}: it is a dump to be read, so nothing is written to it", dump.path.display()));

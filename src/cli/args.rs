@@ -171,6 +171,10 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, help_heading = "The report")]
     pub(crate) slots: bool,
 
+    /// Look into the keys that the report lists for their largest elements, packed ones too
+    #[arg(long, help_heading = "The report")]
+    pub(crate) largest: bool,
+
     /// Put each file's SHA-256 into the report
     #[arg(long, help_heading = "The report")]
     pub(crate) sha256: bool,

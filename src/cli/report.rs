@@ -11,7 +11,7 @@ use bigkeys::output::folded;
 use bigkeys::output::rows::RowWriter;
 use bigkeys::output::table::{self, Look};
 use bigkeys::report::{Question, Report};
-use bigkeys::{Dump, Options, Progress, report_all, rows_all};
+use bigkeys::{Dump, Options, Progress, look_into, report_all, rows_all};
 use sha2::{Digest, Sha256};
 
 use super::analyze::tell_damage;
@@ -37,10 +37,16 @@ pub(super) fn analyze(args: &AnalyzeArgs, dumps: &[Dump], options: &Options, sin
     let shown = progress::show(args.progress, args.quiet, &progress);
     let analyzed = report_all(dumps, &question, options, &progress);
     drop(shown);
-    let (mut report, notes, damage) = match analyzed {
+    let (mut report, mut notes, damage) = match analyzed {
         Ok(analyzed) => analyzed,
         Err(error) => return fail(&error.to_string()),
     };
+    if args.largest {
+        match look_into(&mut report, dumps) {
+            Ok(more) => notes.extend(more),
+            Err(error) => return fail(&error.to_string()),
+        }
+    }
     if args.sha256 {
         for (info, dump) in report.dumps.iter_mut().zip(dumps) {
             match sha256(&dump.path) {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use gathered::{Damaged, Gathered};
 pub use progress::Progress;
-pub use report::{report_all, rows_all};
+pub use report::{look_into, report_all, rows_all};
 
 use crate::analysis::filter::{Expired, Filter};
 use crate::analysis::gather::{Ask, Gather};

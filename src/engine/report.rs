@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 use super::{All, Dump, Options, Progress, Read, filter};
 use crate::analysis::gather::Ask;
 use crate::error::{Cause, Error};
+use crate::input::{self, Bytes};
 use crate::memory::Target;
-use crate::rdb::{Context, Dialect};
+use crate::rdb::source::Slice;
+use crate::rdb::{Context, Dialect, Kind, header};
 use crate::report::census::Census;
 use crate::report::rows::{OnRow, Row, Rows};
-use crate::report::{Asked, DumpInfo, Question, Report, Tally};
+use crate::report::{Asked, DumpInfo, KeyRow, Question, Report, Tally, largest};
 
 /// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
 ///
@@ -26,6 +28,46 @@ pub fn report_all(
     let All { gathered, read, notes, damage, .. } = all;
     let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
     Ok((Report::new(question, infos, gathered), notes, damage))
+}
+
+/// Looks into the values of the keys that a report lists, and says what their largest elements are, packed ones too. `dumps`
+/// are those that the report was made of; gives notes on those that cannot be read twice.
+///
+/// # Errors
+/// As [`super::analyze_all`] of those that can no longer be read.
+pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Error> {
+    let mut notes = Vec::new();
+    for (number, dump) in dumps.iter().enumerate() {
+        let name = dump.path.display();
+        let lists = report.top.iter_mut().filter(|list| list.kind != Kind::String.name());
+        let listed = lists.flat_map(|list| &mut list.keys).filter(|key| usize::try_from(key.dump) == Ok(number));
+        let mut listed: Vec<&mut KeyRow> = listed.collect();
+        if listed.is_empty() {
+            continue;
+        }
+        let can_be_read_twice = dump.payload_key.is_none() && (dump.path.is_file() || dump.path.is_dir());
+        let Some(Bytes::Mapped(map)) =
+            can_be_read_twice.then(|| input::open(&dump.path)).transpose()?.map(|input| input.bytes)
+        else {
+            notes.push(format!("{name}: its keys were not looked into, which needs a dump in a file, not compressed"));
+            continue;
+        };
+        let Ok(context) = header::read(&mut Slice::new(map.bytes(), 0)) else { continue };
+        // A key is on up to six lists.
+        listed.sort_by_key(|key| key.offset);
+        let mut looked_into: Option<KeyRow> = None;
+        for key in listed {
+            match &looked_into {
+                Some(same) if same.offset == key.offset => key.clone_from(same),
+                _ => {
+                    largest::look_into(map.bytes(), &context, key);
+                    looked_into = Some(key.clone());
+                }
+            }
+        }
+        map.check().map_err(|cause| Error::new(name.to_string(), cause))?;
+    }
+    Ok(notes)
 }
 
 struct ReportAsk<'q>(&'q Question);

@@ -237,9 +237,17 @@ impl Table {
             let about = if report.databases.len() > 1 { format!("{kind} db {db}") } else { kind.to_owned() };
             let about_width = if report.databases.len() > 1 { 13 } else { 7 };
             let name_width = self.look.width.saturating_sub(2 + about_width + 1 + columns.width() + 1);
-            let name = left(&name(key.name.bytes(), name_width), name_width);
-            let line = format!("  {} {name} {columns}", self.styled(DIM, &left(&about, about_width)));
+            let shown = left(&name(key.name.bytes(), name_width), name_width);
+            let line = format!("  {} {shown} {columns}", self.styled(DIM, &left(&about, about_width)));
             self.line(&line);
+            if let (Some(element), Some(element_bytes)) = (&key.largest_element, key.largest_element_bytes) {
+                let columns = format!("{} {}", right(&bytes(element_bytes), 9), right("", 7));
+                let width = self.look.width.saturating_sub(2 + about_width + 1 + columns.width() + 1);
+                let element = format!("largest element {}", name(element.bytes(), width.saturating_sub(16)));
+                let line = format!("  {} {} {columns}", left("", about_width), left(&element, width));
+                let line = self.styled(DIM, line.trim_end());
+                self.line(&line);
+            }
         }
     }
 

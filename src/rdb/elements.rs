@@ -1,10 +1,11 @@
 //! Decoding a value into its elements: the slow, full counterpart of [`super::value`], and what it is tested against.
 //!
 //! A value's elements are handed one by one to a closure. Stored bytes are lent as they lie; compressed ones are
-//! inflated into a buffer that lives for one element or one packed value.
+//! inflated into a buffer that lives for one element or one packed value, and that is bounded.
 
 use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
+use super::limits::INFLATED_BYTES_MAX;
 use super::packed::module::{self, ModuleValue};
 use super::packed::{Text, intset, listpack, lzf, stream, ziplist, zipmap};
 use super::primitives::{StringHead, array, byte, i64_le, length, string_head, u64_le};
@@ -63,7 +64,8 @@ pub enum Element<'e> {
 /// The source ends where [`super::value::measure`] would have ended it.
 ///
 /// # Errors
-/// As `measure`, and for damage inside packed values, which `measure` does not look at.
+/// As `measure`, and for damage inside packed values, which `measure` does not look at. [`Fault::Limit`] for a compressed
+/// string that claims more than [`INFLATED_BYTES_MAX`].
 pub fn for_each(
     source: &mut Slice<'_>,
     value_type: ValueType,
@@ -173,7 +175,8 @@ fn text<'b, 'a: 'b>(source: &mut Slice<'a>, buffer: &'b mut Vec<u8>) -> Result<T
         StringHead::Raw { .. } => Ok(Text::Bytes(source.kept_bytes())),
         StringHead::Lzf { bytes, .. } => {
             let trouble = |fault| Trouble { offset, fault, part: Part::Element, claim: bytes };
-            let bytes = usize::try_from(bytes).map_err(|_| trouble(Fault::Limit))?;
+            let within = usize::try_from(bytes).ok().filter(|_| bytes <= INFLATED_BYTES_MAX);
+            let bytes = within.ok_or_else(|| trouble(Fault::Limit))?;
             lzf::inflate(source.kept_bytes(), bytes, buffer).map_err(trouble)?;
             Ok(Text::Bytes(buffer))
         }

@@ -14,3 +14,6 @@ pub const KEY_META_CLASSES_MAX: u64 = 7;
 
 /// Number of hash slots of a cluster.
 pub const SLOTS: u64 = 16_384;
+
+/// A compressed string that claims more is not inflated to be looked into.
+pub const INFLATED_BYTES_MAX: u64 = 32 << 20;

@@ -5,6 +5,7 @@
 //! `schema/report.schema.json`.
 
 pub(crate) mod census;
+pub(crate) mod largest;
 mod names;
 mod numbers;
 mod prefix;
@@ -292,15 +293,20 @@ pub struct KeyRow {
     /// Bytes of memory, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// Bytes of its texts as clients see them, where they are not packed.
+    /// Bytes of its texts as clients see them, where they are not packed or were looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
-    /// Bytes of its largest element, where elements are not packed.
+    /// Bytes of its largest element, where elements are not packed or were looked for: of a hash's pair those of field and
+    /// value, of a stream's entry those of all its fields and values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub largest_element_bytes: Option<u64>,
     /// The place of that among the elements, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub largest_element_index: Option<u64>,
+    /// What that is called, if it was looked for and is no longer than 1,024 bytes: a hash's field, a set's or sorted set's
+    /// member, the ID of a stream's entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_element: Option<Name>,
     /// When it expires, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<i64>,
@@ -353,6 +359,7 @@ impl KeyRow {
             value_bytes: footprint.value_bytes,
             largest_element_bytes: footprint.largest.map(|largest| largest.bytes),
             largest_element_index: footprint.largest.map(|largest| largest.index),
+            largest_element: None,
             expires_at_ms: entry.expires_at_ms,
         }
     }

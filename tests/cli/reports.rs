@@ -78,7 +78,31 @@ fn merging_from_files() {
 fn reports_that_cannot_be() {
     run(&format!("analyze --format report --per-file {MIXED}")).expect(2, &["--per-file is for tasks"]);
     run(&format!("analyze --format table --target redis-5.0 {MIXED}")).expect(2, &["redis-6.2", "valkey-9.1"]);
+    run(&format!("analyze --format csv --largest {MIXED}"))
+        .expect(2, &["--largest is for the keys that a report lists"]);
+    run(&format!("analyze --largest {MIXED}")).expect(2, &["--format report or --format table"]);
     run("analyze --format report --sha256 fixtures/none.rdb").expect(2, &["fixtures/none.rdb"]);
+}
+
+#[test]
+fn largest_elements_are_looked_for_when_asked() {
+    let report = report(&format!("analyze --format report --largest {MIXED}"));
+    let lists = report["top"].as_array().expect("lists");
+    let named = lists
+        .iter()
+        .flat_map(|list| list["keys"].as_array().expect("keys"))
+        .filter(|key| key["largest_element"].is_object());
+    assert!(named.count() > 50);
+    let table = run(&format!("analyze --format table --largest {MIXED}")).expect(0, &[]).stdout;
+    assert!(table.contains("largest element "), "{table}");
+    let plain = run(&format!("analyze --format table {MIXED}")).expect(0, &[]).stdout;
+    assert!(!plain.contains("largest element "), "{plain}");
+
+    let mut piped = bigkeys("analyze --format report --largest -");
+    let outcome = piped.stdin(fs::File::open(MIXED).expect("a dump")).output().expect("the program runs");
+    assert_eq!(outcome.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    assert!(said.contains("its keys were not looked into"), "{said}");
 }
 
 #[test]
