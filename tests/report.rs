@@ -201,13 +201,12 @@ fn rows_as_text() {
     let dump = fixture("key_names_v13.rdb");
     let rows = rows(&dump, &options(1, 4 << 20));
     let (mut csv, mut ndjson) = (Vec::new(), Vec::new());
-    let mut writer = RowWriter::csv(vec!["a,b".to_owned()], &mut csv).expect("memory");
-    for row in &rows {
-        writer.write(row).expect("memory");
-    }
-    let mut writer = RowWriter::ndjson(vec!["a,b".to_owned()], &mut ndjson);
-    for row in &rows {
-        writer.write(row).expect("memory");
+    let dumps = || vec!["a,b".to_owned()];
+    for mut writer in [RowWriter::csv(dumps(), &mut csv).expect("memory"), RowWriter::ndjson(dumps(), &mut ndjson)] {
+        for row in &rows {
+            writer.write(row).expect("memory");
+        }
+        writer.finish().expect("memory");
     }
     let records = csv_records(&String::from_utf8(csv).expect("text"));
     let objects: Vec<Value> = ndjson

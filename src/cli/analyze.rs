@@ -28,6 +28,11 @@ pub(super) fn run(args: &AnalyzeArgs) -> Exit {
     {
         return fail(&format!("{}: it is a dump to be read, so nothing is written to it", dump.path.display()));
     }
+    if args.format.is_binary() && args.output.is_none() && std::io::stdout().is_terminal() {
+        return fail(
+            "Parquet and Arrow are no text for a terminal: name a file with -o, or lead standard output elsewhere",
+        );
+    }
     let mut sink = match Sink::open(args.output.as_deref()) {
         Ok(sink) => sink,
         Err(sentence) => return fail(&sentence),

@@ -263,6 +263,28 @@ pub(crate) enum Format {
     Csv,
     /// A row a key, in the dump's order, as a JSON object a line
     Ndjson,
+    /// A row a key, in the dump's order, as Parquet
+    #[cfg(feature = "columnar")]
+    Parquet,
+    /// A row a key, in the dump's order, as an Arrow IPC file (Feather)
+    #[cfg(feature = "columnar")]
+    Arrow,
+}
+
+impl Format {
+    /// Whether it has a row a key, rather than one report of all.
+    pub(crate) fn has_rows(self) -> bool {
+        matches!(self, Self::Csv | Self::Ndjson) || self.is_binary()
+    }
+
+    /// Whether it is no text.
+    pub(crate) fn is_binary(self) -> bool {
+        #[cfg(feature = "columnar")]
+        let is_binary = matches!(self, Self::Parquet | Self::Arrow);
+        #[cfg(not(feature = "columnar"))]
+        let is_binary = false;
+        is_binary
+    }
 }
 
 const CHECK_HELP: &str = "\

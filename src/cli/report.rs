@@ -31,7 +31,7 @@ pub(super) fn analyze(args: &AnalyzeArgs, dumps: &[Dump], options: &Options, sin
     };
     let progress = Arc::new(Progress::default());
     cancel_on_signal(&progress);
-    if matches!(args.format, Format::Csv | Format::Ndjson) {
+    if args.format.has_rows() {
         return rows(args, dumps, &question, options, &progress, sink);
     }
     let shown = progress::show(args.progress, args.quiet, &progress);
@@ -74,6 +74,10 @@ fn rows(
         let names = dumps.iter().map(|dump| dump.path.display().to_string()).collect();
         let mut writer = match args.format {
             Format::Csv => RowWriter::csv(names, to)?,
+            #[cfg(feature = "columnar")]
+            Format::Parquet => RowWriter::parquet(names, to)?,
+            #[cfg(feature = "columnar")]
+            Format::Arrow => RowWriter::arrow(names, to)?,
             _ => RowWriter::ndjson(names, to),
         };
         let mut failed = None;
@@ -85,7 +89,11 @@ fn rows(
                 progress.cancel();
             }
         }));
-        failed.map_or(Ok(()), Err)
+        match failed {
+            Some(error) => Err(error),
+            // However the scan ended, what it found is a whole file.
+            None => writer.finish(),
+        }
     });
     drop(shown);
     let reader_is_gone = matches!(written, Ok(false));
@@ -198,9 +206,6 @@ fn read(path: &Path) -> Result<Report, String> {
 fn finish(report: &Report, format: Format, to_stdout: bool, mut sink: Sink, exit: Exit) -> Exit {
     let is_terminal = to_stdout && io::stdout().is_terminal();
     let written = match format {
-        Format::Task | Format::Csv | Format::Ndjson => {
-            return fail("a report has no such form: it is one of report, table and folded");
-        }
         Format::Report => sink.write(report, is_terminal),
         Format::Table => {
             let has_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -208,6 +213,7 @@ fn finish(report: &Report, format: Format, to_stdout: bool, mut sink: Sink, exit
             sink.write_with(|to| table::write(report, look, to))
         }
         Format::Folded => sink.write_with(|to| folded::write(report, to)),
+        _ => return fail("a report has no such form: it is one of report, table and folded"),
     };
     match written {
         Ok(true) => {}

@@ -1,24 +1,45 @@
-//! A row a key, as CSV or as a JSON object a line; the same columns, in the dump's order.
+//! A row a key, in the dump's order: as CSV, as a JSON object a line, as Parquet or as an Arrow IPC file. The columns are
+//! those of [`COLUMNS`](super::columns::COLUMNS).
 //!
 //! CSV is that of RFC 4180 with line feeds alone: a first line of names, quotes around a field that has a comma, a quote, a
 //! carriage return or a line feed in it, and nothing where a value is not known. A name that is not UTF-8 is escaped
-//! (`\xff`) in `name` and stands without loss in `name_base64`, which is else empty.
+//! (`\xff`) in `name` and stands without loss in `name_base64`, which is else empty. In Parquet and Arrow names are bytes.
 
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, ErrorKind, Write};
 
 use serde::Serialize;
 
+#[cfg(feature = "columnar")]
+use super::arrow::ArrowWriter;
+use super::columns;
+#[cfg(feature = "columnar")]
+use super::parquet::ParquetWriter;
 use crate::rdb::Kind;
 use crate::report::{Name, Row};
 
-/// Writes rows.
+/// Writes rows. What it has written is whole after [`RowWriter::finish`].
 #[derive(Debug)]
-pub struct RowWriter<W> {
+pub struct RowWriter<W: Write + Send> {
     /// What the dumps are called, by their number.
     dumps: Vec<String>,
-    to: W,
-    is_csv: bool,
-    line: Vec<u8>,
+    form: Form<W>,
+}
+
+#[derive(Debug)]
+enum Form<W: Write + Send> {
+    Csv {
+        to: W,
+        line: Vec<u8>,
+    },
+    Ndjson {
+        to: W,
+        line: Vec<u8>,
+    },
+    #[cfg(feature = "columnar")]
+    Parquet(Box<ParquetWriter<W>>),
+    #[cfg(feature = "columnar")]
+    Arrow(Box<ArrowWriter<W>>),
 }
 
 /// The columns, in their order, as JSON has them.
@@ -29,7 +50,7 @@ struct Columns<'r> {
     #[serde(flatten)]
     name: &'r Name,
     #[serde(rename = "type")]
-    kind: String,
+    kind: Cow<'static, str>,
     stored_as: &'static str,
     loaded_as: &'static str,
     size: u64,
@@ -38,70 +59,123 @@ struct Columns<'r> {
     memory_bytes: Option<u64>,
     value_bytes: Option<u64>,
     largest_element_bytes: Option<u64>,
+    largest_element_index: Option<u64>,
     expires_at_ms: Option<i64>,
     idle_seconds: Option<u64>,
     frequency: Option<u8>,
     offset: u64,
 }
 
-const CSV_HEAD: &str = "dump,db,name,name_base64,type,stored_as,loaded_as,size,unit,serialized_bytes,memory_bytes,\
-value_bytes,largest_element_bytes,expires_at_ms,idle_seconds,frequency,offset\n";
-
 /// The type as `TYPE` answers it, of a module's value the module's own name.
-pub(crate) fn type_name(row: &Row) -> String {
+pub(super) fn type_name(row: &Row) -> Cow<'static, str> {
     match row.module {
-        Some(module) if row.kind == Kind::Module => module.to_string(),
-        _ => row.kind.name().to_owned(),
+        Some(module) if row.kind == Kind::Module => Cow::Owned(module.to_string()),
+        _ => Cow::Borrowed(row.kind.name()),
     }
 }
 
-impl<W: Write> RowWriter<W> {
-    /// A writer of CSV; writes the line of names.
+impl<W: Write + Send> RowWriter<W> {
+    /// A writer of CSV; writes the line of names. The dumps are what they are called, by their number.
     ///
     /// # Errors
     /// The writer's.
     pub fn csv(dumps: Vec<String>, mut to: W) -> io::Result<Self> {
-        to.write_all(CSV_HEAD.as_bytes())?;
-        Ok(Self { dumps, to, is_csv: true, line: Vec::new() })
+        let names: Vec<&str> = columns::of_text().map(|column| column.name).collect();
+        writeln!(to, "{}", names.join(","))?;
+        Ok(Self { dumps, form: Form::Csv { to, line: Vec::new() } })
     }
 
     /// A writer of JSON objects, a line each.
     pub fn ndjson(dumps: Vec<String>, to: W) -> Self {
-        Self { dumps, to, is_csv: false, line: Vec::new() }
+        Self { dumps, form: Form::Ndjson { to, line: Vec::new() } }
     }
 
-    /// Writes a row.
+    /// A writer of Parquet.
     ///
     /// # Errors
     /// The writer's.
+    #[cfg(feature = "columnar")]
+    pub fn parquet(dumps: Vec<String>, to: W) -> io::Result<Self> {
+        let form = Form::Parquet(Box::new(ParquetWriter::new(&dumps, to)?));
+        Ok(Self { dumps, form })
+    }
+
+    /// A writer of an Arrow IPC file.
+    ///
+    /// # Errors
+    /// The writer's.
+    #[cfg(feature = "columnar")]
+    pub fn arrow(dumps: Vec<String>, to: W) -> io::Result<Self> {
+        let form = Form::Arrow(Box::new(ArrowWriter::new(&dumps, to)?));
+        Ok(Self { dumps, form })
+    }
+
+    /// Writes a row, now or with others that follow.
+    ///
+    /// # Errors
+    /// The writer's; and where the row is of a dump that was not named.
     pub fn write(&mut self, row: &Row) -> io::Result<()> {
-        let dump = usize::try_from(row.dump).ok().and_then(|dump| self.dumps.get(dump)).map_or("", String::as_str);
-        self.line.clear();
-        if self.is_csv {
-            csv_line(&mut self.line, dump, row)?;
-        } else {
-            let columns = Columns {
-                dump,
-                db: row.db,
-                name: &row.name,
-                kind: type_name(row),
-                stored_as: row.stored.label(),
-                loaded_as: row.loaded.name(),
-                size: row.size,
-                unit: row.kind.unit().name(),
-                serialized_bytes: row.serialized_bytes,
-                memory_bytes: row.memory_bytes,
-                value_bytes: row.value_bytes,
-                largest_element_bytes: row.largest_element_bytes,
-                expires_at_ms: row.expires_at_ms,
-                idle_seconds: row.idle_seconds,
-                frequency: row.frequency,
-                offset: row.offset,
-            };
-            serde_json::to_writer(&mut self.line, &columns)?;
+        let dump = usize::try_from(row.dump).ok().and_then(|dump| self.dumps.get(dump));
+        let dump = dump.ok_or_else(|| {
+            let sentence = format!("a row of dump {}, and only {} are named", row.dump, self.dumps.len());
+            io::Error::new(ErrorKind::InvalidInput, sentence)
+        })?;
+        match &mut self.form {
+            Form::Csv { to, line } => {
+                line.clear();
+                csv_line(line, dump, row)?;
+                line.push(b'\n');
+                to.write_all(line)
+            }
+            Form::Ndjson { to, line } => {
+                line.clear();
+                serde_json::to_writer(&mut *line, &Columns::new(dump, row))?;
+                line.push(b'\n');
+                to.write_all(line)
+            }
+            #[cfg(feature = "columnar")]
+            Form::Parquet(writer) => writer.write(row),
+            #[cfg(feature = "columnar")]
+            Form::Arrow(writer) => writer.write(row),
         }
-        self.line.push(b'\n');
-        self.to.write_all(&self.line)
+    }
+
+    /// Writes what still waits and what stands at the end of a file; without it, Parquet and Arrow files cannot be read.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn finish(self) -> io::Result<()> {
+        match self.form {
+            Form::Csv { mut to, .. } | Form::Ndjson { mut to, .. } => to.flush(),
+            #[cfg(feature = "columnar")]
+            Form::Parquet(writer) => writer.finish(),
+            #[cfg(feature = "columnar")]
+            Form::Arrow(writer) => writer.finish(),
+        }
+    }
+}
+
+impl<'r> Columns<'r> {
+    fn new(dump: &'r str, row: &'r Row) -> Self {
+        Self {
+            dump,
+            db: row.db,
+            name: &row.name,
+            kind: type_name(row),
+            stored_as: row.stored.label(),
+            loaded_as: row.loaded.name(),
+            size: row.size,
+            unit: row.kind.unit().name(),
+            serialized_bytes: row.serialized_bytes,
+            memory_bytes: row.memory_bytes,
+            value_bytes: row.value_bytes,
+            largest_element_bytes: row.largest_element_bytes,
+            largest_element_index: row.largest_element_index,
+            expires_at_ms: row.expires_at_ms,
+            idle_seconds: row.idle_seconds,
+            frequency: row.frequency,
+            offset: row.offset,
+        }
     }
 }
 
@@ -119,7 +193,7 @@ fn csv_line(line: &mut Vec<u8>, dump: &str, row: &Row) -> io::Result<()> {
     field(line, &type_name(row));
     write!(line, ",{},{},{},{}", row.stored.label(), row.loaded.name(), row.size, row.kind.unit().name())?;
     write!(line, ",{}", row.serialized_bytes)?;
-    for value in [row.memory_bytes, row.value_bytes, row.largest_element_bytes] {
+    for value in [row.memory_bytes, row.value_bytes, row.largest_element_bytes, row.largest_element_index] {
         number(line, value)?;
     }
     number(line, row.expires_at_ms)?;

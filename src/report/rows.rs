@@ -36,6 +36,8 @@ pub struct Row {
     pub value_bytes: Option<u64>,
     /// Bytes of its largest element, where elements are not packed.
     pub largest_element_bytes: Option<u64>,
+    /// The place of that among the elements, from 0.
+    pub largest_element_index: Option<u64>,
     /// When it expires, in milliseconds since 1970.
     pub expires_at_ms: Option<i64>,
     /// Seconds since it was last used, if the dump has it.
@@ -61,6 +63,7 @@ impl Row {
             memory_bytes: footprint.memory_bytes,
             value_bytes: footprint.value_bytes,
             largest_element_bytes: footprint.largest.map(|largest| largest.bytes),
+            largest_element_index: footprint.largest.map(|largest| largest.index),
             expires_at_ms: entry.expires_at_ms,
             idle_seconds: entry.idle_seconds,
             frequency: entry.frequency,

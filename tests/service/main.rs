@@ -6,25 +6,18 @@ mod http;
 mod kill;
 mod life;
 mod openapi;
+#[path = "../support/python.rs"]
+mod python;
 mod sdk;
 mod serving;
 mod signer;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::process::Command;
 
-/// A Python that has the module, or a word on standard error that there is none; on CI a missing one is an error.
+/// A Python that has the module of one of the clients.
 fn python_with(module: &str) -> Option<OsString> {
-    let python = std::env::var_os("BIGKEYS_PYTHON").unwrap_or_else(|| "python3".into());
-    // Importing the kit writes into the home directory.
-    let home = tempfile::tempdir().expect("a folder");
-    let probe = Command::new(&python).args(["-c", &format!("import {module}")]).env("HOME", home.path()).output();
-    if probe.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    skip(&format!("no Python with {module}: pip install huaweicloudsdkdcs schemathesis, or set BIGKEYS_PYTHON"));
-    None
+    python::python_with(module, "pip install huaweicloudsdkdcs schemathesis")
 }
 
 /// Says that a test proved nothing; on CI that is an error.

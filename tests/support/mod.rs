@@ -6,6 +6,7 @@ pub mod damage;
 pub mod fill;
 pub mod fixtures;
 pub mod memory_fill;
+pub mod python;
 pub mod random;
 pub mod server;
 pub mod values;

@@ -1,0 +1,315 @@
+//! Rows as Parquet and as Arrow: what is read back is what the rows say, the same bytes for any number of threads, parts of
+//! bounded size; and DuckDB, Polars and pyarrow read of it what CSV and JSON say.
+#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int8Type, Int32Type, Int64Type, TimestampMillisecondType, UInt8Type, UInt64Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::DataType;
+use bigkeys::output::columns::{COLUMNS, Column, Formats};
+use bigkeys::output::rows::RowWriter;
+use bigkeys::report::{Name, Question, Row};
+use bigkeys::{Dump, Options, rows_all};
+use parquet::arrow::arrow_reader::{ArrowReaderBuilder, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use serde_json::Value;
+use support::fixtures;
+use support::python::python_with;
+
+/// The forms that have typed columns.
+const FORMS: [&str; 2] = ["parquet", "arrow"];
+
+fn typed() -> impl Iterator<Item = Column> {
+    COLUMNS.into_iter().filter(|column| column.formats != Formats::Text)
+}
+
+fn rows(dumps: &[PathBuf], options: &Options) -> Vec<Row> {
+    let dumps: Vec<Dump> = dumps.iter().map(Dump::from).collect();
+    let mut rows = Vec::new();
+    rows_all(&dumps, &Question::default(), options, &Arc::default(), |row| rows.push(row.clone()))
+        .expect("the files can be read");
+    rows
+}
+
+fn write(form: &str, dumps: &[&str], rows: &[Row], to: impl Write + Send) -> io::Result<()> {
+    let dumps = dumps.iter().map(|dump| (*dump).to_owned()).collect();
+    let mut writer = match form {
+        "parquet" => RowWriter::parquet(dumps, to)?,
+        "arrow" => RowWriter::arrow(dumps, to)?,
+        "ndjson" => RowWriter::ndjson(dumps, to),
+        other => panic!("no form {other}"),
+    };
+    rows.iter().try_for_each(|row| writer.write(row))?;
+    writer.finish()
+}
+
+fn written(form: &str, dumps: &[&str], rows: &[Row]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(form, dumps, rows, &mut bytes).expect("memory");
+    bytes
+}
+
+fn read(form: &str, bytes: &[u8]) -> Vec<RecordBatch> {
+    if form == "arrow" {
+        let reader = FileReader::try_new(io::Cursor::new(bytes), None).expect("an Arrow file");
+        return reader.collect::<Result<_, _>>().expect("batches");
+    }
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file(bytes)).and_then(ArrowReaderBuilder::build);
+    reader.expect("a Parquet file").collect::<Result<_, _>>().expect("batches")
+}
+
+fn file(bytes: &[u8]) -> File {
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(bytes).expect("room");
+    file
+}
+
+/// A cell as JSON has it; bytes are numbers.
+fn cell(array: &dyn Array, row: usize) -> Value {
+    if array.is_null(row) {
+        return Value::Null;
+    }
+    match array.data_type() {
+        DataType::Dictionary(key, _) if **key == DataType::Int32 => {
+            let array = array.as_dictionary::<Int32Type>();
+            cell(array.values(), array.key(row).expect("a key"))
+        }
+        DataType::Dictionary(..) => {
+            let array = array.as_dictionary::<Int8Type>();
+            cell(array.values(), array.key(row).expect("a key"))
+        }
+        DataType::Utf8 => array.as_string::<i32>().value(row).into(),
+        DataType::Binary => array.as_binary::<i32>().value(row).into(),
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).into(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
+        DataType::UInt8 => array.as_primitive::<UInt8Type>().value(row).into(),
+        DataType::Timestamp(..) => array.as_primitive::<TimestampMillisecondType>().value(row).into(),
+        other => panic!("a column of {other}"),
+    }
+}
+
+/// What is read from `bytes` is what the rows are as JSON.
+#[track_caller]
+fn assert_read(form: &str, bytes: &[u8], dumps: &[&str], rows: &[Row]) {
+    let json = written("ndjson", dumps, rows);
+    let mut objects = json.split(|byte| *byte == b'\n');
+    let mut rows = rows.iter();
+    for batch in read(form, bytes) {
+        let names: Vec<&str> = typed().map(|column| column.name).collect();
+        assert!(batch.schema().fields().iter().map(|field| field.name()).eq(&names));
+        for at in 0..batch.num_rows() {
+            let row = rows.next().expect("no more rows than were written");
+            let object: Value = serde_json::from_slice(objects.next().expect("a line")).expect("JSON");
+            for column in typed() {
+                let expected = match column.name {
+                    "name" => row.name.bytes().into(),
+                    "expires_at" => {
+                        row.expires_at_ms.filter(|ms| (-62_135_596_800_000..253_402_300_800_000).contains(ms)).into()
+                    }
+                    name => object[name].clone(),
+                };
+                let array = batch.column_by_name(column.name).expect("the column");
+                assert_eq!(cell(array, at), expected, "{form}: {} of {}", column.name, row.name);
+            }
+        }
+    }
+    assert_eq!(rows.next(), None, "{form}: rows are missing");
+}
+
+#[test]
+fn what_is_read_back_is_what_the_rows_say() {
+    let mut names_not_text = 0;
+    let mut kinds = std::collections::BTreeSet::new();
+    for fixture in fixtures::sound() {
+        let rows = rows(&[fixture.path], &Options::default());
+        names_not_text += rows.iter().filter(|row| std::str::from_utf8(row.name.bytes()).is_err()).count();
+        kinds.extend(rows.iter().map(|row| row.kind));
+        for form in FORMS {
+            assert_read(form, &written(form, &[&fixture.name], &rows), &[&fixture.name], &rows);
+        }
+    }
+    assert!(names_not_text > 10 && kinds.len() == 9, "{names_not_text} {kinds:?}");
+}
+
+#[test]
+fn the_same_bytes_for_any_threads_and_segments() {
+    let names = ["mixed_all_v13.rdb", "mixed_idle_v09.rdb", "key_names_v80.rdb"];
+    let dumps = names.map(|name| Path::new("fixtures").join(name));
+    for form in FORMS {
+        let expected = written(form, &names, &rows(&dumps, &Options::default()));
+        assert_read(form, &expected, &names, &rows(&dumps, &Options::default()));
+        for (threads, segment_bytes) in [(1, 4 << 20), (1, 700), (7, 5000), (3, 50_000)] {
+            let mut options = Options::default();
+            (options.threads, options.segment_bytes) = (threads, segment_bytes);
+            assert!(written(form, &names, &rows(&dumps, &options)) == expected, "{form} {threads} {segment_bytes}");
+        }
+    }
+}
+
+#[test]
+fn no_rows() {
+    for form in FORMS {
+        let batches = read(form, &written(form, &["empty"], &[]));
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 0, "{form}");
+        let error = write(form, &["one"], &[Row { dump: 1, ..row() }], io::sink()).unwrap_err();
+        assert_eq!(error.to_string(), "a row of dump 1, and only 1 are named");
+    }
+}
+
+#[test]
+fn moments_that_no_calendar_has() {
+    let moments = [
+        i64::MIN,
+        -62_135_596_800_001,
+        -62_135_596_800_000,
+        -1,
+        0,
+        1,
+        253_402_300_799_999,
+        253_402_300_800_000,
+        i64::MAX,
+    ];
+    let mut rows: Vec<Row> = moments.map(|ms| Row { expires_at_ms: Some(ms), ..row() }).to_vec();
+    rows.push(Row { expires_at_ms: None, ..row() });
+    for form in FORMS {
+        let bytes = written(form, &["dump"], &rows);
+        assert_read(form, &bytes, &["dump"], &rows);
+        let batch = &read(form, &bytes)[0];
+        let nulls = |column| batch.column_by_name(column).expect("the column").null_count();
+        assert_eq!((nulls("expires_at_ms"), nulls("expires_at")), (1, 5), "{form}");
+    }
+}
+
+#[test]
+fn parts_are_bounded_in_rows_and_bytes() {
+    let mut rows: Vec<Row> = (0..140_000).map(|offset| Row { offset, ..row() }).collect();
+    // Bytes that do not compress, so that they are as many in the file.
+    let mut random = 1_u64;
+    for offset in 140_000..140_012 {
+        let bytes = std::iter::repeat_with(|| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random.to_be_bytes()[0]
+        });
+        let name: Vec<u8> = bytes.take(8 << 20).collect();
+        rows.push(Row { offset, name: Name::new(name), ..row() });
+    }
+    let arrow = written("arrow", &["dump"], &rows);
+    let batches = read("arrow", &arrow);
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rows.len());
+    for batch in &batches {
+        let names = batch.column_by_name("name").expect("names").as_binary::<i32>();
+        assert!(batch.num_rows() <= 1 << 14 && names.value_data().len() <= 12 << 20);
+    }
+    assert!(batches.len() >= 9 + 11, "{} batches", batches.len());
+    // Behind its first eight bytes, it is a stream.
+    let stream = StreamReader::try_new(&arrow[8..], None).expect("a stream");
+    assert_eq!(stream.map(|batch| batch.expect("a batch").num_rows()).sum::<usize>(), rows.len());
+
+    let parquet = SerializedFileReader::new(file(&written("parquet", &["dump"], &rows))).expect("a Parquet file");
+    let groups = parquet.metadata().row_groups();
+    assert_eq!(usize::try_from(groups.iter().map(RowGroupMetaData::num_rows).sum::<i64>()), Ok(rows.len()));
+    assert!(groups.len() >= 5, "{} groups", groups.len());
+    for group in groups {
+        assert!(group.compressed_size() < (16 + 12) << 20, "{} bytes in a group", group.compressed_size());
+    }
+    // Nor does a name that is kept as the least or greatest of its group.
+    assert!(parquet.metadata().memory_size() < 200_000, "{} bytes of metadata", parquet.metadata().memory_size());
+}
+
+/// A row of a key with nothing in particular.
+fn row() -> Row {
+    let mut row = rows(&["fixtures/string_int_v13.rdb".into()], &Options::default()).remove(0);
+    row.offset = 0;
+    row
+}
+
+#[test]
+fn the_writers_errors_are_told_as_they_are() {
+    struct Broken(usize);
+    impl Write for Broken {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let written = bytes.len().min(self.0);
+            self.0 -= written;
+            if written == 0 { Err(ErrorKind::BrokenPipe.into()) } else { Ok(written) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let rows: Vec<Row> = (0..1000).map(|offset| Row { offset, ..row() }).collect();
+    for form in FORMS {
+        let bytes = written(form, &["dump"], &rows).len();
+        for room in [0, 1, 100, bytes / 2, bytes - 10, bytes - 1] {
+            let error = write(form, &["dump"], &rows, Broken(room)).expect_err("no room");
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{form}, {room} bytes: {error}");
+        }
+        write(form, &["dump"], &rows, Broken(bytes)).expect("room");
+    }
+}
+
+#[test]
+fn columns_say_what_they_hold() {
+    for form in FORMS {
+        let batch = read(form, &written(form, &["dump"], &[row()])).remove(0);
+        for (field, column) in batch.schema().fields().iter().zip(typed()) {
+            assert_eq!(field.metadata()["description"], column.description);
+            assert_eq!(field.is_nullable(), column.is_nullable);
+        }
+        assert_eq!(batch.schema().metadata()["bigkeys.version"], env!("CARGO_PKG_VERSION"), "{form}");
+    }
+    let parquet = SerializedFileReader::new(file(&written("parquet", &["dump"], &[row()]))).expect("a Parquet file");
+    let about = parquet.metadata().file_metadata().key_value_metadata().expect("metadata");
+    let columns = about.iter().find(|about| about.key == "bigkeys.columns").and_then(|about| about.value.as_deref());
+    assert_eq!(columns.expect("descriptions").lines().count(), typed().count());
+    assert!(columns.expect("descriptions").starts_with("dump: "));
+
+    let readme = fs::read_to_string("README.md").expect("the README");
+    for Column { name, holds, is_nullable, description, formats } in COLUMNS {
+        let holds = match formats {
+            Formats::All => format!("{holds}{}", if is_nullable { ", or null" } else { "" }),
+            Formats::Text => "only in `csv` and `ndjson`".to_owned(),
+            Formats::Typed => format!("{holds}, or null; not in `csv` and `ndjson`"),
+        };
+        let line = format!("| `{name}` | {holds} | {description} |");
+        assert!(readme.lines().any(|other| other == line), "the README's table lacks this line:\n{line}");
+    }
+}
+
+#[test]
+fn duckdb_polars_and_pyarrow_read_what_csv_and_json_say() {
+    let Some(python) = python_with("duckdb, polars, pyarrow", "pip install duckdb polars pyarrow") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    // Of every kind; with names that are no text, idle times, LFU counters, and none at all.
+    for (number, dumps) in [
+        "fixtures/mixed_all_v13.rdb fixtures/key_names_v13.rdb",
+        "fixtures/mixed_all_modules_v12.rdb fixtures/mixed_idle_v13.rdb fixtures/mixed_freq_v13.rdb",
+        "fixtures/mixed_expiry_v80.rdb",
+        "fixtures/empty_v13.rdb",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = |form: &str| folder.path().join(format!("{number}.{form}"));
+        for form in ["csv", "ndjson", "parquet", "arrow"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_bigkeys"));
+            command.args(["analyze", "-q", "--format", form, "-o"]).arg(path(form)).args(dumps.split(' '));
+            assert!(command.status().expect("the program starts").success(), "{form} of {dumps}");
+        }
+        let mut command = Command::new(&python);
+        command.arg("tests/columnar.py").args(["csv", "ndjson", "parquet", "arrow"].map(path));
+        let output = command.env("HOME", folder.path()).output().expect("Python starts");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && out.ends_with("read\n"), "{dumps}\n{out}\n{err}");
+    }
+}
