@@ -192,6 +192,7 @@ fn sentence(f: &mut impl fmt::Write, trouble: Trouble, dump_bytes: u64) -> fmt::
         Fault::BackLength => write!(f, "reading {part}: an entry is not as long as its neighbour says"),
         Fault::Tail => write!(f, "reading {part}: its header points at another entry than the last ({claim})"),
         Fault::Duplicate => write!(f, "{part} is there twice"),
+        Fault::DuplicateKey => write!(f, "a key of this name is in the database already"),
         Fault::Empty => write!(f, "reading {part}: the value has no elements, and servers keep no such key"),
         Fault::Order => write!(f, "reading {part}: its elements are not in order"),
         Fault::Ttl => write!(f, "reading {part}: {claim} is no time that a server takes"),

@@ -1,8 +1,9 @@
-//! Damaged dumps before `redis-check-rdb` and `valkey-check-rdb`: what they accept a check accepts, what they refuse it
-//! refuses, but for what is named here.
+//! Damaged dumps before `redis-check-rdb`, `valkey-check-rdb` and the servers themselves: what they accept a check accepts,
+//! what they refuse it refuses, but for what is named here.
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,28 +23,103 @@ const COPIES: usize = 4;
 /// Larger fixtures hold more of the same.
 const BYTES_MAX: usize = 20_000;
 
-/// What a checker said.
+/// What a server may take to load a small dump: processor time and address space.
+const LOADER_SECONDS_MAX: u32 = 60;
+const LOADER_KILOBYTES_MAX: u32 = 8 << 20;
+
+/// More databases than fixtures have; each takes a server time to make.
+const DATABASES: &str = "1024";
+
+/// Who is asked about a dump.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judge {
+    /// `redis-check-rdb` or `valkey-check-rdb`.
+    Checker,
+    /// The server itself, told to trust nothing, which is started on the dump.
+    Loader,
+}
+
+/// What a judge said.
 struct Verdict {
+    judge: Judge,
     accepts: bool,
     says: String,
 }
 
-fn ask(kind: Kind, program: &Path, dump: &Path) -> Option<Verdict> {
-    let name = match kind {
-        Kind::Redis => "redis-check-rdb",
-        Kind::Valkey => "valkey-check-rdb",
-    };
-    let output = Command::new(program).arg0(name).arg(dump).stdin(Stdio::null()).output().expect("a checker");
-    // A checker that crashed has said nothing.
-    if output.status.signal().is_some() {
-        return None;
+/// A judge's program, and where it finds its dump.
+struct Court {
+    kind: Kind,
+    judge: Judge,
+    program: PathBuf,
+    scratch: Scratch,
+}
+
+const DUMP: &str = "dump.rdb";
+
+/// What a server logs, among other words, once it has loaded its dump.
+const READY: &[u8] = b"eady to accept connections";
+
+impl Court {
+    /// `None` if it crashed, and so has said nothing.
+    fn ask(&self, dump: &[u8]) -> Option<Verdict> {
+        let path = self.scratch.write(DUMP, dump);
+        let verdict = match self.judge {
+            Judge::Checker => self.ask_checker(&path),
+            Judge::Loader => self.ask_loader(&path),
+        };
+        // What crashes may exit like what refuses: its own handler of signals says what happened.
+        verdict.filter(|verdict| !verdict.says.contains("BUG REPORT"))
     }
-    let says = String::from_utf8_lossy(&output.stdout).into_owned();
-    // On a damaged file it may look as if it crashed, its own handler of signals included.
-    if says.contains("BUG REPORT") {
-        return None;
+
+    fn ask_checker(&self, path: &Path) -> Option<Verdict> {
+        let name = match self.kind {
+            Kind::Redis => "redis-check-rdb",
+            Kind::Valkey => "valkey-check-rdb",
+        };
+        let mut checker = Command::new(&self.program);
+        let output = checker.arg0(name).arg(path).stdin(Stdio::null()).output().expect("a checker");
+        output.status.signal().is_none().then(|| Verdict {
+            judge: self.judge,
+            accepts: output.status.success(),
+            says: String::from_utf8_lossy(&output.stdout).into_owned(),
+        })
     }
-    Some(Verdict { accepts: output.status.success(), says })
+
+    /// Starts the server and reads its log up to where it is ready, or to its end.
+    fn ask_loader(&self, path: &Path) -> Option<Verdict> {
+        let folder = path.parent().expect("a folder");
+        // One that reads without end, or takes all memory, must end too.
+        let limited = format!("ulimit -t {LOADER_SECONDS_MAX}; ulimit -v {LOADER_KILOBYTES_MAX}; exec \"$0\" \"$@\"");
+        let mut process = Command::new("sh")
+            .arg("-c")
+            .arg(limited)
+            .arg(&self.program)
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", ""])
+            .args(["--sanitize-dump-payload", "yes", "--databases", DATABASES, "--dbfilename", DUMP, "--dir"])
+            .arg(folder)
+            .arg("--unixsocket")
+            .arg(folder.join("socket"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a server");
+        let log = BufReader::new(process.stdout.take().expect("its log"));
+        let mut says = String::new();
+        let mut accepts = false;
+        for line in log.split(b'\n') {
+            let line = line.expect("its log can be read");
+            says.push_str(&String::from_utf8_lossy(&line));
+            says.push('\n');
+            if line.windows(READY.len()).any(|words| words == READY) {
+                accepts = true;
+                process.kill().expect("it can be ended");
+                break;
+            }
+        }
+        let status = process.wait().expect("it can be waited for");
+        (accepts || status.signal().is_none()).then_some(Verdict { judge: self.judge, accepts, says })
+    }
 }
 
 /// The versions that a server of this kind reads.
@@ -67,26 +143,54 @@ fn excuse(report: &Report, verdict: &Verdict) -> Option<&'static str> {
         .filter(|finding| finding.severity == Severity::Error)
         .map(|finding| finding.fault.as_str())
         .collect();
-    if verdict.accepts {
-        return match errors[..] {
-            ["module_tag", ..] => Some("checkers pass over tags that they do not know as if nothing followed them"),
-            ["length_form"] => Some("servers take the start of a string for a length of its six low bits"),
-            ["stream_deleted", ..] => Some("Redis 7.0 does not count a node's deleted entries, Valkey 9.1 does"),
-            ["zeros"] => Some("checkers do not know that a key is there twice; servers do, and refuse the dump"),
-            ["trailing"] => Some("servers do not look behind the checksum"),
-            _ => None,
-        };
+    let all = |faults: &[&str]| !errors.is_empty() && errors.iter().all(|fault| faults.contains(fault));
+    let says = |words: &str| verdict.says.contains(words);
+    match (verdict.judge, verdict.accepts) {
+        (_, true) if errors == ["length_form"] => {
+            Some("servers take the start of a string for a length of its six low bits")
+        }
+        (_, true) if errors.first() == Some(&"stream_deleted") => {
+            Some("Redis 7.0 does not count a node's deleted entries, Valkey 9.1 does")
+        }
+        (_, true) if errors == ["trailing"] => Some("servers do not look behind the checksum"),
+        (Judge::Checker, true) if errors.first() == Some(&"module_tag") => {
+            Some("checkers pass over tags that they do not know as if nothing followed them")
+        }
+        (Judge::Checker, true) if errors == ["zeros"] || all(&["duplicate_key", "trailing"]) => {
+            Some("checkers do not know that a key is there twice; servers do, and refuse the dump")
+        }
+        (Judge::Loader, true) if all(&["duplicate_key"]) && report.keys_expiring > 0 => {
+            Some("a master leaves keys out that have expired by now, and then they are not there twice")
+        }
+        (Judge::Loader, true) if all(&["empty"]) && !says("empty keys skipped: 0.") => Some(
+            "a server that loads a key without elements leaves it out, and with it what was lost; checkers refuse it",
+        ),
+        (Judge::Loader, false) if errors.is_empty() && says("no matching module") => {
+            Some("a server loads no data of modules that it does not have")
+        }
+        (Judge::Loader, false) if errors.is_empty() && says("configured to handle more than") => {
+            Some("a server has as many databases as it is told to have")
+        }
+        (Judge::Loader, false)
+            if report.functions > 0
+                && errors.is_empty()
+                && (says("Failed creating") || says("Failed loading library")) =>
+        {
+            Some("a server compiles functions as it loads them; what they say is not looked into")
+        }
+        (_, false) if errors.is_empty() && says("Can't handle RDB format version") => {
+            Some("what is newer than a server is not damaged")
+        }
+        _ => None,
     }
-    None
 }
 
-fn compare(kind: Kind) {
+fn compare(kind: Kind, judge: Judge) {
     let Some(program) = server::program(kind) else {
         server::skip(kind);
         return;
     };
-    let program = PathBuf::from(program);
-    let scratch = Scratch::new();
+    let court = Court { kind, judge, program: program.into(), scratch: Scratch::new() };
     let copies = std::env::var("BIGKEYS_DAMAGED_COPIES").ok().and_then(|n| n.parse().ok()).unwrap_or(COPIES);
     let mut compared = [0, 0];
     let mut differ = Vec::new();
@@ -99,8 +203,7 @@ fn compare(kind: Kind) {
                 0 => fixture.bytes.clone(),
                 _ => without_checksum(damage(&fixture.bytes, &mut random)),
             };
-            let path = scratch.write("dump.rdb", &dump);
-            let Some(verdict) = ask(kind, &program, &path) else { continue };
+            let Some(verdict) = court.ask(&dump) else { continue };
             let report = check_bytes(&dump, &Options::default());
             compared[usize::from(verdict.accepts)] += 1;
             if report.sound == verdict.accepts || excuse(&report, &verdict).is_some() {
@@ -109,9 +212,9 @@ fn compare(kind: Kind) {
             let last = verdict.says.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" | ");
             let found = report.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
             differ.push(format!(
-                "{} copy {copy}: the checker {}: {}\n    a check finds: {found}",
+                "{} copy {copy}: it {}: {}\n    a check finds: {found}",
                 fixture.name,
-                if verdict.accepts { "accepts" } else { "refuses" },
+                if verdict.accepts { "is accepted" } else { "is refused" },
                 last.chars().rev().take(400).collect::<Vec<_>>().into_iter().rev().collect::<String>(),
             ));
             if let Some(folder) = std::env::var_os("BIGKEYS_DIFFERING_DUMPS") {
@@ -127,10 +230,20 @@ fn compare(kind: Kind) {
 
 #[test]
 fn a_check_agrees_with_redis() {
-    compare(Kind::Redis);
+    compare(Kind::Redis, Judge::Checker);
 }
 
 #[test]
 fn a_check_agrees_with_valkey() {
-    compare(Kind::Valkey);
+    compare(Kind::Valkey, Judge::Checker);
+}
+
+#[test]
+fn a_check_agrees_with_redis_loading_it() {
+    compare(Kind::Redis, Judge::Loader);
+}
+
+#[test]
+fn a_check_agrees_with_valkey_loading_it() {
+    compare(Kind::Valkey, Judge::Loader);
 }

@@ -51,7 +51,7 @@ pub struct Options {
 /// [`Cause::Io`] if it cannot be opened or read, [`Cause::Options`] if it is to be resynchronized and is no plain file.
 pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
     let path = path.as_ref();
-    let mut report = Report::new(path.display().to_string());
+    let mut report = Report::new(path.display().to_string(), !options.quick);
     let opened = match &options.payload_key {
         Some(key) => input::open_payload(path, key),
         None => input::open(path),
@@ -104,7 +104,7 @@ const WINDOW_BYTES: usize = 256 << 10;
 
 /// Checks a dump in memory.
 pub fn check_bytes(dump: &[u8], options: &Options) -> Report {
-    let mut report = Report::new("memory".to_owned());
+    let mut report = Report::new("memory".to_owned(), !options.quick);
     let context = check_slice(dump, options, &mut report);
     report.conclude(context.as_ref());
     report

@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::recent::Recent;
-use super::walk::{Record, Sink, What};
+use super::walk::{Key, Record, Sink, What};
 use crate::error::{Quoted, escaped, words};
+use crate::rdb::deep::Distinct;
 use crate::rdb::dragonfly;
 use crate::rdb::entry::Damage;
-use crate::rdb::{Context, Dialect, Fault, Trouble, ValueType};
+use crate::rdb::packed::Text;
+use crate::rdb::{Context, Dialect, Fault, Part, Trouble, ValueType};
 
 /// Findings that are listed; more than these are counted.
 const FINDINGS_MAX: usize = 1000;
@@ -69,6 +71,9 @@ pub struct Report {
     /// Values of which not every element was looked at: too long, or too many to find one that is there twice.
     #[serde(skip_serializing_if = "is_zero")]
     pub values_not_looked_through: u64,
+    /// Keys whose names were compared with those of the first keys only, to find one that is there twice.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub keys_not_compared: u64,
     /// What is wrong, in the dump's order.
     pub findings: Vec<Finding>,
     /// How many more findings there are.
@@ -90,6 +95,9 @@ pub struct Report {
     pub tagged_chunks: u64,
     #[serde(skip)]
     dialect: Option<Dialect>,
+    /// Names of the keys so far, database included, unless values are only stepped over.
+    #[serde(skip)]
+    names: Option<Distinct>,
     #[serde(skip)]
     names_bytes: usize,
     #[serde(skip)]
@@ -213,8 +221,8 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Report {
-    pub(super) fn new(dump: String) -> Self {
-        Self { dump, ..Self::default() }
+    pub(super) fn new(dump: String, is_deep: bool) -> Self {
+        Self { dump, names: is_deep.then(Distinct::default), ..Self::default() }
     }
 
     /// The dump is no dump, or could not be read.
@@ -280,9 +288,20 @@ impl Report {
             .collect();
         for (db, claim) in wrong {
             self.db = db;
-            let trouble = Trouble { offset: end, fault: Fault::KeyCount, part: crate::rdb::Part::Database, claim };
+            let trouble = Trouble { offset: end, fault: Fault::KeyCount, part: Part::Database, claim };
             self.find(trouble, None, end);
         }
+    }
+
+    /// Whether a key is the first of its name in the database, as far as names are held.
+    fn is_new(&mut self, key: &Key<'_>, flaws: &[Trouble]) -> bool {
+        let is_name_damaged = flaws.iter().any(|flaw| flaw.part == Part::Key);
+        // Dragonfly may write a key again that changed while it wrote the snapshot; its loader takes the last.
+        let is_asked = self.dialect != Some(Dialect::Dragonfly) && !is_name_damaged;
+        let Some(names) = self.names.as_mut().filter(|_| is_asked) else { return true };
+        let is_new = names.add(Text::Bytes(&[&self.db.to_be_bytes(), key.name].concat()));
+        self.keys_not_compared += u64::from(names.is_partial());
+        is_new
     }
 
     pub(super) fn conclude(&mut self, context: Option<&Context>) {
@@ -350,6 +369,11 @@ impl Sink for Report {
                     *self.modules.entry(id.to_string()).or_default() += 1;
                 }
                 key_found = Some((key.name, key.value_type));
+                if !self.is_new(key, record.flaws) {
+                    let (offset, claim) = (record.span.start, 0);
+                    let trouble = Trouble { offset, fault: Fault::DuplicateKey, part: Part::Key, claim };
+                    self.find(trouble, key_found, record.span.end);
+                }
             }
             What::TaggedChunk => self.tagged_chunks += 1,
             What::HashTemplate | What::Slot | What::End => {}
@@ -464,6 +488,10 @@ impl Report {
         }
         if self.values_not_looked_through > 0 {
             writeln!(f, "  values too large to be looked through: {}", self.values_not_looked_through)?;
+        }
+        if self.keys_not_compared > 0 {
+            let keys = self.keys_not_compared;
+            writeln!(f, "  keys whose names were compared with those of the first keys alone: {keys}")?;
         }
         Ok(())
     }

@@ -241,10 +241,36 @@ fn text_score(source: &mut Slice<'_>) -> Result<f64, Trouble> {
 fn score(text: Text<'_>) -> Result<f64, Fault> {
     match text {
         Text::Int(value) => Ok(value as f64),
-        Text::Bytes(text) => {
-            std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok()).ok_or(Fault::Score)
-        }
+        Text::Bytes(text) => number(text).ok_or(Fault::Score),
     }
+}
+
+/// The number that a text begins with, as the C library's `strtod` reads it for servers: whatever follows is left alone.
+fn number(text: &[u8]) -> Option<f64> {
+    let text = text.trim_ascii_start();
+    let is_sign = |at: usize| matches!(text.get(at), Some(b'+' | b'-'));
+    let digits = |from: usize| text.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+    let sign = usize::from(is_sign(0));
+    let whole = digits(sign);
+    let mut end = sign + whole;
+    let fraction = if text.get(end) == Some(&b'.') { digits(end + 1) } else { 0 };
+    if whole + fraction > 0 {
+        if text.get(end) == Some(&b'.') {
+            end += 1 + fraction;
+        }
+        if matches!(text.get(end), Some(b'e' | b'E')) {
+            let from = end + 1 + usize::from(is_sign(end + 1));
+            if digits(from) > 0 {
+                end = from + digits(from);
+            }
+        }
+    } else {
+        const INFINITY: &[u8] = b"infinity";
+        let letters = text.get(sign..sign + INFINITY.len()).unwrap_or_default();
+        // Else `inf` or `nan`, or no number.
+        end = sign + if letters.eq_ignore_ascii_case(INFINITY) { INFINITY.len() } else { 3 };
+    }
+    std::str::from_utf8(text.get(..end)?).ok()?.parse().ok()
 }
 
 fn quicklist(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
@@ -308,7 +334,12 @@ fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trou
 fn template_fields(source: &mut Slice<'_>) -> Result<u64, Trouble> {
     let offset = source.offset();
     match source.parse(Part::HashTemplate, length)? {
-        0 => with_blob(source, |blob| listpack::entries(blob)?.try_fold(0, |fields, name| name.map(|_| fields + 1))),
+        0 => with_blob(source, |blob| {
+            let (_, (_, stated)) = listpack::header(blob).map_err(|_| Fault::BlobForm)?;
+            let fields = listpack::entries(blob)?.try_fold(0, |fields, name| name.map(|_| fields + 1))?;
+            // As many values follow as there are names: where the header disagrees, nobody knows where the value ends.
+            if stated.is_some_and(|stated| u64::from(stated) != fields) { Err(Fault::BlobEntries) } else { Ok(fields) }
+        }),
         1 => {
             let fields = source.parse(Part::Count, length)?;
             for _ in 0..fields {
@@ -376,4 +407,32 @@ fn triples<'e>(mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit
         visit(Element::Field { field, value, expires_at_ms });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_is_what_its_text_begins_with() {
+        for (text, score) in [
+            ("1.5", 1.5),
+            (" -2", -2.0),
+            ("+.5x", 0.5),
+            ("17 and more", 17.0),
+            ("3.", 3.0),
+            ("1e3", 1000.0),
+            ("1e+", 1.0),
+            ("2e-1.5", 0.2),
+            ("INF", f64::INFINITY),
+            ("-infinityx", f64::NEG_INFINITY),
+            ("1.310+\0\0", 1.31),
+        ] {
+            assert_eq!(number(text.as_bytes()), Some(score), "{text}");
+        }
+        assert!(number(b"nan").is_some_and(f64::is_nan));
+        for text in ["", "-", ".", "x1", "in", "e5"] {
+            assert_eq!(number(text.as_bytes()), None, "{text}");
+        }
+    }
 }

@@ -65,6 +65,8 @@ pub enum Fault {
     Tail,
     /// An element that may be there only once is there twice.
     Duplicate,
+    /// A database has two keys of one name, which servers refuse.
+    DuplicateKey,
     /// A collection without elements, which no server keeps.
     Empty,
     /// Elements are not in the order that their encoding asks for.

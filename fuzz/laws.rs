@@ -1,0 +1,213 @@
+//! What holds for any bytes, one law a fuzz target. `cargo test` replays each target's corpus under the same law.
+#![allow(dead_code, unreachable_pub, reason = "a target uses one of them, and has no crate around it")]
+#![allow(clippy::indexing_slicing, reason = "an index out of place is a finding, as it should be")]
+
+use std::fs;
+use std::io::Cursor;
+
+use bigkeys::check::{self, Checksum, check_bytes};
+use bigkeys::rdb::packed::{intset, listpack, lzf, ziplist, zipmap};
+use bigkeys::rdb::source::{Slice, Source};
+use bigkeys::rdb::{Context, Dialect, Scanner, ValueType, elements, value};
+use bigkeys::salvage::salvage_bytes;
+use bigkeys::{Options, Report};
+
+/// The law of a target by its name.
+pub fn of(target: &str) -> Option<fn(&[u8])> {
+    Some(match target {
+        "check" => check_any,
+        "lzf" => lzf,
+        "packed" => packed,
+        "salvage" => salvage,
+        "scanner" => scanner,
+        "segments" => segments,
+        _ => return None,
+    })
+}
+
+/// A check comes to an end, calls nothing sound whose checksum is another or that the scanner finds damage in, and gets no
+/// less far by going on behind damage.
+pub fn check_any(dump: &[u8]) {
+    let report = check_bytes(dump, &check::Options::default());
+    assert!(!report.sound || report.checksum != Checksum::Mismatch, "{report}");
+    let mut options = check::Options::default();
+    options.resync = true;
+    let gone_on = check_bytes(dump, &options);
+    assert!(gone_on.keys >= report.keys, "{report}{gone_on}");
+    if let Ok(scanner) = Scanner::new(dump) {
+        let damaged = scanner.filter(Result::is_err).count();
+        assert!(!report.sound || damaged == 0, "{report}");
+    }
+}
+
+/// The scanner's keys lie one behind the other within the dump, and a value that can be decoded ends where it says.
+pub fn scanner(dump: &[u8]) {
+    let Ok(mut scanner) = Scanner::new(dump) else { return };
+    let mut last_end = 0;
+    while let Some(entry) = scanner.next() {
+        let Ok(entry) = entry else { continue };
+        let end = entry.value_offset + entry.value_bytes;
+        assert!(last_end <= entry.offset && entry.offset < entry.value_offset && end <= dump.len() as u64);
+        assert_eq!(scanner.value(&entry).len() as u64, entry.value_bytes);
+        last_end = end;
+        let mut source = Slice::new(dump, entry.value_offset);
+        let decoded = elements::for_each(&mut source, entry.value_type, scanner.context(), |_| {});
+        assert!(decoded.is_err() || source.offset() == end, "{}", entry.value_type);
+    }
+}
+
+/// What the second byte of a value's file says it is read as.
+pub const READERS: [(Dialect, u32, &[u8; 9]); 3] =
+    [(Dialect::Redis, 16, b"REDIS0016"), (Dialect::Valkey, 80, b"VALKEY080"), (Dialect::Redis, 9, b"REDIS0009")];
+
+/// A value of any type, whose number is the first byte: what a check finds sound can be decoded, what can be decoded can be
+/// stepped over, and both end at one place. A string's content is read as each packed structure too.
+pub fn packed(input: &[u8]) {
+    let [value_type, reader, bytes @ ..] = input else { return };
+    let value_type = ValueType(*value_type);
+    let (dialect, version, magic) = READERS[usize::from(*reader) % READERS.len()];
+    let context = Context::new(dialect, version);
+
+    let mut stepped = Slice::new(bytes, 0);
+    let measure = value::measure(&mut stepped, value_type, &context);
+    let mut decoded = Slice::new(bytes, 0);
+    let elements = elements::for_each(&mut decoded, value_type, &context, |_| {});
+    if elements.is_ok() {
+        // The decoder goes by the entries, not by what a header says of them.
+        assert!(measure.is_ok() || measure.is_err_and(|trouble| trouble.costs_one_key()), "{value_type}");
+        assert_eq!(decoded.offset(), stepped.offset(), "{value_type}");
+    }
+    let end = usize::try_from(stepped.offset()).expect("within the value");
+    let dump = [&magic[..], &[value_type.0, 1, b'k'], &bytes[..end], &[255, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+    // A script of KeyDB's has no elements to decode.
+    if measure.is_ok() && value_type != ValueType::CRON && check_bytes(&dump, &check::Options::default()).sound {
+        // Servers read on over a packed score that is no number.
+        let is_read = elements.is_ok() || elements.is_err_and(|trouble| trouble.is_tolerated());
+        assert!(is_read, "{value_type}: {elements:?}");
+    }
+
+    let counts = [
+        listpack::entries(bytes).map_or(0, Iterator::count),
+        ziplist::entries(bytes).map_or(0, Iterator::count),
+        intset::entries(bytes).map_or(0, Iterator::count),
+        zipmap::entries(bytes).map_or(0, Iterator::count),
+    ];
+    assert!(counts.iter().all(|entries| *entries <= bytes.len()), "{counts:?}");
+}
+
+/// Each way to inflate an LZF stream gives what an inflater gives that is slow and obvious, or both refuse it.
+pub fn lzf(stored: &[u8]) {
+    let (plain, is_whole) = inflated_slowly(stored);
+    for bytes in [plain.len().saturating_sub(1), plain.len(), plain.len() + 1] {
+        let mut whole = Vec::new();
+        let inflated = lzf::inflate(stored, bytes, &mut whole).is_ok();
+        assert_eq!(inflated, is_whole && bytes == plain.len(), "{bytes} of {} bytes", plain.len());
+        if inflated {
+            assert_eq!(whole, plain);
+        }
+        // In steps, as a check reads a string; what inflates to nothing is none.
+        if !stored.is_empty() && bytes > 0 {
+            let report = check_bytes(&dump_of_lzf(stored, bytes), &check::Options::default());
+            assert_eq!(report.sound, inflated, "{report}");
+        }
+    }
+    for wanted in [0, 1, 7, 64, plain.len()] {
+        let mut prefix = vec![0; wanted];
+        match lzf::inflate_prefix(stored, &mut prefix) {
+            Ok(bytes) => {
+                assert_eq!(bytes, wanted.min(plain.len()));
+                assert_eq!(prefix[..bytes], plain[..bytes]);
+            }
+            Err(_) => assert!(!is_whole),
+        }
+    }
+}
+
+/// Byte by byte, as the format describes it; false if the stream breaks off or refers to what is not there.
+fn inflated_slowly(stored: &[u8]) -> (Vec<u8>, bool) {
+    let mut plain = Vec::new();
+    let mut at = 0;
+    while at < stored.len() {
+        let control = usize::from(stored[at]);
+        at += 1;
+        if control < 32 {
+            for _ in 0..=control {
+                let Some(byte) = stored.get(at) else { return (plain, false) };
+                plain.push(*byte);
+                at += 1;
+            }
+            continue;
+        }
+        let mut bytes = control >> 5;
+        if bytes == 7 {
+            let Some(more) = stored.get(at) else { return (plain, false) };
+            bytes += usize::from(*more);
+            at += 1;
+        }
+        let Some(low) = stored.get(at) else { return (plain, false) };
+        at += 1;
+        let distance = (control & 31) * 256 + usize::from(*low) + 1;
+        for _ in 0..bytes + 2 {
+            let Some(from) = plain.len().checked_sub(distance) else { return (plain, false) };
+            plain.push(plain[from]);
+        }
+    }
+    (plain, true)
+}
+
+/// A dump of one string that is stored as this stream and claims to have so many bytes.
+fn dump_of_lzf(stored: &[u8], bytes: usize) -> Vec<u8> {
+    let length = |bytes: usize| [&[0x80][..], &u32::try_from(bytes).expect("a short stream").to_be_bytes()].concat();
+    let head = [b"REDIS0009\x00\x01k\xc3".to_vec(), length(stored.len()), length(bytes)].concat();
+    [&head, stored, &[255, 0, 0, 0, 0, 0, 0, 0, 0]].concat()
+}
+
+/// Whatever is salvaged checks clean, and has as many keys as the account says.
+pub fn salvage(dump: &[u8]) {
+    let mut saved = Vec::new();
+    let account = salvage_bytes(dump, &mut saved).expect("memory takes everything");
+    if saved.is_empty() {
+        return;
+    }
+    let report = check_bytes(&saved, &check::Options::default());
+    assert!(report.sound, "{report}");
+    assert_eq!(report.keys, account.keys_written);
+}
+
+/// A dump read in segments that guess their first entry, and through a window: the same keys and the same damage. None is
+/// complete whose checksum is another.
+pub fn segments(dump: &[u8]) {
+    let mut options = Options::default();
+    options.question.top = usize::MAX;
+    options.question.all_kinds = true;
+    options.threads = 1;
+    let path = format!("/dev/shm/bigkeys-fuzz-{}-{:?}", std::process::id(), std::thread::current().id());
+    fs::write(&path, dump).expect("memory");
+    let analyzed = |options: &Options| answer(bigkeys::analyze(&path, options).expect("the file can be opened"));
+    let whole = analyzed(&options);
+    if check_bytes(dump, &check::Options::default()).checksum == Checksum::Mismatch {
+        assert!(!whole.damage.is_empty(), "complete, though the checksum is another");
+    }
+    options.threads = 3;
+    options.segment_bytes = [16, 100, 1000][dump.len() % 3];
+    assert_eq!(analyzed(&options), whole, "segments of {}", options.segment_bytes);
+    options.window_bytes = 50;
+    let reader = Box::new(Cursor::new(dump.to_vec()));
+    let streamed = bigkeys::analyze_reader("a reader", reader, &options).expect("memory never fails");
+    assert_eq!(answer(streamed), whole, "streamed");
+    _ = fs::remove_file(&path);
+}
+
+#[derive(Debug, PartialEq)]
+struct Answer {
+    /// Database, name, size.
+    keys: Vec<(u64, Vec<u8>, u64)>,
+    damage: Vec<String>,
+}
+
+fn answer(report: Report) -> Answer {
+    Answer {
+        keys: report.keys.into_iter().map(|key| (key.db, key.name, key.size)).collect(),
+        damage: report.damage.iter().map(|error| error.cause.to_string()).collect(),
+    }
+}
