@@ -100,7 +100,9 @@ for who, source in (("DuckDB, Parquet", f"read_parquet('{parquet_path}')"), ("Du
     types = duckdb.sql(f"describe select * from {source}").fetchall()
     compare_types(who, {name: of for name, of, *_ in types}, 2)
     compare(who, duckdb.sql(f"select {names} from {source}").fetchall())
-    total = duckdb.sql(f"select count(*), coalesce(sum(memory_bytes), 0) from {source} where unit = 'count'").fetchone()
+    [total] = duckdb.sql(
+        f"select count(*), coalesce(sum(memory_bytes), 0) from {source} where unit = 'count'"
+    ).fetchall()
     counted = [row for row in expected if row[7] == "count"]
     assert total == (len(counted), sum(row[9] or 0 for row in counted)), f"{who}: {total}"
 

@@ -19,7 +19,7 @@ use bigkeys::output::columns::{COLUMNS, Column, Formats};
 use bigkeys::output::rows::RowWriter;
 use bigkeys::report::{Name, Question, Row};
 use bigkeys::{Dump, Options, rows_all};
-use parquet::arrow::arrow_reader::{ArrowReaderBuilder, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
@@ -64,7 +64,7 @@ fn read(form: &str, bytes: &[u8]) -> Vec<RecordBatch> {
         let reader = FileReader::try_new(io::Cursor::new(bytes), None).expect("an Arrow file");
         return reader.collect::<Result<_, _>>().expect("batches");
     }
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file(bytes)).and_then(ArrowReaderBuilder::build);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file(bytes)).and_then(ParquetRecordBatchReaderBuilder::build);
     reader.expect("a Parquet file").collect::<Result<_, _>>().expect("batches")
 }
 
@@ -192,7 +192,8 @@ fn moments_that_no_calendar_has() {
 
 #[test]
 fn parts_are_bounded_in_rows_and_bytes() {
-    let mut rows: Vec<Row> = (0..140_000).map(|offset| Row { offset, ..row() }).collect();
+    let one = row();
+    let mut rows: Vec<Row> = (0..140_000).map(|offset| Row { offset, ..one.clone() }).collect();
     // Bytes that do not compress, so that they are as many in the file.
     let mut random = 1_u64;
     for offset in 140_000..140_012 {
@@ -201,7 +202,7 @@ fn parts_are_bounded_in_rows_and_bytes() {
             random.to_be_bytes()[0]
         });
         let name: Vec<u8> = bytes.take(8 << 20).collect();
-        rows.push(Row { offset, name: Name::new(name), ..row() });
+        rows.push(Row { offset, name: Name::new(name), ..one.clone() });
     }
     let arrow = written("arrow", &["dump"], &rows);
     let batches = read("arrow", &arrow);
@@ -211,8 +212,8 @@ fn parts_are_bounded_in_rows_and_bytes() {
         assert!(batch.num_rows() <= 1 << 14 && names.value_data().len() <= 12 << 20);
     }
     assert!(batches.len() >= 9 + 11, "{} batches", batches.len());
-    // Behind its first eight bytes, it is a stream.
-    let stream = StreamReader::try_new(&arrow[8..], None).expect("a stream");
+    // Behind its first 64 bytes, it is a stream.
+    let stream = StreamReader::try_new(&arrow[64..], None).expect("a stream");
     assert_eq!(stream.map(|batch| batch.expect("a batch").num_rows()).sum::<usize>(), rows.len());
 
     let parquet = SerializedFileReader::new(file(&written("parquet", &["dump"], &rows))).expect("a Parquet file");
@@ -247,7 +248,8 @@ fn the_writers_errors_are_told_as_they_are() {
             Ok(())
         }
     }
-    let rows: Vec<Row> = (0..1000).map(|offset| Row { offset, ..row() }).collect();
+    let one = row();
+    let rows: Vec<Row> = (0..1000).map(|offset| Row { offset, ..one.clone() }).collect();
     for form in FORMS {
         let bytes = written(form, &["dump"], &rows).len();
         for room in [0, 1, 100, bytes / 2, bytes - 10, bytes - 1] {
@@ -266,13 +268,17 @@ fn columns_say_what_they_hold() {
             assert_eq!(field.metadata()["description"], column.description);
             assert_eq!(field.is_nullable(), column.is_nullable);
         }
-        assert_eq!(batch.schema().metadata()["bigkeys.version"], env!("CARGO_PKG_VERSION"), "{form}");
+        if form == "arrow" {
+            assert_eq!(batch.schema().metadata()["bigkeys.version"], env!("CARGO_PKG_VERSION"));
+        }
     }
     let parquet = SerializedFileReader::new(file(&written("parquet", &["dump"], &[row()]))).expect("a Parquet file");
     let about = parquet.metadata().file_metadata().key_value_metadata().expect("metadata");
-    let columns = about.iter().find(|about| about.key == "bigkeys.columns").and_then(|about| about.value.as_deref());
-    assert_eq!(columns.expect("descriptions").lines().count(), typed().count());
-    assert!(columns.expect("descriptions").starts_with("dump: "));
+    let about = |key| about.iter().find(|about| about.key == key).and_then(|about| about.value.as_deref());
+    assert_eq!(about("bigkeys.version"), Some(env!("CARGO_PKG_VERSION")));
+    let columns = about("bigkeys.columns").expect("descriptions");
+    assert_eq!(columns.lines().count(), typed().count());
+    assert!(columns.starts_with("dump: "));
 
     let readme = fs::read_to_string("README.md").expect("the README");
     for Column { name, holds, is_nullable, description, formats } in COLUMNS {

@@ -2,7 +2,7 @@
 //!
 //! Of Arrow's two formats it is the file, not the stream: readers that look at a file (`scan_ipc` of Polars,
 //! `read_feather` of Pandas and R, `ipc.open_file` of pyarrow) find its batches by the list at its end and map what they
-//! need. It is written from its beginning to its end, so it goes through a pipe as well; and behind its first eight bytes
+//! need. It is written from its beginning to its end, so it goes through a pipe as well; and behind its first 64 bytes
 //! it is a stream, for who wants to read it while it comes.
 //!
 //! Its bytes are as they are in memory, not compressed: a reader maps them. Parquet is the small one.

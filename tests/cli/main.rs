@@ -4,6 +4,8 @@
 
 mod check;
 mod choice;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod help;
 mod outcomes;
 mod output;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -114,21 +114,25 @@ fn an_interrupted_scan_is_reported_as_far_as_it_came() {
         let mut child = child.expect("the program starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         stdin.write_all(&dump[..dump.len() / 2]).expect("the program reads");
-        let id = child.id().to_string();
-        // It catches the signal once it runs: what would end it before says nothing.
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while !catches_interrupts(&id) {
-            assert!(Instant::now() < deadline, "no handler for Ctrl-C");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
-        std::thread::sleep(Duration::from_millis(100));
+        interrupt(&child);
         drop(stdin);
         let outcome = ended(child);
         assert_eq!(outcome.code, Some(130), "{format}: {outcome:?}");
         assert!(outcome.stderr.contains("interrupted at byte"), "{format}: {}", outcome.stderr);
         assert!(!outcome.stdout.is_empty(), "{format}");
     }
+}
+
+/// Sends Ctrl-C to a child once it catches it: what would end it before says nothing.
+pub(super) fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !catches_interrupts(&id) {
+        assert!(Instant::now() < deadline, "no handler for Ctrl-C");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
+    std::thread::sleep(Duration::from_millis(100));
 }
 
 /// Whether a process has a handler for SIGINT, the second bit of the mask of those it catches.
