@@ -176,7 +176,35 @@ fn entries_in_tagged_chunks() {
         assert_eq!(found.damage, None, "steps of {step}");
         assert_eq!(sizes(&found), ["5 between string 1", "5 hash hash 1", "5 list list 4", "6 last string 1"]);
         let report = check_bytes(&dump, &Options::default());
-        assert!(report.sound && report.tagged_chunks > 0, "{report}");
+        assert!(report.sound && report.tagged_chunks > 0 && report.keys == 4, "{report}");
+        assert_eq!(
+            report.databases.iter().map(|database| (database.db, database.keys)).collect::<Vec<_>>(),
+            [(5, 3), (6, 1)]
+        );
+    }
+}
+
+#[test]
+fn damage_inside_an_entry_in_tagged_chunks_is_found() {
+    // A listpack of {a: 1}, whose first entry is made longer than it is.
+    let listpack = [0x0d, 0, 0, 0, 2, 0, 0x81, b'a', 2, 1, 1, 0xff, 0];
+    let sound = &listpack[..12];
+    for (byte, is_sound) in [(0x81, true), (0x83, false)] {
+        let mut blob = sound.to_vec();
+        (blob[0], blob[6]) = (12, byte);
+        let hash = records(|rdb| rdb.key(16, "hash", |b| b.string(&blob)));
+        for step in [1, 4, hash.len()] {
+            let pieces = hash.chunks(step).fold(start().select_db(3), |rdb, piece| rdb.put(chunk(1, piece)));
+            let dump = pieces.key(0, "last", |b| b.string("w")).eof_without_checksum();
+            let report = check_bytes(&dump, &Options::default());
+            assert_eq!((report.sound, report.keys), (is_sound, 2), "{report}");
+            let keys = report.findings.iter().map(|finding| finding.key.clone());
+            assert_eq!(keys.flatten().collect::<Vec<_>>(), if is_sound { vec![] } else { vec!["hash".to_owned()] });
+            assert_eq!(report.findings.iter().all(|finding| finding.db == Some(3)), true);
+            let mut quick = Options::default();
+            quick.quick = true;
+            assert!(check_bytes(&dump, &quick).sound);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod recent;
 mod report;
+mod tagged;
 pub(crate) mod walk;
 
 use std::path::Path;

@@ -90,7 +90,7 @@ pub struct Report {
     pub doubtful_from: Option<u64>,
     #[serde(skip)]
     pub(super) recent: Recent,
-    /// Parts of entries that Dragonfly cut, which are stepped over: neither looked into nor counted as keys.
+    /// Parts of entries that Dragonfly cut.
     #[serde(skip_serializing_if = "is_zero")]
     pub tagged_chunks: u64,
     #[serde(skip)]
@@ -484,7 +484,7 @@ impl Report {
             writeln!(f, "  aux: {}", aux.join(" "))?;
         }
         if self.tagged_chunks > 0 {
-            writeln!(f, "  tagged chunks that were stepped over: {}", self.tagged_chunks)?;
+            writeln!(f, "  tagged chunks: {}", self.tagged_chunks)?;
         }
         if self.values_not_looked_through > 0 {
             writeln!(f, "  values too large to be looked through: {}", self.values_not_looked_through)?;

@@ -5,7 +5,10 @@
 
 use std::ops::Range;
 
+use super::tagged::{Around, Streams};
+use crate::engine::chunked::Chunked;
 use crate::engine::dragonfly::{in_blob, inflated_blob};
+use crate::engine::tagged;
 use crate::rdb::deep::Deep;
 use crate::rdb::dragonfly::opcode as dragonfly;
 use crate::rdb::entry::Damage;
@@ -60,7 +63,7 @@ pub(crate) enum What<'r> {
     /// A slot's key counts, or a slot migration.
     Slot,
     Key(Key<'r>),
-    /// A part of an entry, which is not looked into.
+    /// A part of an entry; the key is a record of its own.
     TaggedChunk,
     /// The EOF opcode.
     End,
@@ -87,6 +90,8 @@ pub(crate) struct Walk {
     pub(crate) record_start: u64,
     /// Whether a database or key has been read, behind which no hash template can stand.
     has_begun: bool,
+    /// The database of the keys that come next.
+    db: u64,
     name: Vec<u8>,
     is_in_blob: bool,
 }
@@ -116,6 +121,7 @@ impl Walk {
             deep: Deep::default(),
             record_start: 0,
             has_begun: false,
+            db: 0,
             name: Vec::new(),
             is_in_blob: false,
         }
@@ -126,12 +132,38 @@ impl Walk {
     /// # Errors
     /// The damage that loses a record's end, or what `sink` says.
     pub(crate) fn run<S: Keep>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<u64, Box<Damage>> {
-        while !self.record(source, sink)? {}
-        Ok(source.offset())
+        if !self.is_dragonfly() {
+            while !self.record(source, sink, None)? {}
+            return Ok(source.offset());
+        }
+        std::thread::scope(|scope| {
+            let mut streams = Streams::new(tagged::Streams::new(scope));
+            while !self.record(source, sink, Some(&mut streams))? {}
+            streams.finish()?;
+            Ok(source.offset())
+        })
     }
 
-    /// Reads a record and hands it to `sink`; true if it is the end.
-    fn record<S: Keep>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<bool, Box<Damage>> {
+    /// Reads a record of a stream of tagged chunks.
+    ///
+    /// # Errors
+    /// The fault met. The dump's own end lies in no chunk, and neither do blobs and other chunks.
+    pub(super) fn record_in_stream(&mut self, source: &mut Chunked, sink: &mut impl Sink) -> Result<(), Fault> {
+        match self.record(source, sink, None) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Fault::Flag),
+            Err(damage) => Err(damage.trouble.fault),
+        }
+    }
+
+    /// Reads a record and hands it to `sink`; true if it is the end. Without `streams`, those of Dragonfly that have others
+    /// in them are unknown.
+    fn record<S: Keep>(
+        &mut self,
+        source: &mut S,
+        sink: &mut impl Sink,
+        mut streams: Option<&mut Streams<'_, '_>>,
+    ) -> Result<bool, Box<Damage>> {
         self.record_start = source.offset();
         self.deep.flaws.clear();
         let mut lead = Lead::default();
@@ -153,7 +185,8 @@ impl Walk {
                 opcode::AUX => return self.aux(source, sink),
                 opcode::SELECT_DB => {
                     self.has_begun = true;
-                    break What::SelectDb(source.parse(Part::Database, length)?);
+                    self.db = source.parse(Part::Database, length)?;
+                    break What::SelectDb(self.db);
                 }
                 opcode::RESIZE_DB => {
                     let keys = source.parse(Part::Database, length)?;
@@ -168,13 +201,11 @@ impl Walk {
                     skip_between(source, &self.context, code)?;
                     break What::Function;
                 }
-                dragonfly::BLOB_ZSTD | dragonfly::BLOB_LZ4 if self.is_dragonfly() && !lead.is_begun => {
-                    return self.blob(source, code, sink).map(|()| false);
+                dragonfly::BLOB_ZSTD | dragonfly::BLOB_LZ4 if !lead.is_begun && streams.is_some() => {
+                    return self.blob(source, code, sink, streams).map(|()| false);
                 }
-                dragonfly::TAGGED_CHUNK if self.is_dragonfly() && !lead.is_begun => {
-                    source.parse(Part::TaggedChunk, u32_le)?;
-                    let bytes = source.parse(Part::TaggedChunk, u32_le)?;
-                    source.skip(Part::TaggedChunk, bytes.into())?;
+                dragonfly::TAGGED_CHUNK if !lead.is_begun && streams.is_some() => {
+                    self.chunk(source, sink, streams.as_deref_mut())?;
                     break What::TaggedChunk;
                 }
                 dragonfly::FULLSYNC_END..opcode::KEY_META if self.is_dragonfly() => {
@@ -207,7 +238,13 @@ impl Walk {
     }
 
     /// Records in a compressed blob.
-    fn blob<S: Keep>(&mut self, source: &mut S, code: u8, sink: &mut impl Sink) -> Result<(), Box<Damage>> {
+    fn blob<S: Keep>(
+        &mut self,
+        source: &mut S,
+        code: u8,
+        sink: &mut impl Sink,
+        mut streams: Option<&mut Streams<'_, '_>>,
+    ) -> Result<(), Box<Damage>> {
         let offset = self.record_start;
         let part = Part::CompressedBlob;
         let inflated = inflated_blob(source, code, offset)?;
@@ -217,7 +254,7 @@ impl Walk {
         }
         let mut records = Slice::at(&inflated, offset);
         while !records.rest().is_empty() {
-            match self.record(&mut records, sink) {
+            match self.record(&mut records, sink, streams.as_deref_mut()) {
                 Ok(false) => {}
                 Ok(true) => return Err(trouble.into()),
                 Err(mut damage) => {
@@ -228,6 +265,21 @@ impl Walk {
         }
         self.is_in_blob = false;
         Ok(())
+    }
+
+    /// A chunk of a stream, behind its opcode.
+    fn chunk<S: Keep>(
+        &mut self,
+        source: &mut S,
+        sink: &mut impl Sink,
+        streams: Option<&mut Streams<'_, '_>>,
+    ) -> Result<(), Trouble> {
+        let Some(streams) = streams else { return Ok(()) };
+        let around = Around { context: &self.context, db: self.db, end: self.record_start };
+        tagged::chunk(source, self.record_start, |chunk, bytes| {
+            let walk = || Self::with_context(self.context.clone(), self.is_deep);
+            streams.feed((chunk, bytes), &around, walk, sink)
+        })
     }
 
     fn pass(&self, end: u64, what: What<'_>, sink: &mut impl Sink) -> Result<(), Box<Damage>> {

@@ -8,7 +8,7 @@ use crate::rdb::source::{Keep, Source, fault_of};
 use crate::rdb::{Fault, Part, Trouble};
 
 /// Bytes that come in chunks.
-pub(super) struct Chunked {
+pub(crate) struct Chunked {
     chunks: Receiver<Vec<u8>>,
     /// Where it is told, whenever a chunk is waited for, whether the bytes so far end inside a record.
     states: SyncSender<bool>,

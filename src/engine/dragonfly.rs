@@ -1,36 +1,25 @@
 //! The scan over a dump of Dragonfly: records may lie in compressed blobs, and one entry may be cut into tagged chunks
 //! that lie between others (format section 14).
 //!
-//! A blob is inflated whole, since servers make them of a megabyte. Chunks of one number are a stream of records of their
-//! own: a thread scans it, and stands still in the midst of an entry while this one reads what lies between, so that no
-//! value is ever held. Only one of them runs at a time, so the order of what they find is always the same.
-
-use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{Scope, ScopedJoinHandle};
+//! A blob is inflated whole, since servers make them of a megabyte.
 
 use super::chunked::Chunked;
 use super::gathered::Gathered;
 use super::scan::Stop;
+use super::tagged::{self, Chunk};
 use crate::analysis::gather::Gather;
 use crate::rdb::dragonfly::opcode;
-use crate::rdb::primitives::{byte, length, u32_le};
-use crate::rdb::source::{Keep, Slice, Source};
+use crate::rdb::primitives::{byte, length};
+use crate::rdb::source::{Keep, Slice};
 use crate::rdb::{Context, Fault, Part, Trouble};
 
 /// A blob longer than this, stored or inflated, is refused; servers make them of a mebibyte at most.
 const BLOB_BYTES_MAX: u64 = 16 << 20;
 
-/// Entries that may be under way at a time, each on a thread. A server has a few, one for each thing that it writes.
-const STREAMS_MAX: usize = 64;
-
-/// Bytes of a chunk that are handed on at a time.
-const STEP_BYTES: u64 = 64 << 10;
-
 /// Scans to the end or to damage.
 pub(super) fn scan<S: Keep, G: Gather>(source: &mut S, context: &Context, found: &mut Gathered<G>) -> Stop {
     std::thread::scope(|scope| {
-        let mut streams = Streams { scope, context, open: BTreeMap::new(), is_in_blob: false };
+        let mut streams = Streams { tagged: tagged::Streams::new(scope), context, is_in_blob: false };
         let stop = records(source, context, found, &mut streams);
         // The whole dump's damage is told first; that of a stream may have followed from it.
         let finished = streams.finish(found);
@@ -127,94 +116,54 @@ pub(crate) fn inflated_blob<S: Keep>(source: &mut S, code: u8, offset: u64) -> R
     Ok(inflated)
 }
 
-/// The opcode, a stream's number, a size, and so many bytes of that stream.
+/// The opcode and a chunk.
 fn chunk<'s, S: Keep, G: Gather + 's>(
     source: &mut S,
     found: &mut Gathered<G>,
     streams: &mut Streams<'s, '_, G>,
 ) -> Result<(), Trouble> {
-    let part = Part::TaggedChunk;
     let offset = source.offset();
-    source.parse(part, byte)?;
-    let number = source.parse(part, u32_le)?;
-    let mut left = u64::from(source.parse(part, u32_le)?);
-    while left > 0 {
-        let step = left.min(STEP_BYTES);
-        source.keep(part, step)?;
-        let fed = streams.feed((number, offset), source.kept(), found);
-        fed.map_err(|fault| Trouble { offset, fault, part, claim: number.into() })?;
-        left -= step;
-    }
-    Ok(())
+    source.parse(Part::TaggedChunk, byte)?;
+    tagged::chunk(source, offset, |chunk, bytes| streams.feed(chunk, bytes, found))
 }
 
-/// The streams of tagged chunks that are inside an entry, by number.
+/// The streams of tagged chunks, and what their scans find.
 struct Streams<'s, 'e, G> {
-    scope: &'s Scope<'s, 'e>,
+    tagged: tagged::Streams<'s, 'e, (Gathered<G>, Result<(), Fault>)>,
     context: &'s Context,
-    open: BTreeMap<u32, Stream<'s, G>>,
     is_in_blob: bool,
 }
 
-struct Stream<'s, G> {
-    /// Offset of its first chunk.
-    offset: u64,
-    chunks: SyncSender<Vec<u8>>,
-    /// Whether the last chunk ended inside an entry.
-    states: Receiver<bool>,
-    scan: ScopedJoinHandle<'s, (Gathered<G>, Result<(), Fault>)>,
-}
-
 impl<'s, G: Gather + 's> Streams<'s, '_, G> {
-    /// Hands bytes, of a chunk at this offset, to the stream of this number and waits until they are read; a stream whose entry ends with them is
-    /// closed, and what it found taken over.
-    fn feed(&mut self, (number, offset): (u32, u64), bytes: &[u8], found: &mut Gathered<G>) -> Result<(), Fault> {
-        let stream = match self.open.remove(&number) {
-            Some(stream) => stream,
-            None if self.open.len() >= STREAMS_MAX => return Err(Fault::Limit),
-            None => self.start(offset, found),
-        };
-        // A scan that has ended says why when it is closed.
-        let is_inside = stream.chunks.send(bytes.to_vec()).is_ok() && stream.states.recv().unwrap_or(false);
-        if !is_inside {
-            return close(stream, found);
-        }
-        self.open.insert(number, stream);
-        Ok(())
-    }
-
-    fn start(&self, offset: u64, found: &Gathered<G>) -> Stream<'s, G> {
-        let (chunks, received) = sync_channel(1);
-        let (states_sent, states) = sync_channel(1);
+    /// Hands bytes to their stream; of one whose entry ends with them, what it found is taken over.
+    fn feed(&mut self, chunk: Chunk, bytes: &[u8], found: &mut Gathered<G>) -> Result<(), Fault> {
         let context = self.context;
-        let mut part = found.empty(found.gathered.db());
-        let scan = self.scope.spawn(move || {
-            let scanned = scan_stream(&mut Chunked::new(received, states_sent), context, &mut part);
-            (part, scanned)
-        });
-        // It says that it waits for its first chunk.
-        _ = states.recv();
-        Stream { offset, chunks, states, scan }
+        let ended = self.tagged.feed(chunk, bytes, || {
+            let mut part = found.empty(found.gathered.db());
+            move |mut source: Chunked| {
+                let scanned = scan_stream(&mut source, context, &mut part);
+                (part, scanned)
+            }
+        })?;
+        ended.map_or(Ok(()), |ended| take_over(ended, found))
     }
 
     /// Closes the streams whose entries have no end.
     fn finish(self, found: &mut Gathered<G>) -> Result<(), Trouble> {
         let mut first = Ok(());
-        for (number, stream) in self.open {
-            let offset = stream.offset;
-            let closed = close(stream, found);
-            let trouble = |fault| Trouble { offset, fault, part: Part::TaggedChunk, claim: number.into() };
-            first = first.and(closed.map_err(|fault| trouble(within(fault))));
+        for (chunk, ended) in self.tagged.finish() {
+            let taken_over = ended.and_then(|ended| take_over(ended, found));
+            first = first.and(taken_over.map_err(|fault| chunk.trouble(fault)));
         }
         first
     }
 }
 
-/// Ends a stream and takes over what it found.
-fn close<G: Gather>(stream: Stream<'_, G>, found: &mut Gathered<G>) -> Result<(), Fault> {
-    let Stream { chunks, states, scan, .. } = stream;
-    drop((chunks, states));
-    let Ok((part, scanned)) = scan.join() else { return Err(Fault::Read) };
+/// Takes over what was found in a stream.
+fn take_over<G: Gather>(
+    (part, scanned): (Gathered<G>, Result<(), Fault>),
+    found: &mut Gathered<G>,
+) -> Result<(), Fault> {
     let db = found.gathered.db();
     found.merge(part)?;
     if let Some(db) = db {
@@ -223,21 +172,11 @@ fn close<G: Gather>(stream: Stream<'_, G>, found: &mut Gathered<G>) -> Result<()
     scanned
 }
 
-/// Scans the records of one stream until it ends, which it may only between two of them.
 fn scan_stream<G: Gather>(source: &mut Chunked, context: &Context, found: &mut Gathered<G>) -> Result<(), Fault> {
-    loop {
-        source.is_inside = false;
-        match source.parse(Part::Opcode, |i| byte(i).map(|(_, first)| (i, first))) {
-            Ok(_) => {}
-            Err(Trouble { fault: Fault::Eof, .. }) => return Ok(()),
-            Err(trouble) => return Err(trouble.fault),
-        }
-        source.is_inside = true;
-        match found.record(source, context) {
-            None => {}
-            // The dump's own end lies in no chunk.
-            Some(Ok(_)) => return Err(Fault::Flag),
-            Some(Err(damage)) => return Err(damage.trouble.fault),
-        }
-    }
+    source.each_record(|source| match found.record(source, context) {
+        None => Ok(()),
+        // The dump's own end lies in no chunk.
+        Some(Ok(_)) => Err(Fault::Flag),
+        Some(Err(damage)) => Err(damage.trouble.fault),
+    })
 }

@@ -1,7 +1,7 @@
 //! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
 
 mod chain;
-mod chunked;
+pub(crate) mod chunked;
 pub(crate) mod dragonfly;
 mod gathered;
 mod guess;
@@ -13,6 +13,7 @@ pub(crate) mod resync;
 mod scan;
 mod segments;
 mod stream;
+pub(crate) mod tagged;
 pub(crate) mod window;
 
 use std::path::{Path, PathBuf};
