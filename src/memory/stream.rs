@@ -136,13 +136,9 @@ impl Contents<'_> {
             Target::Redis8_8 => model.usable(152),
             _ => 80,
         };
-        let mut shared_bytes = 0_u64;
-        if model.target.keeps_books() {
-            shared_bytes = model.tree(&self.most_pending);
-            if self.streamed.groups > 0 {
-                shared_bytes = shared_bytes.saturating_add(model.tree(&self.group_names));
-            }
-        }
+        // Trees that all groups share: of their names, and of all that is pending.
+        let shared = [&self.group_names, &self.most_pending].into_iter().filter(|tree| tree.keys > 0);
+        let shared_bytes = shared.map(|tree| model.tree(tree)).fold(0, u64::saturating_add);
         [model.tree(&self.nodes), self.listpacks_bytes, self.groups_bytes, shared_bytes]
             .into_iter()
             .fold(stream_bytes, u64::saturating_add)
