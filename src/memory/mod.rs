@@ -150,10 +150,10 @@ impl Model {
     }
 
     /// The text of a value that has an allocation of its own. Short ones, under names too long to share an allocation with,
-    /// get the shortest header from Redis 8.2 on.
+    /// get the shortest header from Redis 8.2 and Valkey 8.1 on.
     fn raw(&self, bytes: u64) -> u64 {
         match self.target {
-            Target::Redis8_2 if bytes > 0 => self.usable(sds(bytes)),
+            target if target == Target::Redis8_2 && bytes > 0 || target.has_bucket_tables() => self.usable(sds(bytes)),
             target if target.keeps_books() && bytes > 0 => noted(bytes, |bytes| self.usable(bytes)),
             _ => self.usable(sds_8(bytes)),
         }
