@@ -128,6 +128,10 @@ Written by `tests/memory_oracle.rs`: each server is filled with keys of every ty
 started on the dump, and answers `MEMORY USAGE key SAMPLES 0` for each. The figures are those of the model for the dump that
 it loaded. The errors are shares of what the server says: of all keys of a type together, and of single keys.
 
+Where the allocator is the C library's, most of what is left is its chance: a block whose rest is too small for use is given
+whole, 16 bytes more than was asked for, which is much of a key of some dozen bytes. The same servers with jemalloc in its
+place answer what the model says.
+
 | server | allocator | type | keys | total, MB | error of the total | keys within 3 % | exact keys | worst key |
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |
 ";
@@ -147,7 +151,7 @@ fn compare(known: &Known, lines: &mut String, failures: &mut Vec<String>) {
         field_ttls: matches!(known.target, Target::Valkey9_1)
             || (Target::Redis7_4..Target::Valkey8_0).contains(&known.target),
     };
-    let scale = std::env::var("BIGKEYS_MEMORY_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(4);
+    let scale = std::env::var("BIGKEYS_MEMORY_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(5);
     memory_fill::fill(&mut writer, abilities, scale, 11);
     writer.ask(&["SAVE"]);
     let mut server = start(Some(&writer.dump()));
@@ -251,8 +255,7 @@ fn judge(
     .expect("memory");
     let (most, least_near) = match kind {
         "stream" => (0.05, 0.0),
-        // The C library's allocator gives sixteen bytes more now and then, where the rest of a block is too small for use.
-        "all" => (0.01, if allocator == Allocator::Libc { 0.97 } else { 0.99 }),
+        "all" => (0.01, 0.99),
         _ => (0.01, 0.0),
     };
     if total_error.abs() > most || near < least_near {

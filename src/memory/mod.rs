@@ -30,7 +30,7 @@ pub use target::Target;
 pub use walk::{Footprint, Largest};
 
 use crate::rdb::short::{Form, Short};
-use sds::{sds, sds_8};
+use sds::{noted, sds, sds_8};
 
 /// Bytes of a value's object.
 const OBJECT_BYTES: u64 = 16;
@@ -145,7 +145,17 @@ impl Model {
         };
         match embedded {
             Some(bytes) => (Encoding::Embstr, bytes),
-            None => (Encoding::Raw, base.saturating_add(self.usable(sds_8(bytes)))),
+            None => (Encoding::Raw, base.saturating_add(self.raw(bytes))),
+        }
+    }
+
+    /// The text of a value that has an allocation of its own. Short ones, under names too long to share an allocation with,
+    /// get the shortest header from Redis 8.2 and Valkey 8.1 on.
+    fn raw(&self, bytes: u64) -> u64 {
+        match self.target {
+            target if target == Target::Redis8_2 && bytes > 0 || target.has_bucket_tables() => self.usable(sds(bytes)),
+            target if target.keeps_books() && bytes > 0 => noted(bytes, |bytes| self.usable(bytes)),
+            _ => self.usable(sds_8(bytes)),
         }
     }
 }

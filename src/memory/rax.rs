@@ -8,47 +8,70 @@ use super::Allocator;
 /// Bytes of a stream's ID as a key.
 pub(super) const ID_BYTES: usize = 16;
 
+/// Of a longer key only so many bytes are looked at, and what follows is taken for its own.
+const KEY_BYTES_MAX: usize = 32;
+
 /// What servers up to Redis 8.2 reckon for a node, whatever it is.
 const RECKONED_NODE_BYTES: u64 = 4 + 30 * 8;
 
-/// A tree of keys of one length, IDs if nothing else is said.
+/// A tree of keys.
 #[derive(Clone, Debug)]
-pub(super) struct Rax<const KEY_BYTES: usize = ID_BYTES> {
+pub(super) struct Rax {
     allocator: Allocator,
-    last: [u8; KEY_BYTES],
+    leaf_bytes: u64,
+    last: [u8; KEY_BYTES_MAX],
+    /// How long the last key is.
+    last_end: u64,
     /// Branches on the way to the last key: at which byte, and how many ways go on so far.
-    branches: Vec<(usize, u64)>,
+    branches: Vec<(u64, u64)>,
     pub(super) keys: u64,
     nodes: u64,
     bytes: u64,
 }
 
-impl<const KEY_BYTES: usize> Rax<KEY_BYTES> {
+impl Rax {
+    /// A tree of keys with a value each: a leaf is a header, padded, and the pointer to the value.
     pub(super) fn new(allocator: Allocator) -> Self {
-        Self { allocator, last: [0; KEY_BYTES], branches: Vec::new(), keys: 0, nodes: 0, bytes: 0 }
+        let (last, branches) = ([0; KEY_BYTES_MAX], Vec::new());
+        Self { allocator, leaf_bytes: 8 + 8, last, last_end: 0, branches, keys: 0, nodes: 0, bytes: 0 }
+    }
+
+    /// A tree of keys alone.
+    pub(super) fn of_keys(allocator: Allocator) -> Self {
+        Self { leaf_bytes: 8, ..Self::new(allocator) }
     }
 
     /// Adds a key, which comes after those before it in the order of bytes.
-    pub(super) fn add(&mut self, key: [u8; KEY_BYTES]) {
+    pub(super) fn add(&mut self, key: &[u8]) {
+        self.add_long(key, key.len() as u64);
+    }
+
+    /// Adds a key of `bytes` bytes, the first of which are given.
+    pub(super) fn add_long(&mut self, first: &[u8], bytes: u64) {
         self.keys += 1;
+        let first = first.get(..KEY_BYTES_MAX).unwrap_or(first);
         if self.keys > 1 {
-            let shared = self.last.iter().zip(key).take_while(|(a, b)| *a == b).count();
-            self.close(shared.min(KEY_BYTES - 1));
+            let shared = self.last.iter().zip(first).take_while(|(a, b)| a == b).count() as u64;
+            // A key that another begins with is taken for one that ends otherwise, which is as many bytes, near enough.
+            self.close(shared.min(self.last_end.min(bytes).saturating_sub(1)));
         }
-        self.leaf();
-        self.last = key;
+        self.node(self.leaf_bytes);
+        for (to, from) in self.last.iter_mut().zip(first) {
+            *to = *from;
+        }
+        self.last_end = bytes;
     }
 
     /// Ends what hangs below byte `shared` of the last key, where a branch is now.
-    fn close(&mut self, shared: usize) {
-        let mut below = KEY_BYTES;
+    fn close(&mut self, shared: u64) {
+        let mut below = self.last_end;
         while let Some(&(at, ways)) = self.branches.last().filter(|(at, _)| *at > shared) {
-            self.chain(below - at - 1);
+            self.chain(below.saturating_sub(at + 1));
             self.branch(ways);
             self.branches.pop();
             below = at;
         }
-        self.chain(below - shared - 1);
+        self.chain(below.saturating_sub(shared + 1));
         match self.branches.last_mut() {
             Some((at, ways)) if *at == shared => *ways += 1,
             _ => self.branches.push((shared, 2)),
@@ -60,15 +83,10 @@ impl<const KEY_BYTES: usize> Rax<KEY_BYTES> {
         self.bytes = self.bytes.saturating_add(self.allocator.usable(bytes));
     }
 
-    /// A header, padded, and the pointer to the value.
-    fn leaf(&mut self) {
-        self.node(8 + 8);
-    }
-
     /// A header and the bytes, padded, and a pointer to what follows.
-    fn chain(&mut self, bytes: usize) {
+    fn chain(&mut self, bytes: u64) {
         if bytes > 0 {
-            self.node((4 + bytes as u64).next_multiple_of(8) + 8);
+            self.node((bytes.saturating_add(4 + 7) / 8 * 8).saturating_add(8));
         }
     }
 
@@ -83,9 +101,9 @@ impl<const KEY_BYTES: usize> Rax<KEY_BYTES> {
             tree.node(8);
             return (tree.nodes, tree.bytes);
         }
-        let mut below = KEY_BYTES;
+        let mut below = tree.last_end;
         while let Some((at, ways)) = tree.branches.pop() {
-            tree.chain(below - at - 1);
+            tree.chain(below.saturating_sub(at + 1));
             tree.branch(ways);
             below = at;
         }
@@ -109,9 +127,9 @@ mod tests {
     use super::*;
 
     fn nodes(keys: &[u128]) -> u64 {
-        let mut tree = Rax::<ID_BYTES>::new(Allocator::Jemalloc);
+        let mut tree = Rax::new(Allocator::Jemalloc);
         for key in keys {
-            tree.add(key.to_be_bytes());
+            tree.add(&key.to_be_bytes());
         }
         tree.finished().0
     }
@@ -126,6 +144,22 @@ mod tests {
         }
         let ways = keys.chunk_by(|a, b| a[from + shared] == b[from + shared]);
         chain + 1 + ways.map(|keys| nodes_slowly(keys, from + shared + 1)).sum::<u64>()
+    }
+
+    #[test]
+    fn names_of_any_length() {
+        // A chain, a branch and two leaves: 24 + 24 + 16 + 16.
+        let mut tree = Rax::new(Allocator::Jemalloc);
+        tree.add(b"group:0");
+        tree.add(b"group:1");
+        assert_eq!(tree.finished(), (4, 80));
+        // Names that no server writes, empty, twice, begun by another, out of order, are some bytes too.
+        for name in [&b""[..], b"", b"group", b"group:1", b"a"] {
+            tree.add(name);
+        }
+        tree.add_long(&[b'x'; 100], u64::MAX);
+        tree.add_long(&[b'x'; 100], 1 << 40);
+        assert!(tree.node_bytes() > 1 << 40);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Allocator, ENTRY_BYTES, Encoding, Model, Target, dict, hashtable};
 const KNOWN_BYTES: usize = 512;
 
 /// Costs are held in parts of a byte, since a skiplist's node is an expectation.
-const PARTS: u64 = 256;
+const PARTS: u64 = 1 << 16;
 
 /// A Redis table, as counted; 96 in 6.2.
 const DICT_BYTES: u64 = 56;
@@ -81,7 +81,7 @@ fn scored(target: Target, allocator: Allocator, bytes: u64) -> u64 {
         expected = expected.saturating_add(allocator.usable(node.saturating_add(16 * levels)).saturating_mul(level));
         chance /= 4;
     }
-    (entry + text.unwrap_or(0)).saturating_mul(PARTS).saturating_add(expected)
+    text.unwrap_or(0).saturating_add(entry).saturating_mul(PARTS).saturating_add(expected)
 }
 
 /// The elements of a table, as far as their memory goes; those of parts of a table merge.

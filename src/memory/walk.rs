@@ -291,7 +291,7 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trou
         None => (Encoding::ListpackEx, model.packed_with_ttls(packing.bytes())),
         // Where books are kept, one that could have been a listpack is made for all its pairs.
         Some(_) if model.target.keeps_books() => table.finish_hash(model, Made::AtOnce),
-        Some(_) => table.finish_hash(model, Made::Grown),
+        Some(pair) => table.finish_hash(model, Made::FromListpack(pair)),
     };
     Ok(Body::of_table(Kind::Hash, table, held))
 }

@@ -3,7 +3,7 @@
 use super::{Text, listpack};
 use crate::rdb::elements::{Element, with_blob};
 use crate::rdb::fault::{Fault, Part, Trouble};
-use crate::rdb::primitives::{StringHead, array, i64_le, length};
+use crate::rdb::primitives::{StringHead, array, fail, i64_le, length, string_head};
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::types::ValueType;
 
@@ -24,6 +24,25 @@ pub(crate) struct Layout {
     pub(crate) has_nacks: bool,
 }
 
+/// Of a longer name only so many bytes are told.
+pub(crate) const NAME_BYTES: usize = 32;
+
+/// A group's or consumer's name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name {
+    first: [u8; NAME_BYTES],
+    known: usize,
+    /// All its bytes.
+    pub(crate) bytes: u64,
+}
+
+impl Name {
+    /// Its first bytes, [`NAME_BYTES`] or all; none of one that is compressed or a number.
+    pub(crate) fn first(&self) -> &[u8] {
+        self.first.get(..self.known).unwrap_or_default()
+    }
+}
+
 /// What a walk over a stream tells, in the dump's order.
 pub(crate) trait Parts {
     /// A node: its ID as it lies in the dump, and its listpack's bytes, inflated.
@@ -33,9 +52,11 @@ pub(crate) trait Parts {
     /// An entry that is pending of the consumer that ends next.
     fn pending(&mut self, id: [u8; 16]);
     /// All that is pending in a group has been told; its consumers follow.
-    fn end_group_pending(&mut self);
+    fn end_group_pending(&mut self, name: &Name);
     /// All that is pending of a consumer has been told.
-    fn end_consumer(&mut self, name_bytes: u64);
+    fn end_consumer(&mut self, name: &Name);
+    /// All consumers of a group have been told.
+    fn end_group(&mut self);
 }
 
 impl Layout {
@@ -82,22 +103,23 @@ impl Layout {
 
     fn walk_group<S: Source>(self, source: &mut S, parts: &mut impl Parts) -> Result<(), Trouble> {
         let part = Part::StreamGroups;
-        source.string(part)?;
+        let group = name(source)?;
         skip_lengths(source, if self.has_totals { 3 } else { 2 })?;
         for _ in 0..source.parse(part, length)? {
             let id = source.parse(part, array)?;
             parts.delivered(id, source.parse(part, i64_le)?);
             source.parse(part, length)?;
         }
-        parts.end_group_pending();
+        parts.end_group_pending(&group);
         for _ in 0..source.parse(part, length)? {
-            let name = source.string(part)?;
+            let name = name(source)?;
             source.skip(part, if self.has_active_time { 16 } else { 8 })?;
             for _ in 0..source.parse(part, length)? {
                 parts.pending(source.parse(part, array)?);
             }
-            parts.end_consumer(name.value_bytes());
+            parts.end_consumer(&name);
         }
+        parts.end_group();
         if self.has_nacks {
             skip_ids(source)?;
         }
@@ -148,7 +170,7 @@ impl Layout {
 /// A node's key, a string of exactly one ID: milliseconds and sequence number.
 pub(crate) fn node_id<S: Source>(source: &mut S) -> Result<(u64, u64), Trouble> {
     let offset = source.offset();
-    let head = source.parse(Part::StreamEntries, crate::rdb::primitives::string_head)?;
+    let head = source.parse(Part::StreamEntries, string_head)?;
     if head != (StringHead::Raw { bytes: ID_BYTES }) {
         let claim = head.value_bytes();
         return Err(Trouble { offset, fault: Fault::StreamId, part: Part::StreamEntries, claim });
@@ -156,6 +178,29 @@ pub(crate) fn node_id<S: Source>(source: &mut S) -> Result<(u64, u64), Trouble> 
     let ms = u64::from_be_bytes(source.parse(Part::StreamEntries, array)?);
     let seq = u64::from_be_bytes(source.parse(Part::StreamEntries, array)?);
     Ok((ms, seq))
+}
+
+fn name<S: Source>(source: &mut S) -> Result<Name, Trouble> {
+    let part = Part::StreamGroups;
+    let head = source.parse(part, string_head)?;
+    let mut name = Name { first: [0; NAME_BYTES], known: 0, bytes: head.value_bytes() };
+    if let StringHead::Raw { bytes } = head {
+        let known = usize::try_from(bytes).map_or(NAME_BYTES, |bytes| bytes.min(NAME_BYTES));
+        let first = source.parse(part, |i: &[u8]| {
+            let mut first = [0; NAME_BYTES];
+            let Some(bytes) = i.get(..known) else { return fail(Fault::Eof) };
+            for (to, from) in first.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            Ok((i, first))
+        });
+        // Where the bytes end too early, the step over them says so.
+        if let Ok(first) = first {
+            (name.first, name.known) = (first, known);
+        }
+    }
+    source.skip(part, head.stored_bytes())?;
+    Ok(name)
 }
 
 fn skip_ids<S: Source>(source: &mut S) -> Result<(), Trouble> {
