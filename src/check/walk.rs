@@ -132,10 +132,6 @@ impl Walk {
     /// # Errors
     /// The damage that loses a record's end, or what `sink` says.
     pub(crate) fn run<S: Keep>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<u64, Box<Damage>> {
-        if !self.is_dragonfly() {
-            while !self.record(source, sink, None)? {}
-            return Ok(source.offset());
-        }
         std::thread::scope(|scope| {
             let mut streams = Streams::new(tagged::Streams::new(scope));
             while !self.record(source, sink, Some(&mut streams))? {}
@@ -201,10 +197,12 @@ impl Walk {
                     skip_between(source, &self.context, code)?;
                     break What::Function;
                 }
-                dragonfly::BLOB_ZSTD | dragonfly::BLOB_LZ4 if !lead.is_begun && streams.is_some() => {
+                dragonfly::BLOB_ZSTD | dragonfly::BLOB_LZ4
+                    if self.is_dragonfly() && !lead.is_begun && streams.is_some() =>
+                {
                     return self.blob(source, code, sink, streams).map(|()| false);
                 }
-                dragonfly::TAGGED_CHUNK if !lead.is_begun && streams.is_some() => {
+                dragonfly::TAGGED_CHUNK if self.is_dragonfly() && !lead.is_begun && streams.is_some() => {
                     self.chunk(source, sink, streams.as_deref_mut())?;
                     break What::TaggedChunk;
                 }
