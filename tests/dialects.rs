@@ -200,7 +200,7 @@ fn damage_inside_an_entry_in_tagged_chunks_is_found() {
             assert_eq!((report.sound, report.keys), (is_sound, 2), "{report}");
             let keys = report.findings.iter().map(|finding| finding.key.clone());
             assert_eq!(keys.flatten().collect::<Vec<_>>(), if is_sound { vec![] } else { vec!["hash".to_owned()] });
-            assert_eq!(report.findings.iter().all(|finding| finding.db == Some(3)), true);
+            assert!(report.findings.iter().all(|finding| finding.db == Some(3)));
             let mut quick = Options::default();
             quick.quick = true;
             assert!(check_bytes(&dump, &quick).sound);
