@@ -42,6 +42,12 @@ fn memory_is_bounded_whatever_the_dump() {
     let mapped = peak_bytes(analyze().arg(&plain));
     let threads = peak_bytes(analyze().args(["--threads", "16"]).arg(&plain));
     let everything = peak_bytes(analyze().args(["--all-types", "--no-verify"]).arg(&plain));
+    #[cfg(feature = "columnar")]
+    for format in ["parquet", "arrow"] {
+        let rows = peak_bytes(analyze().args(["--format", format]).arg(&plain));
+        println!("mapped, {format}: {} KiB of at most {} KiB", rows >> 10, MAPPED_BYTES_MAX >> 10);
+        assert!(rows <= MAPPED_BYTES_MAX, "{format}: {} KiB are more than {} KiB", rows >> 10, MAPPED_BYTES_MAX >> 10);
+    }
     let mut cat = Command::new("cat").arg(&plain).stdout(Stdio::piped()).spawn().expect("cat starts");
     let piped = peak_bytes(analyze().arg("-").stdin(cat.stdout.take().expect("a pipe")));
     assert!(cat.wait().expect("cat ends").success());

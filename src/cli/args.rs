@@ -279,11 +279,11 @@ impl Format {
 
     /// Whether it is no text.
     pub(crate) fn is_binary(self) -> bool {
-        #[cfg(feature = "columnar")]
-        let is_binary = matches!(self, Self::Parquet | Self::Arrow);
-        #[cfg(not(feature = "columnar"))]
-        let is_binary = false;
-        is_binary
+        match self {
+            #[cfg(feature = "columnar")]
+            Self::Parquet | Self::Arrow => true,
+            _ => false,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::report::Row;
 const ROWS_MAX: usize = 1 << 14;
 
 /// When the names of a batch, of which each may take megabytes, have as many bytes, the batch is full.
-const NAME_BYTES_MAX: usize = 4 << 20;
+const NAME_BYTES_MAX: usize = 2 << 20;
 
 /// What the bytes of the format need not say, but a reader wants to know: who wrote it.
 pub(super) const WRITTEN_BY: (&str, &str) = ("bigkeys.version", env!("CARGO_PKG_VERSION"));

@@ -3,7 +3,7 @@
 //! A Parquet file is row groups one after the other, each column by column, and at the end where everything lies. So a
 //! row group waits in memory, encoded and compressed, until it is full; and of each that was written its place and the
 //! least and greatest values of its columns stay until the end. Both are bounded here: a group is written when it has
-//! [`GROUP_BYTES_MAX`] or a million rows, and of a group stay some 10 KB. A billion keys are about a thousand groups.
+//! [`GROUP_BYTES_MAX`] or a million rows, and of a group stay some 10 KB. A billion keys are about 1,500 groups.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ use super::columns;
 use crate::report::Row;
 
 /// A row group of so many bytes is written.
-const GROUP_BYTES_MAX: usize = 16 << 20;
+const GROUP_BYTES_MAX: usize = 8 << 20;
 
 /// A row group of so many rows is written.
 const GROUP_ROWS_MAX: usize = 1 << 20;
@@ -75,6 +75,8 @@ fn properties() -> io::Result<WriterProperties> {
         // Keys lie in a dump in no order but that of its hash table, so what single pages have says nothing to a query.
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
+        // Nor what whole groups have of names.
+        .set_column_statistics_enabled(ColumnPath::from("name"), EnabledStatistics::None)
         .set_key_value_metadata(Some(vec![
             about(WRITTEN_BY.0, WRITTEN_BY.1),
             about("bigkeys.columns", &descriptions()),

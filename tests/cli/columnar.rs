@@ -71,7 +71,7 @@ fn what_comes_before_ctrl_c_can_be_read() {
         let mut child = child.expect("the program starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         stdin.write_all(&dump[..dump.len() / 2]).expect("the program reads");
-        interrupt(&child);
+        interrupt(&child, dump.len() / 2);
         drop(stdin);
         ended(child).expect(130, &["interrupted at byte"]);
         assert!(rows(form, &file) < csv_rows(MIXED), "{form}");

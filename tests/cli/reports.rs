@@ -114,7 +114,7 @@ fn an_interrupted_scan_is_reported_as_far_as_it_came() {
         let mut child = child.expect("the program starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         stdin.write_all(&dump[..dump.len() / 2]).expect("the program reads");
-        interrupt(&child);
+        interrupt(&child, dump.len() / 2);
         drop(stdin);
         let outcome = ended(child);
         assert_eq!(outcome.code, Some(130), "{format}: {outcome:?}");
@@ -123,16 +123,23 @@ fn an_interrupted_scan_is_reported_as_far_as_it_came() {
     }
 }
 
-/// Sends Ctrl-C to a child once it catches it: what would end it before says nothing.
-pub(super) fn interrupt(child: &Child) {
+/// Sends Ctrl-C to a child once it catches it and has read so many bytes: what would end it before says nothing.
+pub(super) fn interrupt(child: &Child, bytes_sent: usize) {
     let id = child.id().to_string();
     let deadline = Instant::now() + Duration::from_mins(1);
-    while !catches_interrupts(&id) {
+    while !catches_interrupts(&id) || read_bytes(&id) < bytes_sent as u64 {
         assert!(Instant::now() < deadline, "no handler for Ctrl-C");
         std::thread::sleep(Duration::from_millis(5));
     }
     assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
     std::thread::sleep(Duration::from_millis(100));
+}
+
+/// What a process has read so far, from wherever.
+fn read_bytes(id: &str) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{id}/io")).unwrap_or_default();
+    let bytes = io.lines().find_map(|line| line.strip_prefix("rchar: ")).and_then(|bytes| bytes.parse().ok());
+    bytes.unwrap_or(0)
 }
 
 /// Whether a process has a handler for SIGINT, the second bit of the mask of those it catches.
