@@ -39,7 +39,7 @@ pub struct Server {
 }
 
 /// A child process that does not outlive its value.
-struct Process(Child);
+pub struct Process(pub Child);
 
 /// What a server answers to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
