@@ -263,7 +263,9 @@ fn compare(kind: Kind, judge: Judge) {
     // Past the test runner's capture: nothing fails because of these, so somebody has to see them.
     let mut words =
         format!("{kind:?}, {judge:?}: {refused} refused, {accepted} accepted, {} without a verdict\n", silent.len());
-    silent.iter().for_each(|dump| words.extend(["  ", dump, "\n"]));
+    for dump in &silent {
+        words.extend(["  ", dump, "\n"]);
+    }
     _ = std::io::stderr().write_all(words.as_bytes());
 
     assert!(refused > 100 && accepted > 50, "{refused} refused and {accepted} accepted are too few to say anything");
