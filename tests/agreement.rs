@@ -34,8 +34,12 @@ const KILOBYTES_MAX: u32 = 8 << 20;
 /// One that blocks uses no processor time.
 const WAITED_MAX: Duration = Duration::from_mins(1);
 
-/// Of a thousand dumps, how many may be left without a verdict: more of them could hide that we differ.
-const SILENT_MAX: usize = 30;
+/// Of a thousand dumps, how many may be left without a verdict: servers crash on one damaged dump in twenty or thirty, and
+/// more could hide that we differ.
+const SILENT_MAX: usize = 100;
+
+/// A dump that is sound, and that a Valkey which is no node of a cluster crashes on: nobody there imports slots.
+const CRASHES_VALKEY: &str = "opcode_slot_import_v80.rdb";
 
 /// More databases than fixtures have; each takes a server time to make.
 const DATABASES: &str = "1024";
@@ -239,6 +243,9 @@ fn compare(kind: Kind, judge: Judge) {
                 Ok(verdict) => verdict,
                 Err(silence) => {
                     let found = if report.sound { "sound" } else { "damaged" };
+                    if report.sound && fixture.name != CRASHES_VALKEY {
+                        differ.push(format!("{} copy {copy}: {silence:?}, and a check finds it sound", fixture.name));
+                    }
                     silent.push(format!("{silence:?} at {} copy {copy}, which a check calls {found}", fixture.name));
                     keep(&fixture.name, copy, &dump);
                     continue;
