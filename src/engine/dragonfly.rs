@@ -91,7 +91,7 @@ pub(crate) fn in_blob(offset: u64, trouble: Trouble) -> Trouble {
 }
 
 /// What ends too early in a blob or a stream of chunks is an entry; the dump goes on.
-fn within(fault: Fault) -> Fault {
+pub(super) fn within(fault: Fault) -> Fault {
     if fault == Fault::Eof { Fault::BlobEntry } else { fault }
 }
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use super::chunked::Chunked;
+use super::dragonfly::within;
 use crate::rdb::primitives::{byte, u32_le};
 use crate::rdb::source::{Keep, Source};
 use crate::rdb::{Fault, Part, Trouble};
@@ -29,9 +30,7 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// Damage in the stream that this chunk belongs to.
     pub(crate) fn trouble(self, fault: Fault) -> Trouble {
-        // What ends too early is an entry; the dump goes on.
-        let fault = if fault == Fault::Eof { Fault::BlobEntry } else { fault };
-        Trouble { offset: self.offset, fault, part: Part::TaggedChunk, claim: self.number.into() }
+        Trouble { offset: self.offset, fault: within(fault), part: Part::TaggedChunk, claim: self.number.into() }
     }
 }
 

@@ -1,14 +1,13 @@
 //! Parquet and Arrow from outside: a file that can be read however the scan ended, and nothing for a terminal.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use arrow_ipc::reader::FileReader;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
-use super::reports::interrupt;
+use super::reports::interrupted_halfway;
 use super::{MIXED, bigkeys, ended, run, skip};
 
 const FORMS: [&str; 2] = ["parquet", "arrow"];
@@ -64,16 +63,9 @@ fn what_comes_before_damage_can_be_read() {
 fn what_comes_before_ctrl_c_can_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
-    let dump = fs::read(MIXED).expect("a dump");
     for form in FORMS {
-        let mut command = bigkeys(&format!("analyze --format {form} - -o {}", file.display()));
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = child.expect("the program starts");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        stdin.write_all(&dump[..dump.len() / 2]).expect("the program reads");
-        interrupt(&child, dump.len() / 2);
-        drop(stdin);
-        ended(child).expect(130, &["interrupted at byte"]);
+        let outcome = interrupted_halfway(&format!("analyze --format {form} - -o {}", file.display()));
+        outcome.expect(130, &["interrupted at byte"]);
         assert!(rows(form, &file) < csv_rows(MIXED), "{form}");
         fs::remove_file(&file).expect("the file");
     }

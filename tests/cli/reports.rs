@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{MIXED, bigkeys, ended, run};
+use super::{MIXED, Outcome, bigkeys, ended, run};
 
 const CUT: &str = "fixtures/refused/cut_in_string_v09.rdb";
 
@@ -107,24 +107,29 @@ fn largest_elements_are_looked_for_when_asked() {
 
 #[test]
 fn an_interrupted_scan_is_reported_as_far_as_it_came() {
-    let dump = fs::read(MIXED).expect("a dump");
     for format in ["report", "table", "ndjson", "task"] {
-        let mut command = bigkeys(&format!("analyze --format {format} -"));
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = child.expect("the program starts");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        stdin.write_all(&dump[..dump.len() / 2]).expect("the program reads");
-        interrupt(&child, dump.len() / 2);
-        drop(stdin);
-        let outcome = ended(child);
+        let outcome = interrupted_halfway(&format!("analyze --format {format} -"));
         assert_eq!(outcome.code, Some(130), "{format}: {outcome:?}");
         assert!(outcome.stderr.contains("interrupted at byte"), "{format}: {}", outcome.stderr);
         assert!(!outcome.stdout.is_empty(), "{format}");
     }
 }
 
+/// Runs the program, which reads half of a dump from a pipe before Ctrl-C comes.
+pub(super) fn interrupted_halfway(arguments: &str) -> Outcome {
+    let dump = fs::read(MIXED).expect("a dump");
+    let mut command = bigkeys(arguments);
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(&dump[..dump.len() / 2]).expect("the program reads");
+    interrupt(&child, dump.len() / 2);
+    drop(stdin);
+    ended(child)
+}
+
 /// Sends Ctrl-C to a child once it catches it and has read so many bytes: what would end it before says nothing.
-pub(super) fn interrupt(child: &Child, bytes_sent: usize) {
+fn interrupt(child: &Child, bytes_sent: usize) {
     let id = child.id().to_string();
     let deadline = Instant::now() + Duration::from_mins(1);
     while !catches_interrupts(&id) || read_bytes(&id) < bytes_sent as u64 {
