@@ -115,16 +115,12 @@ impl Model {
     /// A string, its key included.
     #[inline]
     pub(crate) fn short_string(&self, short: &Short<'_>) -> (Encoding, u64) {
-        let is_int = match short.text() {
-            Some(text) => packed::canonical_int(text).is_some(),
-            None => short.form == Form::Int,
-        };
-        self.string(short.name.len() as u64, short.expires_at.is_some(), short.value_bytes, is_int)
+        self.string(short.name.len() as u64, short.expires_at.is_some(), short.value_bytes, is_int(short))
     }
 
     /// A string of `bytes`, its key included.
     #[inline]
-    fn string(&self, key_bytes: u64, expires: bool, bytes: u64, is_int: bool) -> (Encoding, u64) {
+    pub(crate) fn string(&self, key_bytes: u64, expires: bool, bytes: u64, is_int: bool) -> (Encoding, u64) {
         let base = self.key_and_object(key_bytes, expires);
         if is_int {
             return (Encoding::Int, base);
@@ -157,6 +153,15 @@ impl Model {
             target if target.keeps_books() && bytes > 0 => noted(bytes, |bytes| self.usable(bytes)),
             _ => self.usable(sds_8(bytes)),
         }
+    }
+}
+
+/// Whether servers hold a string as a number.
+#[inline(always)]
+pub(crate) fn is_int(short: &Short<'_>) -> bool {
+    match short.text() {
+        Some(text) => packed::canonical_int(text).is_some(),
+        None => short.form == Form::Int,
     }
 }
 

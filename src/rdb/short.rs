@@ -17,7 +17,7 @@ pub(crate) struct Passed {
 
 /// A type, a name's length, the longest name that a length of one byte allows for, the longest head of a value.
 const HEAD_BYTES: usize = 1 + 1 + NAME_BYTES_MAX + 5;
-const NAME_BYTES_MAX: usize = 0x3f;
+pub(crate) const NAME_BYTES_MAX: usize = 0x3f;
 
 /// A short string under a short name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

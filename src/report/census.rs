@@ -31,7 +31,7 @@ impl Census {
     pub(super) fn into_numbers(self) -> Numbers {
         let mut all = Numbers::new(&self.asked, None);
         all.merge(&self.asked, *self.numbers);
-        all.put_away();
+        all.put_away(&self.asked);
         all
     }
 }

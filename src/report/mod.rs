@@ -11,6 +11,7 @@ mod numbers;
 mod prefix;
 mod rank;
 pub(crate) mod rows;
+mod shorts;
 mod slots;
 mod tally;
 mod text;
@@ -82,6 +83,7 @@ pub(crate) struct Asked {
     /// The moment that TTLs are seen from.
     pub(crate) now_ms: i64,
     pub(crate) model: Model,
+    shorts: shorts::Costs,
 }
 
 /// The rank from which on prefixes will find no room in the end, as far as the scan from the dump's first record tells:
@@ -587,6 +589,7 @@ fn merge_sizes(all: &mut Vec<KindSizes>, other: KindSizes) {
 
 impl Asked {
     pub(crate) fn new(question: &Question, filter: Filter, dump: u32, now_ms: i64, target: Target) -> Arc<Self> {
+        let model = Model::new(target, question.allocator);
         Arc::new(Self {
             top: question.top,
             takes_all: filter.is_of_all(),
@@ -596,7 +599,8 @@ impl Asked {
             has_slots: question.has_slots,
             dump,
             now_ms,
-            model: Model::new(target, question.allocator),
+            shorts: shorts::Costs::new(&model),
+            model,
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::names::{Names, hash};
 use super::prefix::Prefixes;
 use super::rank::{By, List};
+use super::shorts::{Shape, Shorts};
 use super::tally::{Expiry, Sizes, Tally};
 use super::{Asked, KeyRow, slots};
 use crate::memory::{Encoding, Footprint};
@@ -24,6 +25,8 @@ pub(super) struct Numbers {
     pub(super) databases: BTreeMap<Option<u64>, Database>,
     current: Database,
     current_db: Option<u64>,
+    /// Strings of the current database that are counted nowhere else yet.
+    shorts: Shorts,
     /// Keys of the dumps that were merged, by the dump's number; those that were added here are in no dump yet.
     pub(super) dumps: BTreeMap<u32, Tally>,
     pub(super) memory_unknown_keys: u64,
@@ -115,12 +118,14 @@ impl Numbers {
             self.held_bytes += size_of::<Database>() as u64;
             Database { is_wanted: asked.filter.wants_database(Some(db)), ..Database::default() }
         });
+        self.count_shorts(asked);
         let last = std::mem::replace(&mut self.current, next);
         self.databases.insert(self.current_db.replace(db), last);
     }
 
     /// Puts the current database among the others, when no more keys come.
-    pub(super) fn put_away(&mut self) {
+    pub(super) fn put_away(&mut self, asked: &Asked) {
+        self.count_shorts(asked);
         let last = std::mem::take(&mut self.current);
         self.databases.insert(self.current_db, last);
     }
@@ -144,22 +149,54 @@ impl Numbers {
     /// Adds a short string, unless it may have a place on a list.
     #[inline(always)]
     pub(super) fn add_short(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
-        let (held, memory_bytes) = asked.model.short_string(short);
+        let never_expires = short.expires_at.is_none();
         let serialized_bytes = short.record.len() as u64;
-        let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return false };
-        let [of_all, of_lasting] = &of_kind.tops;
-        // What the keys without TTL keep out, all keys do.
-        let [by_serialized, by_memory, _] = if short.expires_at.is_some() { of_all } else { of_lasting };
-        if !by_serialized.keeps_out(serialized_bytes, short.name, asked.top)
-            || !by_memory.keeps_out(memory_bytes, short.name, asked.top)
+        let shape = Shape::of(short);
+        if let Some(shape) = shape
+            && let Some(memory_bytes) = asked.shorts.memory_bytes(shape)
         {
+            if !self.keeps_out(asked, short, memory_bytes) {
+                return false;
+            }
+            self.shorts.add(shape);
+            self.place(asked, short.name, &Tally::of_key(1, serialized_bytes, memory_bytes, true));
+            return true;
+        }
+        let (held, memory_bytes) = asked.model.short_string(short);
+        if !self.keeps_out(asked, short, memory_bytes) {
             return false;
         }
+        let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return false };
         let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
-        let tally = Tally::of_key(1, serialized_bytes, memory_bytes, short.expires_at.is_none());
+        let tally = Tally::of_key(1, serialized_bytes, memory_bytes, never_expires);
         of_kind.count(Class { stored: ValueType::STRING, held, expiry }, &tally);
         self.count(asked, Kind::String, short.name, &tally, Some(memory_bytes));
         true
+    }
+
+    /// Whether a short string has no place on a list.
+    #[inline(always)]
+    fn keeps_out(&self, asked: &Asked, short: &Short<'_>, memory_bytes: u64) -> bool {
+        let Some(of_kind) = self.current.kinds.get(Kind::String as usize) else { return false };
+        let [of_all, of_lasting] = &of_kind.tops;
+        // What the keys without TTL keep out, all keys do.
+        let [by_serialized, by_memory, _] = if short.expires_at.is_some() { of_all } else { of_lasting };
+        asked.top == 0
+            || by_serialized.keeps_out(short.record.len() as u64, short.name, asked.top)
+                && by_memory.keeps_out(memory_bytes, short.name, asked.top)
+    }
+
+    /// Counts the strings that were only counted by their shapes.
+    fn count_shorts(&mut self, asked: &Asked) {
+        let shorts = std::mem::take(&mut self.shorts);
+        let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return };
+        let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return };
+        for (held, [serialized_bytes, memory_bytes], tally) in shorts.tallies(&asked.shorts) {
+            of_kind.count(Class { stored: ValueType::STRING, held, expiry: Expiry::Never }, &tally);
+            sizes.serialized.add(serialized_bytes, tally.keys);
+            sizes.memory.add(memory_bytes, tally.keys);
+            sizes.elements.add(1, tally.keys);
+        }
     }
 
     /// Adds an entry.
@@ -212,13 +249,19 @@ impl Numbers {
         if change == 0 { Ok(()) } else { self.check_held(asked) }
     }
 
-    /// Counts a key in all but its database.
+    /// Counts a key under its prefixes, and in its slot.
     #[inline(always)]
-    fn count(&mut self, asked: &Asked, kind: Kind, name: &[u8], tally: &Tally, memory_bytes: Option<u64>) {
+    fn place(&mut self, asked: &Asked, name: &[u8], tally: &Tally) {
         self.prefixes.add(&asked.separators, name, tally);
         if asked.has_slots {
             self.slots.add(name, tally);
         }
+    }
+
+    /// Counts a key in all but its database.
+    #[inline(always)]
+    fn count(&mut self, asked: &Asked, kind: Kind, name: &[u8], tally: &Tally, memory_bytes: Option<u64>) {
+        self.place(asked, name, tally);
         let Some(sizes) = self.sizes.get_mut(kind as usize) else { return };
         match memory_bytes {
             Some(bytes) => sizes.memory.add(bytes, 1),
@@ -232,7 +275,7 @@ impl Numbers {
     pub(super) fn merge(&mut self, asked: &Asked, mut theirs: Self) {
         let inherited = self.current_db;
         let last_db = theirs.current_db.or(inherited);
-        theirs.put_away();
+        theirs.put_away(asked);
         let mut own = Tally::default();
         for (db, database) in std::mem::take(&mut theirs.databases) {
             database.classes().for_each(|(_, tally)| own.merge(tally));
