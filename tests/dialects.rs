@@ -146,6 +146,27 @@ fn compressed_blobs() {
 }
 
 #[test]
+fn blobs_and_chunks_follow_whatever_stands_between_keys() {
+    let inner = records(|rdb| rdb.key(0, "in a blob", |b| b.string("value")));
+    let list = records(|rdb| rdb.key(1, "in chunks", |b| b.strings(&["one", "two"])));
+    let journal_blob = |b: Bytes| b.u8(210).len(1).string("SET");
+    let journal_offset = |b: Bytes| b.u8(211).u64(7);
+    let between: [&dyn Fn(Rdb) -> Rdb; 4] =
+        [&|rdb| rdb.resize_db(2, 0), &|rdb| rdb.aux("lua", "return 1"), &|rdb| rdb.put(journal_blob), &|rdb| {
+            rdb.put(journal_offset)
+        }];
+    for (number, between) in between.iter().enumerate() {
+        let rdb = between(start().select_db(1)).put(blob(true, &inner));
+        let dump = between(rdb).put(chunk(1, &list)).eof_without_checksum();
+        let found = answer(&dump);
+        assert_eq!(found.damage, None, "record {number}");
+        assert_eq!(sizes(&found), ["1 in a blob string 5", "1 in chunks list 2"], "record {number}");
+        let report = check_bytes(&dump, &Options::default());
+        assert!(report.sound && report.keys == 2, "record {number}: {report}");
+    }
+}
+
+#[test]
 fn entries_in_tagged_chunks() {
     let list = records(|rdb| rdb.key(1, "list", |b| b.strings(&["one", "two", "three", "four"])));
     let hash = records(|rdb| {
