@@ -167,6 +167,28 @@ fn blobs_and_chunks_follow_whatever_stands_between_keys() {
 }
 
 #[test]
+fn blobs_and_chunks_follow_many_short_strings() {
+    // So many that the biggest are known, and the others are passed over.
+    let strings = |from: u32, rdb: Rdb| {
+        (from..from + 60).fold(rdb, |rdb, at| rdb.key(0, format!("key:{at:03}"), |b| b.string("value")))
+    };
+    let list = records(|rdb| rdb.key(1, "list", |b| b.strings(&["one", "two", "three"])));
+    let inner = records(|rdb| strings(60, rdb));
+    let rdb = strings(0, start().select_db(0)).put(chunk(1, &list[..9]));
+    let rdb = strings(120, rdb).put(chunk(1, &list[9..]));
+    let dump = strings(180, rdb).put(blob(true, &inner)).put(blob(false, &[])).eof_without_checksum();
+    let scratch = Scratch::new();
+    let path = scratch.write("dump.rdb", &dump);
+    for threads in [1, 4] {
+        let mut options = bigkeys::Options::default();
+        options.threads = threads;
+        let report = bigkeys::analyze(&path, &options).expect("a file");
+        assert!(report.is_complete(), "{:?}", report.damage);
+        assert_eq!((report.keys_scanned, report.keys.len()), (241, 21));
+    }
+}
+
+#[test]
 fn entries_in_tagged_chunks() {
     let list = records(|rdb| rdb.key(1, "list", |b| b.strings(&["one", "two", "three", "four"])));
     let hash = records(|rdb| {
