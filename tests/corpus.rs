@@ -268,10 +268,27 @@ fn runs_of_zeros() {
     }
     same_by_every_split("zeros", &rdb.eof(), 10);
     let mut rdb = Rdb::redis(11);
-    for _ in 0..5000 {
-        rdb = rdb.key(0, "", |b| b.string(""));
+    for db in 0..5000 {
+        rdb = rdb.select_db(db).key(0, "", |b| b.string(""));
     }
     same_by_every_split("keys that are zeros", &rdb.key(0, "end", |b| b.string("")).eof(), 5001);
+}
+
+#[test]
+fn a_page_of_zeros_is_no_thousand_keys() {
+    let strings = |from: u32, rdb: Rdb| {
+        (from..from + 60).fold(rdb, |rdb, at| rdb.key(0, format!("key:{at}"), |b| b.string(format!("value {at}"))))
+    };
+    for lost in [4096, 4097, 4098] {
+        let rdb = strings(0, Rdb::redis(11).select_db(0)).put(|b| b.raw(vec![0; lost]));
+        let dump = strings(60, rdb).eof();
+        for way in [mapped_whole(1), mapped(3, 50), streamed(7)] {
+            let scratch = Scratch::new();
+            let answer = way.answer(&scratch.write("dump.rdb", &dump), &dump);
+            assert_eq!(answer.keys.len(), 60, "{way:?}");
+            assert!(answer.damage.is_some_and(|what| what.contains("zeros stand here")), "{way:?}");
+        }
+    }
 }
 
 #[test]

@@ -146,6 +146,49 @@ fn compressed_blobs() {
 }
 
 #[test]
+fn blobs_and_chunks_follow_whatever_stands_between_keys() {
+    let inner = records(|rdb| rdb.key(0, "in a blob", |b| b.string("value")));
+    let list = records(|rdb| rdb.key(1, "in chunks", |b| b.strings(&["one", "two"])));
+    let journal_blob = |b: Bytes| b.u8(210).len(1).string("SET");
+    let journal_offset = |b: Bytes| b.u8(211).u64(7);
+    let between: [&dyn Fn(Rdb) -> Rdb; 4] =
+        [&|rdb| rdb.resize_db(2, 0), &|rdb| rdb.aux("lua", "return 1"), &|rdb| rdb.put(journal_blob), &|rdb| {
+            rdb.put(journal_offset)
+        }];
+    for (number, between) in between.iter().enumerate() {
+        let rdb = between(start().select_db(1)).put(blob(true, &inner));
+        let dump = between(rdb).put(chunk(1, &list)).eof_without_checksum();
+        let found = answer(&dump);
+        assert_eq!(found.damage, None, "record {number}");
+        assert_eq!(sizes(&found), ["1 in a blob string 5", "1 in chunks list 2"], "record {number}");
+        let report = check_bytes(&dump, &Options::default());
+        assert!(report.sound && report.keys == 2, "record {number}: {report}");
+    }
+}
+
+#[test]
+fn blobs_and_chunks_follow_many_short_strings() {
+    // So many that the biggest are known, and the others are passed over.
+    let strings = |from: u32, rdb: Rdb| {
+        (from..from + 60).fold(rdb, |rdb, at| rdb.key(0, format!("key:{at:03}"), |b| b.string("value")))
+    };
+    let list = records(|rdb| rdb.key(1, "list", |b| b.strings(&["one", "two", "three"])));
+    let inner = records(|rdb| strings(60, rdb));
+    let rdb = strings(0, start().select_db(0)).put(chunk(1, &list[..9]));
+    let rdb = strings(120, rdb).put(chunk(1, &list[9..]));
+    let dump = strings(180, rdb).put(blob(true, &inner)).put(blob(false, &[])).eof_without_checksum();
+    let scratch = Scratch::new();
+    let path = scratch.write("dump.rdb", &dump);
+    for threads in [1, 4] {
+        let mut options = bigkeys::Options::default();
+        options.threads = threads;
+        let report = bigkeys::analyze(&path, &options).expect("a file");
+        assert!(report.is_complete(), "{:?}", report.damage);
+        assert_eq!((report.keys_scanned, report.keys.len()), (241, 21));
+    }
+}
+
+#[test]
 fn entries_in_tagged_chunks() {
     let list = records(|rdb| rdb.key(1, "list", |b| b.strings(&["one", "two", "three", "four"])));
     let hash = records(|rdb| {

@@ -85,6 +85,42 @@ fn one_damaged_value_costs_one_key() {
 }
 
 #[test]
+fn what_is_skipped_has_its_reason_and_key() {
+    let cut = Rdb::redis(10).select_db(3).key(0, "first", |b| b.string("1")).key(0, "bomb", |b| b.len(1 << 40));
+    let (_, account) = salvaged(&cut.unfinished());
+    let gap = &account.skipped[0];
+    assert_eq!((gap.db, gap.key.as_deref(), gap.to), (Some(3), Some("bomb"), account.dump_bytes));
+    assert!(gap.why.contains("the dump ends inside the string"), "{}", gap.why);
+}
+
+#[test]
+fn an_end_in_the_midst_is_gone_over() {
+    let strings = |from: u32, rdb: Rdb| {
+        (from..from + 60).fold(rdb, |rdb, at| rdb.key(0, format!("key:{at}"), |b| b.string(format!("value {at}"))))
+    };
+    let rdb = strings(0, Rdb::redis(10).select_db(0)).put(|b| b.raw([0xff; 300]));
+    let dump = strings(60, rdb).eof();
+    let (saved, account) = salvaged(&dump);
+    checks_clean(&saved, &account);
+    assert_eq!((account.keys_written, account.skipped.len(), account.complete), (120, 1, false));
+    let mut options = Options::default();
+    assert_eq!(check_bytes(&dump, &options).keys, 60);
+    options.resync = true;
+    let report = check_bytes(&dump, &options);
+    assert_eq!((report.keys, report.skipped.len(), report.sound), (120, 1, false));
+}
+
+#[test]
+fn what_stands_behind_the_end_is_told() {
+    let dump = Rdb::redis(10).select_db(0).key(0, "key", |b| b.string("value")).eof();
+    for behind in [&b"garbage"[..], &dump] {
+        let (saved, account) = salvaged(&[&dump[..], behind].concat());
+        assert_eq!(saved, dump);
+        assert_eq!((account.complete, account.trailing_bytes), (false, behind.len() as u64));
+    }
+}
+
+#[test]
 fn bytes_that_are_no_dump_give_nothing() {
     let (saved, account) = salvaged(b"not a dump at all");
     assert!(saved.is_empty() && !account.complete && account.keys_written == 0);

@@ -54,7 +54,7 @@ fn compressed_streams_of_valkey() {
     }
     let path = scratch.write("dump.rdb", &vcs(1, b"neither LZ4 nor zstd".to_vec()));
     let refused = report(&path).damage[0].to_string();
-    assert!(refused.contains("a Valkey compressed stream (VCS), and in it: this is text"), "{refused}");
+    assert!(refused.contains("no LZ4 or zstd frame; its codec is 1"), "{refused}");
 }
 
 #[test]
@@ -80,6 +80,11 @@ fn captures_of_a_synchronization() {
         }
         let cut = [b"$EOF:", &mark[..], b"\r\n", dump].concat();
         let path = scratch.write("capture", &cut);
+        let checked = check(&path, &Options::default()).expect("a file");
+        let error = checked.error.expect("a sentence");
+        assert_eq!(error, "the capture is cut: the mark that ends the dump is missing");
+        // The dump in it is whole, and read unless it ends among the first bytes, by which it is told what it is.
+        assert!(dump.len() < 512 || checked.dump_bytes == dump.len() as u64, "{error}");
         assert!(report(&path).damage[0].to_string().contains("the mark that ends the dump is missing"));
     }
 }
@@ -92,6 +97,59 @@ fn what_is_left_of_a_split_dump() {
     assert!(report(&scratch.write("a", first)).damage[0].to_string().contains("ends"));
     let second = report(&scratch.write("b", second)).damage[0].to_string();
     assert!(second.contains("if it is a later part of a dump that was split, join the parts first"), "{second}");
+}
+
+#[cfg(feature = "compress")]
+#[test]
+fn bytes_behind_a_gzip_file_are_told() {
+    use std::io::Write;
+    let scratch = Scratch::new();
+    let dump = fixtures::sound().into_iter().find(|fixture| fixture.name == "mixed_all_v10.rdb").expect("a fixture");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&dump.bytes).expect("memory");
+    let file = encoder.finish().expect("memory");
+    for (behind, is_sound) in [(&b""[..], true), (b"x", false), (&[0; 512], false)] {
+        let path = scratch.write("dump.gz", &[&file[..], behind].concat());
+        let checked = check(&path, &Options::default()).expect("a file");
+        assert_eq!((checked.sound, checked.keys > 0), (is_sound, true));
+        let error = checked.error.unwrap_or_default();
+        assert!(is_sound || error.ends_with("bytes that are no gzip follow it"), "{error}");
+    }
+}
+
+/// A folder with a manifest, a base file and two incremental ones; what `check` says is wrong with it.
+#[test]
+fn a_damaged_multi_part_append_only_file() {
+    const MANIFEST: &str = "file a.base.rdb seq 1 type b\nfile a.1.aof seq 1 type i\nfile a.2.aof seq 2 type i\n";
+    const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+    let empty = fixtures::sound().into_iter().find(|fixture| fixture.name == "empty_v10.rdb").expect("a fixture");
+    let error = |manifest: &str, incremental: [&[u8]; 2]| {
+        let scratch = Scratch::new();
+        scratch.write("a.base.rdb", &empty.bytes);
+        scratch.write("a.1.aof", incremental[0]);
+        scratch.write("a.2.aof", incremental[1]);
+        let manifest = scratch.write("a.manifest", manifest.as_bytes());
+        let checked = check(&manifest, &Options::default()).expect("a file");
+        assert_eq!(checked.sound, checked.error.is_none());
+        assert!(report(&manifest).damage.len() <= 1);
+        checked.error.unwrap_or_default()
+    };
+    let cut = &PING[..PING.len() - 3];
+    assert_eq!(error(MANIFEST, [PING, PING]), "");
+    // A server leaves a last command out that is cut.
+    assert_eq!(error(MANIFEST, [PING, cut]), "");
+    for (manifest, incremental, word) in [
+        (MANIFEST, [cut, PING], "a.1.aof ends inside a command"),
+        (MANIFEST, [PING, &b"garbage"[..]], "a.2.aof has something in it that is no command"),
+        (&MANIFEST.replace("a.2.aof", "a.3.aof"), [PING, PING], "a.3.aof could not be read"),
+        (&MANIFEST.replace("a.base.rdb", "a.manifest"), [PING, PING], "a.manifest as its base file"),
+        (&MANIFEST.replace("type i", "type b"), [PING, PING], "names two base files"),
+        (&MANIFEST.replace("type i", "type x"), [PING, PING], "line 2 of the manifest"),
+        ("", [PING, PING], "names no file"),
+    ] {
+        let error = error(manifest, incremental);
+        assert!(error.contains(word), "{error}");
+    }
 }
 
 // ---- real servers
@@ -123,7 +181,7 @@ fn a_multi_part_append_only_file() {
         assert!(report.is_complete(), "{:?}", report.damage);
         assert_eq!(report.keys.len(), 50);
         // A SELECT comes before the seven.
-        assert!(report.notes[0].contains("8 commands in 1 incremental files"), "{:?}", report.notes);
+        assert!(report.notes[0].contains("8 commands in 1 incremental file "), "{:?}", report.notes);
     }
     let empty = Scratch::new();
     let refused = report(empty.path("").as_path()).damage[0].to_string();

@@ -12,7 +12,7 @@ use std::path::Path;
 pub use report::{Checksum, Database, Encoding, Finding, Format, Report, Severity, Skipped};
 use walk::Walk;
 
-use crate::engine::resync::{RESYNCS_MAX, next_record};
+use crate::engine::resync::{FALSE_ENDS_MAX, RESYNCS_MAX, behind_false_end, next_record};
 use crate::engine::window::Window;
 use crate::error::{Cause, Error};
 use crate::input::commands::Commands;
@@ -68,6 +68,9 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
     report.dump.clone_from(&input.name);
     report.wrapped_in = input.wrapped_in;
     report.notes = input.notes;
+    if let Some(what) = input.fault {
+        report.refuse(what);
+    }
     let name = input.name.clone();
     let failed = |cause| Error::new(&name, cause);
     match input.bytes {
@@ -122,16 +125,25 @@ fn check_slice(dump: &[u8], options: &Options, report: &mut Report) -> Option<Co
             return None;
         }
     };
+    let mut false_ends = 0;
     let end = loop {
-        let damage = match walk.run(&mut source, report) {
+        let goes_on = options.resync && report.skipped.len() < RESYNCS_MAX;
+        let (damage, next) = match walk.run(&mut source, report) {
+            Err(damage) => (damage, None),
+            Ok(end) if goes_on && false_ends < FALSE_ENDS_MAX => {
+                let Some((damage, to)) = behind_false_end(dump, &walk.context, end) else { break Some(end) };
+                false_ends += 1;
+                (damage, Some(to))
+            }
             Ok(end) => break Some(end),
-            Err(damage) => damage,
         };
         report.find_damage(&damage, dump_bytes);
         let from = report.recent.doubtful_from(&damage, walk.record_start);
         report.recent.clear();
-        let goes_on = options.resync && report.skipped.len() < RESYNCS_MAX;
-        let next = if goes_on { next_record(dump, &walk.context, walk.record_start + 1) } else { None };
+        let next = match next {
+            None if goes_on => next_record(dump, &walk.context, walk.record_start + 1),
+            next => next,
+        };
         if let Some(to) = next {
             report.skipped.push(Skipped { from, to, bytes: to - from });
             source = Slice::new(dump, to);
@@ -205,7 +217,12 @@ fn judge_ending<S: Keep + RestBytes>(context: &Context, report: &mut Report, sou
     let bytes = source.rest_bytes(|bytes| commands.update(bytes));
     match commands.say().filter(|_| context.aux.is_aof_preamble) {
         _ if bytes == 0 => {}
-        Some(what) => report.notes.push(what),
+        Some(what) => {
+            report.notes.push(what);
+            if commands.is_damaged() {
+                report.refuse("something in the append-only commands behind the dump is no command".to_owned());
+            }
+        }
         None => report.find(Trouble { offset, fault: Fault::Trailing, part: Part::Checksum, claim: bytes }, None, end),
     }
 }

@@ -228,7 +228,8 @@ impl Report {
     /// The dump is no dump, or could not be read.
     pub(super) fn refuse(&mut self, sentence: String) {
         self.has_errors = true;
-        self.error = Some(sentence);
+        // What came first may be why the rest is wrong.
+        self.error.get_or_insert(sentence);
     }
 
     pub(super) fn find_damage(&mut self, damage: &Damage, dump_bytes: u64) {

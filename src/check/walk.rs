@@ -206,6 +206,12 @@ impl Walk {
                     self.chunk(source, sink, streams.as_deref_mut())?;
                     break What::TaggedChunk;
                 }
+                dragonfly::FULLSYNC_END | dragonfly::JOURNAL_BLOB | dragonfly::JOURNAL_OFFSET
+                    if self.is_dragonfly() && !lead.is_begun =>
+                {
+                    skip_between(source, &self.context, code)?;
+                    break What::Slot;
+                }
                 dragonfly::FULLSYNC_END..opcode::KEY_META if self.is_dragonfly() => {
                     skip_between(source, &self.context, code)?;
                 }

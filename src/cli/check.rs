@@ -1,6 +1,7 @@
 //! `bigkeys check`: what dumps are, and whether they are sound.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use bigkeys::check::{Options, Report, check};
 
@@ -13,6 +14,7 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
     options.resync = args.resync;
     options.payload_key = args.payload.as_ref().map(|key| key.clone().into_bytes());
     let mut exit = Exit::Sound;
+    let mut parts = Vec::new();
     for path in &args.dumps {
         let report = match check(path, &options) {
             Ok(report) => report,
@@ -26,6 +28,7 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         if !report.sound {
             exit = exit.max(Exit::Damaged);
         }
+        parts.extend(Part::of(path, &report));
         if args.quiet && report.sound {
             continue;
         }
@@ -35,7 +38,51 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
             Err(error) => return super::fail(&format!("standard output: could not write to it: {error}")),
         }
     }
+    for sentence in snapshot_faults(&parts) {
+        exit = exit.max(Exit::Damaged);
+        say(&sentence);
+    }
     exit
+}
+
+/// A file of a snapshot of Dragonfly that has many.
+struct Part {
+    name: String,
+    snapshot: String,
+    /// How many files a summary says there are beside it.
+    shards: Option<usize>,
+}
+
+impl Part {
+    fn of(path: &Path, report: &Report) -> Option<Self> {
+        path.extension().filter(|extension| *extension == "dfs")?;
+        let snapshot = report.aux.get("snapshot-id")?.clone();
+        let shards = report.aux.get("shard-count").and_then(|shards| shards.parse().ok());
+        Some(Self { name: report.dump.clone(), snapshot, shards })
+    }
+}
+
+/// What is wrong with the snapshots whose summaries are among the files. One file alone is no snapshot to be judged.
+fn snapshot_faults(parts: &[Part]) -> Vec<String> {
+    let of = |snapshot: &str| parts.iter().filter(|part| part.snapshot == snapshot).count();
+    let has_summary = |snapshot: &str| parts.iter().any(|part| part.shards.is_some() && part.snapshot == snapshot);
+    if parts.len() < 2 || parts.iter().all(|part| part.shards.is_none()) {
+        return Vec::new();
+    }
+    let fault = |part: &Part| {
+        let name = &part.name;
+        let files = of(&part.snapshot) - 1;
+        match part.shards {
+            Some(shards) if shards != files => Some(format!(
+                "{name}: the snapshot has {shards} shard files beside this summary, {files} are given: give them all"
+            )),
+            None if !has_summary(&part.snapshot) => {
+                Some(format!("{name}: this file is of another snapshot than the summary that is given"))
+            }
+            _ => None,
+        }
+    };
+    parts.iter().filter_map(fault).collect()
 }
 
 fn print(report: &Report, is_json: bool) -> io::Result<()> {

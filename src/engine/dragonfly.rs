@@ -10,7 +10,9 @@ use super::tagged::{self, Chunk};
 use crate::analysis::gather::Gather;
 use crate::rdb::dragonfly::opcode;
 use crate::rdb::primitives::{byte, length};
+use crate::rdb::record::skip_between;
 use crate::rdb::source::{Keep, Slice};
+use crate::rdb::types::opcode::{AUX, RESIZE_DB};
 use crate::rdb::{Context, Fault, Part, Trouble};
 
 /// A blob longer than this, stored or inflated, is refused; servers make them of a mebibyte at most.
@@ -48,6 +50,10 @@ fn records<'s, S: Keep, G: Gather + 's>(
         let passed = match code {
             opcode::BLOB_ZSTD | opcode::BLOB_LZ4 => blob(source, code, context, found, streams),
             opcode::TAGGED_CHUNK => chunk(source, found, streams),
+            // A scan of other dumps reads on behind these for a key; here a blob or a chunk may follow.
+            RESIZE_DB | AUX | opcode::FULLSYNC_END | opcode::JOURNAL_BLOB | opcode::JOURNAL_OFFSET => {
+                source.parse(Part::Opcode, byte).and_then(|code| skip_between(source, context, code))
+            }
             _ => match found.record(source, context) {
                 Some(stop) => return Some(stop),
                 None => Ok(()),

@@ -39,7 +39,11 @@ impl<G: Gather> Gathered<G> {
 
     /// Reads one record, or several short ones, to their ends; says how the scan ended if that was its end.
     pub(super) fn record<S: Keep>(&mut self, source: &mut S, context: &Context) -> Option<Stop> {
-        let step = self.gathered.step(source, context, None, u64::MAX);
+        // A gatherer that passes over short strings must stop behind the first: what follows may be a blob or a chunk.
+        let mut step = self.gathered.step(source, context, None, source.offset() + 1);
+        if let Ok(Step::Open(key)) = step {
+            step = self.gathered.step(source, context, Some(key), u64::MAX);
+        }
         self.take_in(source, step).err()
     }
 

@@ -330,8 +330,9 @@ fn analyze_input<A: Ask>(
     ask: &A,
     progress: &Arc<Progress>,
 ) -> Result<Scanned<A::Gather>, Error> {
-    let Input { name, bytes, burst_bytes, read_bytes, notes: input_notes, .. } = input;
-    let notes: Vec<String> = input_notes.into_iter().map(|note| format!("{name}: {note}")).collect();
+    let Input { name, bytes, burst_bytes, read_bytes, notes: input_notes, fault, .. } = input;
+    let notes = input_notes.into_iter().map(|note| format!("{name}: {note}; they are not analyzed"));
+    let notes: Vec<String> = notes.chain(fault.map(|what| format!("{name}: {what}"))).collect();
     match bytes {
         Bytes::Mapped(map) => {
             let scan = segments::Scan { map: &map, number, options, progress, ask };

@@ -6,9 +6,11 @@ use super::{Ending, Outcome};
 use crate::analysis::gather::Gather;
 use crate::error::Cause;
 use crate::rdb::deep::Deep;
-use crate::rdb::entry::{Step, step};
+use crate::rdb::entry::{Damage, Step, step};
+use crate::rdb::header::magic;
+use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, Part, Trouble, checksum};
+use crate::rdb::{Context, Fault, Part, Trouble, checksum};
 
 /// Records of a run that are looked into before it is relied on.
 const RECORDS_WANTED: usize = 8;
@@ -18,6 +20,9 @@ const RUNS_MAX: usize = 4096;
 
 /// How often one dump is resynchronized: more often, and it is no dump any more.
 pub(crate) const RESYNCS_MAX: usize = 10_000;
+
+/// Ends of a dump that are looked at again, since bytes follow; for each a checksum is computed.
+pub(crate) const FALSE_ENDS_MAX: usize = 8;
 
 /// A value longer than this is not looked into: thousands of starts may lead to the same one.
 const VALUE_BYTES_MAX: u64 = 1 << 20;
@@ -33,6 +38,22 @@ pub(crate) fn next_record(dump: &[u8], context: &Context, from: u64) -> Option<u
         from = start + 1;
     }
     guess::run(dump, context, from)
+}
+
+/// Damage that looked like the dump's end, and the offset of the records behind it: the checksum there is not that of the
+/// bytes before, and more follow, as where a page was lost to bytes that are all 0xff. `end` is behind the EOF opcode.
+pub(crate) fn behind_false_end(dump: &[u8], context: &Context, end: u64) -> Option<(Box<Damage>, u64)> {
+    let at = usize::try_from(end).ok()?;
+    let mut rest = Slice::new(dump, end);
+    let stored = rest.parse(Part::Checksum, u64_le).ok()?;
+    // Of two dumps in a row the second one is not looked into.
+    if !context.has_checksum() || stored == 0 || rest.rest().is_empty() || magic(rest.rest()).is_ok() {
+        return None;
+    }
+    let to = next_record(dump, context, end)?;
+    let trouble =
+        Trouble { offset: end - 1, fault: Fault::Trailing, part: Part::Opcode, claim: dump.len() as u64 - end };
+    (stored != checksum::of(dump.get(..at)?)).then(|| (trouble.into(), to))
 }
 
 fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {

@@ -78,6 +78,11 @@ impl Commands {
         self.state == State::Damaged
     }
 
+    /// Whether they end inside one.
+    pub(crate) fn is_cut(&self) -> bool {
+        !matches!(self.state, State::Start | State::Damaged)
+    }
+
     fn next_argument(&mut self, left: u64) -> State {
         if left > 0 {
             return State::Argument { left };

@@ -1,7 +1,8 @@
 //! A multi-part append-only file (Redis 7.0 and later, format section 6.4): a folder of files and a manifest that names
 //! them. The base is a dump, or a file of commands; the incremental files are commands.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A manifest longer than this is none: it has a line for each file.
@@ -42,10 +43,12 @@ pub(super) fn find(folder: &Path) -> Result<PathBuf, String> {
 /// A sentence if it is none.
 pub(super) fn read(path: &Path) -> Result<Manifest, String> {
     let unreadable = |error| format!("the manifest {} could not be read: {error}", path.display());
-    if fs::metadata(path).map_err(unreadable)?.len() > MANIFEST_BYTES_MAX {
+    let mut text = Vec::new();
+    File::open(path).and_then(|file| file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut text)).map_err(unreadable)?;
+    if text.len() as u64 > MANIFEST_BYTES_MAX {
         return Err(format!("the manifest {} is too long to be one", path.display()));
     }
-    let text = fs::read_to_string(path).map_err(unreadable)?;
+    let text = String::from_utf8(text).map_err(|_| format!("the manifest {} is no text", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut manifest = Manifest { base: None, incremental: Vec::new() };
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
@@ -58,10 +61,17 @@ pub(super) fn read(path: &Path) -> Result<Manifest, String> {
             return Err(wrong());
         }
         match kind.as_str() {
+            "b" if manifest.base.is_some() => {
+                return Err(format!("the manifest {} names two base files", path.display()));
+            }
             "b" => manifest.base = Some(folder.join(file)),
             "i" => manifest.incremental.push(folder.join(file)),
-            _ => {}
+            "h" => {}
+            _ => return Err(wrong()),
         }
+    }
+    if manifest == (Manifest { base: None, incremental: Vec::new() }) {
+        return Err(format!("the manifest {} names no file that is in use", path.display()));
     }
     Ok(manifest)
 }

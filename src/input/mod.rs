@@ -36,6 +36,8 @@ pub struct Input {
     pub wrapped_in: Vec<&'static str>,
     /// What was noticed on the way to the dump, one sentence each.
     pub notes: Vec<String>,
+    /// Why servers refuse what the dump is part of, though nothing may be wrong with the dump.
+    pub fault: Option<String>,
     /// How many bytes have been read so far, of the file as it is stored; for a stream.
     pub read_bytes: Arc<AtomicU64>,
 }
@@ -89,7 +91,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
         return stream("standard input".to_owned(), Box::new(io::stdin()));
     }
     let metadata = path.metadata().map_err(io("open it"))?;
-    if metadata.is_dir() || path.extension().is_some_and(|extension| extension == "manifest") {
+    if metadata.is_dir() || is_manifest(path) {
         return open_manifest(path, metadata.is_dir());
     }
     let file = File::open(path).map_err(io("open it"))?;
@@ -108,6 +110,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
                 burst_bytes: 0,
                 wrapped_in: Vec::new(),
                 notes: Vec::new(),
+                fault: None,
                 read_bytes: Arc::default(),
             })
         }
@@ -115,43 +118,78 @@ pub fn open(path: &Path) -> Result<Input, Error> {
     }
 }
 
+fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "manifest")
+}
+
 /// Opens the base file of a multi-part append-only file, by its manifest or by the folder that it is in.
 fn open_manifest(path: &Path, is_folder: bool) -> Result<Input, Error> {
     let refused = |what| Error::new(path.display().to_string(), Cause::Refused(what));
     let path_of_manifest = if is_folder { manifest::find(path).map_err(refused)? } else { path.to_owned() };
     let manifest = manifest::read(&path_of_manifest).map_err(refused)?;
-    let none = || refused("the manifest names no base file: all of the data set is in files of commands".to_owned());
-    let base = manifest.base.ok_or_else(none)?;
+    let without_base =
+        || refused("the manifest names no base file: all of the data set is in files of commands".to_owned());
+    let base = manifest.base.ok_or_else(without_base)?;
+    // A manifest that names itself would be read again and again.
+    if is_manifest(&base) || base.is_dir() {
+        return Err(refused(format!("the manifest names {} as its base file", base.display())));
+    }
     let mut input = open(&base)?;
     input.wrapped_in.insert(0, "a multi-part append-only file");
     if !manifest.incremental.is_empty() {
-        input.notes.push(incremental_note(&manifest.incremental));
+        let (note, fault) = look_at_incremental(&manifest.incremental);
+        input.notes.push(note);
+        input.fault = fault;
     }
     Ok(input)
 }
 
-/// What is in the files that hold what happened after the base was written.
-fn incremental_note(files: &[PathBuf]) -> String {
-    let mut commands = commands::Commands::default();
-    let mut unread = 0;
-    for file in files {
-        let mut chunk = vec![0; 64 << 10];
-        let counted = File::open(file).and_then(|mut file| {
-            loop {
-                match file.read(&mut chunk)? {
-                    0 => return Ok(()),
-                    bytes => commands.update(chunk.get(..bytes).unwrap_or_default()),
-                }
+/// What is in the files that hold what happened after the base was written, and what is wrong with them, if anything.
+fn look_at_incremental(files: &[PathBuf]) -> (String, Option<String>) {
+    let (mut count, mut bytes, mut end) = (0, 0, "");
+    let mut faults = Vec::new();
+    for (at, path) in files.iter().enumerate() {
+        let name = path.display();
+        let commands = match count_commands(path) {
+            Ok(commands) => commands,
+            Err(error) => {
+                faults.push(format!("the incremental file {name} could not be read: {error}"));
+                continue;
             }
-        });
-        unread += usize::from(counted.is_err());
+        };
+        count += commands.count;
+        bytes += commands.bytes;
+        if commands.is_damaged() {
+            faults.push(format!("the incremental file {name} has something in it that is no command"));
+        } else if commands.is_cut() && at + 1 < files.len() {
+            faults.push(format!("the incremental file {name} ends inside a command, and others follow"));
+        } else if commands.is_cut() {
+            // Servers leave that one out.
+            end = ", the last of them cut";
+        }
     }
-    let commands::Commands { count, bytes, .. } = commands;
+    let plural = if files.len() == 1 { "file" } else { "files" };
     let files = files.len();
-    let unread = if unread > 0 { format!(" ({unread} of them could not be read)") } else { String::new() };
-    format!(
-        "{count} commands in {files} incremental files of {bytes} bytes{unread} follow the base file; they are not analyzed"
-    )
+    let more = faults.len().saturating_sub(1);
+    let more = if more > 0 { format!(", and {more} others are damaged or missing") } else { String::new() };
+    let fault = faults.first().map(|first| format!("{first}{more}"));
+    (format!("{count} commands{end} in {files} incremental {plural} of {bytes} bytes follow the base file"), fault)
+}
+
+fn count_commands(path: &Path) -> io::Result<commands::Commands> {
+    // A pipe or a device may have no end.
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut file = File::open(path)?;
+    let mut commands = commands::Commands::default();
+    let mut chunk = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(commands),
+            bytes => commands.update(chunk.get(..bytes).unwrap_or_default()),
+        }
+    }
 }
 
 /// A value longer than this is not read as the answer of DUMP; it is held in memory.
@@ -235,7 +273,15 @@ fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
             return Err(Error::new(name, Cause::Refused("it is wrapped in too many layers".to_owned())));
         }
     }
-    Ok(Input { name, bytes: Bytes::Stream(reader), burst_bytes, wrapped_in, notes: Vec::new(), read_bytes })
+    Ok(Input {
+        name,
+        bytes: Bytes::Stream(reader),
+        burst_bytes,
+        wrapped_in,
+        notes: Vec::new(),
+        fault: None,
+        read_bytes,
+    })
 }
 
 /// A dump in a capture in a compressed file has two; more is somebody's trick.
@@ -262,6 +308,7 @@ pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> Cause {
         io::ErrorKind::UnexpectedEof => {
             Cause::Refused(format!("the compressed file is cut: it ends behind {read_bytes} bytes of the dump"))
         }
+        io::ErrorKind::InvalidData if source.to_string() == wrap::CUT_CAPTURE => Cause::Refused(source.to_string()),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other if !is_systems => {
             Cause::Refused(format!("the compressed file is damaged behind {read_bytes} bytes of the dump: {source}"))
         }

@@ -46,7 +46,16 @@ pub(crate) fn content(first: &[u8]) -> Content {
         [0x1f, 0x8b, ..] => Content::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Content::Zstd,
         [0x04, 0x22, 0x4d, 0x18, ..] => Content::Lz4,
-        [b'V', b'C', b'S', VCS_VERSION, _, _, VCS_KIND_RDB, ..] => Content::Vcs,
+        [b'V', b'C', b'S', VCS_VERSION, codec, _, VCS_KIND_RDB, frame @ ..] => {
+            let is_known = !matches!(content(frame), Content::Refused(_));
+            if is_known {
+                Content::Vcs
+            } else {
+                Content::Refused(format!(
+                    "this is a Valkey compressed stream (VCS), but what is in it is no LZ4 or zstd frame; its codec is {codec}"
+                ))
+            }
+        }
         [b'V', b'C', b'S', version, ..] => Content::Refused(format!(
             "this is a Valkey compressed stream (VCS) of version {version}, or of something else than a dump"
         )),
@@ -59,7 +68,12 @@ pub(crate) fn content(first: &[u8]) -> Content {
         _ if b"REDIS".starts_with(first) || b"VALKEY".starts_with(first) => refused(CUT_HEADER),
         [b'R', b'E', b'D', b'I', b'S', version @ ..] => refused_version(version, 4),
         [b'V', b'A', b'L', b'K', b'E', b'Y', version @ ..] => refused_version(version, 3),
-        _ => foreign(first).map_or_else(|| unknown(first), refused),
+        _ => Content::Refused(
+            foreign(first)
+                .map(str::to_owned)
+                .or_else(|| displaced(first))
+                .unwrap_or_else(|| if is_text(first) { "this is text, not a dump".to_owned() } else { unknown(first) }),
+        ),
     }
 }
 
@@ -100,20 +114,64 @@ fn foreign(first: &[u8]) -> Option<&'static str> {
     } else if text.starts_with(b"<!doctype html") || text.starts_with(b"<html") {
         Some("this is an HTML page, perhaps an error or a login page in the place of a download: fetch the dump again")
     } else if text.starts_with(b"<?xml") {
-        Some("this is an XML document, perhaps a storage service's error in the place of a download")
-    } else if is_text(first) {
-        Some("this is text, not a dump")
+        Some(
+            "this is an XML document, perhaps a storage service's error in the place of a download: fetch the dump again",
+        )
+    } else if first.starts_with(b"\xfd7zXZ\0") {
+        Some("this is an xz file: inflate it on the way: xz -dc FILE | bigkeys analyze -")
+    } else if first.starts_with(b"BZh") && first.get(4..10) == Some(b"1AY&SY") {
+        Some("this is a bzip2 file: inflate it on the way: bzip2 -dc FILE | bigkeys analyze -")
+    } else if first.starts_with(b"7z\xbc\xaf\x27\x1c") {
+        Some("this is a 7z archive: unpack it, or pipe the dump out of it: 7z x -so FILE | bigkeys analyze -")
+    } else if first.starts_with(b"Salted__")
+        || first.starts_with(b"-----BEGIN PGP")
+        || first.starts_with(b"age-encryption.org/")
+    {
+        Some("this is an encrypted file: decrypt it first")
+    } else if [&b"UkVESVMw"[..], b"VkFMS0VZM"].iter().any(|start| first.starts_with(start)) {
+        Some("this is a dump written as Base64: base64 -d FILE > dump.rdb")
+    } else if [&b"524544495330"[..], b"56414c4b455930"].iter().any(|start| is_hex_of(first, start)) {
+        Some("this is a hex dump of a dump: make bytes of it first, with xxd -r or xxd -r -p")
+    } else if first.starts_with(b"\xff\xfe") || first.starts_with(b"\xfe\xff") {
+        Some(
+            "this is UTF-16 text, as PowerShell's > makes of any bytes; \
+             if it was a dump, copy it again in binary mode",
+        )
+    } else if first.iter().all(|byte| *byte == 0) {
+        Some("this starts with zeros, as a file does whose first page was lost or never written; fetch the dump again")
     } else {
         None
     }
 }
 
-fn unknown(first: &[u8]) -> Content {
-    Content::Refused(format!(
+/// Whether `first` spells the bytes that `digits` stand for, behind an offset perhaps, and with blanks between them.
+fn is_hex_of(first: &[u8], digits: &[u8]) -> bool {
+    let spelled = |text: &[u8]| {
+        let mut letters = text.iter().filter(|letter| !letter.is_ascii_whitespace()).map(u8::to_ascii_lowercase);
+        digits.iter().all(|digit| letters.next() == Some(*digit))
+    };
+    let offset_bytes = first.iter().take_while(|byte| **byte == b'0').count();
+    let behind_offset = first.get(offset_bytes..).unwrap_or_default();
+    spelled(first) || offset_bytes > 0 && spelled(behind_offset.strip_prefix(b":").unwrap_or(behind_offset))
+}
+
+/// A dump behind something else: a byte order mark, a newline, the head of an HTTP answer.
+fn displaced(first: &[u8]) -> Option<String> {
+    let is_start =
+        |window: &[u8]| magic(window).is_ok() && window.get(MAGIC_BYTES).is_some_and(|code| !code.is_ascii());
+    let at = (1..first.len()).find(|at| first.get(*at..).is_some_and(is_start))?;
+    Some(format!(
+        "a dump begins here, but behind {at} bytes that are none of it: take them away: tail -c +{} FILE > dump.rdb",
+        at + 1
+    ))
+}
+
+fn unknown(first: &[u8]) -> String {
+    format!(
         "this is not a dump: it starts with \"{}\" instead of REDIS or VALKEY; \
          if it is a later part of a dump that was split, join the parts first",
         first.get(..9).unwrap_or(first).escape_ascii()
-    ))
+    )
 }
 
 const CUT_HEADER: &str = "the file is cut within the dump's header";
@@ -143,7 +201,8 @@ fn is_text(first: &[u8]) -> bool {
 pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
     Ok(match content {
         Content::Gzip => {
-            Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(INFLATER_BYTES, reader)))
+            let reader = BufReader::with_capacity(INFLATER_BYTES, reader);
+            Box::new(Members(Some(flate2::bufread::GzDecoder::new(reader))))
         }
         Content::Zstd => {
             let decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(INFLATER_BYTES, reader));
@@ -168,6 +227,33 @@ fn lz4(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
 
 /// Bytes that an inflater is handed at a time.
 const INFLATER_BYTES: usize = 128 << 10;
+
+/// Members of a gzip file one after the other; flate2's own reader calls what is no member a cut one.
+#[cfg(feature = "compress")]
+struct Members<R>(Option<flate2::bufread::GzDecoder<R>>);
+
+#[cfg(feature = "compress")]
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        const FIRST_BYTE: u8 = 0x1f;
+        while let Some(member) = &mut self.0 {
+            let bytes = member.read(to)?;
+            if bytes > 0 || to.is_empty() {
+                return Ok(bytes);
+            }
+            let Some(mut reader) = self.0.take().map(flate2::bufread::GzDecoder::into_inner) else { break };
+            match reader.fill_buf()?.first() {
+                None => break,
+                Some(&FIRST_BYTE) => self.0 = Some(flate2::bufread::GzDecoder::new(reader)),
+                Some(_) => {
+                    let what = "bytes that are no gzip follow it";
+                    return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
+                }
+            }
+        }
+        Ok(0)
+    }
+}
 
 /// LZ4 frames one after the other: the decoder says "nothing more" at the end of each, empty ones included.
 struct Frames<R: BufRead>(lz4_flex::frame::FrameDecoder<R>);
@@ -194,7 +280,7 @@ mod tests {
         assert_eq!(content(&[0x1f, 0x8b, 8]), Content::Gzip);
         assert_eq!(content(&[0x28, 0xb5, 0x2f, 0xfd]), Content::Zstd);
         assert_eq!(content(&[4, 0x22, 0x4d, 0x18]), Content::Lz4);
-        assert_eq!(content(b"VCS\x01\x01\0\x01\x04"), Content::Vcs);
+        assert_eq!(content(b"VCS\x01\x01\0\x01\x04\x22\x4d\x18"), Content::Vcs);
         assert!(matches!(content(b"$181\r\nREDIS0011"), Content::Capture(_)));
         let tar = [&[b'x'; 257][..], b"ustar\0"].concat();
         assert!(content(&tar).to_string().contains("tar archive"));
@@ -208,10 +294,23 @@ mod tests {
             ("gr\u{fc}n".as_bytes(), "text"),
             (b"\x00\x01\x02", "not a dump"),
             (b"VCS\x02\x01\0\x01", "VCS"),
+            (b"VCS\x01\x09\0\x01\x01\x02\x03\x04", "its codec is 9"),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
             (b"PK\x03\x04\x14\0", "zip archive"),
             (b"\n<!DOCTYPE html><html>", "HTML"),
             (b"<?xml version=\"1.0\"?><Error>", "XML"),
+            (b"\xfd7zXZ\0\0\x04", "xz -dc"),
+            (b"BZh91AY&SY", "bzip2 -dc"),
+            (b"7z\xbc\xaf\x27\x1c\0\x04", "7z archive"),
+            (b"Salted__12345678", "encrypted"),
+            (b"UkVESVMwMDA5+glyZWRpcy12ZXI=", "Base64"),
+            (b"524544495330303039fa09", "hex dump"),
+            (b"00000000: 5245 4449 5330 3030 39fa  REDIS0009.", "hex dump"),
+            (b"00000000  52 45 44 49 53 30 30 30  39 fa 09 |REDIS0009..|", "hex dump"),
+            (b"\xff\xfeR\0E\0D\0I\0S\0", "UTF-16"),
+            (&[0; 512], "zeros"),
+            (b"\xef\xbb\xbfREDIS0009\xfa\x09redis-ver", "tail -c +4"),
+            (b"HTTP/1.1 200 OK\r\n\r\nVALKEY080\xfa", "tail -c +20"),
             (b"REDIS0009\xfa\x09redis-ver\x056.2.5\xfa\r\nredis-bits\xc0\x40", "CRLF"),
             ("REDIS0009\u{fffd}\tredis-ver".as_bytes(), "UTF-8"),
         ] {

@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead, Read};
 
+/// What is wrong with a capture without that mark.
+pub(super) const CUT_CAPTURE: &str = "the capture is cut: the mark that ends the dump is missing";
+
 /// Bytes of the mark that ends a dump whose length was not known when it was sent.
 const MARK_BYTES: usize = 40;
 
@@ -51,9 +54,12 @@ impl Capture {
     pub(super) fn dump(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         match self.end {
             End::Bytes(bytes) => Box::new(reader.take(bytes)),
-            End::Mark(mark) => {
-                Box::new(UntilMark { reader: io::BufReader::with_capacity(64 << 10, reader), mark, ahead: Vec::new() })
-            }
+            End::Mark(mark) => Box::new(UntilMark {
+                reader: io::BufReader::with_capacity(64 << 10, reader),
+                mark,
+                ahead: Vec::new(),
+                has_ended: false,
+            }),
         }
     }
 }
@@ -64,14 +70,17 @@ struct UntilMark<R> {
     mark: [u8; MARK_BYTES],
     /// The last bytes read, in which the mark may begin.
     ahead: Vec<u8>,
+    /// Whether the reader has, without the mark.
+    has_ended: bool,
 }
 
 impl<R: Read> Read for UntilMark<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         loop {
             let mark = self.ahead.windows(MARK_BYTES).position(|window| window == self.mark);
-            // Without the mark, what is behind could still be its start.
-            let sure = mark.unwrap_or((self.ahead.len() + 1).saturating_sub(MARK_BYTES));
+            // Without the mark, what is behind could still be its start, unless nothing follows.
+            let kept = if self.has_ended { 0 } else { MARK_BYTES - 1 };
+            let sure = mark.unwrap_or(self.ahead.len().saturating_sub(kept));
             let step = sure.min(to.len());
             if step > 0 || mark == Some(0) || to.is_empty() {
                 for (to, from) in to.iter_mut().zip(self.ahead.drain(..step)) {
@@ -80,9 +89,8 @@ impl<R: Read> Read for UntilMark<R> {
                 return Ok(step);
             }
             let more = self.reader.fill_buf()?;
-            if more.is_empty() {
-                let what = "the capture is cut: the mark that ends the dump is missing";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            if more.is_empty() && std::mem::replace(&mut self.has_ended, true) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, CUT_CAPTURE));
             }
             let bytes = more.len();
             self.ahead.extend_from_slice(more);

@@ -25,12 +25,22 @@ pub(crate) fn to_dump(answer: &[u8], key: &[u8]) -> Result<Vec<u8>, String> {
         let stored = u64::from_le_bytes(*sum);
         let summed = answer.get(..answer.len() - 8)?;
         let is_true = stored == 0 || stored == checksum::of(summed);
-        is_true.then(|| (value.to_vec(), u32::from(u16::from_le_bytes([*v0, *v1]))))
+        is_true.then(|| (value.to_vec(), u32::from(u16::from_le_bytes([*v0, *v1])), stored != 0))
     };
     // redis-cli --raw ends what it prints with a newline.
     let shorter = answer.strip_suffix(b"\n");
-    let found = split(answer).or_else(|| shorter.and_then(split));
-    let Some((value, version)) = found else {
+    // As it comes over the network, its length stands before it.
+    let bare = |answer: &[u8]| -> Option<Vec<u8>> {
+        let at = answer.iter().position(|byte| *byte == b'\n')?;
+        let (head, value) = answer.split_at_checked(at + 1)?;
+        let bytes: usize = std::str::from_utf8(head.strip_prefix(b"$")?).ok()?.trim_end().parse().ok()?;
+        value.get(..bytes).map(<[u8]>::to_vec)
+    };
+    if [&b""[..], b"\n", b"(nil)\n", b"$-1\r\n", b"_\r\n"].contains(&answer) {
+        return Err("this is the answer of DUMP for a key that is not there".to_owned());
+    }
+    let found = split(answer).or_else(|| shorter.and_then(split)).or_else(|| split(&bare(answer)?));
+    let Some((value, version, has_sum)) = found else {
         return Err(
             "this is not the answer of DUMP: its last eight bytes are not the checksum of those before".to_owned()
         );
@@ -50,7 +60,9 @@ pub(crate) fn to_dump(answer: &[u8], key: &[u8]) -> Result<Vec<u8>, String> {
     dump.extend_from_slice(key);
     dump.extend_from_slice(value);
     dump.push(opcode::EOF);
-    dump.extend_from_slice(&[0; 8]);
+    // That of the answer has been verified; what has none stays without.
+    let sum = if has_sum { checksum::of(&dump) } else { 0 };
+    dump.extend_from_slice(&sum.to_le_bytes());
     Ok(dump)
 }
 
@@ -63,10 +75,11 @@ mod tests {
         // 7.2: the set {a, 5}, from a real server.
         let answer = b"\x14\x0c\x0c\0\0\0\x02\0\x81a\x02\x05\x01\xff\x0b\0\x98\x34\x7b\x5d\x79\x8d\xab\x9c";
         let dump = to_dump(answer, b"k").unwrap();
-        assert_eq!(
-            dump,
-            b"REDIS0011\x14\x81\0\0\0\0\0\0\0\x01k\x0c\x0c\0\0\0\x02\0\x81a\x02\x05\x01\xff\xff\0\0\0\0\0\0\0\0"
-        );
+        let (value, sum) = dump.split_at(dump.len() - 8);
+        assert_eq!(value, b"REDIS0011\x14\x81\0\0\0\0\0\0\0\x01k\x0c\x0c\0\0\0\x02\0\x81a\x02\x05\x01\xff\xff");
+        assert_eq!(sum, checksum::of(value).to_le_bytes());
+        assert_eq!(to_dump(&[&b"$24\r\n"[..], answer, b"\r\n"].concat(), b"k").unwrap(), dump);
+        assert!(to_dump(b"\n", b"k").unwrap_err().contains("not there"));
         assert_eq!(to_dump(&[&answer[..], b"\n"].concat(), b"k").unwrap(), dump);
         assert!(to_dump(&answer[..20], b"k").unwrap_err().contains("checksum"));
         assert!(to_dump(b"\"\\x14\"", b"k").unwrap_err().contains("--raw"));

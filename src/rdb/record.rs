@@ -5,7 +5,7 @@ use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, SLOTS};
 use super::packed::module;
-use super::primitives::{StringHead, byte, i32_le, i64_le, length, string_head, u32_le};
+use super::primitives::{StringHead, array, byte, i32_le, i64_le, length, string_head, u32_le};
 use super::source::{Keep, Slice, Source};
 use super::types::{Dialect, ValueType, opcode};
 
@@ -68,6 +68,9 @@ pub fn next<S: Keep>(source: &mut S, context: &Context, lead: &mut Lead) -> Resu
         if code <= VALUE_TYPE_MAX {
             lead.value_type = ValueType(code);
             lead.key = key(source)?;
+            if code == 0 && lead.key == (StringHead::Raw { bytes: 0 }) {
+                not_zeros(source)?;
+            }
             return Ok(Record::Key);
         }
         match code {
@@ -84,6 +87,17 @@ pub fn next<S: Keep>(source: &mut S, context: &Context, lead: &mut Lead) -> Resu
             opcode::EOF => return Ok(Record::End),
             _ => skip_between(source, context, code)?,
         }
+    }
+}
+
+/// Zeros read as keys without a name that hold an empty string, three bytes each, for as long as they go on. A database
+/// can have one such key, so two of them in a row are a stretch that was lost. `source` is behind the first one's name.
+#[cold]
+fn not_zeros<S: Source>(source: &mut S) -> Result<(), Trouble> {
+    let offset = source.offset() - 2;
+    match source.parse(Part::Opcode, |i| array::<4>(i).map(|(_, next)| (i, next))) {
+        Ok([0, 0, 0, 0]) => Err(Trouble { offset, fault: Fault::Zeros, part: Part::Opcode, claim: 0 }),
+        _ => Ok(()),
     }
 }
 

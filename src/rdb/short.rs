@@ -89,7 +89,8 @@ fn expiring(ahead: &[u8]) -> Option<Short<'_>> {
 fn lasting(ahead: &[u8]) -> Option<Short<'_>> {
     let head = ahead.first_chunk::<HEAD_BYTES>()?;
     let name_bytes = usize::from(head[1]);
-    if head[0] != ValueType::STRING.0 || name_bytes > NAME_BYTES_MAX {
+    // Nor one without a name: many of those are zeros in the place of a lost page.
+    if head[0] != ValueType::STRING.0 || name_bytes.wrapping_sub(1) >= NAME_BYTES_MAX {
         return None;
     }
     let value = 2 + name_bytes;

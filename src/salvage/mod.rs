@@ -13,13 +13,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use crate::check::Checksum;
 use crate::check::recent::{RECENT_MAX, Recent};
 use crate::check::walk::{Record, Sink, Walk, What};
-use crate::check::{Checksum, Skipped};
-use crate::engine::resync::{RESYNCS_MAX, next_record};
+use crate::engine::resync::{FALSE_ENDS_MAX, RESYNCS_MAX, behind_false_end, next_record};
 use crate::error::{Cause, Error, escaped, words};
+use crate::input::commands::Commands;
 use crate::input::{self, Bytes};
 use crate::rdb::deep::Distinct;
+use crate::rdb::entry::Damage;
 use crate::rdb::packed::Text;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
@@ -52,13 +54,42 @@ pub struct Account {
     /// What the dump's own checksum says.
     pub checksum: Checksum,
     /// Stretches that could not be read, or not be trusted; what was in them is lost.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<Gap>,
     /// What was left out, in the dump's order.
     pub lost: Vec<Lost>,
     /// How many more losses there are.
     pub lost_unlisted: u64,
+    /// Bytes behind the dump's end, which are not copied.
+    pub trailing_bytes: u64,
+    /// What else is not in what was saved, one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    #[serde(skip)]
+    false_ends: usize,
     #[serde(skip)]
     lost_bytes: usize,
+}
+
+/// A stretch that could not be read, or not be trusted.
+#[derive(Debug, Serialize)]
+pub struct Gap {
+    /// Offset of its first byte.
+    pub from: u64,
+    /// Offset of the next record that looks right, or of the end.
+    pub to: u64,
+    /// How many bytes that is.
+    pub bytes: u64,
+    /// What is wrong in it.
+    pub why: String,
+    /// The database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db: Option<u64>,
+    /// The name of the key that was being read, escaped as in [`Lost`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The name without loss, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_base64: Option<String>,
 }
 
 /// Something that was left out.
@@ -104,6 +135,9 @@ pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<Account, E
     map.check().map_err(failed)?;
     let mut account = account.map_err(|source| failed(Cause::Io { doing: "write what was saved", source }))?;
     account.dump.clone_from(&input.name);
+    account.complete &= input.notes.is_empty() && input.fault.is_none();
+    account.notes.extend(input.notes.iter().map(|note| format!("{note}; they are not saved")));
+    account.notes.extend(input.fault);
     Ok(account)
 }
 
@@ -118,7 +152,17 @@ pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
     let mut copier = Copier::new(dump, out, account);
     copier.put(0..source.offset())?;
     let is_ended = loop {
-        let Err(damage) = walk.run(&mut source, &mut copier) else { break true };
+        let goes_on = copier.account.skipped.len() < RESYNCS_MAX;
+        let (damage, next) = match walk.run(&mut source, &mut copier) {
+            Err(damage) => (damage, None),
+            // Computing a checksum at each of many such ends would take forever.
+            Ok(end) if goes_on && copier.account.false_ends < FALSE_ENDS_MAX => {
+                let Some((damage, to)) = behind_false_end(dump, &walk.context, end) else { break true };
+                copier.account.false_ends += 1;
+                (damage, Some(to))
+            }
+            Ok(_) => break true,
+        };
         if let Some(error) = copier.error.take() {
             return Err(error);
         }
@@ -126,10 +170,12 @@ pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
         copier.doubt(from, damage.trouble);
         copier.recent.clear();
         copier.flush(0)?;
-        let goes_on = copier.account.skipped.len() < RESYNCS_MAX;
-        let next = if goes_on { next_record(dump, &walk.context, walk.record_start + 1) } else { None };
+        let next = match next {
+            None if goes_on => next_record(dump, &walk.context, walk.record_start + 1),
+            next => next,
+        };
         let to = next.unwrap_or(dump.len() as u64);
-        copier.account.skipped.push(Skipped { from, to, bytes: to - from });
+        copier.skip(from, to, &damage);
         copier.is_resynchronized = true;
         if next.is_none() {
             break false;
@@ -150,6 +196,11 @@ pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
     } else if is_ended {
         account.checksum = Checksum::Absent;
     }
+    if is_ended {
+        let commands = Commands::behind(walk.context.aux.is_aof_preamble, source.rest());
+        account.trailing_bytes = source.rest().len() as u64;
+        account.notes.extend(commands.say().map(|what| format!("{what}; they are not saved")));
+    }
     let mut sum = copier.sum;
     let mut end = vec![opcode::EOF];
     sum.update(&end);
@@ -159,7 +210,8 @@ pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
     out.write_all(&end)?;
     account.bytes_written += end.len() as u64;
     let has_end = !matches!(account.checksum, Checksum::NotReached | Checksum::Mismatch);
-    account.complete = has_end && account.skipped.is_empty() && account.records_lost == 0;
+    account.complete =
+        has_end && account.skipped.is_empty() && account.records_lost == 0 && account.trailing_bytes == 0;
     Ok(account)
 }
 
@@ -282,6 +334,23 @@ impl<'a, 'o> Copier<'a, 'o> {
             key: name.map(escaped),
             key_base64: name.filter(|name| std::str::from_utf8(name).is_err()).map(|name| STANDARD.encode(name)),
             encoding: key.map(|(_, value_type)| value_type.label()),
+        });
+    }
+
+    fn skip(&mut self, from: u64, to: u64, damage: &Damage) {
+        let bytes = self.account.lost_bytes + damage.key.as_ref().map_or(0, |(name, _)| name.len());
+        let name = damage.key.as_ref().map(|(name, _)| name.as_slice()).filter(|_| bytes <= LOST_BYTES_MAX);
+        if name.is_some() {
+            self.account.lost_bytes = bytes;
+        }
+        self.account.skipped.push(Gap {
+            from,
+            to,
+            bytes: to - from,
+            why: format!("at byte {}: {}", damage.trouble.offset, self.say(damage.trouble)),
+            db: name.map(|_| self.db),
+            key: name.map(escaped),
+            key_base64: name.filter(|name| std::str::from_utf8(name).is_err()).map(|name| STANDARD.encode(name)),
         });
     }
 

@@ -194,3 +194,31 @@ fn a_read_only_file_in_a_read_only_folder_and_nobody_special() {
     assert_eq!(fs::read_dir(&locked).expect("a folder").count(), 1);
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).expect("rights");
 }
+
+#[test]
+fn the_files_of_one_snapshot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, fields: &[(&str, &str)]| {
+        let mut dump = b"REDIS0009".to_vec();
+        for (name, value) in fields {
+            dump.push(0xfa);
+            for text in [name, value] {
+                dump.push(u8::try_from(text.len()).expect("a short text"));
+                dump.extend_from_slice(text.as_bytes());
+            }
+        }
+        dump.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+        let path = folder.path().join(name);
+        fs::write(&path, dump).expect("a file");
+        path.display().to_string()
+    };
+    let summary = file("a-summary.dfs", &[("snapshot-id", "a1"), ("df-ver", "v1"), ("shard-count", "2")]);
+    let shard = |name: &str, id: &str| file(name, &[("snapshot-id", id), ("df-ver", "v1")]);
+    let (first, second, other) = (shard("a-0.dfs", "a1"), shard("a-1.dfs", "a1"), shard("b-1.dfs", "b2"));
+    run(&format!("check {summary} {first} {second}")).expect(0, &[]);
+    run(&format!("check {summary}")).expect(0, &[]);
+    run(&format!("check {first} {other}")).expect(0, &[]);
+    run(&format!("check {summary} {first}")).expect(1, &["2 shard files beside this summary, 1 are given"]);
+    let mixed = ["2 shard files beside this summary, 1 are given", "b-1.dfs: this file is of another snapshot"];
+    run(&format!("check {summary} {first} {other}")).expect(1, &mixed);
+}
