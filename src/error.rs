@@ -149,6 +149,9 @@ pub(crate) fn words(trouble: Trouble, dump_bytes: u64) -> String {
     words
 }
 
+/// What to do where a dump ends too early.
+const FETCH_OR_JOIN: &str = "; if it is a cut copy or a part of a split one, fetch it again or join the parts";
+
 /// What was being read and what was wrong with it.
 fn sentence(f: &mut impl fmt::Write, trouble: Trouble, dump_bytes: u64) -> fmt::Result {
     let Trouble { offset, fault, part, claim } = trouble;
@@ -157,10 +160,12 @@ fn sentence(f: &mut impl fmt::Write, trouble: Trouble, dump_bytes: u64) -> fmt::
         Fault::Eof if claim > 0 => {
             let left = dump_bytes.saturating_sub(offset);
             write!(f, "the dump ends inside {part}: {claim} {} should follow, ", plural(claim, "byte"))?;
-            write!(f, "{left} {}", if left == 1 { "remains" } else { "remain" })
+            write!(f, "{left} {}{FETCH_OR_JOIN}", if left == 1 { "remains" } else { "remain" })
         }
-        Fault::Eof if is_at_start => write!(f, "the dump is cut: it ends here, without an end record"),
-        Fault::Eof => write!(f, "the dump ends inside {part}"),
+        Fault::Eof if is_at_start => {
+            write!(f, "the dump is cut: it ends here, without an end record{FETCH_OR_JOIN}")
+        }
+        Fault::Eof => write!(f, "the dump ends inside {part}{FETCH_OR_JOIN}"),
         Fault::LengthForm => write!(f, "reading {part}: no length starts with this byte"),
         Fault::StringForm => write!(f, "reading {part}: no string starts with this byte"),
         Fault::Lzf => write!(f, "reading {part}: the LZF compressed bytes are damaged"),
@@ -300,7 +305,8 @@ mod tests {
         assert_eq!(
             damaged(trouble, key, 8304),
             "dump.rdb: at byte 8192, key \"user:\\xff17\\n\" (hash as listpack): the dump ends inside a packed value: \
-             900 bytes should follow, 112 remain"
+             900 bytes should follow, 112 remain; if it is a cut copy or a part of a split one, fetch it again or join \
+             the parts"
         );
         let trouble = Trouble { offset: 9, fault: Fault::UnknownOpcode, part: Part::Opcode, claim: 200 };
         assert_eq!(

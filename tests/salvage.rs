@@ -108,6 +108,15 @@ fn an_end_in_the_midst_is_gone_over() {
     options.resync = true;
     let report = check_bytes(&dump, &options);
     assert_eq!((report.keys, report.skipped.len(), report.sound), (120, 1, false));
+    let path = std::env::temp_dir().join(format!("bigkeys-false-end-{}.rdb", std::process::id()));
+    fs::write(&path, &dump).expect("write a dump");
+    let mut options = bigkeys::engine::Options::default();
+    options.resync = true;
+    options.question.top = 1000;
+    let analyzed = bigkeys::engine::analyze(&path, &options);
+    fs::remove_file(&path).expect("remove it again");
+    let analyzed = analyzed.expect("it is told in the report");
+    assert_eq!(analyzed.keys.len(), 120);
 }
 
 #[test]

@@ -85,14 +85,20 @@ fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {
 /// Goes on behind the damage that ended a scan, and behind what damage follows; returns what was met and skipped.
 pub(super) fn go_on<G: Gather>(dump: &[u8], context: &Context, outcome: &mut Outcome<G>, verify: bool) -> Vec<Cause> {
     let mut causes = Vec::new();
+    let mut false_ends = 0;
     // The start of a dump says how to read the rest: without it there is nothing to go on with.
-    while let Err(damage) = &outcome.ending
-        && context.version > 0
-        && causes.len() < 2 * RESYNCS_MAX
-    {
+    while context.version > 0 && causes.len() < 2 * RESYNCS_MAX {
+        let found = match &outcome.ending {
+            Err(damage) => next_record(dump, context, damage.record_offset + 1).map(|to| (damage.clone(), to)),
+            Ok(end) if false_ends < FALSE_ENDS_MAX => {
+                false_ends += 1;
+                behind_false_end(dump, context, end.offset)
+            }
+            Ok(_) => None,
+        };
+        let Some((damage, to)) = found else { break };
         let from = damage.record_offset;
-        let Some(to) = next_record(dump, context, from + 1) else { break };
-        causes.push(Cause::Damaged { damage: damage.clone(), dump_bytes: dump.len() as u64 });
+        causes.push(Cause::Damaged { damage, dump_bytes: dump.len() as u64 });
         causes.push(Cause::Skipped { from, to });
         let found = outcome.found.empty(outcome.found.gathered.db());
         let mut walk = Walk::new(Slice::new(dump, to), found);
