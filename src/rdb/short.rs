@@ -19,6 +19,9 @@ pub(crate) struct Passed {
 const HEAD_BYTES: usize = 1 + 1 + NAME_BYTES_MAX + 5;
 pub(crate) const NAME_BYTES_MAX: usize = 0x3f;
 
+/// The longest name in whole words.
+const PADDED_BYTES: usize = NAME_BYTES_MAX + 1;
+
 /// A short string under a short name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Short<'a> {
@@ -26,6 +29,8 @@ pub(crate) struct Short<'a> {
     /// When it expires, as it is stored: [`super::Context::time_ms`] tells what that means.
     pub(crate) expires_at: Option<i64>,
     pub(crate) name: &'a [u8],
+    /// The name and what follows it, for who reads whole words.
+    pub(crate) padded_name: &'a [u8; PADDED_BYTES],
     /// STRLEN.
     pub(crate) value_bytes: u64,
     pub(crate) form: Form,
@@ -121,7 +126,14 @@ fn lasting(ahead: &[u8]) -> Option<Short<'_>> {
         0xc0.. => Form::Int,
         _ => Form::Raw,
     };
-    Some(Short { record, expires_at: None, name: head.get(2..value)?, value_bytes, form })
+    Some(Short {
+        record,
+        expires_at: None,
+        name: head.get(2..value)?,
+        padded_name: head.get(2..)?.first_chunk()?,
+        value_bytes,
+        form,
+    })
 }
 
 /// A length of one or two bytes, and how many it takes.
@@ -180,7 +192,8 @@ mod tests {
             let expiry = expires_at.map_or(Vec::new(), |at: i64| [&[opcode::EXPIRE_TIME_MS][..], &at.to_le_bytes()].concat());
             let bytes = [&expiry[..], &[0], &name_head, &name, &head, &rest].concat();
             if let Some(short) = lasting(&bytes).or_else(|| expiring(&bytes)) {
-                let Short { record, expires_at, name, value_bytes, form } = short;
+                let Short { record, expires_at, name, padded_name, value_bytes, form } = short;
+                prop_assert!(padded_name.starts_with(name));
                 prop_assert_eq!(scanned(&bytes), Some((record.len(), expires_at, name.to_vec(), value_bytes)));
                 prop_assert_eq!(form, match head[0] {
                     0xc3 => Form::Compressed,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{Names, hash};
-use super::prefix::Prefixes;
+use super::prefix::{Padded, Prefixes};
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::tally::{Expiry, Sizes, Tally};
@@ -149,26 +149,38 @@ impl Numbers {
     /// Adds a short string, unless it may have a place on a list.
     #[inline(always)]
     pub(super) fn add_short(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
-        let never_expires = short.expires_at.is_none();
-        let serialized_bytes = short.record.len() as u64;
-        let shape = Shape::of(short);
-        if let Some(shape) = shape
-            && let Some(memory_bytes) = asked.shorts.memory_bytes(shape)
-        {
-            if !self.keeps_out(asked, short, memory_bytes) {
-                return false;
-            }
-            self.shorts.add(shape);
-            self.place(asked, short.name, &Tally::of_key(1, serialized_bytes, memory_bytes, true));
-            return true;
+        let Some(shape) = Shape::of(short) else { return self.add_shapeless(asked, context, short) };
+        let Some(memory_bytes) = asked.shorts.memory_bytes(shape) else { return false };
+        if !self.keeps_out(asked, short, memory_bytes) {
+            return false;
         }
+        self.shorts.add(shape);
+        if asked.separators.are_any() || asked.has_slots {
+            let tally = Tally::of_key(1, short.record.len() as u64, memory_bytes, true);
+            self.place_short(asked, short, &tally);
+        }
+        true
+    }
+
+    /// Counts a short string under its prefixes, and in its slot.
+    #[inline(never)]
+    fn place_short(&mut self, asked: &Asked, short: &Short<'_>, tally: &Tally) {
+        self.prefixes.add_padded(&asked.separators, Padded::of_short(short), tally);
+        if asked.has_slots {
+            self.slots.add(short.name, tally);
+        }
+    }
+
+    /// As [`Numbers::add_short`], of strings that are counted one by one.
+    #[inline(never)]
+    fn add_shapeless(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
         let (held, memory_bytes) = asked.model.short_string(short);
         if !self.keeps_out(asked, short, memory_bytes) {
             return false;
         }
         let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return false };
         let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
-        let tally = Tally::of_key(1, serialized_bytes, memory_bytes, never_expires);
+        let tally = Tally::of_key(1, short.record.len() as u64, memory_bytes, short.expires_at.is_none());
         of_kind.count(Class { stored: ValueType::STRING, held, expiry }, &tally);
         self.count(asked, Kind::String, short.name, &tally, Some(memory_bytes));
         true

@@ -10,6 +10,7 @@ use wide::u8x16;
 
 use super::Tally;
 use super::names::{NAME_BYTES_MAX, Named, Names, NamesFound, Place, Rank, hash_first};
+use crate::rdb::short::Short;
 
 /// Deeper prefixes are not told apart.
 const DEPTH_MAX: usize = 8;
@@ -18,7 +19,7 @@ const DEPTH_MAX: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prefixes {
     held: Names,
-    /// Those of the name in hand, kept so that no key has to clear them.
+    /// Those of the last name, kept so that no key has to clear them.
     levels: Levels,
 }
 
@@ -38,12 +39,17 @@ impl Prefixes {
     }
 
     /// Adds a key's tally.
-    #[inline]
     pub(super) fn add(&mut self, separators: &Separators, name: &[u8], tally: &Tally) {
+        self.add_padded(separators, Padded::new(name, &mut [0; NAME_BYTES_MAX]), tally);
+    }
+
+    /// As [`Prefixes::add`], without a copy of the name.
+    #[inline(always)]
+    pub(super) fn add_padded(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally) {
         let Self { held, levels } = self;
         separators.find(name, held.limit(), levels);
         let mut new_bytes = None;
-        for (prefix, rank) in levels.all().rev() {
+        for (prefix, rank) in levels.all(name).rev() {
             match held.place(prefix, rank) {
                 Place::Held(held) => return held.merge(tally),
                 Place::New => {
@@ -54,15 +60,15 @@ impl Prefixes {
             }
         }
         if let Some(bytes) = new_bytes {
-            self.hold(separators, bytes, tally);
+            self.hold(separators, name, bytes, tally);
         }
     }
 
     /// Holds a prefix of the name in hand, and with it the shorter ones.
     #[cold]
-    fn hold(&mut self, separators: &Separators, bytes: usize, tally: &Tally) {
+    fn hold(&mut self, separators: &Separators, name: Padded<'_>, bytes: usize, tally: &Tally) {
         let Self { held, levels } = self;
-        for (prefix, rank) in levels.all().take_while(|(prefix, _)| prefix.len() <= bytes) {
+        for (prefix, rank) in levels.all(name).take_while(|(prefix, _)| prefix.len() <= bytes) {
             if let Place::New = held.place(prefix, rank) {
                 held.hold(prefix, rank, if prefix.len() == bytes { *tally } else { Tally::default() });
             }
@@ -92,8 +98,10 @@ impl Prefixes {
         self.take_over(separators, dropped);
         let mut all = Names::within(self.limit());
         for Named { name, tally, .. } in self.held.into_held() {
-            separators.find(&name, None, &mut self.levels);
-            for (prefix, rank) in self.levels.all() {
+            let mut padded = [0; NAME_BYTES_MAX];
+            let name = Padded::new(&name, &mut padded);
+            separators.find(name, None, &mut self.levels);
+            for (prefix, rank) in self.levels.all(name) {
                 all.add(prefix, rank, &tally);
             }
         }
@@ -113,29 +121,44 @@ struct Level {
 }
 
 /// The prefixes of a name, shortest first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Levels {
     found: [Level; DEPTH_MAX],
     depth: usize,
-    /// The name and what is left of longer ones before it, in whole words.
-    name: [u8; NAME_BYTES_MAX],
-}
-
-impl Default for Levels {
-    fn default() -> Self {
-        Self { found: Default::default(), depth: 0, name: [0; NAME_BYTES_MAX] }
-    }
 }
 
 impl Levels {
     /// The prefixes with their ranks, shortest first.
     #[inline]
-    fn all(&self) -> impl DoubleEndedIterator<Item = (&[u8], Rank)> {
-        self.found.get(..self.depth).unwrap_or_default().iter().map(|level| {
+    fn all<'n>(&self, name: Padded<'n>) -> impl DoubleEndedIterator<Item = (&'n [u8], Rank)> {
+        self.found.get(..self.depth).unwrap_or_default().iter().map(move |level| {
             let bytes = usize::from(level.bytes);
-            let rank = (level.class, hash_first(self.name.as_chunks().0, bytes));
-            (self.name.get(..bytes).unwrap_or_default(), rank)
+            let rank = (level.class, hash_first(name.bytes.as_chunks().0, bytes));
+            (name.bytes.get(..bytes).unwrap_or_default(), rank)
         })
+    }
+}
+
+/// A name, as far as prefixes are told apart, with anything behind it that makes up whole blocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Padded<'n> {
+    bytes: &'n [u8],
+    name_bytes: usize,
+}
+
+impl<'n> Padded<'n> {
+    fn new(name: &[u8], place: &'n mut [u8; NAME_BYTES_MAX]) -> Self {
+        let name = name.get(..NAME_BYTES_MAX).unwrap_or(name);
+        for (to, from) in place.iter_mut().zip(name) {
+            *to = *from;
+        }
+        Self { bytes: place, name_bytes: name.len() }
+    }
+
+    /// The name of a short string.
+    #[inline(always)]
+    pub(super) fn of_short(short: &Short<'n>) -> Self {
+        Self { bytes: short.padded_name, name_bytes: short.name.len() }
     }
 }
 
@@ -144,31 +167,36 @@ impl Separators {
         Self(separators.to_vec())
     }
 
+    /// Whether any byte ends a prefix.
+    pub(super) fn are_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// The rank of a prefix.
     pub(super) fn rank(&self, prefix: &[u8]) -> Rank {
         let mut levels = Levels::default();
+        let mut padded = [0; NAME_BYTES_MAX];
+        let prefix = Padded::new(prefix, &mut padded);
         self.find(prefix, None, &mut levels);
-        levels.all().next_back().map_or((u16::MAX, 0), |(_, rank)| rank)
+        levels.all(prefix).next_back().map_or((u16::MAX, 0), |(_, rank)| rank)
     }
 
     /// Finds the prefixes of a name, as far as there may be room for them: of deeper ones the class only rises.
     #[inline]
-    fn find(&self, name: &[u8], limit: Option<Rank>, levels: &mut Levels) {
+    fn find(&self, name: Padded<'_>, limit: Option<Rank>, levels: &mut Levels) {
         levels.depth = 0;
-        if self.0.is_empty() {
+        if !self.are_any() {
             return;
         }
-        let name = name.get(..NAME_BYTES_MAX).unwrap_or(name);
-        let Some(place) = levels.name.get_mut(..name.len()) else { return };
-        place.copy_from_slice(name);
+        let Padded { bytes, name_bytes } = name;
         let class_max = limit.map_or(u16::MAX, |(class, _)| class);
         let mut ids = 0;
         // What is in the part since the last separator.
         let (mut has_digits, mut has_others) = (false, false);
-        for (number, block) in levels.name.as_chunks().0.iter().take(name.len().div_ceil(BLOCK_BYTES)).enumerate() {
+        for (number, block) in bytes.as_chunks().0.iter().take(name_bytes.div_ceil(BLOCK_BYTES)).enumerate() {
             let Bytes { mut separators, digits, others } = self.look_at(*block);
-            // Behind the name is what was left there.
-            separators &= u32::MAX >> (32_usize.saturating_sub(name.len() - BLOCK_BYTES * number));
+            // Behind the name is anything.
+            separators &= u32::MAX >> (32_usize.saturating_sub(name_bytes - BLOCK_BYTES * number));
             let mut ahead = u32::MAX;
             while separators != 0 {
                 let separator = separators & separators.wrapping_neg();
@@ -280,12 +308,13 @@ mod tests {
         ) {
             let mut levels = Levels::default();
             let separators = Separators::new(separators);
-            // What a longer name has left behind it changes nothing.
-            separators.find(&[b':'; NAME_BYTES_MAX], None, &mut levels);
-            separators.find(&name, None, &mut levels);
-            let classes = levels.all().map(|(prefix, (class, _))| (prefix.to_vec(), class));
+            // What lies behind a name changes nothing.
+            let mut padded = [b':'; NAME_BYTES_MAX];
+            let padded = Padded::new(&name, &mut padded);
+            separators.find(padded, None, &mut levels);
+            let classes = levels.all(padded).map(|(prefix, (class, _))| (prefix.to_vec(), class));
             prop_assert_eq!(classes.collect::<Vec<_>>(), slow_levels(&name, &separators.0));
-            for (prefix, rank) in levels.all() {
+            for (prefix, rank) in levels.all(padded) {
                 prop_assert_eq!(rank.1, hash(prefix));
                 prop_assert_eq!(separators.rank(prefix), rank);
             }
