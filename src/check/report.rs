@@ -318,6 +318,15 @@ impl Report {
                 .and_then(|seconds| Timestamp::from_second(seconds).ok().map(|at| at.to_string())),
             used_memory_bytes: context.aux.used_memory_bytes,
         });
+        if self.is_of_keydb() {
+            self.notes.push("KeyDB wrote it: fields or values are in it that only KeyDB has".to_owned());
+        }
+    }
+
+    /// Whether it has what no other server writes (format section 15); its header is that of Redis.
+    fn is_of_keydb(&self) -> bool {
+        self.aux.keys().any(|name| name == "mvcc-tstamp" || name.starts_with("keydb-"))
+            || self.encodings.iter().any(|encoding| encoding.value_type == ValueType::CRON.0)
     }
 }
 
