@@ -342,7 +342,7 @@ lost, or it is no dump, 2 the program could not run (arguments, files).";
 #[derive(Debug, Args)]
 #[command(after_help = SALVAGE_HELP)]
 pub(crate) struct SalvageArgs {
-    /// A dump in a file of its own, not compressed
+    /// A dump of Redis, Valkey or KeyDB in a file of its own, not compressed
     #[arg(value_name = "DUMP")]
     pub(crate) dump: PathBuf,
 
