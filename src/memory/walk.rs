@@ -206,16 +206,23 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
         return Ok(Body::of_table(Kind::Set, table, table.finish_set(model)));
     }
     let mut packing = Packing::new(model.target);
-    for _ in 0..members {
+    let has_few = members <= packed::SET_MEMBERS_MAX && model.target.packs_sets_and_lists();
+    let fits_listpack = |packing: &Packing| has_few && packing.first_long.is_none();
+    let mut left = members;
+    while left > 0 && (packing.is_of_ints() || fits_listpack(&packing)) {
         let (bytes, int) = text(source, Part::Element)?;
         table.add_member(model, bytes);
         packing.add(bytes, int);
         packing.end_record();
+        left -= 1;
     }
-    let fits_listpack = members <= packed::SET_MEMBERS_MAX && packing.first_long.is_none();
+    // It is a table, whatever follows.
+    for _ in 0..left {
+        table.add_member(model, source.string(Part::Element)?.value_bytes());
+    }
     let held = if packing.is_of_ints() {
         (Encoding::Intset, model.packed(packing.intset_bytes()))
-    } else if fits_listpack && model.target.packs_sets_and_lists() {
+    } else if fits_listpack(&packing) {
         packing.finish(model)
     } else {
         table.finish_set(model)
@@ -235,13 +242,21 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
         return Ok(Body::of_table(Kind::Hash, table, table.finish_hash(model, Made::AtOnce)));
     }
     let mut packing = Packing::new(model.target);
-    for _ in 0..pairs {
+    let mut left = pairs;
+    while left > 0 && packing.first_long.is_none() {
         let (field_bytes, field_int) = text(source, Part::Element)?;
         let (value_bytes, value_int) = text(source, Part::Element)?;
         table.add_pair(model, field_bytes, value_bytes, false);
         packing.add(field_bytes, field_int);
         packing.add(value_bytes, value_int);
         packing.end_record();
+        left -= 1;
+    }
+    // It is a table, whatever follows.
+    for _ in 0..left {
+        let field_bytes = source.string(Part::Element)?.value_bytes();
+        let value_bytes = source.string(Part::Element)?.value_bytes();
+        table.add_pair(model, field_bytes, value_bytes, false);
     }
     let held = match packing.first_long {
         None => packing.finish(model),
