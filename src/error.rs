@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::rdb::entry::Damage;
 use crate::rdb::{Fault, Part, Trouble};
 
@@ -276,7 +279,7 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// Bytes as text, those that are not UTF-8 as `\xff`. For reading: the lossless form stands beside it.
-pub(crate) fn escaped(bytes: &[u8]) -> String {
+fn escaped(bytes: &[u8]) -> String {
     use fmt::Write;
     let mut text = String::with_capacity(bytes.len() + 3);
     for chunk in bytes.utf8_chunks() {
@@ -286,6 +289,14 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// A name as text, and without loss in Base64 where it is not UTF-8.
+pub(crate) fn name_text(name: Vec<u8>) -> (String, Option<String>) {
+    match String::from_utf8(name) {
+        Ok(name) => (name, None),
+        Err(error) => (escaped(error.as_bytes()), Some(STANDARD.encode(error.as_bytes()))),
+    }
 }
 
 #[cfg(test)]

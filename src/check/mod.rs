@@ -12,7 +12,7 @@ use std::path::Path;
 pub use report::{Checksum, Database, Encoding, Finding, Format, Report, Severity, Skipped};
 use walk::Walk;
 
-use crate::engine::resync::{FALSE_ENDS_MAX, RESYNCS_MAX, behind_false_end, next_record};
+use crate::engine::resync::Resyncs;
 use crate::engine::window::Window;
 use crate::error::{Cause, Error};
 use crate::input::commands::Commands;
@@ -125,25 +125,16 @@ fn check_slice(dump: &[u8], options: &Options, report: &mut Report) -> Option<Co
             return None;
         }
     };
-    let mut false_ends = 0;
+    let mut resyncs = Resyncs::new(options.resync);
     let end = loop {
-        let goes_on = options.resync && report.skipped.len() < RESYNCS_MAX;
-        let (damage, next) = match walk.run(&mut source, report) {
-            Err(damage) => (damage, None),
-            Ok(end) if goes_on && false_ends < FALSE_ENDS_MAX => {
-                let Some((damage, to)) = behind_false_end(dump, &walk.context, end) else { break Some(end) };
-                false_ends += 1;
-                (damage, Some(to))
-            }
+        let stop = walk.run(&mut source, report);
+        let (damage, next) = match resyncs.judge(dump, &walk.context, stop, walk.record_start + 1) {
             Ok(end) => break Some(end),
+            Err(found) => found,
         };
         report.find_damage(&damage, dump_bytes);
         let from = report.recent.doubtful_from(&damage, walk.record_start);
         report.recent.clear();
-        let next = match next {
-            None if goes_on => next_record(dump, &walk.context, walk.record_start + 1),
-            next => next,
-        };
         if let Some(to) = next {
             report.skipped.push(Skipped { from, to, bytes: to - from });
             source = Slice::new(dump, to);

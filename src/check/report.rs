@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::recent::Recent;
 use super::walk::{Key, Record, Sink, What};
-use crate::error::{Quoted, escaped, words};
+use crate::error::{Quoted, name_text, words};
 use crate::rdb::deep::Distinct;
 use crate::rdb::dragonfly;
 use crate::rdb::entry::Damage;
@@ -246,6 +244,7 @@ impl Report {
             return;
         }
         self.names_bytes = names_bytes;
+        let (text, key_base64) = name.map(|name| name_text(name.to_vec())).unzip();
         let has_db = key.is_some() || trouble.fault == Fault::KeyCount;
         self.findings.push(Finding {
             offset: trouble.offset,
@@ -253,8 +252,8 @@ impl Report {
             fault: trouble.fault.name(),
             what: words(trouble, dump_bytes),
             db: has_db.then_some(self.db),
-            key: name.map(escaped),
-            key_base64: name.filter(|name| std::str::from_utf8(name).is_err()).map(|name| STANDARD.encode(name)),
+            key: text,
+            key_base64: key_base64.flatten(),
             encoding: key.filter(|_| trouble.fault != Fault::UnknownType).map(|(_, value_type)| self.label(value_type)),
             name: name.map(<[u8]>::to_vec),
         });

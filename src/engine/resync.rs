@@ -1,7 +1,7 @@
 //! Going on behind damage that loses a record's end: where the next records are, over a dump in memory.
 
 use super::guess;
-use super::scan::Walk;
+use super::scan::{Stop, Walk};
 use super::{Ending, Outcome};
 use crate::analysis::gather::Gather;
 use crate::error::Cause;
@@ -19,16 +19,56 @@ const RECORDS_WANTED: usize = 8;
 const RUNS_MAX: usize = 4096;
 
 /// How often one dump is resynchronized: more often, and it is no dump any more.
-pub(crate) const RESYNCS_MAX: usize = 10_000;
+const RESYNCS_MAX: usize = 10_000;
 
 /// Ends of a dump that are looked at again, since bytes follow; for each a checksum is computed.
-pub(crate) const FALSE_ENDS_MAX: usize = 8;
+const FALSE_ENDS_MAX: usize = 8;
 
 /// A value longer than this is not looked into: thousands of starts may lead to the same one.
 const VALUE_BYTES_MAX: u64 = 1 << 20;
 
+/// How often one dump may still be resynchronized.
+#[derive(Debug)]
+pub(crate) struct Resyncs {
+    left: usize,
+    false_ends_left: usize,
+}
+
+impl Resyncs {
+    /// As often as is good for a dump, or never.
+    pub(crate) fn new(are_wanted: bool) -> Self {
+        Self { left: if are_wanted { RESYNCS_MAX } else { 0 }, false_ends_left: FALSE_ENDS_MAX }
+    }
+
+    /// Whether a scan that stopped has come to the dump's end, whose offset is behind the EOF opcode.
+    ///
+    /// # Errors
+    /// The damage that it has come to, and the offset where records go on, if they do: behind a false end, or from offset
+    /// `from` on.
+    pub(crate) fn judge(
+        &mut self,
+        dump: &[u8],
+        context: &Context,
+        stop: Stop,
+        from: u64,
+    ) -> Result<u64, (Box<Damage>, Option<u64>)> {
+        let may_go_on = self.left > 0;
+        let (damage, next) = match stop {
+            Err(damage) => (damage, may_go_on.then(|| next_record(dump, context, from)).flatten()),
+            Ok(end) if may_go_on && self.false_ends_left > 0 => {
+                let Some((damage, to)) = behind_false_end(dump, context, end) else { return Ok(end) };
+                self.false_ends_left -= 1;
+                (damage, Some(to))
+            }
+            Ok(end) => return Ok(end),
+        };
+        self.left -= usize::from(next.is_some());
+        Err((damage, next))
+    }
+}
+
 /// The next offset from `from` on where records begin that look right, and that are sound as far as can be seen.
-pub(crate) fn next_record(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
+fn next_record(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
     let mut from = from;
     for _ in 0..RUNS_MAX {
         let start = guess::run(dump, context, from)?;
@@ -42,7 +82,7 @@ pub(crate) fn next_record(dump: &[u8], context: &Context, from: u64) -> Option<u
 
 /// Damage that looked like the dump's end, and the offset of the records behind it: the checksum there is not that of the
 /// bytes before, and more follow, as where a page was lost to bytes that are all 0xff. `end` is behind the EOF opcode.
-pub(crate) fn behind_false_end(dump: &[u8], context: &Context, end: u64) -> Option<(Box<Damage>, u64)> {
+fn behind_false_end(dump: &[u8], context: &Context, end: u64) -> Option<(Box<Damage>, u64)> {
     let at = usize::try_from(end).ok()?;
     let mut rest = Slice::new(dump, end);
     let stored = rest.parse(Part::Checksum, u64_le).ok()?;
@@ -85,18 +125,12 @@ fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {
 /// Goes on behind the damage that ended a scan, and behind what damage follows; returns what was met and skipped.
 pub(super) fn go_on<G: Gather>(dump: &[u8], context: &Context, outcome: &mut Outcome<G>, verify: bool) -> Vec<Cause> {
     let mut causes = Vec::new();
-    let mut false_ends = 0;
     // The start of a dump says how to read the rest: without it there is nothing to go on with.
-    while context.version > 0 && causes.len() < 2 * RESYNCS_MAX {
-        let found = match &outcome.ending {
-            Err(damage) => next_record(dump, context, damage.record_offset + 1).map(|to| (damage.clone(), to)),
-            Ok(end) if false_ends < FALSE_ENDS_MAX => {
-                false_ends += 1;
-                behind_false_end(dump, context, end.offset)
-            }
-            Ok(_) => None,
-        };
-        let Some((damage, to)) = found else { break };
+    let mut resyncs = Resyncs::new(context.version > 0);
+    loop {
+        let stop = outcome.ending.as_ref().map(|end| end.offset).map_err(Clone::clone);
+        let from = stop.as_ref().map_or_else(|damage| damage.record_offset + 1, |end| *end);
+        let Err((damage, Some(to))) = resyncs.judge(dump, context, stop, from) else { break };
         let from = damage.record_offset;
         causes.push(Cause::Damaged { damage, dump_bytes: dump.len() as u64 });
         causes.push(Cause::Skipped { from, to });

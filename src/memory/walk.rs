@@ -198,18 +198,12 @@ fn packed_size<S: Source>(source: &mut S, blob: Blob, entries_each: u64) -> Resu
 
 fn set<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
     let members = source.parse(Part::Count, length)?;
-    let mut table = Table::default();
-    if members > packed::INTSET_MEMBERS_MAX {
-        for _ in 0..members {
-            table.add_member(model, source.string(Part::Element)?.value_bytes());
-        }
-        return Ok(Body::of_table(Kind::Set, table, table.finish_set(model)));
-    }
-    let mut packing = Packing::new(model.target);
+    let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
+    let fits_intset = |packing: &Packing| members <= packed::INTSET_MEMBERS_MAX && packing.is_of_ints();
     let has_few = members <= packed::SET_MEMBERS_MAX && model.target.packs_sets_and_lists();
     let fits_listpack = |packing: &Packing| has_few && packing.first_long.is_none();
     let mut left = members;
-    while left > 0 && (packing.is_of_ints() || fits_listpack(&packing)) {
+    while left > 0 && (fits_intset(&packing) || fits_listpack(&packing)) {
         let (bytes, int) = text(source, Part::Element)?;
         table.add_member(model, bytes);
         packing.add(bytes, int);
@@ -220,7 +214,7 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
     for _ in 0..left {
         table.add_member(model, source.string(Part::Element)?.value_bytes());
     }
-    let held = if packing.is_of_ints() {
+    let held = if fits_intset(&packing) {
         (Encoding::Intset, model.packed(packing.intset_bytes()))
     } else if fits_listpack(&packing) {
         packing.finish(model)
@@ -232,18 +226,10 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
 
 fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
     let pairs = source.parse(Part::Count, length)?;
-    let mut table = Table::default();
-    if pairs > packed::HASH_FIELDS_MAX {
-        for _ in 0..pairs {
-            let field_bytes = source.string(Part::Element)?.value_bytes();
-            let value_bytes = source.string(Part::Element)?.value_bytes();
-            table.add_pair(model, field_bytes, value_bytes, false);
-        }
-        return Ok(Body::of_table(Kind::Hash, table, table.finish_hash(model, Made::AtOnce)));
-    }
-    let mut packing = Packing::new(model.target);
+    let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
+    let has_few = pairs <= packed::HASH_FIELDS_MAX;
     let mut left = pairs;
-    while left > 0 && packing.first_long.is_none() {
+    while left > 0 && has_few && packing.first_long.is_none() {
         let (field_bytes, field_int) = text(source, Part::Element)?;
         let (value_bytes, value_int) = text(source, Part::Element)?;
         table.add_pair(model, field_bytes, value_bytes, false);
@@ -259,6 +245,7 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
         table.add_pair(model, field_bytes, value_bytes, false);
     }
     let held = match packing.first_long {
+        _ if !has_few => table.finish_hash(model, Made::AtOnce),
         None => packing.finish(model),
         Some(_) if model.target.keeps_books() => table.finish_hash(model, Made::AtOnce),
         Some(pair) => table.finish_hash(model, Made::FromListpack(pair)),

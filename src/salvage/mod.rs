@@ -9,15 +9,13 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::check::Checksum;
 use crate::check::recent::{RECENT_MAX, Recent};
 use crate::check::walk::{Record, Sink, Walk, What};
-use crate::engine::resync::{FALSE_ENDS_MAX, RESYNCS_MAX, behind_false_end, next_record};
-use crate::error::{Cause, Error, escaped, words};
+use crate::engine::resync::Resyncs;
+use crate::error::{Cause, Error, name_text, words};
 use crate::input::commands::Commands;
 use crate::input::{self, Bytes};
 use crate::rdb::deep::Distinct;
@@ -64,8 +62,6 @@ pub struct Account {
     /// What else is not in what was saved, one sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    #[serde(skip)]
-    false_ends: usize,
     #[serde(skip)]
     lost_bytes: usize,
 }
@@ -151,29 +147,18 @@ pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
     let Ok(mut walk) = Walk::start(&mut source, true) else { return Ok(account) };
     let mut copier = Copier::new(dump, out, account);
     copier.put(0..source.offset())?;
+    let mut resyncs = Resyncs::new(true);
     let is_ended = loop {
-        let goes_on = copier.account.skipped.len() < RESYNCS_MAX;
-        let (damage, next) = match walk.run(&mut source, &mut copier) {
-            Err(damage) => (damage, None),
-            // Computing a checksum at each of many such ends would take forever.
-            Ok(end) if goes_on && copier.account.false_ends < FALSE_ENDS_MAX => {
-                let Some((damage, to)) = behind_false_end(dump, &walk.context, end) else { break true };
-                copier.account.false_ends += 1;
-                (damage, Some(to))
-            }
-            Ok(_) => break true,
-        };
+        let stop = walk.run(&mut source, &mut copier);
         if let Some(error) = copier.error.take() {
             return Err(error);
         }
+        let judged = resyncs.judge(dump, &walk.context, stop, walk.record_start + 1);
+        let Err((damage, next)) = judged else { break true };
         let from = copier.recent.doubtful_from(&damage, walk.record_start);
         copier.doubt(from, damage.trouble);
         copier.recent.clear();
         copier.flush(0)?;
-        let next = match next {
-            None if goes_on => next_record(dump, &walk.context, walk.record_start + 1),
-            next => next,
-        };
         let to = next.unwrap_or(dump.len() as u64);
         copier.skip(from, to, &damage);
         copier.is_resynchronized = true;
@@ -326,13 +311,14 @@ impl<'a, 'o> Copier<'a, 'o> {
             return;
         }
         self.account.lost_bytes = bytes;
+        let (text, key_base64) = name.map(|name| name_text(name.to_vec())).unzip();
         self.account.lost.push(Lost {
             offset: span.start,
             bytes: span.end - span.start,
             why,
             db,
-            key: name.map(escaped),
-            key_base64: name.filter(|name| std::str::from_utf8(name).is_err()).map(|name| STANDARD.encode(name)),
+            key: text,
+            key_base64: key_base64.flatten(),
             encoding: key.map(|(_, value_type)| value_type.label()),
         });
     }
@@ -343,14 +329,15 @@ impl<'a, 'o> Copier<'a, 'o> {
         if name.is_some() {
             self.account.lost_bytes = bytes;
         }
+        let (key, key_base64) = name.map(|name| name_text(name.to_vec())).unzip();
         self.account.skipped.push(Gap {
             from,
             to,
             bytes: to - from,
             why: format!("at byte {}: {}", damage.trouble.offset, self.say(damage.trouble)),
             db: name.map(|_| self.db),
-            key: name.map(escaped),
-            key_base64: name.filter(|name| std::str::from_utf8(name).is_err()).map(|name| STANDARD.encode(name)),
+            key,
+            key_base64: key_base64.flatten(),
         });
     }
 

@@ -1,12 +1,10 @@
 //! A task and its keys. Fields are in the published order; one that has no value yet is left out, never null.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::analysis::{BigKey, Report};
-use crate::error::escaped;
+use crate::error::name_text;
 
 /// A big key analysis task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -142,16 +140,8 @@ impl From<BigKey> for KeyRecord {
     fn from(key: BigKey) -> Self {
         let type_name = key.type_name();
         let unit = key.unit().name();
-        let (name, name_base64) = text(key.name);
+        let (name, name_base64) = name_text(key.name);
         Self { name, name_base64, type_name, shard: key.shard, db: key.db, size: key.size, unit }
-    }
-}
-
-/// A name as text, and without loss in Base64 where it is not UTF-8.
-pub(super) fn text(name: Vec<u8>) -> (String, Option<String>) {
-    match String::from_utf8(name) {
-        Ok(name) => (name, None),
-        Err(error) => (escaped(error.as_bytes()), Some(STANDARD.encode(error.as_bytes()))),
     }
 }
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::text;
 use crate::engine::{Dump, Options, Progress, rows_all};
-use crate::error::Error;
+use crate::error::{Error, name_text};
 use crate::rdb::Kind;
 use crate::report::Question;
 use crate::report::rows::Row;
@@ -178,7 +177,7 @@ impl Offline {
             numbers.type_num.push(TypeNum { type_name: name.clone(), num: of_type.sum.num });
             let keys = of_type.largest.into_sorted_vec();
             numbers.largest_keys.extend(keys.into_iter().map(|Reverse(Ranked { bytes, name: key, size })| {
-                let (key, key_base64) = text(key.0.into_vec());
+                let (key, key_base64) = name_text(key.0.into_vec());
                 LargestKey { key, key_base64, type_name: name.clone(), bytes, num_of_elem: size }
             }));
             let mut prefixes: Vec<(Box<[u8]>, Sum)> = of_type.prefixes.into_iter().collect();
@@ -186,7 +185,7 @@ impl Offline {
             prefixes.sort_by_key(|(_, sum)| Reverse(sum.bytes));
             prefixes.truncate(LARGEST_MAX);
             numbers.largest_key_prefixes.extend(prefixes.into_iter().map(|(prefix, Sum { bytes, num })| {
-                let (key_prefix, key_prefix_base64) = text(prefix.into_vec());
+                let (key_prefix, key_prefix_base64) = name_text(prefix.into_vec());
                 LargestPrefix { key_prefix, key_prefix_base64, type_name: name.clone(), bytes, num }
             }));
         }
