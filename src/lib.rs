@@ -34,7 +34,7 @@
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
-//! * [`check`]: is a dump sound, and what is it? A walk into every value, on one thread. [`salvage`] is the same walk with
+//! * [`check`]: is a dump sound, and what is it? A walk into every value, one thread at a time. [`salvage`] is that walk with
 //!   a sink that copies what is sound.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as folded stacks, as rows.
