@@ -1,13 +1,20 @@
 //! The last key of a full top list, as far as one look tells.
 
-/// The size of the last key of a full list, and the first bytes of its name, zeros where it ends. Zeros in all of it where
-/// the list is not full, which keep out nothing.
+/// The size of the last key of a full list, and the first bytes of its name, zeros where it ends; where the list is not
+/// full, what keeps out nothing.
 ///
-/// Of tiny keys half have the very size of the last one; most of them this tells from it without a call.
-#[derive(Clone, Copy, Debug, Default)]
+/// Of tiny keys half have the very size of the last one; most of them this tells from it without a call, and without a
+/// branch that nothing foretells.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Floor {
     pub(crate) size: u64,
     name: u128,
+}
+
+impl Default for Floor {
+    fn default() -> Self {
+        Self { size: 0, name: u128::MAX }
+    }
 }
 
 impl Floor {
@@ -26,13 +33,10 @@ impl Floor {
     /// tell.
     #[inline(always)]
     pub(crate) fn keeps_out<'n>(self, size: u64, name: &[u8], last: impl FnOnce() -> Option<&'n [u8]>) -> bool {
-        size < self.size || size == self.size && self.keeps_out_name(name, last)
-    }
-
-    #[inline(always)]
-    fn keeps_out_name<'n>(self, name: &[u8], last: impl FnOnce() -> Option<&'n [u8]>) -> bool {
-        let Some(first) = name.first_chunk::<{ Self::NAME_BYTES }>() else { return false };
+        let Some(first) = name.first_chunk() else { return size < self.size };
         let first = u128::from_be_bytes(*first);
-        self.name != 0 && (first > self.name || first == self.name && last().is_some_and(|last| name > last))
+        let is_equal = size == self.size;
+        let is_kept_out = (size < self.size) | (is_equal & (first > self.name));
+        is_kept_out || is_equal && first == self.name && last().is_some_and(|last| name > last)
     }
 }

@@ -24,6 +24,7 @@ mod table;
 mod target;
 pub mod walk;
 
+pub(crate) use packed::may_be_int;
 pub use allocator::Allocator;
 pub use stream::Streamed;
 pub use target::Target;
@@ -161,7 +162,7 @@ impl Model {
 pub(crate) fn is_int(short: &Short<'_>) -> bool {
     match short.text() {
         Some(text) => packed::canonical_int(text).is_some(),
-        None => short.form == Form::Int,
+        None => short.form() == Form::Int,
     }
 }
 

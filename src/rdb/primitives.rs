@@ -132,10 +132,15 @@ impl StringHead {
     }
 }
 
+/// Without a branch, since in a dump of integers nothing foretells how many digits the next one has.
+#[inline(always)]
 fn decimal_bytes(value: i32) -> u64 {
-    let digits = value.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
-    u64::from(digits) + u64::from(value < 0)
+    let digits = POWERS_OF_TEN.iter().map(|power| u64::from(value.unsigned_abs() >= *power)).sum::<u64>() + 1;
+    digits + u64::from(value < 0)
 }
+
+const POWERS_OF_TEN: [u32; 9] =
+    [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 
 /// The head of a string (section 3.2).
 ///

@@ -182,7 +182,10 @@ impl Numbers {
         let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
         let tally = Tally::of_key(1, short.record.len() as u64, memory_bytes, short.expires_at.is_none());
         of_kind.count(Class { stored: ValueType::STRING, held, expiry }, &tally);
-        self.count(asked, Kind::String, short.name, &tally, Some(memory_bytes));
+        self.count_sizes(Kind::String, &tally, Some(memory_bytes));
+        if asked.separators.are_any() || asked.has_slots {
+            self.place_short(asked, short, &tally);
+        }
         true
     }
 
@@ -231,7 +234,8 @@ impl Numbers {
         let elements = if matches!(entry.kind, Kind::String | Kind::Module) { 1 } else { entry.size };
         let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
         let tally = Tally::of_key(elements, serialized_bytes, memory_bytes, never_expires);
-        self.count(asked, entry.kind, name, &tally, found.memory_bytes);
+        self.count_sizes(entry.kind, &tally, found.memory_bytes);
+        self.place(asked, name, &tally);
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
         }
@@ -270,10 +274,8 @@ impl Numbers {
         }
     }
 
-    /// Counts a key in all but its database.
     #[inline(always)]
-    fn count(&mut self, asked: &Asked, kind: Kind, name: &[u8], tally: &Tally, memory_bytes: Option<u64>) {
-        self.place(asked, name, tally);
+    fn count_sizes(&mut self, kind: Kind, tally: &Tally, memory_bytes: Option<u64>) {
         let Some(sizes) = self.sizes.get_mut(kind as usize) else { return };
         match memory_bytes {
             Some(bytes) => sizes.memory.add(bytes, 1),
@@ -336,10 +338,13 @@ impl OfKind {
 
     fn rank(&mut self, asked: &Asked, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
         let top = asked.top;
+        if top == 0 {
+            return 0;
+        }
         let mut row: Option<Arc<KeyRow>> = None;
         let mut change = 0;
         let mut rank = |list: &mut List, by, value| {
-            if top > 0 && !list.keeps_out(value, name, top) {
+            if !list.keeps_out(value, name, top) {
                 let row = row.get_or_insert_with(|| Arc::new(KeyRow::new(asked.dump, entry, footprint, tally, name)));
                 change += list.insert(by, row.clone(), top);
             }

@@ -40,6 +40,9 @@ impl Prefixes {
 
     /// Adds a key's tally.
     pub(super) fn add(&mut self, separators: &Separators, name: &[u8], tally: &Tally) {
+        if !separators.are_any() {
+            return;
+        }
         self.add_padded(separators, Padded::new(name, &mut [0; NAME_BYTES_MAX]), tally);
     }
 

@@ -1,9 +1,11 @@
 //! Short strings that never expire, counted by what all their numbers follow from: how long the name is, how long the value
 //! is, and how it is stored. Such a key costs one count, and a dump of tiny keys is made of them.
 
+use std::hint::select_unpredictable;
+
 use super::Tally;
-use crate::memory::{Encoding, Model, is_int};
-use crate::rdb::short::{Form, NAME_BYTES_MAX, Short};
+use crate::memory::{Encoding, Model, is_int, may_be_int};
+use crate::rdb::short::{NAME_BYTES_MAX, Short};
 
 /// Longer values are counted one by one.
 const VALUE_BYTES_MAX: usize = 63;
@@ -23,13 +25,13 @@ impl Shape {
     /// The shape of a string, unless it expires, is compressed or is too long.
     #[inline(always)]
     pub(super) fn of(short: &Short<'_>) -> Option<Self> {
-        let value_bytes = usize::try_from(short.value_bytes).ok()?;
-        let form = match short.form {
-            _ if short.expires_at.is_some() => return None,
-            Form::Raw if value_bytes <= VALUE_BYTES_MAX => value_bytes + if is_int(short) { TEXT_INTS } else { 0 },
-            Form::Int => INTS + (short.record.len() - 3 - short.name.len()) / 2,
-            Form::Raw | Form::Compressed => return None,
-        };
+        let [first, ahead @ ..] = *short.value_ahead;
+        let is_tiny = matches!(first, 0..=0x3f | 0xc0..=0xc2);
+        if short.expires_at.is_some() | !is_tiny {
+            return None;
+        }
+        let text_or_int = select_unpredictable(first <= 0x3f, usize::from(first), INTS + usize::from(first & 3));
+        let form = if may_be_int(ahead, first) && is_int(short) { TEXT_INTS + text_or_int } else { text_or_int };
         Some(Self(short.name.len() * FORMS + form))
     }
 
