@@ -34,9 +34,13 @@ impl Floor {
     #[inline(always)]
     pub(crate) fn keeps_out<'n>(self, size: u64, name: &[u8], last: impl FnOnce() -> Option<&'n [u8]>) -> bool {
         let Some(first) = name.first_chunk() else { return size < self.size };
-        let first = u128::from_be_bytes(*first);
-        let is_equal = size == self.size;
-        let is_kept_out = (size < self.size) | (is_equal & (first > self.name));
-        is_kept_out || is_equal && first == self.name && last().is_some_and(|last| name > last)
+        self.keeps_out_at_once(size, *first)
+            || size == self.size && u128::from_be_bytes(*first) == self.name && last().is_some_and(|last| name > last)
+    }
+
+    /// As [`Floor::keeps_out`], as far as the first bytes tell.
+    #[inline(always)]
+    pub(crate) fn keeps_out_at_once(self, size: u64, first: [u8; Self::NAME_BYTES]) -> bool {
+        (size < self.size) | ((size == self.size) & (u128::from_be_bytes(first) > self.name))
     }
 }

@@ -126,7 +126,16 @@ impl Model {
         if is_int {
             return (Encoding::Int, base);
         }
-        let embedded = match self.target {
+        let embedded = if bytes <= EMBEDDED_BYTES_MAX { self.embedded(base, key_bytes, expires, bytes) } else { None };
+        match embedded {
+            Some(bytes) => (Encoding::Embstr, bytes),
+            None => (Encoding::Raw, base.saturating_add(self.raw(bytes))),
+        }
+    }
+
+    /// A string in one allocation with its object, its key included, if it is short enough for that.
+    fn embedded(&self, base: u64, key_bytes: u64, expires: bool, bytes: u64) -> Option<u64> {
+        match self.target {
             Target::Redis6_2 => (bytes <= 44).then(|| base + bytes + 2),
             target if target < Target::Redis8_2 || target == Target::Valkey8_0 => {
                 (bytes <= 44).then(|| base - OBJECT_BYTES + self.usable(OBJECT_BYTES + 3 + bytes + 1))
@@ -134,26 +143,31 @@ impl Model {
             // Key and value in one allocation, if that is small; a place for the expiry comes later. Valkey 9 puts the
             // value where its pointer would be.
             target => {
-                let (most, pointer) = if target == Target::Valkey9_1 { (128, 8) } else { (64, 0) };
+                let (most, pointer) = if target == Target::Valkey9_1 { (EMBEDDED_BYTES_MAX, 8) } else { (64, 0) };
                 let all =
                     |expires| (key_object_bytes(key_bytes, expires) - pointer).saturating_add(bytes).saturating_add(4);
                 (all(expires && target == Target::Redis8_2) <= most).then(|| self.usable(all(expires)))
             }
-        };
-        match embedded {
-            Some(bytes) => (Encoding::Embstr, bytes),
-            None => (Encoding::Raw, base.saturating_add(self.raw(bytes))),
         }
     }
 
-    /// The text of a value that has an allocation of its own. Short ones, under names too long to share an allocation with,
-    /// get the shortest header from Redis 8.2 and Valkey 8.1 on.
+    /// The text of a value that has an allocation of its own.
+    #[inline]
     fn raw(&self, bytes: u64) -> u64 {
-        match self.target {
-            target if target == Target::Redis8_2 && bytes > 0 || target.has_bucket_tables() => self.usable(sds(bytes)),
-            target if target.keeps_books() && bytes > 0 => noted(bytes, |bytes| self.usable(bytes)),
-            _ => self.usable(sds_8(bytes)),
-        }
+        table::known(&self.costs.raws, bytes).map_or_else(|| raw(self.target, self.allocator, bytes), u64::from)
+    }
+}
+
+/// The largest allocation that a server shares between a string and its object: Valkey 9's.
+const EMBEDDED_BYTES_MAX: u64 = 128;
+
+/// The text of a value that has an allocation of its own. Short ones, under names too long to share an allocation with, get
+/// the shortest header from Redis 8.2 and Valkey 8.1 on.
+fn raw(target: Target, allocator: Allocator, bytes: u64) -> u64 {
+    match target {
+        target if target == Target::Redis8_2 && bytes > 0 || target.has_bucket_tables() => allocator.usable(sds(bytes)),
+        target if target.keeps_books() && bytes > 0 => noted(bytes, |bytes| allocator.usable(bytes)),
+        _ => allocator.usable(sds_8(bytes)),
     }
 }
 

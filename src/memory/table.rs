@@ -23,6 +23,8 @@ pub(super) struct Costs {
     usable: Box<[u32]>,
     /// Keys with their objects, those that never expire and those that do; in bytes.
     pub(super) keys: [Box<[u64]>; 2],
+    /// Strings' texts that have an allocation of their own, in bytes.
+    pub(super) raws: Box<[u32]>,
     members: Box<[u64]>,
     scored: Box<[u64]>,
 }
@@ -35,6 +37,7 @@ impl Costs {
             keys: [false, true].map(|expires| {
                 lengths().map(|bytes| super::key_and_object_bytes(target, allocator, bytes, expires)).collect()
             }),
+            raws: lengths().map(|bytes| u32::try_from(super::raw(target, allocator, bytes)).unwrap_or(u32::MAX)).collect(),
             members: lengths().map(|bytes| member(target, allocator, bytes)).collect(),
             scored: lengths().map(|bytes| scored(target, allocator, bytes)).collect(),
         }

@@ -171,19 +171,21 @@ impl Numbers {
         }
     }
 
-    /// As [`Numbers::add_short`], of strings that are counted one by one.
+    /// As [`Numbers::add_short`], of strings that have no shape.
     #[inline(never)]
     fn add_shapeless(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
         let (held, memory_bytes) = asked.model.short_string(short);
         if !self.keeps_out(asked, short, memory_bytes) {
             return false;
         }
-        let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return false };
+        let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return false };
+        let serialized_bytes = short.record.len() as u64;
+        sizes.serialized.add(serialized_bytes, 1);
+        sizes.memory.add(memory_bytes, 1);
         let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
-        let tally = Tally::of_key(1, short.record.len() as u64, memory_bytes, short.expires_at.is_none());
-        of_kind.count(Class { stored: ValueType::STRING, held, expiry }, &tally);
-        self.count_sizes(Kind::String, &tally, Some(memory_bytes));
+        self.shorts.add_shapeless(held, expiry, serialized_bytes, memory_bytes);
         if asked.separators.are_any() || asked.has_slots {
+            let tally = Tally::of_key(1, serialized_bytes, memory_bytes, short.expires_at.is_none());
             self.place_short(asked, short, &tally);
         }
         true
@@ -192,13 +194,21 @@ impl Numbers {
     /// Whether a short string has no place on a list.
     #[inline(always)]
     fn keeps_out(&self, asked: &Asked, short: &Short<'_>, memory_bytes: u64) -> bool {
+        if asked.top == 0 {
+            return true;
+        }
         let Some(of_kind) = self.current.kinds.get(Kind::String as usize) else { return false };
         let [of_all, of_lasting] = &of_kind.tops;
         // What the keys without TTL keep out, all keys do.
         let [by_serialized, by_memory, _] = if short.expires_at.is_some() { of_all } else { of_lasting };
-        asked.top == 0
-            || by_serialized.keeps_out(short.record.len() as u64, short.name, asked.top)
-                && by_memory.keeps_out(memory_bytes, short.name, asked.top)
+        let (name, serialized_bytes) = (short.name, short.record.len() as u64);
+        let at_once = |first: &_| {
+            by_serialized.floor.keeps_out_at_once(serialized_bytes, *first)
+                & by_memory.floor.keeps_out_at_once(memory_bytes, *first)
+        };
+        name.first_chunk().is_some_and(at_once)
+            || by_serialized.keeps_out(serialized_bytes, name, asked.top)
+                && by_memory.keeps_out(memory_bytes, name, asked.top)
     }
 
     /// Counts the strings that were only counted by their shapes.
@@ -206,10 +216,14 @@ impl Numbers {
         let shorts = std::mem::take(&mut self.shorts);
         let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return };
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return };
-        for (held, [serialized_bytes, memory_bytes], tally) in shorts.tallies(&asked.shorts) {
+        for (held, [serialized_bytes, memory_bytes], tally) in shorts.of_shapes(&asked.shorts) {
             of_kind.count(Class { stored: ValueType::STRING, held, expiry: Expiry::Never }, &tally);
             sizes.serialized.add(serialized_bytes, tally.keys);
             sizes.memory.add(memory_bytes, tally.keys);
+            sizes.elements.add(1, tally.keys);
+        }
+        for (held, expiry, tally) in shorts.shapeless() {
+            of_kind.count(Class { stored: ValueType::STRING, held, expiry }, &tally);
             sizes.elements.add(1, tally.keys);
         }
     }

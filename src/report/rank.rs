@@ -73,7 +73,7 @@ impl Eq for Listed {}
 pub(super) struct List {
     keys: BinaryHeap<Listed>,
     /// What keeps smaller keys out.
-    floor: Floor,
+    pub(super) floor: Floor,
 }
 
 impl List {

@@ -3,7 +3,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::Tally;
+use super::tally::{Expiry, Tally};
 use crate::memory::{Encoding, Model, is_int, may_be_int};
 use crate::rdb::short::{NAME_BYTES_MAX, Short};
 
@@ -78,14 +78,39 @@ impl Costs {
     }
 }
 
-/// How many strings have which shape; nothing is held before the first.
+/// Strings that are counted nowhere else yet.
 #[derive(Debug, Default)]
-pub(super) struct Shorts(Vec<u64>);
+pub(super) struct Shorts {
+    /// How many have which shape; nothing is held before the first.
+    shapes: Vec<u64>,
+    /// Those that have none, by how they are held and how soon they expire.
+    shapeless: [[Sum; Expiry::COUNT]; HELD.len()],
+}
+
+/// How strings are held.
+const HELD: [Encoding; 3] = [Encoding::Int, Encoding::Embstr, Encoding::Raw];
+
+/// Strings, and what they take in the dump and in memory.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    keys: u64,
+    serialized_bytes: u64,
+    memory_bytes: u64,
+}
+
+impl Sum {
+    fn tally(self, expiry: Expiry) -> Tally {
+        let Self { keys, serialized_bytes, memory_bytes } = self;
+        let [keys_without_ttl, memory_bytes_without_ttl] =
+            if expiry == Expiry::Never { [keys, memory_bytes] } else { [0, 0] };
+        Tally { keys, elements: keys, serialized_bytes, memory_bytes, keys_without_ttl, memory_bytes_without_ttl }
+    }
+}
 
 impl Shorts {
     #[inline(always)]
     pub(super) fn add(&mut self, shape: Shape) {
-        match self.0.get_mut(shape.0) {
+        match self.shapes.get_mut(shape.0) {
             Some(keys) => *keys += 1,
             None => self.begin(shape),
         }
@@ -93,28 +118,43 @@ impl Shorts {
 
     #[cold]
     fn begin(&mut self, shape: Shape) {
-        self.0.resize(Shape::COUNT, 0);
-        if let Some(keys) = self.0.get_mut(shape.0) {
+        self.shapes.resize(Shape::COUNT, 0);
+        if let Some(keys) = self.shapes.get_mut(shape.0) {
             *keys = 1;
         }
     }
 
+    /// Adds a string that has no shape.
+    #[inline(always)]
+    pub(super) fn add_shapeless(&mut self, held: Encoding, expiry: Expiry, serialized_bytes: u64, memory_bytes: u64) {
+        let row = match held {
+            Encoding::Int => 0,
+            Encoding::Embstr => 1,
+            _ => 2,
+        };
+        if let Some(sum) = self.shapeless.get_mut(row).and_then(|row| row.get_mut(expiry as usize)) {
+            sum.keys += 1;
+            sum.serialized_bytes = sum.serialized_bytes.saturating_add(serialized_bytes);
+            sum.memory_bytes = sum.memory_bytes.saturating_add(memory_bytes);
+        }
+    }
+
     /// The strings of each shape that was met: how they are held, a key's bytes in the dump and in memory, and how many.
-    pub(super) fn tallies<'s>(&'s self, costs: &'s Costs) -> impl Iterator<Item = (Encoding, [u64; 2], Tally)> + 's {
-        let met = self.0.iter().zip(&costs.0).enumerate().filter(|(_, (keys, _))| **keys > 0);
+    pub(super) fn of_shapes<'s>(&'s self, costs: &'s Costs) -> impl Iterator<Item = (Encoding, [u64; 2], Tally)> + 's {
+        let met = self.shapes.iter().zip(&costs.0).enumerate().filter(|(_, (keys, _))| **keys > 0);
         met.map(|(shape, (keys, (held, memory_bytes)))| {
             let each = [Shape(shape).serialized_bytes(), u64::from(*memory_bytes)];
             let [serialized_bytes, memory_bytes] = each.map(|bytes| bytes.saturating_mul(*keys));
-            let tally = Tally {
-                keys: *keys,
-                elements: *keys,
-                serialized_bytes,
-                memory_bytes,
-                keys_without_ttl: *keys,
-                memory_bytes_without_ttl: memory_bytes,
-            };
-            (*held, each, tally)
+            let sum = Sum { keys: *keys, serialized_bytes, memory_bytes };
+            (*held, each, sum.tally(Expiry::Never))
         })
+    }
+
+    /// The strings that have no shape: how they are held, how soon they expire, and how many.
+    pub(super) fn shapeless(&self) -> impl Iterator<Item = (Encoding, Expiry, Tally)> {
+        let of_held = HELD.into_iter().zip(&self.shapeless);
+        let all = of_held.flat_map(|(held, sums)| Expiry::ALL.into_iter().zip(sums).map(move |(expiry, sum)| (held, expiry, *sum)));
+        all.filter(|(.., sum)| sum.keys > 0).map(|(held, expiry, sum)| (held, expiry, sum.tally(expiry)))
     }
 }
 
@@ -148,7 +188,7 @@ mod tests {
             let mut shorts = Shorts::default();
             shorts.add(shape);
             shorts.add(shape);
-            let tallies: Vec<_> = shorts.tallies(&costs).collect();
+            let tallies: Vec<_> = shorts.of_shapes(&costs).collect();
             let one = Tally::of_key(1, record.len() as u64, memory_bytes, true);
             let mut two = one;
             two.merge(&one);

@@ -153,6 +153,19 @@ pub(super) enum Expiry {
 }
 
 impl Expiry {
+    pub(super) const COUNT: usize = 7;
+
+    /// All of them, soonest first.
+    pub(super) const ALL: [Self; Self::COUNT] = [
+        Self::Expired,
+        Self::Under1Hour,
+        Self::Under1Day,
+        Self::Under7Days,
+        Self::Under30Days,
+        Self::Later,
+        Self::Never,
+    ];
+
     /// The class of keys that expire at a time, seen from another.
     #[inline]
     pub(super) fn of(expires_at_ms: Option<i64>, now_ms: i64) -> Self {
