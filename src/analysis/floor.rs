@@ -1,14 +1,30 @@
 //! The last key of a full top list, as far as one look tells.
 
+use std::cmp::Ordering;
+
 /// The size of the last key of a full list, and the first bytes of its name, zeros where it ends; where the list is not
 /// full, what keeps out nothing.
 ///
 /// Of tiny keys half have the very size of the last one; most of them this tells from it without a call, and without a
 /// branch that nothing foretells.
-#[derive(Clone, Copy, Debug)]
+///
+/// In order, the floor of a larger size comes first, then that of the smaller name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Floor {
     pub(crate) size: u64,
     name: u128,
+}
+
+impl Ord for Floor {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.size.cmp(&self.size).then(self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Floor {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Default for Floor {

@@ -27,19 +27,28 @@ pub(super) struct Costs {
     pub(super) raws: Box<[u32]>,
     members: Box<[u64]>,
     scored: Box<[u64]>,
+    /// Pairs in one allocation without a TTL, by the bytes of all of it; empty where servers make none.
+    pairs: Box<[u32]>,
+    /// Fields without a TTL and values that have allocations of their own.
+    fields: Box<[u32]>,
+    values: Box<[u32]>,
 }
 
 impl Costs {
     pub(super) fn new(target: Target, allocator: Allocator) -> Self {
         let lengths = || 0..KNOWN_BYTES as u64;
+        let narrow = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
         Self {
-            usable: lengths().map(|bytes| u32::try_from(allocator.usable(bytes)).unwrap_or(u32::MAX)).collect(),
+            usable: lengths().map(|bytes| narrow(allocator.usable(bytes))).collect(),
             keys: [false, true].map(|expires| {
                 lengths().map(|bytes| super::key_and_object_bytes(target, allocator, bytes, expires)).collect()
             }),
-            raws: lengths().map(|bytes| u32::try_from(super::raw(target, allocator, bytes)).unwrap_or(u32::MAX)).collect(),
+            raws: lengths().map(|bytes| narrow(super::raw(target, allocator, bytes))).collect(),
             members: lengths().map(|bytes| member(target, allocator, bytes)).collect(),
             scored: lengths().map(|bytes| scored(target, allocator, bytes)).collect(),
+            pairs: (0..=PAIR_BYTES_MAX).map_while(|bytes| pair_in_one(target, allocator, bytes)).map(narrow).collect(),
+            fields: lengths().map(|bytes| narrow(field(target, allocator, bytes, false))).collect(),
+            values: lengths().map(|bytes| narrow(value(target, allocator, bytes))).collect(),
         }
     }
 }
@@ -102,7 +111,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, bytes: u64, cost: u64) {
         if self.largest.is_none_or(|(largest, _)| bytes > largest) {
             self.largest = Some((bytes, self.elements));
@@ -113,21 +122,21 @@ impl Table {
     }
 
     /// Adds a set's member.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add_member(&mut self, model: &Model, bytes: u64) {
         let cost = known(&model.costs.members, bytes);
         self.add(bytes, cost.unwrap_or_else(|| member(model.target, model.allocator, bytes)));
     }
 
     /// Adds a sorted set's member.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add_scored(&mut self, model: &Model, bytes: u64) {
         let cost = known(&model.costs.scored, bytes);
         self.add(bytes, cost.unwrap_or_else(|| scored(model.target, model.allocator, bytes)));
     }
 
     /// Adds a hash's pair.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add_pair(&mut self, model: &Model, field_bytes: u64, value_bytes: u64, has_ttl: bool) {
         self.with_ttl += u64::from(has_ttl);
         let cost = model.pair(field_bytes, value_bytes, has_ttl).saturating_mul(PARTS);
@@ -234,35 +243,72 @@ impl Model {
     }
 
     /// A pair of a hash.
-    #[inline]
+    #[inline(always)]
     fn pair(&self, field_bytes: u64, value_bytes: u64, has_ttl: bool) -> u64 {
-        let target = self.target;
-        if target.has_bucket_tables() {
-            // A field that expires says so in its header, which the shortest has no room for.
-            let (field, ttl) = if has_ttl { (sds_8(field_bytes), 8) } else { (sds(field_bytes), 0) };
-            let one = field.saturating_add(value_bytes).saturating_add(4 + ttl);
-            return if one <= PAIR_BYTES_MAX {
-                self.usable(one)
-            } else {
-                self.usable(sds_8(field_bytes).saturating_add(8 + ttl)).saturating_add(self.usable(sds_8(value_bytes)))
-            };
-        }
-        let value = || noted(value_bytes, |bytes| self.usable(bytes));
-        // The expiry lies before the field, and links fields that expire together.
-        let ttl = if has_ttl { 18 } else { 0 };
-        let field = sds(field_bytes).saturating_add(ttl);
-        let texts = match target {
-            Target::Redis8_6 | Target::Redis8_8 => {
-                if field.saturating_add(value_bytes).saturating_add(4) <= PAIR_BYTES_MAX {
-                    field + sds_8(value_bytes)
-                } else {
-                    sds_8(field_bytes).saturating_add(8 + ttl).saturating_add(value())
-                }
-            }
-            Target::Redis8_4 => self.usable(field).saturating_add(value()),
-            _ => self.usable(field).saturating_add(self.usable(sds(value_bytes))),
+        let Costs { pairs, fields, values, .. } = &self.costs;
+        let known = || {
+            let apart = known(fields, field_bytes)?.saturating_add(known(values, value_bytes)?);
+            Some(known(pairs, one_bytes(self.target, field_bytes, value_bytes, false)).unwrap_or(apart))
         };
-        texts.saturating_add(ENTRY_BYTES)
+        let known = if has_ttl { None } else { known() };
+        known.map_or_else(|| pair(self.target, self.allocator, field_bytes, value_bytes, has_ttl), u64::from)
+    }
+}
+
+/// A pair of a hash, with its entry in the table where there is one.
+#[cold]
+fn pair(target: Target, allocator: Allocator, field_bytes: u64, value_bytes: u64, has_ttl: bool) -> u64 {
+    let apart = || {
+        field(target, allocator, field_bytes, has_ttl).saturating_add(value(target, allocator, value_bytes))
+    };
+    pair_in_one(target, allocator, one_bytes(target, field_bytes, value_bytes, has_ttl)).unwrap_or_else(apart)
+}
+
+/// Bytes of a pair in one allocation.
+#[inline(always)]
+fn one_bytes(target: Target, field_bytes: u64, value_bytes: u64, has_ttl: bool) -> u64 {
+    // In a table of buckets a field that expires says so in its header, which the shortest has no room for.
+    let is_marked = has_ttl && target.has_bucket_tables();
+    let field = if is_marked { sds_8(field_bytes) } else { sds(field_bytes) };
+    field.saturating_add(ttl_bytes(target, has_ttl)).saturating_add(value_bytes).saturating_add(4)
+}
+
+/// An expiry before the field; Redis links fields that expire together.
+fn ttl_bytes(target: Target, has_ttl: bool) -> u64 {
+    match (has_ttl, target.has_bucket_tables()) {
+        (false, _) => 0,
+        (true, true) => 8,
+        (true, false) => 18,
+    }
+}
+
+/// A pair in one allocation of `bytes`, where the server makes such.
+fn pair_in_one(target: Target, allocator: Allocator, bytes: u64) -> Option<u64> {
+    match target {
+        _ if bytes > PAIR_BYTES_MAX => None,
+        _ if target.has_bucket_tables() => Some(allocator.usable(bytes)),
+        Target::Redis8_6 | Target::Redis8_8 => Some(bytes + ENTRY_BYTES),
+        _ => None,
+    }
+}
+
+/// A field that shares no allocation with its value, and what leads to both.
+fn field(target: Target, allocator: Allocator, bytes: u64, has_ttl: bool) -> u64 {
+    let ttl_bytes = ttl_bytes(target, has_ttl);
+    let with_pointer = sds_8(bytes).saturating_add(8 + ttl_bytes);
+    match target {
+        _ if target.has_bucket_tables() => allocator.usable(with_pointer),
+        Target::Redis8_6 | Target::Redis8_8 => with_pointer.saturating_add(ENTRY_BYTES),
+        _ => allocator.usable(sds(bytes).saturating_add(ttl_bytes)).saturating_add(ENTRY_BYTES),
+    }
+}
+
+/// A value that shares no allocation with its field.
+fn value(target: Target, allocator: Allocator, bytes: u64) -> u64 {
+    match target {
+        _ if target.has_bucket_tables() => allocator.usable(sds_8(bytes)),
+        _ if target.keeps_books() => noted(bytes, |bytes| allocator.usable(bytes)),
+        _ => allocator.usable(sds(bytes)),
     }
 }
 

@@ -76,48 +76,32 @@ pub fn measure<S: Source>(source: &mut S, lead: &Lead, context: &Context, model:
     if lead.value_type == ValueType::STRING {
         let (bytes, int) = text(source, Part::String)?;
         let (encoding, memory_bytes) = model.string(key_bytes, expires, bytes, int.is_some());
-        return Ok(Footprint {
-            measure: Measure { kind: Kind::String, size: bytes, module: None },
-            encoding,
-            memory_bytes: Some(memory_bytes),
-            value_bytes: Some(bytes),
-            largest: None,
-            streamed: None,
-        });
+        let footprint = Footprint::new(Kind::String, bytes, (encoding, memory_bytes));
+        return Ok(Footprint { value_bytes: Some(bytes), ..footprint });
     }
-    let body = collection(source, lead.value_type, context, model)?;
-    let base = model.key_and_object(key_bytes, expires);
-    let largest = body.largest.map(|(bytes, index)| Largest { bytes, index });
-    Ok(Footprint {
-        measure: body.measure,
-        encoding: body.held.map_or(Encoding::Other, |(encoding, _)| encoding),
-        memory_bytes: body.held.map(|(_, bytes)| bytes.saturating_add(base)),
-        value_bytes: body.table.largest.map(|_| body.table.value_bytes),
-        largest,
-        streamed: body.streamed,
-    })
+    let mut footprint = collection(source, lead.value_type, context, model)?;
+    if let Some(bytes) = &mut footprint.memory_bytes {
+        *bytes = bytes.saturating_add(model.key_and_object(key_bytes, expires));
+    }
+    Ok(footprint)
 }
 
-/// A collection as far as it has been walked.
-struct Body {
-    measure: Measure,
-    /// The encoding and what the object leads to, if it is known.
-    held: Option<(Encoding, u64)>,
-    /// The elements, where the walk comes by them.
-    table: Table,
-    /// Bytes and place of the largest element, where the walk comes by it.
-    largest: Option<(u64, u64)>,
-    streamed: Option<Streamed>,
-}
-
-impl Body {
+/// Of collections, as they come from a walk: the memory is what the object leads to.
+impl Footprint {
     fn new(kind: Kind, size: u64, held: (Encoding, u64)) -> Self {
-        let measure = Measure { kind, size, module: None };
-        Self { measure, held: Some(held), table: Table::default(), largest: None, streamed: None }
+        let (encoding, bytes) = held;
+        Self { memory_bytes: Some(bytes), encoding, ..Self::unknown(Measure { kind, size, module: None }) }
     }
 
-    fn of_table(kind: Kind, table: Table, held: (Encoding, u64)) -> Self {
-        Self { table, largest: table.largest, ..Self::new(kind, table.elements, held) }
+    fn unknown(measure: Measure) -> Self {
+        let encoding = Encoding::Other;
+        Self { measure, encoding, memory_bytes: None, value_bytes: None, largest: None, streamed: None }
+    }
+
+    fn of_table(kind: Kind, table: &Table, held: (Encoding, u64)) -> Self {
+        let largest = table.largest.map(|(bytes, index)| Largest { bytes, index });
+        let value_bytes = largest.map(|_| table.value_bytes);
+        Self { value_bytes, largest, ..Self::new(kind, table.elements, held) }
     }
 }
 
@@ -127,7 +111,7 @@ fn collection<S: Source>(
     value_type: ValueType,
     context: &Context,
     model: &Model,
-) -> Result<Body, Trouble> {
+) -> Result<Footprint, Trouble> {
     match value_type {
         ValueType::LIST => list_of_texts(source, model),
         ValueType::SET => set(source, model),
@@ -145,7 +129,7 @@ fn collection<S: Source>(
         }
         ValueType::STREAM | ValueType::STREAM_2 | ValueType::STREAM_3 | ValueType::STREAM_4 | ValueType::STREAM_5 => {
             let (entries, bytes, streamed) = stream::measure(source, value_type, model)?;
-            Ok(Body { streamed: Some(streamed), ..Body::new(Kind::Stream, entries, (Encoding::Stream, bytes)) })
+            Ok(Footprint { streamed: Some(streamed), ..Footprint::new(Kind::Stream, entries, (Encoding::Stream, bytes)) })
         }
         ValueType::HASH_2 if context.dialect == Dialect::Valkey => hash_2(source, model),
         ValueType::HASH_TTL if context.dialect == Dialect::Redis => {
@@ -158,10 +142,7 @@ fn collection<S: Source>(
             packed_with_ttls(source, model)
         }
         ValueType::HASH_LISTPACK_TTL_PRE_GA if context.dialect == Dialect::Redis => packed_with_ttls(source, model),
-        _ => {
-            let measure = value::measure(source, value_type, context)?;
-            Ok(Body { measure, held: None, table: Table::default(), largest: None, streamed: None })
-        }
+        _ => value::measure(source, value_type, context).map(Footprint::unknown),
     }
 }
 
@@ -171,19 +152,19 @@ fn packed<S: Source>(
     kind: Kind,
     blob: Blob,
     entries_each: u64,
-) -> Result<Body, Trouble> {
+) -> Result<Footprint, Trouble> {
     let (size, bytes) = packed_size(source, blob, entries_each)?;
     let encoding = match blob {
         Blob::Intset => Encoding::Intset,
         Blob::Ziplist | Blob::Zipmap if !model.target.has_listpacks() => Encoding::Ziplist,
         _ => Encoding::Listpack,
     };
-    Ok(Body::new(kind, size, (encoding, model.packed(bytes))))
+    Ok(Footprint::new(kind, size, (encoding, model.packed(bytes))))
 }
 
-fn packed_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+fn packed_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
     let (size, bytes) = packed_size(source, Blob::Listpack, 3)?;
-    Ok(Body::new(Kind::Hash, size, (Encoding::ListpackEx, model.packed_with_ttls(bytes))))
+    Ok(Footprint::new(Kind::Hash, size, (Encoding::ListpackEx, model.packed_with_ttls(bytes))))
 }
 
 /// The number of elements and the bytes of a packed value, whose records are `entries_each` entries.
@@ -196,7 +177,7 @@ fn packed_size<S: Source>(source: &mut S, blob: Blob, entries_each: u64) -> Resu
     Ok((entries / entries_each, bytes))
 }
 
-fn set<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
     let members = source.parse(Part::Count, length)?;
     let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
     let fits_intset = |packing: &Packing| members <= packed::INTSET_MEMBERS_MAX && packing.is_of_ints();
@@ -221,10 +202,10 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
     } else {
         table.finish_set(model)
     };
-    Ok(Body::of_table(Kind::Set, table, held))
+    Ok(Footprint::of_table(Kind::Set, &table, held))
 }
 
-fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
     let pairs = source.parse(Part::Count, length)?;
     let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
     let has_few = pairs <= packed::HASH_FIELDS_MAX;
@@ -250,11 +231,11 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
         Some(_) if model.target.keeps_books() => table.finish_hash(model, Made::AtOnce),
         Some(pair) => table.finish_hash(model, Made::FromListpack(pair)),
     };
-    Ok(Body::of_table(Kind::Hash, table, held))
+    Ok(Footprint::of_table(Kind::Hash, &table, held))
 }
 
 /// Valkey 9: fields that may have TTLs, always a table.
-fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
     let mut table = Table::default();
     for _ in 0..source.parse(Part::Count, length)? {
         let field_bytes = source.string(Part::Element)?.value_bytes();
@@ -262,11 +243,11 @@ fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
         let expires_at_ms = source.parse(Part::FieldTtl, i64_le)?;
         table.add_pair(model, field_bytes, value_bytes, expires_at_ms >= 0);
     }
-    Ok(Body::of_table(Kind::Hash, table, table.finish_hash(model, Made::AtOnce)))
+    Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::AtOnce)))
 }
 
 /// Redis since 7.4: fields that may have TTLs, as a table.
-fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
     let pairs = source.parse(Part::Count, length)?;
     let mut table = Table::default();
     if pairs > packed::HASH_FIELDS_MAX {
@@ -276,7 +257,7 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trou
             let value_bytes = source.string(Part::Element)?.value_bytes();
             table.add_pair(model, field_bytes, value_bytes, ttl != 0);
         }
-        return Ok(Body::of_table(Kind::Hash, table, table.finish_hash(model, Made::Grown)));
+        return Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::Grown)));
     }
     let mut packing = Packing::new(model.target);
     for _ in 0..pairs {
@@ -295,10 +276,10 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trou
         Some(_) if model.target.keeps_books() => table.finish_hash(model, Made::AtOnce),
         Some(pair) => table.finish_hash(model, Made::FromListpack(pair)),
     };
-    Ok(Body::of_table(Kind::Hash, table, held))
+    Ok(Footprint::of_table(Kind::Hash, &table, held))
 }
 
-fn zset<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Body, Trouble> {
+fn zset<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, Trouble> {
     let members = source.parse(Part::Count, length)?;
     let mut table = Table::default();
     let mut packing = Packing::new(model.target);
@@ -317,7 +298,7 @@ fn zset<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Resu
     }
     let held =
         if may_pack && packing.first_long.is_none() { packing.finish(model) } else { table.finish_scored(model) };
-    Ok(Body::of_table(Kind::Zset, table, held))
+    Ok(Footprint::of_table(Kind::Zset, &table, held))
 }
 
 fn skip_score<S: Source>(source: &mut S, value_type: ValueType) -> Result<(), Trouble> {
@@ -339,7 +320,7 @@ fn score<S: Source>(source: &mut S, value_type: ValueType) -> Result<f64, Troubl
 }
 
 /// Lists of Redis up to 3.0, which servers since then fill into nodes.
-fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Body, Trouble> {
+fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
     let (mut table, mut filling) = (Table::default(), Filling::default());
     for _ in 0..source.parse(Part::Count, length)? {
         let (bytes, int) = text(source, Part::Element)?;
@@ -348,13 +329,13 @@ fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Body, Troub
         entry.add(bytes, int);
         filling.add(model, entry.entries_bytes());
     }
-    Ok(Body::of_table(Kind::List, table, filling.finish(model)))
+    Ok(Footprint::of_table(Kind::List, &table, filling.finish(model)))
 }
 
-fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Body, Trouble> {
+fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, Trouble> {
     let (mut nodes, mut elements) = (Nodes::default(), 0_u64);
     let mut damaged = None;
-    let mut largest_plain: Option<(u64, u64)> = None;
+    let mut largest_plain: Option<Largest> = None;
     let count = if value_type == ValueType::LIST_ZIPLIST { 1 } else { source.parse(Part::Count, length)? };
     for _ in 0..count {
         if value_type != ValueType::LIST_QUICKLIST_2 {
@@ -368,8 +349,8 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
             CONTAINER_PLAIN => {
                 let bytes = source.string(Part::Element)?.value_bytes();
                 nodes.add(model, bytes, true);
-                if largest_plain.is_none_or(|(largest, _)| bytes > largest) {
-                    largest_plain = Some((bytes, elements));
+                if largest_plain.is_none_or(|largest| bytes > largest.bytes) {
+                    largest_plain = Some(Largest { bytes, index: elements });
                 }
                 elements += 1;
             }
@@ -384,8 +365,6 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
     if let Some(trouble) = damaged {
         return Err(trouble);
     }
-    let mut body = Body::new(Kind::List, elements, nodes.finish(model));
     // An element that has a node of its own is larger than all that share one.
-    body.largest = largest_plain;
-    Ok(body)
+    Ok(Footprint { largest: largest_plain, ..Footprint::new(Kind::List, elements, nodes.finish(model)) })
 }

@@ -350,9 +350,20 @@ impl OfKind {
         }
     }
 
+    /// Whether a key is sure to have no place on any list, as far as one look at each tells.
+    #[inline]
+    fn keeps_out(&self, tally: &Tally, name: &[u8]) -> bool {
+        let Some(first) = name.first_chunk() else { return false };
+        let [of_all, of_lasting] = &self.tops;
+        // What the keys without TTL keep out, all keys do.
+        let lists = if tally.keys_without_ttl == 0 { of_all } else { of_lasting };
+        let values = [tally.serialized_bytes, tally.memory_bytes, tally.elements];
+        lists.iter().zip(values).all(|(list, value)| list.floor.keeps_out_at_once(value, *first))
+    }
+
     fn rank(&mut self, asked: &Asked, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
         let top = asked.top;
-        if top == 0 {
+        if top == 0 || self.keeps_out(tally, name) {
             return 0;
         }
         let mut row: Option<Arc<KeyRow>> = None;

@@ -38,13 +38,18 @@ impl By {
 /// A key on a list: the larger comes first, then the smaller name, then the earlier dump and place in it.
 #[derive(Clone, Debug)]
 struct Listed {
-    value: u64,
+    /// What it is ranked by, and the first bytes of its name: most keys are told apart by these.
+    floor: Floor,
     key: Arc<KeyRow>,
 }
 
 impl Listed {
-    fn order(&self) -> (std::cmp::Reverse<u64>, &[u8], u32, u64) {
-        (std::cmp::Reverse(self.value), self.key.name.bytes(), self.key.dump, self.key.offset)
+    fn new(by: By, key: Arc<KeyRow>) -> Self {
+        Self { floor: Floor::new(by.of(&key), key.name.bytes()), key }
+    }
+
+    fn order(&self) -> (Floor, &[u8], u32, u64) {
+        (self.floor, self.key.name.bytes(), self.key.dump, self.key.offset)
     }
 }
 
@@ -88,15 +93,21 @@ impl List {
 
     /// Adds a key and drops the last if there are more than `most`; by how much the bytes held have changed, near enough.
     pub(super) fn insert(&mut self, by: By, key: Arc<KeyRow>, most: usize) -> i64 {
-        let value = by.of(&key);
-        let added = key.held_bytes();
-        self.keys.push(Listed { value, key });
-        let dropped = if self.keys.len() > most { self.keys.pop() } else { None };
-        if self.keys.len() >= most {
-            let last = self.keys.peek();
-            self.floor = last.map_or(Floor::default(), |last| Floor::new(last.value, last.key.name.bytes()));
+        let listed = Listed::new(by, key);
+        let mut change = listed.key.held_bytes();
+        if self.keys.len() < most {
+            self.keys.push(listed);
+        } else if let Some(mut last) = self.keys.peek_mut()
+            && listed < *last
+        {
+            change -= std::mem::replace(&mut *last, listed).key.held_bytes();
+        } else {
+            return 0;
         }
-        added - dropped.map_or(0, |last| last.key.held_bytes())
+        if self.keys.len() >= most {
+            self.floor = self.keys.peek().map_or(Floor::default(), |last| last.floor);
+        }
+        change
     }
 
     pub(super) fn merge(&mut self, by: By, other: Self, most: usize) -> i64 {
