@@ -24,8 +24,8 @@ mod table;
 mod target;
 pub mod walk;
 
-pub(crate) use packed::may_be_int;
 pub use allocator::Allocator;
+pub(crate) use packed::may_be_int;
 pub use stream::Streamed;
 pub use target::Target;
 pub use walk::{Footprint, Largest};

@@ -258,9 +258,7 @@ impl Model {
 /// A pair of a hash, with its entry in the table where there is one.
 #[cold]
 fn pair(target: Target, allocator: Allocator, field_bytes: u64, value_bytes: u64, has_ttl: bool) -> u64 {
-    let apart = || {
-        field(target, allocator, field_bytes, has_ttl).saturating_add(value(target, allocator, value_bytes))
-    };
+    let apart = || field(target, allocator, field_bytes, has_ttl).saturating_add(value(target, allocator, value_bytes));
     pair_in_one(target, allocator, one_bytes(target, field_bytes, value_bytes, has_ttl)).unwrap_or_else(apart)
 }
 

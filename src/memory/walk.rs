@@ -129,7 +129,10 @@ fn collection<S: Source>(
         }
         ValueType::STREAM | ValueType::STREAM_2 | ValueType::STREAM_3 | ValueType::STREAM_4 | ValueType::STREAM_5 => {
             let (entries, bytes, streamed) = stream::measure(source, value_type, model)?;
-            Ok(Footprint { streamed: Some(streamed), ..Footprint::new(Kind::Stream, entries, (Encoding::Stream, bytes)) })
+            Ok(Footprint {
+                streamed: Some(streamed),
+                ..Footprint::new(Kind::Stream, entries, (Encoding::Stream, bytes))
+            })
         }
         ValueType::HASH_2 if context.dialect == Dialect::Valkey => hash_2(source, model),
         ValueType::HASH_TTL if context.dialect == Dialect::Redis => {
@@ -192,8 +195,8 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
         left -= 1;
     }
     // It is a table, whatever follows.
-    for _ in 0..left {
-        table.add_member(model, source.string(Part::Element)?.value_bytes());
+    if left > 0 {
+        table = members_of_table(source, model, table, left)?;
     }
     let held = if fits_intset(&packing) {
         (Encoding::Intset, model.packed(packing.intset_bytes()))
@@ -203,6 +206,20 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
         table.finish_set(model)
     };
     Ok(Footprint::of_table(Kind::Set, &table, held))
+}
+
+/// In a function of its own, as those of other tables, so that the loop over millions of elements runs in registers.
+#[inline(never)]
+fn members_of_table<S: Source>(
+    source: &mut S,
+    model: &Model,
+    mut table: Table,
+    members: u64,
+) -> Result<Table, Trouble> {
+    for _ in 0..members {
+        table.add_member(model, source.text(Part::Element)?);
+    }
+    Ok(table)
 }
 
 fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
@@ -220,10 +237,8 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> 
         left -= 1;
     }
     // It is a table, whatever follows.
-    for _ in 0..left {
-        let field_bytes = source.string(Part::Element)?.value_bytes();
-        let value_bytes = source.string(Part::Element)?.value_bytes();
-        table.add_pair(model, field_bytes, value_bytes, false);
+    if left > 0 {
+        table = pairs_of_table(source, model, table, left)?;
     }
     let held = match packing.first_long {
         _ if !has_few => table.finish_hash(model, Made::AtOnce),
@@ -234,12 +249,22 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> 
     Ok(Footprint::of_table(Kind::Hash, &table, held))
 }
 
+#[inline(never)]
+fn pairs_of_table<S: Source>(source: &mut S, model: &Model, mut table: Table, pairs: u64) -> Result<Table, Trouble> {
+    for _ in 0..pairs {
+        let field_bytes = source.text(Part::Element)?;
+        let value_bytes = source.text(Part::Element)?;
+        table.add_pair(model, field_bytes, value_bytes, false);
+    }
+    Ok(table)
+}
+
 /// Valkey 9: fields that may have TTLs, always a table.
 fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
     let mut table = Table::default();
     for _ in 0..source.parse(Part::Count, length)? {
-        let field_bytes = source.string(Part::Element)?.value_bytes();
-        let value_bytes = source.string(Part::Element)?.value_bytes();
+        let field_bytes = source.text(Part::Element)?;
+        let value_bytes = source.text(Part::Element)?;
         let expires_at_ms = source.parse(Part::FieldTtl, i64_le)?;
         table.add_pair(model, field_bytes, value_bytes, expires_at_ms >= 0);
     }
@@ -253,8 +278,8 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint,
     if pairs > packed::HASH_FIELDS_MAX {
         for _ in 0..pairs {
             let ttl = source.parse(Part::FieldTtl, length)?;
-            let field_bytes = source.string(Part::Element)?.value_bytes();
-            let value_bytes = source.string(Part::Element)?.value_bytes();
+            let field_bytes = source.text(Part::Element)?;
+            let value_bytes = source.text(Part::Element)?;
             table.add_pair(model, field_bytes, value_bytes, ttl != 0);
         }
         return Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::Grown)));
@@ -281,24 +306,35 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint,
 
 fn zset<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, Trouble> {
     let members = source.parse(Part::Count, length)?;
-    let mut table = Table::default();
-    let mut packing = Packing::new(model.target);
-    let may_pack = members <= packed::ZSET_MEMBERS_MAX;
+    if members > packed::ZSET_MEMBERS_MAX {
+        let table = scored_of_table(source, value_type, model, members)?;
+        return Ok(Footprint::of_table(Kind::Zset, &table, table.finish_scored(model)));
+    }
+    let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
     for _ in 0..members {
-        if !may_pack {
-            table.add_scored(model, source.string(Part::Element)?.value_bytes());
-            skip_score(source, value_type)?;
-            continue;
-        }
         let (bytes, int) = text(source, Part::Element)?;
         table.add_scored(model, bytes);
         packing.add(bytes, int);
         packing.add_score(score(source, value_type)?);
         packing.end_record();
     }
-    let held =
-        if may_pack && packing.first_long.is_none() { packing.finish(model) } else { table.finish_scored(model) };
+    let held = if packing.first_long.is_none() { packing.finish(model) } else { table.finish_scored(model) };
     Ok(Footprint::of_table(Kind::Zset, &table, held))
+}
+
+#[inline(never)]
+fn scored_of_table<S: Source>(
+    source: &mut S,
+    value_type: ValueType,
+    model: &Model,
+    members: u64,
+) -> Result<Table, Trouble> {
+    let mut table = Table::default();
+    for _ in 0..members {
+        table.add_scored(model, source.text(Part::Element)?);
+        skip_score(source, value_type)?;
+    }
+    Ok(table)
 }
 
 fn skip_score<S: Source>(source: &mut S, value_type: ValueType) -> Result<(), Trouble> {
@@ -347,7 +383,7 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
         let offset = source.offset();
         match source.parse(Part::Element, length)? {
             CONTAINER_PLAIN => {
-                let bytes = source.string(Part::Element)?.value_bytes();
+                let bytes = source.text(Part::Element)?;
                 nodes.add(model, bytes, true);
                 if largest_plain.is_none_or(|largest| bytes > largest.bytes) {
                     largest_plain = Some(Largest { bytes, index: elements });

@@ -222,7 +222,8 @@ pub fn resume<S: Keep>(
     Ok(Step::Key)
 }
 
-/// As [`step`], with another walk over the value, which finds out more than its measure and leaves none open.
+/// As [`step`], with another walk over the value, which finds out more than its measure, `measure` among it, and leaves none
+/// open.
 ///
 /// # Errors
 /// As [`step`].
@@ -230,8 +231,9 @@ pub fn resume<S: Keep>(
 pub fn step_with<S: Keep, M>(
     source: &mut S,
     context: &Context,
-    walk: impl FnOnce(&mut S, &Lead) -> Result<(Measure, M), Trouble>,
-    on_key: impl FnOnce(&S, Found<'_>, M) -> Result<(), Fault>,
+    walk: impl FnOnce(&mut S, &Lead) -> Result<M, Trouble>,
+    measure: impl FnOnce(&M) -> Measure,
+    on_key: impl FnOnce(&S, Found<'_>, &M) -> Result<(), Fault>,
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
     let mut lead = Lead::default();
@@ -241,12 +243,12 @@ pub fn step_with<S: Keep, M>(
         Record::End => return Ok(Step::End),
     }
     let value_offset = source.offset();
-    let (measure, more) = match walk(source, &lead) {
-        Ok(measured) => measured,
+    let walked = match walk(source, &lead) {
+        Ok(walked) => walked,
         Err(trouble) => return Err(in_value(source.kept(), &lead, offset, trouble)),
     };
-    on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() }, more)
-        .map_err(|fault| refused(offset, &lead, fault))?;
+    let found = Found { lead: &lead, measure: measure(&walked), offset, value_offset, end: source.offset() };
+    on_key(source, found, &walked).map_err(|fault| refused(offset, &lead, fault))?;
     Ok(Step::Key)
 }
 

@@ -143,7 +143,8 @@ fn long_value(ahead: &[u8; VALUE_AHEAD_BYTES]) -> Option<(u64, usize)> {
         return Some((bytes as u64, head_bytes + bytes));
     }
     let (stored_bytes, stored_head) = short_length(second, third)?;
-    let (bytes, head_bytes) = if stored_head == 1 { short_length(third, fourth)? } else { short_length(fourth, fifth)? };
+    let (bytes, head_bytes) =
+        if stored_head == 1 { short_length(third, fourth)? } else { short_length(fourth, fifth)? };
     if bytes == 0 || bytes as u64 > stored_bytes as u64 * LZF_RATIO_MAX {
         return None;
     }

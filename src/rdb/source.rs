@@ -40,6 +40,38 @@ pub trait Source {
         self.skip(part, head.stored_bytes())?;
         Ok(head)
     }
+
+    /// Steps over a string and returns its length.
+    ///
+    /// # Errors
+    /// As [`Source::string`].
+    #[inline(always)]
+    fn text(&mut self, part: Part) -> Result<u64, Trouble> {
+        match self.parse(part, short_text)? {
+            Some(bytes) => Ok(bytes),
+            None => self.any_text(part),
+        }
+    }
+
+    /// As [`Source::text`], of a string in any form.
+    ///
+    /// # Errors
+    /// As [`Source::string`].
+    #[inline(never)]
+    fn any_text(&mut self, part: Part) -> Result<u64, Trouble> {
+        self.string(part).map(StringHead::value_bytes)
+    }
+}
+
+/// The length of a text with a head of one byte that lies there whole; other strings are left where they are.
+#[inline(always)]
+fn short_text(i: &[u8]) -> Parsed<'_, Option<u64>> {
+    match i.split_first() {
+        Some((bytes @ ..0x40, text)) if let Some(rest) = text.get(usize::from(*bytes)..) => {
+            Ok((rest, Some(u64::from(*bytes))))
+        }
+        _ => Ok((i, None)),
+    }
 }
 
 /// A source that can keep one run of bytes, a key's name, while it goes on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Asked;
 use super::numbers::Numbers;
 use crate::analysis::gather::Gather;
-use crate::memory::walk;
+use crate::memory::{Footprint, walk};
 use crate::rdb::entry::{Damage, Open, Step, step_with};
 use crate::rdb::source::Keep;
 use crate::rdb::{Context, Fault, Part, short};
@@ -64,13 +64,11 @@ impl Gather for Census {
                 return Ok(Step::Key);
             }
         }
-        let walk = |source: &mut S, lead: &_| {
-            let footprint = walk::measure(source, lead, context, &asked.model)?;
-            Ok((footprint.measure, footprint))
-        };
-        step_with(source, context, walk, |source, found, footprint| {
+        let walk = |source: &mut S, lead: &_| walk::measure(source, lead, context, &asked.model);
+        let measure = |footprint: &Footprint| footprint.measure;
+        step_with(source, context, walk, measure, |source, found, footprint| {
             *keys += 1;
-            numbers.add(asked, &found.entry(source.kept()), &footprint)
+            numbers.add(asked, &found.entry(source.kept()), footprint)
         })
     }
 

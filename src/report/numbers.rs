@@ -274,6 +274,9 @@ impl Numbers {
         let Some(of_kind) = self.current.kinds.get_mut(entry.kind as usize) else { return Ok(()) };
         let expiry = Expiry::of(entry.expires_at_ms, asked.now_ms);
         of_kind.count(Class { stored: entry.value_type, held: found.encoding, expiry }, &tally);
+        if asked.top == 0 || of_kind.keeps_out(entry.kind, &tally, name) {
+            return Ok(());
+        }
         let change = of_kind.rank(asked, entry, found, &tally, name);
         self.held_bytes = self.held_bytes.saturating_add_signed(change);
         if change == 0 { Ok(()) } else { self.check_held(asked) }
@@ -352,20 +355,19 @@ impl OfKind {
 
     /// Whether a key is sure to have no place on any list, as far as one look at each tells.
     #[inline]
-    fn keeps_out(&self, tally: &Tally, name: &[u8]) -> bool {
+    fn keeps_out(&self, kind: Kind, tally: &Tally, name: &[u8]) -> bool {
         let Some(first) = name.first_chunk() else { return false };
         let [of_all, of_lasting] = &self.tops;
         // What the keys without TTL keep out, all keys do.
         let lists = if tally.keys_without_ttl == 0 { of_all } else { of_lasting };
         let values = [tally.serialized_bytes, tally.memory_bytes, tally.elements];
-        lists.iter().zip(values).all(|(list, value)| list.floor.keeps_out_at_once(value, *first))
+        // A string is one element: there is nothing to rank by.
+        let ranked_by = if kind == Kind::String { 2 } else { 3 };
+        lists.iter().zip(values).take(ranked_by).all(|(list, value)| list.floor.keeps_out_at_once(value, *first))
     }
 
     fn rank(&mut self, asked: &Asked, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
         let top = asked.top;
-        if top == 0 || self.keeps_out(tally, name) {
-            return 0;
-        }
         let mut row: Option<Arc<KeyRow>> = None;
         let mut change = 0;
         let mut rank = |list: &mut List, by, value| {

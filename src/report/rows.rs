@@ -129,11 +129,11 @@ impl Gather for Rows<'_> {
         _until: u64,
     ) -> Result<Step, Box<Damage>> {
         let asked = self.asked.clone();
-        let walk = |source: &mut S, lead: &_| {
-            let footprint = walk::measure(source, lead, context, &asked.model)?;
-            Ok((footprint.measure, footprint))
-        };
-        step_with(source, context, walk, |source, found, footprint| self.add(&found.entry(source.kept()), &footprint))
+        let walk = |source: &mut S, lead: &_| walk::measure(source, lead, context, &asked.model);
+        let measure = |footprint: &Footprint| footprint.measure;
+        step_with(source, context, walk, measure, |source, found, footprint| {
+            self.add(&found.entry(source.kept()), footprint)
+        })
     }
 
     fn select(&mut self, db: u64) {

@@ -153,7 +153,8 @@ impl Shorts {
     /// The strings that have no shape: how they are held, how soon they expire, and how many.
     pub(super) fn shapeless(&self) -> impl Iterator<Item = (Encoding, Expiry, Tally)> {
         let of_held = HELD.into_iter().zip(&self.shapeless);
-        let all = of_held.flat_map(|(held, sums)| Expiry::ALL.into_iter().zip(sums).map(move |(expiry, sum)| (held, expiry, *sum)));
+        let all = of_held
+            .flat_map(|(held, sums)| Expiry::ALL.into_iter().zip(sums).map(move |(expiry, sum)| (held, expiry, *sum)));
         all.filter(|(.., sum)| sum.keys > 0).map(|(held, expiry, sum)| (held, expiry, sum.tally(expiry)))
     }
 }
