@@ -79,11 +79,11 @@ pub fn measure<S: Source>(source: &mut S, lead: &Lead, context: &Context, model:
         let footprint = Footprint::new(Kind::String, bytes, (encoding, memory_bytes));
         return Ok(Footprint { value_bytes: Some(bytes), ..footprint });
     }
-    let mut footprint = collection(source, lead.value_type, context, model)?;
-    if let Some(bytes) = &mut footprint.memory_bytes {
+    let mut footprint = collection(source, lead.value_type, context, model);
+    if let Ok(Footprint { memory_bytes: Some(bytes), .. }) = &mut footprint {
         *bytes = bytes.saturating_add(model.key_and_object(key_bytes, expires));
     }
-    Ok(footprint)
+    footprint
 }
 
 /// Of collections, as they come from a walk: the memory is what the object leads to.

@@ -45,32 +45,8 @@ pub trait Source {
     ///
     /// # Errors
     /// As [`Source::string`].
-    #[inline(always)]
     fn text(&mut self, part: Part) -> Result<u64, Trouble> {
-        match self.parse(part, short_text)? {
-            Some(bytes) => Ok(bytes),
-            None => self.any_text(part),
-        }
-    }
-
-    /// As [`Source::text`], of a string in any form.
-    ///
-    /// # Errors
-    /// As [`Source::string`].
-    #[inline(never)]
-    fn any_text(&mut self, part: Part) -> Result<u64, Trouble> {
         self.string(part).map(StringHead::value_bytes)
-    }
-}
-
-/// The length of a text with a head of one byte that lies there whole; other strings are left where they are.
-#[inline(always)]
-fn short_text(i: &[u8]) -> Parsed<'_, Option<u64>> {
-    match i.split_first() {
-        Some((bytes @ ..0x40, text)) if let Some(rest) = text.get(usize::from(*bytes)..) => {
-            Ok((rest, Some(u64::from(*bytes))))
-        }
-        _ => Ok((i, None)),
     }
 }
 
@@ -157,6 +133,25 @@ impl Source for Slice<'_> {
             }
             None => Err(self.trouble(part, Fault::Eof, bytes)),
         }
+    }
+
+    /// Short texts at once, which most elements are.
+    #[inline(always)]
+    fn text(&mut self, part: Part) -> Result<u64, Trouble> {
+        if let Some((bytes @ ..0x40, text)) = self.rest.split_first()
+            && let Some(rest) = text.get(usize::from(*bytes)..)
+        {
+            self.rest = rest;
+            return Ok(u64::from(*bytes));
+        }
+        self.any_text(part)
+    }
+}
+
+impl Slice<'_> {
+    #[inline(never)]
+    fn any_text(&mut self, part: Part) -> Result<u64, Trouble> {
+        self.string(part).map(StringHead::value_bytes)
     }
 }
 
