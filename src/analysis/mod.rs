@@ -187,8 +187,9 @@ impl Gather for Analysis {
     ) -> Result<Step, Box<Damage>> {
         if open.is_none() {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed =
-                short::pass(source.ahead(), left, |short| self.keeps_out(Kind::String, short.value_bytes, short.name));
+            let passed = short::pass(source.ahead(), left, |short| {
+                self.keeps_out(Kind::String, short.head.value_bytes(), short.name)
+            });
             self.count_all(Kind::String, passed.keys);
             source.skip(Part::Key, passed.bytes as u64)?;
             if source.offset() >= until {

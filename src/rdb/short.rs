@@ -39,34 +39,16 @@ pub(crate) struct Short<'a> {
     pub(crate) padded_name: &'a [u8; PADDED_BYTES],
     /// The value's first byte, which says how it is stored, and what follows it.
     pub(crate) value_ahead: &'a [u8; VALUE_AHEAD_BYTES],
-    /// STRLEN.
-    pub(crate) value_bytes: u64,
-}
-
-/// How a string is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Raw,
-    Int,
-    Compressed,
+    /// How the value is stored.
+    pub(crate) head: StringHead,
 }
 
 impl<'a> Short<'a> {
-    #[inline(always)]
-    pub(crate) fn form(&self) -> Form {
-        match self.value_ahead[0] {
-            0xc3 => Form::Compressed,
-            0xc0.. => Form::Int,
-            _ => Form::Raw,
-        }
-    }
-
     /// The value, if it is stored as it is.
     #[inline(always)]
     pub(crate) fn text(&self) -> Option<&'a [u8]> {
-        let (_, text) =
-            self.record.split_at_checked(self.record.len().checked_sub(usize::try_from(self.value_bytes).ok()?)?)?;
-        (self.form() == Form::Raw).then_some(text)
+        let StringHead::Raw { bytes } = self.head else { return None };
+        self.record.get(self.record.len().checked_sub(usize::try_from(bytes).ok()?)?..)
     }
 }
 
@@ -109,8 +91,8 @@ fn lasting(ahead: &[u8]) -> Option<Short<'_>> {
     }
     let value = 2 + name_bytes;
     let value_ahead = head.get(value..)?.first_chunk::<VALUE_AHEAD_BYTES>()?;
-    let (value_bytes, stored_bytes) = match value_ahead[0] {
-        first @ 0..=0x3f => (u64::from(first), 1 + usize::from(first)),
+    let (head_of_value, stored_bytes) = match value_ahead[0] {
+        first @ 0..=0x3f => (StringHead::Raw { bytes: first.into() }, 1 + usize::from(first)),
         first @ 0xc0..=0xc2 => int(first, value_ahead),
         _ => long_value(value_ahead)?,
     };
@@ -120,27 +102,27 @@ fn lasting(ahead: &[u8]) -> Option<Short<'_>> {
         name: head.get(2..value)?,
         padded_name: head.get(2..)?.first_chunk()?,
         value_ahead,
-        value_bytes,
+        head: head_of_value,
     })
 }
 
-/// STRLEN and the stored bytes, head included, of an integer of 1, 2 or 4 bytes. Which of them comes next nothing foretells.
+/// The head of an integer of 1, 2 or 4 bytes, and the bytes it takes. Which of them comes next nothing foretells.
 #[inline(always)]
-fn int(first: u8, ahead: &[u8; VALUE_AHEAD_BYTES]) -> (u64, usize) {
+fn int(first: u8, ahead: &[u8; VALUE_AHEAD_BYTES]) -> (StringHead, usize) {
     let [_, int @ .., _, _, _, _] = *ahead;
     let int_bytes = 1_u32 << (first & 3);
     let above = 32_u32.wrapping_sub(8 * int_bytes);
     let int = i32::from_le_bytes(int).wrapping_shl(above).wrapping_shr(above);
-    (StringHead::Int(int).value_bytes(), 1 + int_bytes as usize)
+    (StringHead::Int(int), 1 + int_bytes as usize)
 }
 
-/// STRLEN and the stored bytes, head included, of a text of 64 bytes or more or of a compressed one.
+/// The head of a text of 64 bytes or more or of a compressed one, and the bytes that both take.
 #[inline(always)]
-fn long_value(ahead: &[u8; VALUE_AHEAD_BYTES]) -> Option<(u64, usize)> {
+fn long_value(ahead: &[u8; VALUE_AHEAD_BYTES]) -> Option<(StringHead, usize)> {
     let [first, second, third, fourth, fifth, ..] = *ahead;
     if first != 0xc3 {
         let (bytes, head_bytes) = short_length(first, second)?;
-        return Some((bytes as u64, head_bytes + bytes));
+        return Some((StringHead::Raw { bytes: bytes as u64 }, head_bytes + bytes));
     }
     let (stored_bytes, stored_head) = short_length(second, third)?;
     let (bytes, head_bytes) =
@@ -148,7 +130,8 @@ fn long_value(ahead: &[u8; VALUE_AHEAD_BYTES]) -> Option<(u64, usize)> {
     if bytes == 0 || bytes as u64 > stored_bytes as u64 * LZF_RATIO_MAX {
         return None;
     }
-    Some((bytes as u64, 1 + stored_head + head_bytes + stored_bytes))
+    let head = StringHead::Lzf { stored_bytes: stored_bytes as u64, bytes: bytes as u64 };
+    Some((head, 1 + stored_head + head_bytes + stored_bytes))
 }
 
 /// A length of one or two bytes, and how many it takes.
@@ -207,17 +190,13 @@ mod tests {
             let expiry = expires_at.map_or(Vec::new(), |at: i64| [&[opcode::EXPIRE_TIME_MS][..], &at.to_le_bytes()].concat());
             let bytes = [&expiry[..], &[0], &name_head, &name, &head, &rest].concat();
             if let Some(found) = lasting(&bytes).or_else(|| expiring(&bytes)) {
-                let Short { record, expires_at, name, padded_name, value_ahead, value_bytes } = found;
+                let Short { record, expires_at, name, padded_name, value_ahead, head: found_head } = found;
+                let value_bytes = found_head.value_bytes();
                 prop_assert!(padded_name.starts_with(name) && !name.is_empty());
                 prop_assert_eq!(value_ahead[0], head[0]);
                 prop_assert_eq!(scanned(&bytes), Some((record.len(), expires_at, name.to_vec(), value_bytes)));
-                prop_assert_eq!(found.form(), match head[0] {
-                    0xc3 => Form::Compressed,
-                    0xc0.. => Form::Int,
-                    _ => Form::Raw,
-                });
                 let value = || &record[record.len() - usize::try_from(value_bytes).unwrap()..];
-                prop_assert_eq!(found.text(), (found.form() == Form::Raw).then(value));
+                prop_assert_eq!(found.text(), (head[0] < 0xc0).then(value));
             } else {
                 // Compressed ones may claim too much.
                 let is_special = matches!(head[0], 0x42.. if !(0xc0..=0xc2).contains(&head[0]));
@@ -232,7 +211,7 @@ mod tests {
         let record = [&[0, 1, b'k', 2, 0, 0][..], &[0; HEAD_BYTES]].concat();
         let bytes = [&record[..6], &record[..6], &record].concat();
         assert_eq!(pass(&bytes, 7, |_| true), Passed { keys: 2, bytes: 12 });
-        assert_eq!(pass(&bytes, 7, |short| short.value_bytes < 2), Passed::default());
+        assert_eq!(pass(&bytes, 7, |short| short.head.value_bytes() < 2), Passed::default());
         assert_eq!(pass(&bytes[..HEAD_BYTES - 1], 7, |_| true), Passed::default());
     }
 }

@@ -149,7 +149,7 @@ impl Numbers {
     /// Adds a short string, unless it may have a place on a list.
     #[inline(always)]
     pub(super) fn add_short(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
-        let Some(shape) = Shape::of(short) else { return self.add_shapeless(asked, context, short) };
+        let Some(shape) = Shape::of(short) else { return self.add_shapeless(asked, context, *short) };
         let Some(memory_bytes) = asked.shorts.memory_bytes(shape) else { return false };
         if !self.keeps_out(asked, short, memory_bytes) {
             return false;
@@ -157,15 +157,15 @@ impl Numbers {
         self.shorts.add(shape);
         if asked.separators.are_any() || asked.has_slots {
             let tally = Tally::of_key(1, short.record.len() as u64, memory_bytes, true);
-            self.place_short(asked, short, &tally);
+            self.place_short(asked, *short, &tally);
         }
         true
     }
 
     /// Counts a short string under its prefixes, and in its slot.
     #[inline(never)]
-    fn place_short(&mut self, asked: &Asked, short: &Short<'_>, tally: &Tally) {
-        self.prefixes.add_padded(&asked.separators, Padded::of_short(short), tally);
+    fn place_short(&mut self, asked: &Asked, short: Short<'_>, tally: &Tally) {
+        self.prefixes.add_padded(&asked.separators, Padded::of_short(&short), tally);
         if asked.has_slots {
             self.slots.add(short.name, tally);
         }
@@ -173,9 +173,9 @@ impl Numbers {
 
     /// As [`Numbers::add_short`], of strings that have no shape.
     #[inline(never)]
-    fn add_shapeless(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
-        let (held, memory_bytes) = asked.model.short_string(short);
-        if !self.keeps_out(asked, short, memory_bytes) {
+    fn add_shapeless(&mut self, asked: &Asked, context: &Context, short: Short<'_>) -> bool {
+        let (held, memory_bytes) = asked.model.short_string(&short);
+        if !self.keeps_out(asked, &short, memory_bytes) {
             return false;
         }
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return false };
