@@ -10,6 +10,7 @@ mod names;
 mod numbers;
 mod prefix;
 mod rank;
+mod recent;
 pub(crate) mod rows;
 mod shorts;
 mod slots;

@@ -64,10 +64,16 @@ impl Names {
         self.limit
     }
 
+    /// Whether the rank comes before the limit.
+    #[inline]
+    pub(super) fn has_room(&self, rank: Rank) -> bool {
+        self.limit.is_none_or(|limit| rank < limit)
+    }
+
     /// The place of a name. `rank` must follow from the name.
     #[inline]
     pub(super) fn place(&mut self, name: &[u8], rank: Rank) -> Place<'_> {
-        if name.len() > NAME_BYTES_MAX || self.limit.is_some_and(|limit| rank >= limit) {
+        if name.len() > NAME_BYTES_MAX || !self.has_room(rank) {
             return Place::None;
         }
         match self.held.find_mut(rank.1, |named| named.rank == rank && *named.name == *name) {

@@ -10,6 +10,7 @@ use wide::u8x16;
 
 use super::Tally;
 use super::names::{NAME_BYTES_MAX, Named, Names, NamesFound, Place, Rank, hash_first};
+use super::recent::{self, Recent, Recents};
 use crate::rdb::short::Short;
 
 /// Deeper prefixes are not told apart.
@@ -19,6 +20,8 @@ const DEPTH_MAX: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prefixes {
     held: Names,
+    /// Keys that are not among those yet, under prefixes that were held when they were met.
+    recents: Recents,
     /// Those of the last name, kept so that no key has to clear them.
     levels: Levels,
 }
@@ -26,7 +29,7 @@ pub(super) struct Prefixes {
 impl Prefixes {
     /// None yet, and no room for those from `limit` on.
     pub(super) fn within(limit: Option<Rank>) -> Self {
-        Self { held: Names::within(limit), levels: Levels::default() }
+        Self { held: Names::within(limit), ..Self::default() }
     }
 
     /// The first rank that there is no room for.
@@ -49,12 +52,41 @@ impl Prefixes {
     /// As [`Prefixes::add`], without a copy of the name.
     #[inline(always)]
     pub(super) fn add_padded(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally) {
-        let Self { held, levels } = self;
+        let is_added = match separators.longest(name) {
+            Some(0) => true,
+            Some(bytes @ ..=recent::PREFIX_BYTES_MAX) => {
+                name.bytes.first_chunk().is_some_and(|first| self.recents.add(first, bytes, tally))
+            }
+            _ => false,
+        };
+        if !is_added && let Some(left) = self.add_any(separators, name, tally, true) {
+            self.add_prefix(separators, left.prefix(), &left.tally);
+        }
+    }
+
+    /// Adds a key under the longest of its prefixes that is held, or, where it is among `recents`, there. Gives the recent
+    /// one that made place for it.
+    #[inline(never)]
+    fn add_any(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally, is_recent: bool) -> Option<Recent> {
+        let Self { held, recents, levels } = self;
         separators.find(name, held.limit(), levels);
         let mut new_bytes = None;
         for (prefix, rank) in levels.all(name).rev() {
+            if !held.has_room(rank) {
+                continue;
+            }
+            let first = name.bytes.first_chunk().filter(|_| is_recent && prefix.len() <= recent::PREFIX_BYTES_MAX);
+            if first.is_some_and(|first| recents.add(first, prefix.len(), tally)) {
+                return None;
+            }
             match held.place(prefix, rank) {
-                Place::Held(held) => return held.merge(tally),
+                Place::Held(held) => {
+                    let left = first.and_then(|first| recents.begin(first, prefix.len(), tally));
+                    if left.is_none() {
+                        held.merge(tally);
+                    }
+                    return left;
+                }
                 Place::New => {
                     new_bytes = Some(prefix.len());
                     break;
@@ -65,12 +97,28 @@ impl Prefixes {
         if let Some(bytes) = new_bytes {
             self.hold(separators, name, bytes, tally);
         }
+        None
+    }
+
+    /// Counts keys that were under a prefix under the longest one of it that is held.
+    fn add_prefix(&mut self, separators: &Separators, prefix: &[u8], tally: &Tally) {
+        if !prefix.is_empty() {
+            let mut padded = [0; NAME_BYTES_MAX];
+            self.add_any(separators, Padded::new(prefix, &mut padded), tally, false);
+        }
+    }
+
+    /// Counts all keys under prefixes that are held.
+    fn settle(&mut self, separators: &Separators) {
+        for recent in self.recents.end() {
+            self.add_prefix(separators, recent.prefix(), &recent.tally);
+        }
     }
 
     /// Holds a prefix of the name in hand, and with it the shorter ones.
     #[cold]
     fn hold(&mut self, separators: &Separators, name: Padded<'_>, bytes: usize, tally: &Tally) {
-        let Self { held, levels } = self;
+        let Self { held, levels, .. } = self;
         for (prefix, rank) in levels.all(name).take_while(|(prefix, _)| prefix.len() <= bytes) {
             if let Place::New = held.place(prefix, rank) {
                 held.hold(prefix, rank, if prefix.len() == bytes { *tally } else { Tally::default() });
@@ -85,11 +133,12 @@ impl Prefixes {
     /// Counts dropped prefixes under the longest shorter ones that are held.
     fn take_over(&mut self, separators: &Separators, dropped: Vec<Named>) {
         for Named { name, tally, .. } in dropped {
-            self.add(separators, &name, &tally);
+            self.add_prefix(separators, &name, &tally);
         }
     }
 
-    pub(super) fn merge(&mut self, separators: &Separators, other: Self) {
+    pub(super) fn merge(&mut self, separators: &Separators, mut other: Self) {
+        other.settle(separators);
         let dropped = self.held.lower(other.limit());
         self.take_over(separators, dropped);
         self.take_over(separators, other.held.into_held().collect());
@@ -97,6 +146,7 @@ impl Prefixes {
 
     /// The prefixes that are held in the end, each with all keys under it.
     pub(super) fn finish(mut self, separators: &Separators) -> NamesFound {
+        self.settle(separators);
         let dropped = self.held.cut();
         self.take_over(separators, dropped);
         let mut all = Names::within(self.limit());
@@ -112,9 +162,9 @@ impl Prefixes {
     }
 }
 
-/// The bytes that end a prefix.
+/// The bytes that end a prefix, each as many times as a block has bytes.
 #[derive(Clone, Debug)]
-pub(crate) struct Separators(Vec<u8>);
+pub(crate) struct Separators(Vec<u8x16>);
 
 /// A prefix of a name.
 #[derive(Clone, Copy, Debug, Default)]
@@ -167,7 +217,7 @@ impl<'n> Padded<'n> {
 
 impl Separators {
     pub(crate) fn new(separators: &[u8]) -> Self {
-        Self(separators.to_vec())
+        Self(separators.iter().map(|separator| u8x16::splat(*separator)).collect())
     }
 
     /// Whether any byte ends a prefix.
@@ -182,6 +232,27 @@ impl Separators {
         let prefix = Padded::new(prefix, &mut padded);
         self.find(prefix, None, &mut levels);
         levels.all(prefix).next_back().map_or((u16::MAX, 0), |(_, rank)| rank)
+    }
+
+    /// Bytes of the longest prefix, none if there is no prefix; not of names of more than four blocks.
+    #[inline(always)]
+    fn longest(&self, name: Padded<'_>) -> Option<usize> {
+        let Padded { bytes, name_bytes } = name;
+        let blocks: &[_; 4] = bytes.as_chunks().0.first_chunk()?;
+        let ends = self.among(blocks.map(u8x16::new)).map(|ends| u64::from(ends.to_bitmask()));
+        let all = ends.into_iter().rev().fold(0, |all, ends| all << BLOCK_BYTES | ends);
+        let behind = u32::try_from(64_usize.checked_sub(name_bytes)?).unwrap_or(0);
+        let ends = all.checked_shl(behind).unwrap_or(0);
+        Some(name_bytes.saturating_sub(ends.leading_zeros() as usize))
+    }
+
+    /// Which bytes of blocks end a prefix.
+    #[inline(always)]
+    fn among<const BLOCKS: usize>(&self, blocks: [u8x16; BLOCKS]) -> [u8x16; BLOCKS] {
+        self.0.iter().fold([u8x16::splat(0); BLOCKS], |mut found, separator| {
+            found.iter_mut().zip(blocks).for_each(|(found, block)| *found |= block.simd_eq(*separator));
+            found
+        })
     }
 
     /// Finds the prefixes of a name, as far as there may be room for them: of deeper ones the class only rises.
@@ -233,7 +304,7 @@ impl Separators {
         // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
         let letters = among(bytes | u8x16::splat(0x20), b'a', 6);
         let of_ids = digits | letters | equal(b'-');
-        let separators = self.0.iter().fold(u8x16::splat(0), |found, separator| found | equal(*separator));
+        let [separators] = self.among([bytes]);
         Bytes {
             separators: separators.to_bitmask(),
             digits: digits.to_bitmask(),
