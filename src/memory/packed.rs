@@ -263,6 +263,23 @@ mod tests {
     }
 
     #[test]
+    fn no_integer_is_told_from_one_by_its_first_bytes() {
+        let may_be = |text: &[u8], behind: u8| {
+            let mut first = [behind; 8];
+            first.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+            may_be_int(first, u8::try_from(text.len()).unwrap())
+        };
+        for behind in [0, b'0', b'9', b':', b'/', 0x89, 0x8a, 0xff] {
+            for int in [0, 7, -7, 10, 99, -123_456, 1_234_567, 12_345_678, -99_999_999, i64::MAX, i64::MIN] {
+                assert!(may_be(int.to_string().as_bytes(), behind), "{int}");
+            }
+            for text in ["", "1:", "12/", "0x1f", "1234567a", "12 ", "123456789012345678901", "1\u{7f}", "9\u{80}"] {
+                assert!(!may_be(text.as_bytes(), behind), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_listpack_in_the_making() {
         // {a:1, b:70000, c:xxx, d:-7, e:5000, f:9999999999}, which Redis 7.2 packs into 54 bytes.
         let model = Model::new(Target::Redis8_4, super::super::Allocator::Jemalloc);

@@ -54,16 +54,17 @@ impl<'a> Short<'a> {
 
 /// Passes over strings whose records begin before `until`, as long as `takes` says so.
 #[inline(always)]
-pub(crate) fn pass<'a>(bytes: &'a [u8], until: usize, mut takes: impl FnMut(&Short<'a>) -> bool) -> Passed {
+pub(crate) fn pass<'a>(bytes: &'a [u8], until: usize, mut takes: impl FnMut(Short<'a>) -> bool) -> Passed {
     let mut passed = Passed::default();
     while passed.bytes < until {
         let ahead = bytes.get(passed.bytes..).unwrap_or_default();
         let Some(short) = lasting(ahead).or_else(|| expiring(ahead)) else { break };
-        if !takes(&short) {
+        let record_bytes = short.record.len();
+        if !takes(short) {
             break;
         }
         passed.keys += 1;
-        passed.bytes += short.record.len();
+        passed.bytes += record_bytes;
     }
     passed
 }

@@ -79,6 +79,8 @@ pub(crate) struct Asked {
     separators: Separators,
     late: Late,
     pub(crate) has_slots: bool,
+    /// Whether keys are counted by their names: under prefixes or in slots.
+    needs_names: bool,
     /// The number of the dump.
     pub(crate) dump: u32,
     /// The moment that TTLs are seen from.
@@ -596,6 +598,7 @@ impl Asked {
             takes_all: filter.is_of_all(),
             filter,
             separators: Separators::new(&question.separators),
+            needs_names: question.has_slots || !question.separators.is_empty(),
             late: Late::default(),
             has_slots: question.has_slots,
             dump,

@@ -148,16 +148,16 @@ impl Numbers {
 
     /// Adds a short string, unless it may have a place on a list.
     #[inline(always)]
-    pub(super) fn add_short(&mut self, asked: &Asked, context: &Context, short: &Short<'_>) -> bool {
-        let Some(shape) = Shape::of(short) else { return self.add_shapeless(asked, context, *short) };
+    pub(super) fn add_short(&mut self, asked: &Asked, context: &Context, short: Short<'_>) -> bool {
+        let Some(shape) = Shape::of(&short) else { return self.add_shapeless(asked, context, short) };
         let Some(memory_bytes) = asked.shorts.memory_bytes(shape) else { return false };
-        if !self.keeps_out(asked, short, memory_bytes) {
+        if !self.keeps_out(asked, &short, memory_bytes) {
             return false;
         }
         self.shorts.add(shape);
-        if asked.separators.are_any() || asked.has_slots {
+        if asked.needs_names {
             let tally = Tally::of_key(1, short.record.len() as u64, memory_bytes, true);
-            self.place_short(asked, *short, &tally);
+            self.place_short(asked, short, &tally);
         }
         true
     }
@@ -184,7 +184,7 @@ impl Numbers {
         sizes.memory.add(memory_bytes, 1);
         let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
         self.shorts.add_shapeless(held, expiry, serialized_bytes, memory_bytes);
-        if asked.separators.are_any() || asked.has_slots {
+        if asked.needs_names {
             let tally = Tally::of_key(1, serialized_bytes, memory_bytes, short.expires_at.is_none());
             self.place_short(asked, short, &tally);
         }

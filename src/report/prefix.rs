@@ -378,16 +378,18 @@ mod tests {
                 "([0-9a-f:.-]{0,12}[G-z:_/]{0,2}){0,14}".prop_map(String::into_bytes),
                 prop::collection::vec(any::<u8>(), 0..40),
             ],
-            separators in prop::sample::select(vec![&b":"[..], b":.", b"", b"a-\0", b"\xff@`0"]),
+            ends in prop::sample::select(vec![&b":"[..], b":.", b"", b"a-\0", b"\xff@`0"]),
         ) {
             let mut levels = Levels::default();
-            let separators = Separators::new(separators);
+            let separators = Separators::new(ends);
             // What lies behind a name changes nothing.
             let mut padded = [b':'; NAME_BYTES_MAX];
             let padded = Padded::new(&name, &mut padded);
             separators.find(padded, None, &mut levels);
             let classes = levels.all(padded).map(|(prefix, (class, _))| (prefix.to_vec(), class));
-            prop_assert_eq!(classes.collect::<Vec<_>>(), slow_levels(&name, &separators.0));
+            prop_assert_eq!(classes.collect::<Vec<_>>(), slow_levels(&name, ends));
+            let longest = name.iter().rposition(|byte| ends.contains(byte)).map_or(0, |at| at + 1);
+            prop_assert_eq!(separators.longest(padded), (name.len() <= 64).then_some(longest));
             for (prefix, rank) in levels.all(padded) {
                 prop_assert_eq!(rank.1, hash(prefix));
                 prop_assert_eq!(separators.rank(prefix), rank);

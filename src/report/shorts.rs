@@ -181,7 +181,7 @@ mod tests {
             let ahead = [&record[..], &[0; 80]].concat();
             let mut found = None;
             crate::rdb::short::pass(&ahead, 1, |short| {
-                found = Shape::of(short).map(|shape| (shape, model.short_string(short)));
+                found = Shape::of(&short).map(|shape| (shape, model.short_string(&short)));
                 true
             });
             let (shape, (held, memory_bytes)) = found.unwrap();
