@@ -27,7 +27,7 @@ impl Shape {
     pub(super) fn of(short: &Short<'_>) -> Option<Self> {
         let [first, ahead @ ..] = *short.value_ahead;
         let is_tiny = matches!(first, 0..=0x3f | 0xc0..=0xc2);
-        if short.expires_at.is_some() | !is_tiny {
+        if short.expires_at.is_some() || !is_tiny {
             return None;
         }
         let text_or_int = select_unpredictable(first <= 0x3f, usize::from(first), INTS + usize::from(first & 3));
