@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bigkeys::analysis::Pattern;
 use bigkeys::memory::{Allocator, Model, Target, walk};
 use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
@@ -16,6 +17,8 @@ use bigkeys::rdb::{Scanner, value};
 use bigkeys::report::{KeyRow, Question, Report, Row};
 use bigkeys::{Dump, Options, look_into, report_all, rows_all};
 use serde_json::Value;
+use support::assembler::Rdb;
+use support::random::Random;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
@@ -63,6 +66,52 @@ fn threads_and_segments_change_nothing() {
             assert!(json(&report(std::slice::from_ref(&dump), &options)) == expected, "{threads} {segment_bytes}");
             assert!(rows(&dump, &options) == expected_rows, "{threads} {segment_bytes}: rows");
         }
+    }
+}
+
+/// Strings under short names take a way of their own, and so do names when nothing is filtered: with a filter that lets all
+/// pass, every key takes the long way.
+#[test]
+fn the_short_way_counts_what_the_long_one_does() {
+    let mut random = Random(11);
+    let mut rdb = Rdb::redis(11).select_db(0);
+    let prefixes =
+        ["user:", "a:b:", "cache:page:product:", "9f-1c:x:", "\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}", ""];
+    for number in 0..30_000 {
+        if number % 10_000 == 9_999 {
+            rdb = rdb.select_db(number);
+        }
+        if random.one_in(4) {
+            // From before the moment that TTLs are seen from to months after it.
+            rdb = rdb.expire_ms(1_700_000_000_000 + (random.number() % 8_000_000_000).cast_signed());
+        }
+        let name = format!("{}{number}{}", random.pick(&prefixes), "-".repeat(random.below(48)));
+        let text = "x".repeat(random.below(600));
+        rdb = match random.below(8) {
+            0 => rdb.key(0, name, |value| value.string_i8(-7)),
+            1 => rdb.key(0, name, |value| value.string_i16(777)),
+            2 => rdb.key(0, name, |value| value.string_i32(7_777_777)),
+            3 => rdb.key(0, name, |value| value.string((random.integer() >> 16).to_string())),
+            4 => rdb.key(0, name, |value| value.string(format!("{:x}", random.number()))),
+            5 => rdb.key(0, name, |value| value.string(&text[..text.len() / 10])),
+            6 => rdb.key(2, name, |value| value.len(1).string(&text)),
+            _ => rdb.key(0, name, |value| value.string(&text)),
+        };
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("strings.rdb");
+    std::fs::write(&path, rdb.eof()).expect("it can be written");
+    for target in [Target::Redis6_2, Target::Redis7_0, Target::Redis8_2, Target::Redis8_6, Target::Valkey9_1] {
+        let of = |patterns| {
+            let mut question = Question { target: Some(target), ..question() };
+            question.filter.patterns = patterns;
+            question.filter.now_ms = Some(1_700_000_500_000);
+            let dumps = [Dump::from(&path)];
+            json(&report_all(&dumps, &question, &options(1, 4 << 20), &Arc::default()).expect("a file").0)
+        };
+        let all = of(vec![Pattern::glob("*").expect("a glob")]);
+        assert!(all.contains("\"keys\": 30000"), "{target}");
+        assert!(of(Vec::new()) == all, "{target}: the reports differ");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// The size of the last key of a full list, and the first bytes of its name, zeros where it ends; where the list is not
-/// full, what keeps out nothing.
+/// The size of the last key of a full list, and the first bytes of its name, zeros where it ends. By default that of a list
+/// which is not full: it keeps out nothing.
 ///
 /// Of tiny keys half have the very size of the last one; most of them this tells from it without a call, and without a
 /// branch that nothing foretells.
@@ -50,8 +50,9 @@ impl Floor {
     #[inline(always)]
     pub(crate) fn keeps_out<'n>(self, size: u64, name: &[u8], last: impl FnOnce() -> Option<&'n [u8]>) -> bool {
         let Some(first) = name.first_chunk() else { return size < self.size };
+        let is_equal = size == self.size && u128::from_be_bytes(*first) == self.name;
         self.keeps_out_at_once(size, *first)
-            || size == self.size && u128::from_be_bytes(*first) == self.name && last().is_some_and(|last| name > last)
+            || is_equal && self != Self::default() && last().is_some_and(|last| name > last)
     }
 
     /// As [`Floor::keeps_out`], as far as the first bytes tell.

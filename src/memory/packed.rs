@@ -183,9 +183,9 @@ pub(super) fn canonical_int(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Whether a text may be a number by its first eight bytes, if it is as long; anything may follow it there. Without a branch
-/// for each byte: whether one is a digit nothing foretells in a hexadecimal number; that the seven behind a sign all are, is
-/// rare.
+/// Whether a text of `bytes` bytes may be a number by the first eight of them, or by all if it is shorter: what lies behind it
+/// in `first` is not looked at. Without a branch for each byte: whether one is a digit nothing foretells in a hexadecimal
+/// number; that the seven behind a sign all are, is rare.
 #[inline(always)]
 pub(crate) fn may_be_int(first: [u8; 8], bytes: u8) -> bool {
     const ALL: u64 = u64::MAX / 0xff;

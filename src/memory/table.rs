@@ -17,13 +17,14 @@ const DICT_BYTES: u64 = 56;
 /// A pair of a hash lies in one allocation if that is no larger (Redis since 8.6, Valkey since 8.1).
 const PAIR_BYTES_MAX: u64 = 128;
 
-/// Costs of keys by their length, and of elements, in [`PARTS`] of a byte.
+/// Costs by length: in bytes, those of members in [`PARTS`] of a byte.
 #[derive(Clone, Debug)]
 pub(super) struct Costs {
+    /// Allocations.
     usable: Box<[u32]>,
-    /// Keys with their objects, those that never expire and those that do; in bytes.
+    /// Keys with their objects, those that never expire and those that do.
     pub(super) keys: [Box<[u64]>; 2],
-    /// Strings' texts that have an allocation of their own, in bytes.
+    /// Strings' texts that have an allocation of their own.
     pub(super) raws: Box<[u32]>,
     members: Box<[u64]>,
     scored: Box<[u64]>,
@@ -246,17 +247,16 @@ impl Model {
     #[inline(always)]
     fn pair(&self, field_bytes: u64, value_bytes: u64, has_ttl: bool) -> u64 {
         let Costs { pairs, fields, values, .. } = &self.costs;
-        let known = || {
-            let apart = known(fields, field_bytes)?.saturating_add(known(values, value_bytes)?);
-            Some(known(pairs, one_bytes(self.target, field_bytes, value_bytes, false)).unwrap_or(apart))
-        };
-        let known = if has_ttl { None } else { known() };
-        known.map_or_else(|| pair(self.target, self.allocator, field_bytes, value_bytes, has_ttl), u64::from)
+        if !has_ttl && let (Some(field), Some(value)) = (known(fields, field_bytes), known(values, value_bytes)) {
+            let one = known(pairs, one_bytes(self.target, field_bytes, value_bytes, false));
+            return one.unwrap_or(field.saturating_add(value)).into();
+        }
+        pair(self.target, self.allocator, field_bytes, value_bytes, has_ttl)
     }
 }
 
 /// A pair of a hash, with its entry in the table where there is one.
-#[cold]
+#[inline(never)]
 fn pair(target: Target, allocator: Allocator, field_bytes: u64, value_bytes: u64, has_ttl: bool) -> u64 {
     let apart = || field(target, allocator, field_bytes, has_ttl).saturating_add(value(target, allocator, value_bytes));
     pair_in_one(target, allocator, one_bytes(target, field_bytes, value_bytes, has_ttl)).unwrap_or_else(apart)

@@ -86,7 +86,12 @@ pub fn measure<S: Source>(source: &mut S, lead: &Lead, context: &Context, model:
     footprint
 }
 
-/// Of collections, as they come from a walk: the memory is what the object leads to.
+impl AsRef<Measure> for Footprint {
+    fn as_ref(&self) -> &Measure {
+        &self.measure
+    }
+}
+
 impl Footprint {
     fn new(kind: Kind, size: u64, held: (Encoding, u64)) -> Self {
         let (encoding, bytes) = held;
@@ -105,6 +110,7 @@ impl Footprint {
     }
 }
 
+/// Of a collection, whose memory is then what the object leads to.
 #[inline(never)]
 fn collection<S: Source>(
     source: &mut S,
@@ -217,7 +223,7 @@ fn members_of_table<S: Source>(
     members: u64,
 ) -> Result<Table, Trouble> {
     for _ in 0..members {
-        table.add_member(model, source.text(Part::Element)?);
+        table.add_member(model, source.string_bytes(Part::Element)?);
     }
     Ok(table)
 }
@@ -252,8 +258,8 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> 
 #[inline(never)]
 fn pairs_of_table<S: Source>(source: &mut S, model: &Model, mut table: Table, pairs: u64) -> Result<Table, Trouble> {
     for _ in 0..pairs {
-        let field_bytes = source.text(Part::Element)?;
-        let value_bytes = source.text(Part::Element)?;
+        let field_bytes = source.string_bytes(Part::Element)?;
+        let value_bytes = source.string_bytes(Part::Element)?;
         table.add_pair(model, field_bytes, value_bytes, false);
     }
     Ok(table)
@@ -263,8 +269,8 @@ fn pairs_of_table<S: Source>(source: &mut S, model: &Model, mut table: Table, pa
 fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
     let mut table = Table::default();
     for _ in 0..source.parse(Part::Count, length)? {
-        let field_bytes = source.text(Part::Element)?;
-        let value_bytes = source.text(Part::Element)?;
+        let field_bytes = source.string_bytes(Part::Element)?;
+        let value_bytes = source.string_bytes(Part::Element)?;
         let expires_at_ms = source.parse(Part::FieldTtl, i64_le)?;
         table.add_pair(model, field_bytes, value_bytes, expires_at_ms >= 0);
     }
@@ -278,8 +284,8 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint,
     if pairs > packed::HASH_FIELDS_MAX {
         for _ in 0..pairs {
             let ttl = source.parse(Part::FieldTtl, length)?;
-            let field_bytes = source.text(Part::Element)?;
-            let value_bytes = source.text(Part::Element)?;
+            let field_bytes = source.string_bytes(Part::Element)?;
+            let value_bytes = source.string_bytes(Part::Element)?;
             table.add_pair(model, field_bytes, value_bytes, ttl != 0);
         }
         return Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::Grown)));
@@ -331,7 +337,7 @@ fn scored_of_table<S: Source>(
 ) -> Result<Table, Trouble> {
     let mut table = Table::default();
     for _ in 0..members {
-        table.add_scored(model, source.text(Part::Element)?);
+        table.add_scored(model, source.string_bytes(Part::Element)?);
         skip_score(source, value_type)?;
     }
     Ok(table)
@@ -383,7 +389,7 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
         let offset = source.offset();
         match source.parse(Part::Element, length)? {
             CONTAINER_PLAIN => {
-                let bytes = source.text(Part::Element)?;
+                let bytes = source.string_bytes(Part::Element)?;
                 nodes.add(model, bytes, true);
                 if largest_plain.is_none_or(|largest| bytes > largest.bytes) {
                     largest_plain = Some(Largest { bytes, index: elements });

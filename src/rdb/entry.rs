@@ -222,17 +222,15 @@ pub fn resume<S: Keep>(
     Ok(Step::Key)
 }
 
-/// As [`step`], with another walk over the value, which finds out more than its measure, `measure` among it, and leaves none
-/// open.
+/// As [`step`], with another walk over the value, which finds out more than its measure and leaves none open.
 ///
 /// # Errors
 /// As [`step`].
 #[inline(always)]
-pub fn step_with<S: Keep, M>(
+pub fn step_with<S: Keep, M: AsRef<Measure>>(
     source: &mut S,
     context: &Context,
     walk: impl FnOnce(&mut S, &Lead) -> Result<M, Trouble>,
-    measure: impl FnOnce(&M) -> Measure,
     on_key: impl FnOnce(&S, Found<'_>, &M) -> Result<(), Fault>,
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
@@ -243,12 +241,14 @@ pub fn step_with<S: Keep, M>(
         Record::End => return Ok(Step::End),
     }
     let value_offset = source.offset();
-    let walked = match walk(source, &lead) {
+    // Looked at where it lies: a copy of some hundred bytes that were just written in words waits for all of them.
+    let walked = walk(source, &lead);
+    let walked = match &walked {
         Ok(walked) => walked,
-        Err(trouble) => return Err(in_value(source.kept(), &lead, offset, trouble)),
+        Err(trouble) => return Err(in_value(source.kept(), &lead, offset, *trouble)),
     };
-    let found = Found { lead: &lead, measure: measure(&walked), offset, value_offset, end: source.offset() };
-    on_key(source, found, &walked).map_err(|fault| refused(offset, &lead, fault))?;
+    let found = Found { lead: &lead, measure: *walked.as_ref(), offset, value_offset, end: source.offset() };
+    on_key(source, found, walked).map_err(|fault| refused(offset, &lead, fault))?;
     Ok(Step::Key)
 }
 

@@ -25,6 +25,11 @@ const PADDED_BYTES: usize = NAME_BYTES_MAX + 1;
 const HEAD_BYTES: usize = 2 + NAME_BYTES_MAX + VALUE_AHEAD_BYTES;
 const EXPIRY_BYTES: usize = 1 + 8;
 
+/// The heads of a string that are one byte: a text's length up to this, integers of one, two and four bytes.
+const TEXT_63: u8 = 0x3f;
+pub(crate) const INT_8: u8 = 0xc0;
+const INT_32: u8 = 0xc2;
+
 /// A value's head of one byte, and a word of what follows it.
 const VALUE_AHEAD_BYTES: usize = 1 + 8;
 
@@ -44,6 +49,23 @@ pub(crate) struct Short<'a> {
 }
 
 impl<'a> Short<'a> {
+    /// The short string that `ahead` begins with.
+    #[inline(always)]
+    pub(crate) fn read(ahead: &'a [u8]) -> Option<Self> {
+        // Not `or_else`, which is not always inlined: then all its parts go through memory, and a key takes half as long again.
+        match lasting(ahead) {
+            Some(short) => Some(short),
+            None => expiring(ahead),
+        }
+    }
+
+    /// The value's first byte, if that is all of its head: of a text of up to 63 bytes or of an integer.
+    #[inline(always)]
+    pub(crate) fn tiny_head(&self) -> Option<u8> {
+        let [first, ..] = *self.value_ahead;
+        matches!(first, 0..=TEXT_63 | INT_8..=INT_32).then_some(first)
+    }
+
     /// The value, if it is stored as it is.
     #[inline(always)]
     pub(crate) fn text(&self) -> Option<&'a [u8]> {
@@ -57,8 +79,7 @@ impl<'a> Short<'a> {
 pub(crate) fn pass<'a>(bytes: &'a [u8], until: usize, mut takes: impl FnMut(Short<'a>) -> bool) -> Passed {
     let mut passed = Passed::default();
     while passed.bytes < until {
-        let ahead = bytes.get(passed.bytes..).unwrap_or_default();
-        let Some(short) = lasting(ahead).or_else(|| expiring(ahead)) else { break };
+        let Some(short) = Short::read(bytes.get(passed.bytes..).unwrap_or_default()) else { break };
         let record_bytes = short.record.len();
         if !takes(short) {
             break;
@@ -84,26 +105,26 @@ fn expiring(ahead: &[u8]) -> Option<Short<'_>> {
 /// The short string without a TTL that `ahead` begins with.
 #[inline(always)]
 fn lasting(ahead: &[u8]) -> Option<Short<'_>> {
-    let head = ahead.first_chunk::<HEAD_BYTES>()?;
-    let name_bytes = usize::from(head[1]);
+    let start = ahead.first_chunk::<HEAD_BYTES>()?;
+    let name_bytes = usize::from(start[1]);
     // Nor one without a name: many of those are zeros in the place of a lost page.
-    if head[0] != ValueType::STRING.0 || name_bytes.wrapping_sub(1) >= NAME_BYTES_MAX {
+    if start[0] != ValueType::STRING.0 || name_bytes.wrapping_sub(1) >= NAME_BYTES_MAX {
         return None;
     }
     let value = 2 + name_bytes;
-    let value_ahead = head.get(value..)?.first_chunk::<VALUE_AHEAD_BYTES>()?;
-    let (head_of_value, stored_bytes) = match value_ahead[0] {
-        first @ 0..=0x3f => (StringHead::Raw { bytes: first.into() }, 1 + usize::from(first)),
-        first @ 0xc0..=0xc2 => int(first, value_ahead),
+    let value_ahead = start.get(value..)?.first_chunk::<VALUE_AHEAD_BYTES>()?;
+    let (head, head_and_stored_bytes) = match value_ahead[0] {
+        first @ 0..=TEXT_63 => (StringHead::Raw { bytes: first.into() }, 1 + usize::from(first)),
+        first @ INT_8..=INT_32 => int(first, value_ahead),
         _ => long_value(value_ahead)?,
     };
     Some(Short {
-        record: ahead.get(..value + stored_bytes)?,
+        record: ahead.get(..value + head_and_stored_bytes)?,
         expires_at: None,
-        name: head.get(2..value)?,
-        padded_name: head.get(2..)?.first_chunk()?,
+        name: start.get(2..value)?,
+        padded_name: start.get(2..)?.first_chunk()?,
         value_ahead,
-        head: head_of_value,
+        head,
     })
 }
 
@@ -190,7 +211,7 @@ mod tests {
             let name_head = if name_bytes < 0x40 { vec![name_bytes] } else { vec![0x40, name_bytes] };
             let expiry = expires_at.map_or(Vec::new(), |at: i64| [&[opcode::EXPIRE_TIME_MS][..], &at.to_le_bytes()].concat());
             let bytes = [&expiry[..], &[0], &name_head, &name, &head, &rest].concat();
-            if let Some(found) = lasting(&bytes).or_else(|| expiring(&bytes)) {
+            if let Some(found) = Short::read(&bytes) {
                 let Short { record, expires_at, name, padded_name, value_ahead, head: found_head } = found;
                 let value_bytes = found_head.value_bytes();
                 prop_assert!(padded_name.starts_with(name) && !name.is_empty());

@@ -45,9 +45,15 @@ pub trait Source {
     ///
     /// # Errors
     /// As [`Source::string`].
-    fn text(&mut self, part: Part) -> Result<u64, Trouble> {
-        self.string(part).map(StringHead::value_bytes)
+    fn string_bytes(&mut self, part: Part) -> Result<u64, Trouble> {
+        any_string_bytes(self, part)
     }
+}
+
+/// A call of its own, so that loops over short texts stay small.
+#[inline(never)]
+fn any_string_bytes<S: Source + ?Sized>(source: &mut S, part: Part) -> Result<u64, Trouble> {
+    source.string(part).map(StringHead::value_bytes)
 }
 
 /// A source that can keep one run of bytes, a key's name, while it goes on.
@@ -137,21 +143,14 @@ impl Source for Slice<'_> {
 
     /// Short texts at once, which most elements are.
     #[inline(always)]
-    fn text(&mut self, part: Part) -> Result<u64, Trouble> {
+    fn string_bytes(&mut self, part: Part) -> Result<u64, Trouble> {
         if let Some((bytes @ ..0x40, text)) = self.rest.split_first()
             && let Some(rest) = text.get(usize::from(*bytes)..)
         {
             self.rest = rest;
             return Ok(u64::from(*bytes));
         }
-        self.any_text(part)
-    }
-}
-
-impl Slice<'_> {
-    #[inline(never)]
-    fn any_text(&mut self, part: Part) -> Result<u64, Trouble> {
-        self.string(part).map(StringHead::value_bytes)
+        any_string_bytes(self, part)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Asked;
 use super::numbers::Numbers;
 use crate::analysis::gather::Gather;
-use crate::memory::{Footprint, walk};
+use crate::memory::walk;
 use crate::rdb::entry::{Damage, Open, Step, step_with};
 use crate::rdb::source::Keep;
 use crate::rdb::{Context, Fault, Part, short};
@@ -65,8 +65,7 @@ impl Gather for Census {
             }
         }
         let walk = |source: &mut S, lead: &_| walk::measure(source, lead, context, &asked.model);
-        let measure = |footprint: &Footprint| footprint.measure;
-        step_with(source, context, walk, measure, |source, found, footprint| {
+        step_with(source, context, walk, |source, found, footprint| {
             *keys += 1;
             numbers.add(asked, &found.entry(source.kept()), footprint)
         })

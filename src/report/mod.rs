@@ -4,13 +4,13 @@
 //! formats are written from, and that is read again to be merged with others ([`Report::merge`]). Its JSON is described by
 //! `schema/report.schema.json`.
 
+mod cache;
 pub(crate) mod census;
 pub(crate) mod largest;
 mod names;
 mod numbers;
 mod prefix;
 mod rank;
-mod recent;
 pub(crate) mod rows;
 mod shorts;
 mod slots;

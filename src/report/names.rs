@@ -37,16 +37,6 @@ impl Named {
     }
 }
 
-/// What there is for a name.
-pub(super) enum Place<'n> {
-    /// It is held.
-    Held(&'n mut Tally),
-    /// It has not been met, and there is room for it.
-    New,
-    /// It comes too late in the order, or is too long.
-    None,
-}
-
 /// Names that are held; twice as many while keys are added. A node of a piece takes some 200 bytes.
 const NAMES_MAX: usize = 2048;
 
@@ -64,22 +54,17 @@ impl Names {
         self.limit
     }
 
-    /// Whether the rank comes before the limit.
+    /// Whether a name may be held: whether it comes before the limit, and is not too long. `rank` must follow from the name.
     #[inline]
-    pub(super) fn has_room(&self, rank: Rank) -> bool {
-        self.limit.is_none_or(|limit| rank < limit)
+    pub(super) fn has_room(&self, name: &[u8], rank: Rank) -> bool {
+        name.len() <= NAME_BYTES_MAX && self.limit.is_none_or(|limit| rank < limit)
     }
 
-    /// The place of a name. `rank` must follow from the name.
+    /// The tally of a name that is held.
     #[inline]
-    pub(super) fn place(&mut self, name: &[u8], rank: Rank) -> Place<'_> {
-        if name.len() > NAME_BYTES_MAX || !self.has_room(rank) {
-            return Place::None;
-        }
-        match self.held.find_mut(rank.1, |named| named.rank == rank && *named.name == *name) {
-            Some(named) => Place::Held(&mut named.tally),
-            None => Place::New,
-        }
+    pub(super) fn find(&mut self, name: &[u8], rank: Rank) -> Option<&mut Tally> {
+        let named = self.held.find_mut(rank.1, |named| named.rank == rank && *named.name == *name);
+        named.map(|named| &mut named.tally)
     }
 
     /// Holds a name that is not held yet.
@@ -89,17 +74,17 @@ impl Names {
         self.held.insert_unique(rank.1, named, |named| named.rank.1);
     }
 
-    /// Adds to a name's tally, if it has one.
+    /// Adds to a name's tally, if there is room for it.
     pub(super) fn add(&mut self, name: &[u8], rank: Rank, tally: &Tally) {
-        match self.place(name, rank) {
-            Place::Held(held) => held.merge(tally),
-            Place::New => {
-                self.hold(name, rank, *tally);
-                if self.has_too_many() {
-                    self.cut();
-                }
-            }
-            Place::None => {}
+        if !self.has_room(name, rank) {
+            return;
+        }
+        if let Some(held) = self.find(name, rank) {
+            return held.merge(tally);
+        }
+        self.hold(name, rank, *tally);
+        if self.has_too_many() {
+            self.cut();
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Numbers {
     pub(super) databases: BTreeMap<Option<u64>, Database>,
     current: Database,
     current_db: Option<u64>,
-    /// Strings of the current database that are counted nowhere else yet.
+    /// Strings that are not among the current database's classes yet.
     shorts: Shorts,
     /// Keys of the dumps that were merged, by the dump's number; those that were added here are in no dump yet.
     pub(super) dumps: BTreeMap<u32, Tally>,
@@ -198,10 +198,9 @@ impl Numbers {
             return true;
         }
         let Some(of_kind) = self.current.kinds.get(Kind::String as usize) else { return false };
-        let [of_all, of_lasting] = &of_kind.tops;
-        // What the keys without TTL keep out, all keys do.
-        let [by_serialized, by_memory, _] = if short.expires_at.is_some() { of_all } else { of_lasting };
+        let [by_serialized, by_memory, _] = of_kind.lists(short.expires_at.is_some());
         let (name, serialized_bytes) = (short.name, short.record.len() as u64);
+        // Both floors before any list, and neither by a branch: what they say of a tiny key nothing foretells.
         let at_once = |first: &_| {
             by_serialized.floor.keeps_out_at_once(serialized_bytes, *first)
                 & by_memory.floor.keeps_out_at_once(memory_bytes, *first)
@@ -211,7 +210,7 @@ impl Numbers {
                 && by_memory.keeps_out(memory_bytes, name, asked.top)
     }
 
-    /// Counts the strings that were only counted by their shapes.
+    /// Counts the short strings among the current database's classes, and by sizes what was not.
     fn count_shorts(&mut self, asked: &Asked) {
         let shorts = std::mem::take(&mut self.shorts);
         let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return };
@@ -353,17 +352,20 @@ impl OfKind {
         }
     }
 
+    /// The lists that keep out most: what those of keys without TTL keep out, those of all keys do.
+    #[inline(always)]
+    fn lists(&self, expires: bool) -> &[List; By::ALL.len()] {
+        let [of_all, of_lasting] = &self.tops;
+        if expires { of_all } else { of_lasting }
+    }
+
     /// Whether a key is sure to have no place on any list, as far as one look at each tells.
     #[inline]
     fn keeps_out(&self, kind: Kind, tally: &Tally, name: &[u8]) -> bool {
         let Some(first) = name.first_chunk() else { return false };
-        let [of_all, of_lasting] = &self.tops;
-        // What the keys without TTL keep out, all keys do.
-        let lists = if tally.keys_without_ttl == 0 { of_all } else { of_lasting };
         let values = [tally.serialized_bytes, tally.memory_bytes, tally.elements];
-        // A string is one element: there is nothing to rank by.
-        let ranked_by = if kind == Kind::String { 2 } else { 3 };
-        lists.iter().zip(values).take(ranked_by).all(|(list, value)| list.floor.keeps_out_at_once(value, *first))
+        let lists = self.lists(tally.keys_without_ttl == 0).iter().zip(values).take(ranked_by(kind));
+        lists.fold(true, |out, (list, value)| out & list.floor.keeps_out_at_once(value, *first))
     }
 
     fn rank(&mut self, asked: &Asked, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
@@ -376,13 +378,11 @@ impl OfKind {
                 change += list.insert(by, row.clone(), top);
             }
         };
+        let values = [tally.serialized_bytes, tally.memory_bytes, tally.elements];
         let lists = if entry.expires_at_ms.is_none() { 2 } else { 1 };
-        for [by_serialized, by_memory, by_elements] in self.tops.iter_mut().take(lists) {
-            rank(by_serialized, By::Serialized, tally.serialized_bytes);
-            rank(by_memory, By::Memory, tally.memory_bytes);
-            // A string is one element: there is nothing to rank by.
-            if entry.kind != Kind::String {
-                rank(by_elements, By::Elements, tally.elements);
+        for lists in self.tops.iter_mut().take(lists) {
+            for ((list, by), value) in lists.iter_mut().zip(By::ALL).zip(values).take(ranked_by(entry.kind)) {
+                rank(list, by, value);
             }
         }
         change
@@ -400,6 +400,11 @@ impl OfKind {
         }
         change
     }
+}
+
+/// How many of [`By::ALL`] keys of a kind are ranked by. A string is one element: there is nothing to rank by.
+fn ranked_by(kind: Kind) -> usize {
+    if kind == Kind::String { 2 } else { By::ALL.len() }
 }
 
 impl Database {

@@ -1,7 +1,7 @@
 //! Prefixes of names: `a:b:c` counts under `a:` and `a:b:`.
 //!
-//! While keys are added, each counts under the longest of its prefixes that is held, and a prefix that is dropped leaves
-//! what it had to the next shorter one. In the end every prefix gets the sums of all longer ones, so that those of the
+//! While keys are added, each counts under the longest of its prefixes that is held (or in that one's slot of the cache, which
+//! is counted when it is evicted and in the end), and a prefix that is dropped leaves what it had to the next shorter one. In the end every prefix gets the sums of all longer ones, so that those of the
 //! prefixes right below it and the rest make up the whole. Prefixes with parts that look like numbers or IDs come later in
 //! the order of what is held, deeper ones later too: what is cut off is what tells least, and a prefix that is held has
 //! all shorter ones held with it.
@@ -9,8 +9,8 @@
 use wide::u8x16;
 
 use super::Tally;
-use super::names::{NAME_BYTES_MAX, Named, Names, NamesFound, Place, Rank, hash_first};
-use super::recent::{self, Recent, Recents};
+use super::cache::{self, Cache, Slot};
+use super::names::{NAME_BYTES_MAX, Named, Names, NamesFound, Rank, hash_first};
 use crate::rdb::short::Short;
 
 /// Deeper prefixes are not told apart.
@@ -20,9 +20,9 @@ const DEPTH_MAX: usize = 8;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prefixes {
     held: Names,
-    /// Keys that are not among those yet, under prefixes that were held when they were met.
-    recents: Recents,
-    /// Those of the last name, kept so that no key has to clear them.
+    /// Keys that are not in the tallies of `held` yet, by prefixes that were held when they came into the cache.
+    cache: Cache,
+    /// The prefixes of the last name, kept so that no key has to clear them.
     levels: Levels,
 }
 
@@ -54,64 +54,49 @@ impl Prefixes {
     pub(super) fn add_padded(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally) {
         let is_added = match separators.longest(name) {
             Some(0) => true,
-            Some(bytes @ ..=recent::PREFIX_BYTES_MAX) => {
-                name.bytes.first_chunk().is_some_and(|first| self.recents.add(first, bytes, tally))
+            Some(bytes @ ..=cache::PREFIX_BYTES_MAX) => {
+                name.bytes.first_chunk().is_some_and(|first| self.cache.hit(first, bytes, tally))
             }
             _ => false,
         };
-        if !is_added && let Some(left) = self.add_any(separators, name, tally, true) {
-            self.add_prefix(separators, left.prefix(), &left.tally);
+        if !is_added && let Some(evicted) = self.add_held(separators, name, tally, true) {
+            self.add_prefix(separators, evicted.prefix(), &evicted.tally);
         }
     }
 
-    /// Adds a key under the longest of its prefixes that is held, or, where it is among `recents`, there. Gives the recent
-    /// one that made place for it.
+    /// Adds to the longest prefix that is held, or, if it `may_cache`, to that one's slot; returns what that evicted.
     #[inline(never)]
-    fn add_any(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally, is_recent: bool) -> Option<Recent> {
-        let Self { held, recents, levels } = self;
+    fn add_held(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally, may_cache: bool) -> Option<Slot> {
+        let Self { held, cache, levels } = self;
         separators.find(name, held.limit(), levels);
-        let mut new_bytes = None;
-        for (prefix, rank) in levels.all(name).rev() {
-            if !held.has_room(rank) {
-                continue;
-            }
-            let first = name.bytes.first_chunk().filter(|_| is_recent && prefix.len() <= recent::PREFIX_BYTES_MAX);
-            if first.is_some_and(|first| recents.add(first, prefix.len(), tally)) {
-                return None;
-            }
-            match held.place(prefix, rank) {
-                Place::Held(held) => {
-                    let left = first.and_then(|first| recents.begin(first, prefix.len(), tally));
-                    if left.is_none() {
-                        held.merge(tally);
-                    }
-                    return left;
-                }
-                Place::New => {
-                    new_bytes = Some(prefix.len());
-                    break;
-                }
-                Place::None => {}
-            }
+        let (prefix, rank) = levels.all(name).rev().find(|(prefix, rank)| held.has_room(prefix, *rank))?;
+        let first = name.bytes.first_chunk().filter(|_| may_cache && prefix.len() <= cache::PREFIX_BYTES_MAX);
+        if first.is_some_and(|first| cache.hit(first, prefix.len(), tally)) {
+            return None;
         }
-        if let Some(bytes) = new_bytes {
-            self.hold(separators, name, bytes, tally);
+        let Some(held) = held.find(prefix, rank) else {
+            self.hold(separators, name, prefix.len(), tally);
+            return None;
+        };
+        let evicted = first.and_then(|first| cache.insert(first, prefix.len(), tally));
+        if evicted.is_none() {
+            held.merge(tally);
         }
-        None
+        evicted
     }
 
-    /// Counts keys that were under a prefix under the longest one of it that is held.
+    /// Counts the keys of a prefix that was cached or held under the longest one of it that is held.
     fn add_prefix(&mut self, separators: &Separators, prefix: &[u8], tally: &Tally) {
         if !prefix.is_empty() {
             let mut padded = [0; NAME_BYTES_MAX];
-            self.add_any(separators, Padded::new(prefix, &mut padded), tally, false);
+            self.add_held(separators, Padded::new(prefix, &mut padded), tally, false);
         }
     }
 
-    /// Counts all keys under prefixes that are held.
+    /// Counts all cached keys under prefixes that are held.
     fn settle(&mut self, separators: &Separators) {
-        for recent in self.recents.end() {
-            self.add_prefix(separators, recent.prefix(), &recent.tally);
+        for slot in self.cache.drain() {
+            self.add_prefix(separators, slot.prefix(), &slot.tally);
         }
     }
 
@@ -120,7 +105,7 @@ impl Prefixes {
     fn hold(&mut self, separators: &Separators, name: Padded<'_>, bytes: usize, tally: &Tally) {
         let Self { held, levels, .. } = self;
         for (prefix, rank) in levels.all(name).take_while(|(prefix, _)| prefix.len() <= bytes) {
-            if let Place::New = held.place(prefix, rank) {
+            if held.has_room(prefix, rank) && held.find(prefix, rank).is_none() {
                 held.hold(prefix, rank, if prefix.len() == bytes { *tally } else { Tally::default() });
             }
         }
@@ -162,7 +147,7 @@ impl Prefixes {
     }
 }
 
-/// The bytes that end a prefix, each as many times as a block has bytes.
+/// The bytes that end a prefix, each as many times as a vector has bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Separators(Vec<u8x16>);
 
@@ -192,7 +177,7 @@ impl Levels {
     }
 }
 
-/// A name, as far as prefixes are told apart, with anything behind it that makes up whole blocks.
+/// A name, as far as prefixes are told apart, with anything behind it that makes up whole chunks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Padded<'n> {
     bytes: &'n [u8],
@@ -234,25 +219,13 @@ impl Separators {
         levels.all(prefix).next_back().map_or((u16::MAX, 0), |(_, rank)| rank)
     }
 
-    /// Bytes of the longest prefix, none if there is no prefix; not of names of more than four blocks.
+    /// Bytes of the longest prefix, 0 if there is none; not of names longer than a chunk.
     #[inline(always)]
     fn longest(&self, name: Padded<'_>) -> Option<usize> {
         let Padded { bytes, name_bytes } = name;
-        let blocks: &[_; 4] = bytes.as_chunks().0.first_chunk()?;
-        let ends = self.among(blocks.map(u8x16::new)).map(|ends| u64::from(ends.to_bitmask()));
-        let all = ends.into_iter().rev().fold(0, |all, ends| all << BLOCK_BYTES | ends);
-        let behind = u32::try_from(64_usize.checked_sub(name_bytes)?).unwrap_or(0);
-        let ends = all.checked_shl(behind).unwrap_or(0);
-        Some(name_bytes.saturating_sub(ends.leading_zeros() as usize))
-    }
-
-    /// Which bytes of blocks end a prefix.
-    #[inline(always)]
-    fn among<const BLOCKS: usize>(&self, blocks: [u8x16; BLOCKS]) -> [u8x16; BLOCKS] {
-        self.0.iter().fold([u8x16::splat(0); BLOCKS], |mut found, separator| {
-            found.iter_mut().zip(blocks).for_each(|(found, block)| *found |= block.simd_eq(*separator));
-            found
-        })
+        let chunk = bytes.first_chunk().filter(|_| name_bytes <= CHUNK_BYTES)?;
+        let ends = self.among(blocks(chunk)) & first_bits(name_bytes);
+        Some(CHUNK_BYTES - ends.leading_zeros() as usize)
     }
 
     /// Finds the prefixes of a name, as far as there may be room for them: of deeper ones the class only rises.
@@ -267,11 +240,10 @@ impl Separators {
         let mut ids = 0;
         // What is in the part since the last separator.
         let (mut has_digits, mut has_others) = (false, false);
-        for (number, block) in bytes.as_chunks().0.iter().take(name_bytes.div_ceil(BLOCK_BYTES)).enumerate() {
-            let Bytes { mut separators, digits, others } = self.look_at(*block);
-            // Behind the name is anything.
-            separators &= u32::MAX >> (32_usize.saturating_sub(name_bytes - BLOCK_BYTES * number));
-            let mut ahead = u32::MAX;
+        for (number, chunk) in bytes.as_chunks().0.iter().take(name_bytes.div_ceil(CHUNK_BYTES)).enumerate() {
+            let Bytes { mut separators, digits, others } = self.look_at(chunk);
+            separators &= first_bits(name_bytes - CHUNK_BYTES * number);
+            let mut ahead = u64::MAX;
             while separators != 0 {
                 let separator = separators & separators.wrapping_neg();
                 separators ^= separator;
@@ -286,7 +258,7 @@ impl Separators {
                     return;
                 }
                 levels.depth += 1;
-                let bytes = BLOCK_BYTES * number + separator.trailing_zeros() as usize + 1;
+                let bytes = CHUNK_BYTES * number + separator.trailing_zeros() as usize + 1;
                 *level = Level { bytes: u8::try_from(bytes).unwrap_or(u8::MAX), class };
             }
             has_digits |= digits & ahead != 0;
@@ -294,33 +266,59 @@ impl Separators {
         }
     }
 
-    /// What the bytes of a block are.
+    /// What the bytes of a chunk are.
     #[inline]
-    fn look_at(&self, block: [u8; BLOCK_BYTES]) -> Bytes {
-        let bytes = u8x16::new(block);
+    fn look_at(&self, chunk: &[u8; CHUNK_BYTES]) -> Bytes {
+        let blocks = blocks(chunk);
         let among = |from: u8x16, first: u8, count: u8| (from - u8x16::splat(first)).simd_le(u8x16::splat(count - 1));
-        let equal = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-        let digits = among(bytes, b'0', 10);
-        // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
-        let letters = among(bytes | u8x16::splat(0x20), b'a', 6);
-        let of_ids = digits | letters | equal(b'-');
-        let [separators] = self.among([bytes]);
-        Bytes {
-            separators: separators.to_bitmask(),
-            digits: digits.to_bitmask(),
-            others: !of_ids.to_bitmask() & ((1 << BLOCK_BYTES) - 1),
-        }
+        let digits = blocks.map(|block| among(block, b'0', 10));
+        let of_ids = blocks.map(|block| {
+            // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
+            let letters = among(block | u8x16::splat(0x20), b'a', 6);
+            among(block, b'0', 10) | letters | block.simd_eq(u8x16::splat(b'-'))
+        });
+        Bytes { separators: self.among(blocks), digits: bits(digits), others: !bits(of_ids) }
+    }
+
+    /// Which bytes end a prefix.
+    #[inline(always)]
+    fn among(&self, blocks: Blocks) -> u64 {
+        let none = [u8x16::splat(0); BLOCKS];
+        bits(self.0.iter().fold(none, |mut found, separator| {
+            found.iter_mut().zip(blocks).for_each(|(found, block)| *found |= block.simd_eq(*separator));
+            found
+        }))
     }
 }
 
-const BLOCK_BYTES: usize = 16;
+/// Bytes that are looked at together: a bit each of a word.
+const CHUNK_BYTES: usize = 64;
+const BLOCKS: usize = CHUNK_BYTES / 16;
+type Blocks = [u8x16; BLOCKS];
 
-/// Bytes of a block, a bit each: those that end a prefix, and what tells IDs from words. An ID has digits, and nothing that
+#[inline(always)]
+fn blocks(chunk: &[u8; CHUNK_BYTES]) -> Blocks {
+    let (blocks, _) = chunk.as_chunks();
+    std::array::from_fn(|block| u8x16::new(blocks.get(block).copied().unwrap_or_default()))
+}
+
+#[inline(always)]
+fn bits(blocks: Blocks) -> u64 {
+    blocks.iter().rev().fold(0, |bits, block| bits << 16 | u64::from(block.to_bitmask()))
+}
+
+/// Those of the first bytes of a chunk, or of all where there are more.
+#[inline(always)]
+fn first_bits(bytes: usize) -> u64 {
+    1_u64.checked_shl(u32::try_from(bytes).unwrap_or(u32::MAX)).unwrap_or(0).wrapping_sub(1)
+}
+
+/// Bytes of a chunk, a bit each: those that end a prefix, and what tells IDs from words. An ID has digits, and nothing that
 /// hexadecimal numbers and UUIDs have not.
 struct Bytes {
-    separators: u32,
-    digits: u32,
-    others: u32,
+    separators: u64,
+    digits: u64,
+    others: u64,
 }
 
 #[cfg(test)]
@@ -394,6 +392,27 @@ mod tests {
                 prop_assert_eq!(rank.1, hash(prefix));
                 prop_assert_eq!(separators.rank(prefix), rank);
             }
+        }
+
+        #[test]
+        fn the_cache_changes_nothing(
+            keys in prop::collection::vec((0_u32..60, 0_u32..2, 0_usize..4, any::<bool>()), 0..2000),
+        ) {
+            let (separators, mut prefixes) = (Separators::new(b":"), Prefixes::default());
+            let mut slow = std::collections::BTreeMap::new();
+            for (skewed, kind, depth, is_long) in keys {
+                // A few prefixes have most keys.
+                let group = skewed * skewed / 90;
+                let long = if is_long { "-a-part-that-is-longer-than-a-slot" } else { "" };
+                let name = format!("{kind}{long}:g{group}:{}x", "deep:down:in:names:".repeat(depth));
+                prefixes.add(&separators, name.as_bytes(), &Tally { keys: 1, ..Tally::default() });
+                for (end, _) in name.match_indices(':').take(DEPTH_MAX).filter(|(end, _)| *end < NAME_BYTES_MAX) {
+                    *slow.entry(name[..=end].to_owned()).or_default() += 1;
+                }
+            }
+            let found = prefixes.finish(&separators).names.into_iter();
+            let found: Vec<(String, u64)> = found.map(|found| (found.name.to_string(), found.tally.keys)).collect();
+            prop_assert!(found == slow.into_iter().collect::<Vec<_>>());
         }
 
         #[test]

@@ -38,7 +38,8 @@ impl By {
 /// A key on a list: the larger comes first, then the smaller name, then the earlier dump and place in it.
 #[derive(Clone, Debug)]
 struct Listed {
-    /// What it is ranked by, and the first bytes of its name: most keys are told apart by these.
+    /// What it is ranked by, and the first bytes of its name: the floor of a list that it is the last of. Most keys are told
+    /// apart by these.
     floor: Floor,
     key: Arc<KeyRow>,
 }

@@ -130,10 +130,7 @@ impl Gather for Rows<'_> {
     ) -> Result<Step, Box<Damage>> {
         let asked = self.asked.clone();
         let walk = |source: &mut S, lead: &_| walk::measure(source, lead, context, &asked.model);
-        let measure = |footprint: &Footprint| footprint.measure;
-        step_with(source, context, walk, measure, |source, found, footprint| {
-            self.add(&found.entry(source.kept()), footprint)
-        })
+        step_with(source, context, walk, |source, found, footprint| self.add(&found.entry(source.kept()), footprint))
     }
 
     fn select(&mut self, db: u64) {

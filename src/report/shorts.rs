@@ -1,13 +1,14 @@
-//! Short strings that never expire, counted by what all their numbers follow from: how long the name is, how long the value
-//! is, and how it is stored. Such a key costs one count, and a dump of tiny keys is made of them.
+//! Short strings under short names, counted by less than their keys. Of those that never expire all numbers follow from a
+//! *shape*: how long the name is, how long the value is, and how it is stored. Such a key costs one count, and a dump of tiny
+//! keys is made of them. The others are added up by how they are held and how soon they expire.
 
 use std::hint::select_unpredictable;
 
 use super::tally::{Expiry, Tally};
 use crate::memory::{Encoding, Model, is_int, may_be_int};
-use crate::rdb::short::{NAME_BYTES_MAX, Short};
+use crate::rdb::short::{INT_8, NAME_BYTES_MAX, Short};
 
-/// Longer values are counted one by one.
+/// Longer values have no shape.
 const VALUE_BYTES_MAX: usize = 63;
 
 /// How values are stored: as text of each length, as such text that is an integer, as integers of 1, 2 and 4 bytes.
@@ -25,12 +26,10 @@ impl Shape {
     /// The shape of a string, unless it expires, is compressed or is too long.
     #[inline(always)]
     pub(super) fn of(short: &Short<'_>) -> Option<Self> {
-        let [first, ahead @ ..] = *short.value_ahead;
-        let is_tiny = matches!(first, 0..=0x3f | 0xc0..=0xc2);
-        if short.expires_at.is_some() || !is_tiny {
-            return None;
-        }
-        let text_or_int = select_unpredictable(first <= 0x3f, usize::from(first), INTS + usize::from(first & 3));
+        let [_, ahead @ ..] = *short.value_ahead;
+        let first = short.tiny_head().filter(|_| short.expires_at.is_none())?;
+        let text_or_int = select_unpredictable(first < INT_8, usize::from(first), INTS + usize::from(first & 3));
+        // An integer's head is no length that a text of digits may have.
         let form = if may_be_int(ahead, first) && is_int(short) { TEXT_INTS + text_or_int } else { text_or_int };
         Some(Self(short.name.len() * FORMS + form))
     }
@@ -78,13 +77,13 @@ impl Costs {
     }
 }
 
-/// Strings that are counted nowhere else yet.
+/// Strings of a database that are not among its classes of keys yet.
 #[derive(Debug, Default)]
 pub(super) struct Shorts {
     /// How many have which shape; nothing is held before the first.
     shapes: Vec<u64>,
     /// Those that have none, by how they are held and how soon they expire.
-    shapeless: [[Sum; Expiry::COUNT]; HELD.len()],
+    shapeless: [[Sum; Expiry::ALL.len()]; HELD.len()],
 }
 
 /// How strings are held.
@@ -127,12 +126,8 @@ impl Shorts {
     /// Adds a string that has no shape.
     #[inline(always)]
     pub(super) fn add_shapeless(&mut self, held: Encoding, expiry: Expiry, serialized_bytes: u64, memory_bytes: u64) {
-        let row = match held {
-            Encoding::Int => 0,
-            Encoding::Embstr => 1,
-            _ => 2,
-        };
-        if let Some(sum) = self.shapeless.get_mut(row).and_then(|row| row.get_mut(expiry as usize)) {
+        let row = HELD.iter().zip(&mut self.shapeless).find(|(of, _)| **of == held);
+        if let Some(sum) = row.and_then(|(_, row)| row.get_mut(expiry as usize)) {
             sum.keys += 1;
             sum.serialized_bytes = sum.serialized_bytes.saturating_add(serialized_bytes);
             sum.memory_bytes = sum.memory_bytes.saturating_add(memory_bytes);
@@ -194,6 +189,21 @@ mod tests {
             let mut two = one;
             two.merge(&one);
             assert_eq!(tallies, [(held, [record.len() as u64, memory_bytes], two)], "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_shape() {
+        let lasting =
+            [&b"\xc3\x05\x0a12345"[..], b"\x40\x05hello", b"\x40\x40"].map(|value| [b"\x00\x03abc", value].concat());
+        let expiring = b"\xfc\0\0\0\0\0\0\0\0\x00\x03abc\x05hello".to_vec();
+        for record in lasting.into_iter().chain([expiring]) {
+            let mut shape = None;
+            crate::rdb::short::pass(&[&record[..], &[0; 160]].concat(), 1, |short| {
+                shape = Some(Shape::of(&short));
+                true
+            });
+            assert_eq!(shape, Some(None), "{record:?}");
         }
     }
 }

@@ -153,10 +153,8 @@ pub(super) enum Expiry {
 }
 
 impl Expiry {
-    pub(super) const COUNT: usize = 7;
-
     /// All of them, soonest first.
-    pub(super) const ALL: [Self; Self::COUNT] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Expired,
         Self::Under1Hour,
         Self::Under1Day,
