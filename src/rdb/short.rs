@@ -19,7 +19,7 @@ pub(crate) struct Passed {
 pub(crate) const NAME_BYTES_MAX: usize = 0x3f;
 
 /// The longest name in whole words.
-const PADDED_BYTES: usize = NAME_BYTES_MAX + 1;
+pub(crate) const PADDED_BYTES: usize = NAME_BYTES_MAX + 1;
 
 /// A type, a name's length, the longest name, and a value's first bytes.
 const HEAD_BYTES: usize = 2 + NAME_BYTES_MAX + VALUE_AHEAD_BYTES;

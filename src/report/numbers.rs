@@ -10,7 +10,7 @@ use super::shorts::{Shape, Shorts};
 use super::tally::{Expiry, Sizes, Tally};
 use super::{Asked, KeyRow, slots};
 use crate::memory::{Encoding, Footprint};
-use crate::rdb::short::Short;
+use crate::rdb::short::{PADDED_BYTES, Short};
 use crate::rdb::{Context, Entry, Fault, Kind, ValueType};
 
 /// Bytes that top lists may take in memory, with their names, and for each key that is asked for. Tallies by name are
@@ -157,17 +157,17 @@ impl Numbers {
         self.shorts.add(shape);
         if asked.needs_names {
             let tally = Tally::of_key(1, short.record.len() as u64, memory_bytes, true);
-            self.place_short(asked, short, &tally);
+            self.place_short(asked, short.padded_name, short.name.len(), &tally);
         }
         true
     }
 
     /// Counts a short string under its prefixes, and in its slot.
     #[inline(never)]
-    fn place_short(&mut self, asked: &Asked, short: Short<'_>, tally: &Tally) {
-        self.prefixes.add_padded(&asked.separators, Padded::of_short(&short), tally);
+    fn place_short(&mut self, asked: &Asked, padded_name: &[u8; PADDED_BYTES], name_bytes: usize, tally: &Tally) {
+        self.prefixes.add_padded(&asked.separators, Padded::of_short(padded_name, name_bytes), tally);
         if asked.has_slots {
-            self.slots.add(short.name, tally);
+            self.slots.add(padded_name.get(..name_bytes).unwrap_or_default(), tally);
         }
     }
 
@@ -186,7 +186,7 @@ impl Numbers {
         self.shorts.add_shapeless(held, expiry, serialized_bytes, memory_bytes);
         if asked.needs_names {
             let tally = Tally::of_key(1, serialized_bytes, memory_bytes, short.expires_at.is_none());
-            self.place_short(asked, short, &tally);
+            self.place_short(asked, short.padded_name, short.name.len(), &tally);
         }
         true
     }

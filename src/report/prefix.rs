@@ -11,7 +11,7 @@ use wide::u8x16;
 use super::Tally;
 use super::cache::{self, Cache, Slot};
 use super::names::{NAME_BYTES_MAX, Named, Names, NamesFound, Rank, hash_first};
-use crate::rdb::short::Short;
+use crate::rdb::short::PADDED_BYTES;
 
 /// Deeper prefixes are not told apart.
 const DEPTH_MAX: usize = 8;
@@ -195,8 +195,8 @@ impl<'n> Padded<'n> {
 
     /// The name of a short string.
     #[inline(always)]
-    pub(super) fn of_short(short: &Short<'n>) -> Self {
-        Self { bytes: short.padded_name, name_bytes: short.name.len() }
+    pub(super) fn of_short(padded_name: &'n [u8; PADDED_BYTES], name_bytes: usize) -> Self {
+        Self { bytes: padded_name, name_bytes }
     }
 }
 
@@ -224,7 +224,13 @@ impl Separators {
     fn longest(&self, name: Padded<'_>) -> Option<usize> {
         let Padded { bytes, name_bytes } = name;
         let chunk = bytes.first_chunk().filter(|_| name_bytes <= CHUNK_BYTES)?;
-        let ends = self.among(blocks(chunk)) & first_bits(name_bytes);
+        let all = blocks(chunk);
+        // Most names are within half of it.
+        let ends = match all {
+            [first, second, ..] if name_bytes <= CHUNK_BYTES / 2 => self.among([first, second]),
+            _ => self.among(all),
+        };
+        let ends = ends & first_bits(name_bytes);
         Some(CHUNK_BYTES - ends.leading_zeros() as usize)
     }
 
@@ -282,8 +288,8 @@ impl Separators {
 
     /// Which bytes end a prefix.
     #[inline(always)]
-    fn among(&self, blocks: Blocks) -> u64 {
-        let none = [u8x16::splat(0); BLOCKS];
+    fn among<const N: usize>(&self, blocks: [u8x16; N]) -> u64 {
+        let none = [u8x16::splat(0); N];
         bits(self.0.iter().fold(none, |mut found, separator| {
             found.iter_mut().zip(blocks).for_each(|(found, block)| *found |= block.simd_eq(*separator));
             found
@@ -294,16 +300,15 @@ impl Separators {
 /// Bytes that are looked at together: a bit each of a word.
 const CHUNK_BYTES: usize = 64;
 const BLOCKS: usize = CHUNK_BYTES / 16;
-type Blocks = [u8x16; BLOCKS];
 
 #[inline(always)]
-fn blocks(chunk: &[u8; CHUNK_BYTES]) -> Blocks {
+fn blocks(chunk: &[u8; CHUNK_BYTES]) -> [u8x16; BLOCKS] {
     let (blocks, _) = chunk.as_chunks();
     std::array::from_fn(|block| u8x16::new(blocks.get(block).copied().unwrap_or_default()))
 }
 
 #[inline(always)]
-fn bits(blocks: Blocks) -> u64 {
+fn bits<const N: usize>(blocks: [u8x16; N]) -> u64 {
     blocks.iter().rev().fold(0, |bits, block| bits << 16 | u64::from(block.to_bitmask()))
 }
 
