@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How many instructions a scan takes: three small dumps that never change, counted by callgrind, against the numbers in
-instructions.json beside this file. Times are noisy, instructions are not: a number that rises by more than `drift` is a
-regression, and this program ends with 1.
+"""How many instructions a scan takes, for the task and for reports: three small dumps that never change, counted by
+callgrind, against the numbers in instructions.json beside this file. Times are noisy, instructions are not: a number that
+rises by more than `drift` is a regression, and this program ends with 1.
 
     python3 benches/instructions.py            compare (needs valgrind and `cargo build --release`)
     python3 benches/instructions.py --write    accept the numbers of this build, after a change that is worth it
@@ -84,13 +84,21 @@ def mixed(rng):
     yield b"\x02" + string(b"all") + length(len(members)) + b"".join(map(string, members))
 
 
-def count(dump):
+# What is asked of each dump: the task, a report, and a report with all but prefixes.
+MODES = {
+    "": [],
+    ", report": ["--format", "report"],
+    ", report without prefixes": ["--format", "report", "--separators", ""],
+}
+
+
+def count(dump, options):
     """Instructions of one thread over `dump`."""
     with tempfile.TemporaryDirectory() as scratch:
         path, out = Path(scratch, "dump.rdb"), Path(scratch, "callgrind")
         path.write_bytes(b"REDIS0012\xfe\x00" + dump + b"\xff" + bytes(8))
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", str(BIGKEYS), "analyze"]
-        command += ["--quiet", "--no-verify", "--threads", "1", "--output", "/dev/null", str(path)]
+        command += ["--quiet", "--no-verify", "--threads", "1", "--output", "/dev/null", *options, str(path)]
         run = subprocess.run(command, capture_output=True, text=True)
         collected = re.search(r"Collected : (\d+)", run.stderr)
         if run.returncode != 0 or not collected:
@@ -103,10 +111,12 @@ def main():
         sys.exit("this needs valgrind on the PATH and a release build: cargo build --release")
     stored = json.loads(NUMBERS.read_text())
     compiler = subprocess.run(["rustc", "--version"], capture_output=True, text=True).stdout.strip()
-    # What the program takes to start says nothing about the scan.
-    start = count(b"")
     dumps = {dump.__name__: b"".join(dump(random.Random(dump.__name__))) for dump in (tiny, strings, mixed)}
-    counted = {name: count(dump) - start for name, dump in dumps.items()}
+    counted = {}
+    for mode, options in MODES.items():
+        # What the program takes to start says nothing about the scan.
+        start = count(b"", options)
+        counted |= {name + mode: count(dump, options) - start for name, dump in dumps.items()}
     if "--write" in sys.argv[1:]:
         NUMBERS.write_text(json.dumps({**stored, "compiler": compiler, "instructions": counted}, indent=2) + "\n")
         return 0
@@ -114,7 +124,7 @@ def main():
         print(f"the numbers are of {stored['compiler']}, this is {compiler}")
     worse = []
     for name, now in counted.items():
-        change = now / stored["instructions"][name] - 1
+        change = now / stored["instructions"].get(name, now) - 1
         print(f"{name}: {now:,} instructions, {change:+.1%}")
         if change > stored["drift"]:
             worse.append(name)

@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 /// The size of the last key of a full list, and the first bytes of its name, zeros where it ends. By default that of a list
 /// which is not full: it keeps out nothing.
 ///
-/// Of tiny keys half have the very size of the last one; most of them this tells from it without a call, and without a
-/// branch that nothing foretells.
+/// Of tiny keys half have the very size of the last one; most of them this tells from it without a call.
 ///
 /// In order, the floor of a larger size comes first, then that of the smaller name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +48,18 @@ impl Floor {
     /// tell.
     #[inline(always)]
     pub(crate) fn keeps_out<'n>(self, size: u64, name: &[u8], last: impl FnOnce() -> Option<&'n [u8]>) -> bool {
-        let Some(first) = name.first_chunk() else { return size < self.size };
-        let is_equal = size == self.size && u128::from_be_bytes(*first) == self.name;
-        self.keeps_out_at_once(size, *first)
-            || is_equal && self != Self::default() && last().is_some_and(|last| name > last)
+        size < self.size || size == self.size && self.keeps_out_name(name, last)
     }
 
-    /// As [`Floor::keeps_out`], as far as the first bytes tell.
+    #[inline(always)]
+    fn keeps_out_name<'n>(self, name: &[u8], last: impl FnOnce() -> Option<&'n [u8]>) -> bool {
+        let Some(first) = name.first_chunk() else { return false };
+        let first = u128::from_be_bytes(*first);
+        let is_equal = first == self.name && self != Self::default();
+        first > self.name || is_equal && last().is_some_and(|last| name > last)
+    }
+
+    /// As [`Floor::keeps_out`], as far as the first bytes tell, and without a branch: for who asks several floors.
     #[inline(always)]
     pub(crate) fn keeps_out_at_once(self, size: u64, first: [u8; Self::NAME_BYTES]) -> bool {
         (size < self.size) | ((size == self.size) & (u128::from_be_bytes(first) > self.name))

@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use crate::rdb::entry::{self, Damage, Found, Open, Step};
 use crate::rdb::primitives::StringHead;
+use crate::rdb::short::{self, Short, Take};
 use crate::rdb::source::Keep;
 use crate::rdb::value::Measure;
-use crate::rdb::{Context, Entry, Fault, Kind, Part, short};
+use crate::rdb::{Context, Entry, Fault, Kind, Part};
 use filter::Filter;
 use floor::Floor;
 use gather::Gather;
@@ -165,6 +166,14 @@ impl Analysis {
     }
 }
 
+/// Those that find no place in their list; they are only counted.
+impl Take for Analysis {
+    #[inline(always)]
+    fn take(&mut self, short: Short<'_>) -> bool {
+        self.keeps_out(Kind::String, short.head.value_bytes(), short.name)
+    }
+}
+
 impl Gather for Analysis {
     const PIECE_HELD_BYTES_MAX: u64 = 512 << 10;
 
@@ -187,9 +196,7 @@ impl Gather for Analysis {
     ) -> Result<Step, Box<Damage>> {
         if open.is_none() {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed = short::pass(source.ahead(), left, |short| {
-                self.keeps_out(Kind::String, short.head.value_bytes(), short.name)
-            });
+            let passed = short::pass(source.ahead(), left, self);
             self.count_all(Kind::String, passed.keys);
             source.skip(Part::Key, passed.bytes as u64)?;
             if source.offset() >= until {

@@ -7,8 +7,9 @@ use super::numbers::Numbers;
 use crate::analysis::gather::Gather;
 use crate::memory::walk;
 use crate::rdb::entry::{Damage, Open, Step, step_with};
+use crate::rdb::short::{self, Short, Take};
 use crate::rdb::source::Keep;
-use crate::rdb::{Context, Fault, Part, short};
+use crate::rdb::{Context, Fault, Part};
 
 /// Numbers over entries, with the question they answer.
 #[derive(Debug)]
@@ -36,6 +37,20 @@ impl Census {
     }
 }
 
+/// Counts short strings that find no place on a list.
+struct Counting<'c> {
+    asked: &'c Asked,
+    context: &'c Context,
+    numbers: &'c mut Numbers,
+}
+
+impl Take for Counting<'_> {
+    #[inline(always)]
+    fn take(&mut self, short: Short<'_>) -> bool {
+        self.numbers.add_short(self.asked, self.context, short)
+    }
+}
+
 impl Gather for Census {
     // Names take most of it: 2,048 prefixes, twice as many while they are added.
     const PIECE_HELD_BYTES_MAX: u64 = 2 << 20;
@@ -57,7 +72,7 @@ impl Gather for Census {
         let Self { asked, numbers, keys, .. } = self;
         if numbers.takes_short(asked) {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed = short::pass(source.ahead(), left, |short| numbers.add_short(asked, context, short));
+            let passed = short::pass(source.ahead(), left, &mut Counting { asked, context, numbers });
             *keys += passed.keys;
             source.skip(Part::Key, passed.bytes as u64)?;
             if source.offset() >= until {

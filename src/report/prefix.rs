@@ -1,7 +1,8 @@
 //! Prefixes of names: `a:b:c` counts under `a:` and `a:b:`.
 //!
-//! While keys are added, each counts under the longest of its prefixes that is held (or in that one's slot of the cache, which
-//! is counted when it is evicted and in the end), and a prefix that is dropped leaves what it had to the next shorter one. In the end every prefix gets the sums of all longer ones, so that those of the
+//! While keys are added, each counts under the longest of its prefixes that is held, and a prefix that is dropped leaves
+//! what it had to the next shorter one. Where that prefix has a slot in the cache the key counts there first, and where it
+//! belongs when the slot is given up. In the end every prefix gets the sums of all longer ones, so that those of the
 //! prefixes right below it and the rest make up the whole. Prefixes with parts that look like numbers or IDs come later in
 //! the order of what is held, deeper ones later too: what is cut off is what tells least, and a prefix that is held has
 //! all shorter ones held with it.
@@ -277,13 +278,14 @@ impl Separators {
     fn look_at(&self, chunk: &[u8; CHUNK_BYTES]) -> Bytes {
         let blocks = blocks(chunk);
         let among = |from: u8x16, first: u8, count: u8| (from - u8x16::splat(first)).simd_le(u8x16::splat(count - 1));
-        let digits = blocks.map(|block| among(block, b'0', 10));
-        let of_ids = blocks.map(|block| {
+        let is_digit = |block| among(block, b'0', 10);
+        let is_of_id = |block| {
             // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
             let letters = among(block | u8x16::splat(0x20), b'a', 6);
-            among(block, b'0', 10) | letters | block.simd_eq(u8x16::splat(b'-'))
-        });
-        Bytes { separators: self.among(blocks), digits: bits(digits), others: !bits(of_ids) }
+            is_digit(block) | letters | block.simd_eq(u8x16::splat(b'-'))
+        };
+        let separators = self.among(blocks);
+        Bytes { separators, digits: bits(blocks.map(is_digit)), others: !bits(blocks.map(is_of_id)) }
     }
 
     /// Which bytes end a prefix.

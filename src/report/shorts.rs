@@ -174,12 +174,8 @@ mod tests {
         ] {
             let record = [b"\x00\x03abc", value].concat();
             let ahead = [&record[..], &[0; 80]].concat();
-            let mut found = None;
-            crate::rdb::short::pass(&ahead, 1, |short| {
-                found = Shape::of(&short).map(|shape| (shape, model.short_string(&short)));
-                true
-            });
-            let (shape, (held, memory_bytes)) = found.unwrap();
+            let short = Short::read(&ahead).unwrap();
+            let (shape, (held, memory_bytes)) = (Shape::of(&short).unwrap(), model.short_string(&short));
             assert_eq!(costs.0[shape.0], (held, u32::try_from(memory_bytes).unwrap()));
             let mut shorts = Shorts::default();
             shorts.add(shape);
@@ -198,12 +194,8 @@ mod tests {
             [&b"\xc3\x05\x0a12345"[..], b"\x40\x05hello", b"\x40\x40"].map(|value| [b"\x00\x03abc", value].concat());
         let expiring = b"\xfc\0\0\0\0\0\0\0\0\x00\x03abc\x05hello".to_vec();
         for record in lasting.into_iter().chain([expiring]) {
-            let mut shape = None;
-            crate::rdb::short::pass(&[&record[..], &[0; 160]].concat(), 1, |short| {
-                shape = Some(Shape::of(&short));
-                true
-            });
-            assert_eq!(shape, Some(None), "{record:?}");
+            let ahead = [&record[..], &[0; 160]].concat();
+            assert_eq!(Short::read(&ahead).map(|short| Shape::of(&short)), Some(None), "{record:?}");
         }
     }
 }
