@@ -36,11 +36,11 @@ use crate::rdb::{Context, Dialect, header};
 
 /// Bytes of a segment. Each has its price (a guess, top lists to merge, pages to give back): on two cores a dump of strings
 /// took 0.48 s with 1 MiB, 0.31 with 4 MiB and 0.29 with 16 MiB, one of collections 0.60, 0.49 and 0.41, and a report on
-/// these, which has more lists to fill, 0.38 with 16 MiB and 0.35 with 64 MiB. More would only keep more pages mapped: those
-/// of the segments in hand. What the chain does for each is serial: simulated from the times that pieces and joins took, 2 GB
-/// of collections are read 16 times as fast by 16 threads with 4 MiB, 24 times by 64; with 1 MiB these get no further than 21
-/// times.
-const SEGMENT_BYTES: RangeInclusive<usize> = 4 << 20..=64 << 20;
+/// these, which has more lists to fill, 0.38 with 16 MiB and 0.35 with 64 MiB; but with 64 MiB, whose pages all stay mapped,
+/// the task over strings took a hundredth more than with 32. What the chain does for each is serial: simulated from the times
+/// that pieces and joins took, 2 GB of collections are read 16 times as fast by 16 threads with 4 MiB, 24 times by 64; with
+/// 1 MiB these get no further than 21 times.
+const SEGMENT_BYTES: RangeInclusive<usize> = 4 << 20..=32 << 20;
 
 /// How many segments each thread should get at least, so that all end at about the same time.
 const SEGMENTS_A_THREAD: usize = 16;

@@ -118,8 +118,11 @@ impl Server {
         let socket = folder.path().join("socket");
         let process = command
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"])
-            .args(["--logfile", "log", "--dbfilename", "dump.rdb"])
+            .args(["--dbfilename", "dump.rdb"])
             .args(arguments)
+            // Servers try the log before they go into their folder.
+            .arg("--logfile")
+            .arg(folder.path().join("log"))
             .arg("--dir")
             .arg(folder.path())
             .arg("--unixsocket")
