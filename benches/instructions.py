@@ -124,7 +124,7 @@ def main():
         print(f"the numbers are of {stored['compiler']}, this is {compiler}")
     worse = []
     for name, now in counted.items():
-        change = now / stored["instructions"].get(name, now) - 1
+        change = now / stored["instructions"][name] - 1
         print(f"{name}: {now:,} instructions, {change:+.1%}")
         if change > stored["drift"]:
             worse.append(name)

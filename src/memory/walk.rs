@@ -201,9 +201,7 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
         left -= 1;
     }
     // It is a table, whatever follows.
-    if left > 0 {
-        table = members_of_table(source, model, table, left)?;
-    }
+    let table = members_of_table(source, model, table, left)?;
     let held = if fits_intset(&packing) {
         (Encoding::Intset, model.packed(packing.intset_bytes()))
     } else if fits_listpack(&packing) {
@@ -243,9 +241,7 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> 
         left -= 1;
     }
     // It is a table, whatever follows.
-    if left > 0 {
-        table = pairs_of_table(source, model, table, left)?;
-    }
+    let table = pairs_of_table(source, model, table, left)?;
     let held = match packing.first_long {
         _ if !has_few => table.finish_hash(model, Made::AtOnce),
         None => packing.finish(model),

@@ -124,8 +124,8 @@ fn lasting(ahead: &[u8]) -> Option<Short<'_>> {
     let (head, head_and_stored_bytes) = match value_ahead[0] {
         first @ 0..=TEXT_63 => (StringHead::Raw { bytes: first.into() }, 1 + usize::from(first)),
         first @ 0x40..=0x7f => {
-            let bytes = usize::from(first & 0x3f) << 8 | usize::from(value_ahead[1]);
-            (StringHead::Raw { bytes: bytes as u64 }, 2 + bytes)
+            let (bytes, head_bytes) = short_length(first, value_ahead[1])?;
+            (StringHead::Raw { bytes: bytes as u64 }, head_bytes + bytes)
         }
         first @ INT_8..=INT_32 => int(first, value_ahead),
         0xc3 => compressed(value_ahead)?,

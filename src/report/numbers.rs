@@ -210,7 +210,7 @@ impl Numbers {
                 && by_memory.keeps_out(memory_bytes, name, asked.top)
     }
 
-    /// Counts the short strings among the current database's classes, and by sizes what was not.
+    /// Counts the short strings among the current database's classes, and by sizes as far as they were not.
     fn count_shorts(&mut self, asked: &Asked) {
         let shorts = std::mem::take(&mut self.shorts);
         let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return };
@@ -290,6 +290,7 @@ impl Numbers {
         }
     }
 
+    /// Counts a key by its sizes.
     #[inline(always)]
     fn count_sizes(&mut self, kind: Kind, tally: &Tally, memory_bytes: Option<u64>) {
         let Some(sizes) = self.sizes.get_mut(kind as usize) else { return };
@@ -363,26 +364,21 @@ impl OfKind {
     #[inline]
     fn keeps_out(&self, kind: Kind, tally: &Tally, name: &[u8]) -> bool {
         let Some(first) = name.first_chunk() else { return false };
-        let values = [tally.serialized_bytes, tally.memory_bytes, tally.elements];
-        let lists = self.lists(tally.keys_without_ttl == 0).iter().zip(values).take(ranked_by(kind));
-        lists.fold(true, |out, (list, value)| out & list.floor.keeps_out_at_once(value, *first))
+        let lists = self.lists(tally.keys_without_ttl == 0).iter().zip(ranked(kind, tally));
+        lists.fold(true, |out, (list, (_, value))| out & list.floor.keeps_out_at_once(value, *first))
     }
 
     fn rank(&mut self, asked: &Asked, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
         let top = asked.top;
         let mut row: Option<Arc<KeyRow>> = None;
         let mut change = 0;
-        let mut rank = |list: &mut List, by, value| {
-            if !list.keeps_out(value, name, top) {
-                let row = row.get_or_insert_with(|| Arc::new(KeyRow::new(asked.dump, entry, footprint, tally, name)));
-                change += list.insert(by, row.clone(), top);
-            }
-        };
-        let values = [tally.serialized_bytes, tally.memory_bytes, tally.elements];
         let lists = if entry.expires_at_ms.is_none() { 2 } else { 1 };
         for lists in self.tops.iter_mut().take(lists) {
-            for ((list, by), value) in lists.iter_mut().zip(By::ALL).zip(values).take(ranked_by(entry.kind)) {
-                rank(list, by, value);
+            for (list, (by, value)) in lists.iter_mut().zip(ranked(entry.kind, tally)) {
+                if !list.keeps_out(value, name, top) {
+                    let new = || Arc::new(KeyRow::new(asked.dump, entry, footprint, tally, name));
+                    change += list.insert(by, row.get_or_insert_with(new).clone(), top);
+                }
             }
         }
         change
@@ -402,9 +398,11 @@ impl OfKind {
     }
 }
 
-/// How many of [`By::ALL`] keys of a kind are ranked by. A string is one element: there is nothing to rank by.
-fn ranked_by(kind: Kind) -> usize {
-    if kind == Kind::String { 2 } else { By::ALL.len() }
+/// What a key is ranked by. A string is one element: there is nothing to rank by.
+fn ranked(kind: Kind, tally: &Tally) -> impl Iterator<Item = (By, u64)> {
+    let values = [tally.serialized_bytes, tally.memory_bytes, tally.elements];
+    let ranked_by = if kind == Kind::String { 2 } else { By::ALL.len() };
+    By::ALL.into_iter().zip(values).take(ranked_by)
 }
 
 impl Database {

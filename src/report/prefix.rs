@@ -239,9 +239,6 @@ impl Separators {
     #[inline]
     fn find(&self, name: Padded<'_>, limit: Option<Rank>, levels: &mut Levels) {
         levels.depth = 0;
-        if !self.are_any() {
-            return;
-        }
         let Padded { bytes, name_bytes } = name;
         let class_max = limit.map_or(u16::MAX, |(class, _)| class);
         let mut ids = 0;
@@ -302,6 +299,10 @@ impl Separators {
 /// Bytes that are looked at together: a bit each of a word.
 const CHUNK_BYTES: usize = 64;
 const BLOCKS: usize = CHUNK_BYTES / 16;
+
+// Names lie in whole chunks, and what the cache knows of one in the first.
+const _: () = assert!(PADDED_BYTES == CHUNK_BYTES && NAME_BYTES_MAX.is_multiple_of(CHUNK_BYTES));
+const _: () = assert!(cache::PREFIX_BYTES_MAX <= CHUNK_BYTES);
 
 #[inline(always)]
 fn blocks(chunk: &[u8; CHUNK_BYTES]) -> [u8x16; BLOCKS] {
