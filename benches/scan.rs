@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bigkeys::rdb::packed::{listpack, lzf};
-use bigkeys::rdb::primitives::{length, string_head};
+use bigkeys::rdb::primitives::{length, string_header};
 use bigkeys::rdb::{Scanner, checksum};
 use criterion::{Criterion, SamplingMode, Throughput};
 
@@ -58,12 +58,12 @@ fn parts(criterion: &mut Criterion) {
     let mut random = Random(1);
 
     let mut lengths = Vec::new();
-    let mut heads = Vec::new();
+    let mut headers = Vec::new();
     for _ in 0..RUNS {
         put_length(&mut lengths, random.size(1, 1 << 20));
         match random.below(4) {
-            0 => put_integer(&mut heads, &mut random),
-            _ => put_length(&mut heads, random.size(1, 1 << 14)),
+            0 => put_integer(&mut headers, &mut random),
+            _ => put_length(&mut headers, random.size(1, 1 << 14)),
         }
     }
     group.throughput(Throughput::Elements(RUNS as u64));
@@ -79,10 +79,10 @@ fn parts(criterion: &mut Criterion) {
     });
     group.bench_function("string_head", |bencher| {
         bencher.iter(|| {
-            let (mut rest, mut sum) = (black_box(&heads[..]), 0_u64);
+            let (mut rest, mut sum) = (black_box(&headers[..]), 0_u64);
             while !rest.is_empty() {
-                let (left, head) = string_head(rest).expect("it is a string's head");
-                (rest, sum) = (left, sum.wrapping_add(head.value_bytes()));
+                let (left, header) = string_header(rest).expect("it is a string's head");
+                (rest, sum) = (left, sum.wrapping_add(header.value_bytes()));
             }
             sum
         });

@@ -74,7 +74,7 @@ pub fn packed(input: &[u8]) {
     let elements = elements::for_each(&mut decoded, value_type, &context, |_| {});
     if elements.is_ok() {
         // The decoder goes by the entries, not by what a header says of them.
-        assert!(measure.is_ok() || measure.is_err_and(|trouble| trouble.costs_one_key()), "{value_type}");
+        assert!(measure.is_ok() || measure.is_err_and(|error| error.costs_one_key()), "{value_type}");
         assert_eq!(decoded.offset(), stepped.offset(), "{value_type}");
     }
     let end = usize::try_from(stepped.offset()).expect("within the value");
@@ -82,7 +82,7 @@ pub fn packed(input: &[u8]) {
     // A script of KeyDB's has no elements to decode.
     if measure.is_ok() && value_type != ValueType::CRON && check_bytes(&dump, &check::Options::default()).sound {
         // Servers read on over a packed score that is no number.
-        let is_read = elements.is_ok() || elements.is_err_and(|trouble| trouble.is_tolerated());
+        let is_read = elements.is_ok() || elements.is_err_and(|error| error.is_tolerated());
         assert!(is_read, "{value_type}: {elements:?}");
     }
 
@@ -158,8 +158,8 @@ fn inflated_slowly(stored: &[u8]) -> (Vec<u8>, bool) {
 /// A dump of one string that is stored as this stream and claims to have so many bytes.
 fn dump_of_lzf(stored: &[u8], bytes: usize) -> Vec<u8> {
     let length = |bytes: usize| [&[0x80][..], &u32::try_from(bytes).expect("a short stream").to_be_bytes()].concat();
-    let head = [b"REDIS0009\x00\x01k\xc3".to_vec(), length(stored.len()), length(bytes)].concat();
-    [&head, stored, &[255, 0, 0, 0, 0, 0, 0, 0, 0]].concat()
+    let header = [b"REDIS0009\x00\x01k\xc3".to_vec(), length(stored.len()), length(bytes)].concat();
+    [&header, stored, &[255, 0, 0, 0, 0, 0, 0, 0, 0]].concat()
 }
 
 /// Whatever is salvaged checks clean, and has as many keys as the account says.

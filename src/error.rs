@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::rdb::entry::Damage;
-use crate::rdb::{Fault, Part, Trouble};
+use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
 
 /// Why a dump could not be analyzed to its end.
 #[derive(Debug)]
@@ -15,12 +15,12 @@ pub struct Error {
     /// The dump as the caller named it.
     pub dump: String,
     /// What happened.
-    pub cause: Cause,
+    pub cause: ErrorKind,
 }
 
 /// What happened to a dump.
 #[derive(Debug)]
-pub enum Cause {
+pub enum ErrorKind {
     /// The bytes are not what they should be.
     Damaged {
         /// Where and what.
@@ -78,20 +78,20 @@ pub enum Cause {
 
 impl Error {
     /// An error about `dump`.
-    pub fn new(dump: impl Into<String>, cause: Cause) -> Self {
+    pub fn new(dump: impl Into<String>, cause: ErrorKind) -> Self {
         Self { dump: dump.into(), cause }
     }
 
     /// Whether the dump is to blame (exit code 1), or the program could not run (exit code 2).
     pub fn is_about_dump(&self) -> bool {
-        !matches!(self.cause, Cause::Io { .. } | Cause::Options(_) | Cause::Cancelled { .. })
+        !matches!(self.cause, ErrorKind::Io { .. } | ErrorKind::Options(_) | ErrorKind::Cancelled { .. })
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            Cause::Io { source, .. } => Some(source),
+            ErrorKind::Io { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -103,21 +103,21 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Display for Cause {
+impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Damaged { damage, dump_bytes } => {
-                let Trouble { offset, .. } = damage.trouble;
+                let ParseError { offset, .. } = damage.error;
                 write!(f, "at byte {offset}")?;
                 if let Some((name, value_type)) = &damage.key {
                     write!(f, ", key {}", Quoted(name))?;
                     // A type that is unknown in this dialect may be known in another: its label would mislead.
-                    if damage.trouble.fault != Fault::UnknownType {
+                    if damage.error.kind != ParseErrorKind::UnknownType {
                         write!(f, " ({})", value_type.label())?;
                     }
                 }
                 write!(f, ": ")?;
-                sentence(f, damage.trouble, *dump_bytes)
+                sentence(f, damage.error, *dump_bytes)
             }
             Self::Cancelled { offset } => write!(f, "interrupted at byte {offset}; what was found before is reported"),
             Self::Skipped { from, to } => write!(
@@ -134,7 +134,7 @@ impl fmt::Display for Cause {
             Self::Trailing { offset, bytes } => {
                 write!(f, "at byte {offset}: the dump ends here, but {bytes} more {} follow", plural(*bytes, "byte"))
             }
-            Self::Refused(what) | Cause::Changed(what) | Cause::Options(what) => write!(f, "{what}"),
+            Self::Refused(what) | ErrorKind::Changed(what) | ErrorKind::Options(what) => write!(f, "{what}"),
             Self::Io { doing, source } => write!(f, "could not {doing}: {source}"),
         }
     }
@@ -145,10 +145,10 @@ fn plural(count: u64, word: &str) -> String {
 }
 
 /// What was being read and what was wrong with it, in words, without its place.
-pub(crate) fn words(trouble: Trouble, dump_bytes: u64) -> String {
+pub(crate) fn words(error: ParseError, dump_bytes: u64) -> String {
     let mut words = String::new();
     // A string takes everything.
-    _ = sentence(&mut words, trouble, dump_bytes);
+    _ = sentence(&mut words, error, dump_bytes);
     words
 }
 
@@ -156,96 +156,121 @@ pub(crate) fn words(trouble: Trouble, dump_bytes: u64) -> String {
 const FETCH_OR_JOIN: &str = "; if it is a cut copy or a part of a split one, fetch it again or join the parts";
 
 /// What was being read and what was wrong with it.
-fn sentence(f: &mut impl fmt::Write, trouble: Trouble, dump_bytes: u64) -> fmt::Result {
-    let Trouble { offset, fault, part, claim } = trouble;
-    let (is_at_start, part) = (part == Part::Opcode, part_name(part));
-    match fault {
-        Fault::Eof if claim > 0 => {
+fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt::Result {
+    let ParseError { offset, kind, element, declared } = error;
+    let (is_at_start, element) = (element == FormatElement::Opcode, part_name(element));
+    match kind {
+        ParseErrorKind::Eof if declared > 0 => {
             let left = dump_bytes.saturating_sub(offset);
-            write!(f, "the dump ends inside {part}: {claim} {} should follow, ", plural(claim, "byte"))?;
+            write!(f, "the dump ends inside {element}: {declared} {} should follow, ", plural(declared, "byte"))?;
             write!(f, "{left} {}{FETCH_OR_JOIN}", if left == 1 { "remains" } else { "remain" })
         }
-        Fault::Eof if is_at_start => {
+        ParseErrorKind::Eof if is_at_start => {
             write!(f, "the dump is cut: it ends here, without an end record{FETCH_OR_JOIN}")
         }
-        Fault::Eof => write!(f, "the dump ends inside {part}{FETCH_OR_JOIN}"),
-        Fault::LengthForm => write!(f, "reading {part}: no length starts with this byte"),
-        Fault::StringForm => write!(f, "reading {part}: no string starts with this byte"),
-        Fault::Lzf => write!(f, "reading {part}: the LZF compressed bytes are damaged"),
-        Fault::LzfRatio => {
-            write!(f, "reading {part}: the LZF compressed string claims a length that its bytes cannot give")
+        ParseErrorKind::Eof => write!(f, "the dump ends inside {element}{FETCH_OR_JOIN}"),
+        ParseErrorKind::LengthForm => write!(f, "reading {element}: no length starts with this byte"),
+        ParseErrorKind::StringForm => write!(f, "reading {element}: no string starts with this byte"),
+        ParseErrorKind::Lzf => write!(f, "reading {element}: the LZF compressed bytes are damaged"),
+        ParseErrorKind::LzfRatio => {
+            write!(f, "reading {element}: the LZF compressed string claims a length that its bytes cannot give")
         }
-        Fault::BlobForm => write!(f, "reading {part}: it has no valid header"),
-        Fault::BlobSize => write!(f, "reading {part}: its header does not say the size it has ({claim} bytes)"),
-        Fault::BlobEntry => write!(f, "reading {part}: an entry in it is damaged"),
-        Fault::BlobCount => write!(f, "reading {part}: its entries do not make whole records"),
-        Fault::UnknownType => write!(f, "value type {claim} is unknown, and nothing says where such a value ends"),
-        Fault::UnknownOpcode => write!(f, "opcode {claim} is unknown, and nothing says where such a record ends"),
-        Fault::ModulePreGa => {
+        ParseErrorKind::BlobForm => write!(f, "reading {element}: it has no valid header"),
+        ParseErrorKind::BlobSize => {
+            write!(f, "reading {element}: its header does not say the size it has ({declared} bytes)")
+        }
+        ParseErrorKind::BlobEntry => write!(f, "reading {element}: an entry in it is damaged"),
+        ParseErrorKind::BlobCount => write!(f, "reading {element}: its entries do not make whole records"),
+        ParseErrorKind::UnknownType => {
+            write!(f, "value type {declared} is unknown, and nothing says where such a value ends")
+        }
+        ParseErrorKind::UnknownOpcode => {
+            write!(f, "opcode {declared} is unknown, and nothing says where such a record ends")
+        }
+        ParseErrorKind::ModulePreGa => {
             write!(f, "value type 6 is a module value of a Redis 4.0 release candidate, which only its module can read")
         }
-        Fault::ModuleTag => write!(f, "reading {part}: no module value has the tag {claim}"),
-        Fault::Container => write!(f, "reading {part}: a list node of container {claim}, which is neither 1 nor 2"),
-        Fault::Flag => write!(f, "reading {part}: no such flag or tag {claim} is known"),
-        Fault::Score => write!(f, "reading {part}: a score is not a number"),
-        Fault::StreamId => write!(f, "reading {part}: a node's ID takes {claim} bytes instead of 16"),
-        Fault::Slot => write!(f, "reading {part}: there is no slot {claim}, they end at 16383"),
-        Fault::Template => write!(f, "reading {part}: the dump defines no template {claim}"),
-        Fault::TemplateLate => write!(f, "{part} is defined behind the first key, where no server puts one"),
-        Fault::Limit => write!(f, "reading {part}: {claim} is more than this program reads of it"),
-        Fault::Held => write!(f, "the names of the top keys take too much memory: ask for fewer with --top"),
-        Fault::Read => write!(f, "reading {part}: the bytes could not be read"),
-        Fault::GaveUp => write!(f, "reading {part}: given up"),
-        Fault::BlobEntries => write!(f, "reading {part}: its header counts {claim} entries, it has another number"),
-        Fault::BackLength => write!(f, "reading {part}: an entry is not as long as its neighbour says"),
-        Fault::Tail => write!(f, "reading {part}: its header points at another entry than the last ({claim})"),
-        Fault::Duplicate => write!(f, "{part} is there twice"),
-        Fault::DuplicateKey => write!(f, "a key of this name is in the database already"),
-        Fault::Empty => write!(f, "reading {part}: the value has no elements, and servers keep no such key"),
-        Fault::Order => write!(f, "reading {part}: its elements are not in order"),
-        Fault::Ttl => write!(f, "reading {part}: {claim} is no time that a server takes"),
-        Fault::StreamNode => write!(f, "reading {part}: the entries of a node are not as it says"),
-        Fault::StreamDeleted => write!(f, "reading {part}: a node has another number of deleted entries than it says"),
-        Fault::StreamLength => write!(f, "the stream says it has {claim} entries, its nodes have another number"),
-        Fault::Pending => write!(f, "reading {part}: a consumer group and its consumers disagree on a pending entry"),
-        Fault::Frame => write!(f, "reading {part}: its {claim} bytes do not inflate"),
-        Fault::Zeros => write!(f, "zeros stand here in the place of records"),
-        Fault::Checksum => {
-            write!(f, "the checksum {claim:016x} is not that of the bytes: something was changed after it was written")
+        ParseErrorKind::ModuleTag => write!(f, "reading {element}: no module value has the tag {declared}"),
+        ParseErrorKind::Container => {
+            write!(f, "reading {element}: a list node of container {declared}, which is neither 1 nor 2")
         }
-        Fault::Trailing => {
-            write!(f, "the dump ends here, but {claim} more {} follow", plural(claim, "byte"))
+        ParseErrorKind::Flag => write!(f, "reading {element}: no such flag or tag {declared} is known"),
+        ParseErrorKind::Score => write!(f, "reading {element}: a score is not a number"),
+        ParseErrorKind::StreamId => write!(f, "reading {element}: a node's ID takes {declared} bytes instead of 16"),
+        ParseErrorKind::Slot => write!(f, "reading {element}: there is no slot {declared}, they end at 16383"),
+        ParseErrorKind::Template => write!(f, "reading {element}: the dump defines no template {declared}"),
+        ParseErrorKind::TemplateLate => {
+            write!(f, "{element} is defined behind the first key, where no server puts one")
         }
-        Fault::KeyCount => write!(f, "the database says it has {claim} keys, another number is in it"),
+        ParseErrorKind::Limit => write!(f, "reading {element}: {declared} is more than this program reads of it"),
+        ParseErrorKind::Held => write!(f, "the names of the top keys take too much memory: ask for fewer with --top"),
+        ParseErrorKind::Read => write!(f, "reading {element}: the bytes could not be read"),
+        ParseErrorKind::GaveUp => write!(f, "reading {element}: given up"),
+        ParseErrorKind::BlobEntries => {
+            write!(f, "reading {element}: its header counts {declared} entries, it has another number")
+        }
+        ParseErrorKind::BackLength => write!(f, "reading {element}: an entry is not as long as its neighbour says"),
+        ParseErrorKind::Tail => {
+            write!(f, "reading {element}: its header points at another entry than the last ({declared})")
+        }
+        ParseErrorKind::Duplicate => write!(f, "{element} is there twice"),
+        ParseErrorKind::DuplicateKey => write!(f, "a key of this name is in the database already"),
+        ParseErrorKind::Empty => {
+            write!(f, "reading {element}: the value has no elements, and servers keep no such key")
+        }
+        ParseErrorKind::Order => write!(f, "reading {element}: its elements are not in order"),
+        ParseErrorKind::Ttl => write!(f, "reading {element}: {declared} is no time that a server takes"),
+        ParseErrorKind::StreamNode => write!(f, "reading {element}: the entries of a node are not as it says"),
+        ParseErrorKind::StreamDeleted => {
+            write!(f, "reading {element}: a node has another number of deleted entries than it says")
+        }
+        ParseErrorKind::StreamLength => {
+            write!(f, "the stream says it has {declared} entries, its nodes have another number")
+        }
+        ParseErrorKind::Pending => {
+            write!(f, "reading {element}: a consumer group and its consumers disagree on a pending entry")
+        }
+        ParseErrorKind::Frame => write!(f, "reading {element}: its {declared} bytes do not inflate"),
+        ParseErrorKind::Zeros => write!(f, "zeros stand here in the place of records"),
+        ParseErrorKind::Checksum => {
+            write!(
+                f,
+                "the checksum {declared:016x} is not that of the bytes: something was changed after it was written"
+            )
+        }
+        ParseErrorKind::Trailing => {
+            write!(f, "the dump ends here, but {declared} more {} follow", plural(declared, "byte"))
+        }
+        ParseErrorKind::KeyCount => write!(f, "the database says it has {declared} keys, another number is in it"),
     }
 }
 
-fn part_name(part: Part) -> &'static str {
-    match part {
-        Part::Opcode => "the start of a record",
-        Part::Database => "a database record",
-        Part::Expiry => "an expiry time",
-        Part::Access => "an idle time or access counter",
-        Part::SlotInfo => "a cluster slot record",
-        Part::Aux => "an auxiliary field",
-        Part::ModuleAux => "a module's auxiliary data",
-        Part::KeyMeta => "a key's module metadata",
-        Part::Function => "a function library",
-        Part::SlotImport => "a slot import record",
-        Part::HashTemplate => "a hash template",
-        Part::Key => "a key's name",
-        Part::String => "the string",
-        Part::Count => "the number of elements",
-        Part::Element => "an element",
-        Part::Score => "a score",
-        Part::FieldTtl => "a field's TTL",
-        Part::Blob => "a packed value",
-        Part::StreamEntries => "a stream's entries",
-        Part::StreamGroups => "a stream's counters and groups",
-        Part::Module => "a module's value",
-        Part::CompressedBlob => "a compressed blob",
-        Part::TaggedChunk => "a tagged chunk",
-        Part::Checksum => "the checksum",
+fn part_name(element: FormatElement) -> &'static str {
+    match element {
+        FormatElement::Opcode => "the start of a record",
+        FormatElement::Database => "a database record",
+        FormatElement::Expiry => "an expiry time",
+        FormatElement::Access => "an idle time or access counter",
+        FormatElement::SlotInfo => "a cluster slot record",
+        FormatElement::Aux => "an auxiliary field",
+        FormatElement::ModuleAux => "a module's auxiliary data",
+        FormatElement::KeyMeta => "a key's module metadata",
+        FormatElement::Function => "a function library",
+        FormatElement::SlotImport => "a slot import record",
+        FormatElement::HashTemplate => "a hash template",
+        FormatElement::Key => "a key's name",
+        FormatElement::String => "the string",
+        FormatElement::Count => "the number of elements",
+        FormatElement::Element => "an element",
+        FormatElement::Score => "a score",
+        FormatElement::FieldTtl => "a field's TTL",
+        FormatElement::Blob => "a packed value",
+        FormatElement::StreamEntries => "a stream's entries",
+        FormatElement::StreamGroups => "a stream's counters and groups",
+        FormatElement::Module => "a module's value",
+        FormatElement::CompressedBlob => "a compressed blob",
+        FormatElement::TaggedChunk => "a tagged chunk",
+        FormatElement::Checksum => "the checksum",
     }
 }
 
@@ -304,24 +329,29 @@ mod tests {
     use super::*;
     use crate::rdb::ValueType;
 
-    fn damaged(trouble: Trouble, key: Option<(Vec<u8>, ValueType)>, dump_bytes: u64) -> String {
-        let damage = Box::new(Damage { trouble, key, record_offset: 0 });
-        Error::new("dump.rdb", Cause::Damaged { damage, dump_bytes }).to_string()
+    fn damaged(error: ParseError, key: Option<(Vec<u8>, ValueType)>, dump_bytes: u64) -> String {
+        let damage = Box::new(Damage { error, key, record_offset: 0 });
+        Error::new("dump.rdb", ErrorKind::Damaged { damage, dump_bytes }).to_string()
     }
 
     #[test]
     fn one_sentence_tells_file_byte_key_and_type() {
-        let trouble = Trouble { offset: 8192, fault: Fault::Eof, part: Part::Blob, claim: 900 };
+        let error = ParseError { offset: 8192, kind: ParseErrorKind::Eof, element: FormatElement::Blob, declared: 900 };
         let key = Some((b"user:\xff17\n".to_vec(), ValueType::HASH_LISTPACK));
         assert_eq!(
-            damaged(trouble, key, 8304),
+            damaged(error, key, 8304),
             "dump.rdb: at byte 8192, key \"user:\\xff17\\n\" (hash as listpack): the dump ends inside a packed value: \
              900 bytes should follow, 112 remain; if it is a cut copy or a part of a split one, fetch it again or join \
              the parts"
         );
-        let trouble = Trouble { offset: 9, fault: Fault::UnknownOpcode, part: Part::Opcode, claim: 200 };
+        let error = ParseError {
+            offset: 9,
+            kind: ParseErrorKind::UnknownOpcode,
+            element: FormatElement::Opcode,
+            declared: 200,
+        };
         assert_eq!(
-            damaged(trouble, None, 20),
+            damaged(error, None, 20),
             "dump.rdb: at byte 9: opcode 200 is unknown, and nothing says where such a record ends"
         );
     }

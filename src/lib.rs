@@ -76,4 +76,4 @@ pub mod task;
 
 pub use analysis::{BigKey, Pattern, Question, Report};
 pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader, look_into, report_all, rows_all};
-pub use error::{Cause, Error};
+pub use error::{Error, ErrorKind};

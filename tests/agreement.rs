@@ -175,9 +175,9 @@ fn excuse(report: &Report, verdict: &Verdict) -> Option<&'static str> {
         .findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
-        .map(|finding| finding.fault.as_str())
+        .map(|finding| finding.kind.as_str())
         .collect();
-    let all = |faults: &[&str]| !errors.is_empty() && errors.iter().all(|fault| faults.contains(fault));
+    let all = |faults: &[&str]| !errors.is_empty() && errors.iter().all(|kind| faults.contains(kind));
     let says = |words: &str| verdict.says.contains(words);
     match (verdict.judge, verdict.accepts) {
         (_, true) if errors == ["length_form"] => {

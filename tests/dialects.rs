@@ -238,8 +238,9 @@ fn damage_inside_an_entry_in_tagged_chunks_is_found() {
         (blob[0], blob[6]) = (12, byte);
         let hash = records(|rdb| rdb.key(16, "hash", |b| b.string(&blob)));
         for step in [1, 4, hash.len()] {
-            let pieces = hash.chunks(step).fold(start().select_db(3), |rdb, piece| rdb.put(chunk(1, piece)));
-            let dump = pieces.key(0, "last", |b| b.string("w")).eof_without_checksum();
+            let segment_scans =
+                hash.chunks(step).fold(start().select_db(3), |rdb, segment_scan| rdb.put(chunk(1, segment_scan)));
+            let dump = segment_scans.key(0, "last", |b| b.string("w")).eof_without_checksum();
             let report = check_bytes(&dump, &Options::default());
             assert_eq!((report.sound, report.keys), (is_sound, 2), "{report}");
             let keys = report.findings.iter().map(|finding| finding.key.clone());

@@ -233,12 +233,13 @@ fn mangled_dumps_give_the_same_answer_by_every_way() {
             let mut mangled = fixture.bytes.clone();
             let other = &all[random.below(all.len())].bytes;
             let from = random.below(other.len());
-            let piece = &other[from..(from + random.below(40)).min(other.len())];
+            let segment_scan = &other[from..(from + random.below(40)).min(other.len())];
             let at = random.below(mangled.len());
-            let gone = [0, piece.len(), random.below(20)][random.below(3)];
-            mangled.splice(at..(at + gone).min(fixture.bytes.len()), piece.iter().copied());
-            let about =
-                || format!("{}, round {round}: {gone} bytes at {at} are now {}", fixture.name, piece.escape_ascii());
+            let gone = [0, segment_scan.len(), random.below(20)][random.below(3)];
+            mangled.splice(at..(at + gone).min(fixture.bytes.len()), segment_scan.iter().copied());
+            let about = || {
+                format!("{}, round {round}: {gone} bytes at {at} are now {}", fixture.name, segment_scan.escape_ascii())
+            };
             let answer = answer(&scratch, &mangled, &other_ways(&mangled), &about);
             if sealed_bytes(&mangled) == mangled.len() {
                 assert_eq!(answer.is_complete(), checksum_fits(&mangled), "{}", about());

@@ -216,7 +216,7 @@ fn modelled(dump: &[u8], model: &Model) -> HashMap<Vec<u8>, (&'static str, bool,
     let mut buffer = Vec::new();
     while let Some(entry) = scanner.next().transpose().expect("a sound dump") {
         let mut source = Slice::new(dump, entry.value_offset);
-        let footprint = walk::measure(&mut source, &entry.lead(), &context, model).expect("a sound value");
+        let footprint = walk::measure(&mut source, &entry.header(), &context, model).expect("a sound value");
         assert_eq!((footprint.measure.kind, footprint.measure.size), (entry.kind, entry.size));
         modelled.insert(
             entry.key.decode(&mut buffer).expect("a name").to_vec(),

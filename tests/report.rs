@@ -149,7 +149,7 @@ fn the_walk_for_memory_ends_where_the_plain_one_does() {
                     let source = || Slice::new(&dump[..cut], entry.value_offset);
                     let (mut plain, mut full) = (source(), source());
                     let measured = value::measure(&mut plain, entry.value_type, &context).ok();
-                    let walked = walk::measure(&mut full, &entry.lead(), &context, &model).ok();
+                    let walked = walk::measure(&mut full, &entry.header(), &context, &model).ok();
                     assert_eq!(walked.map(|footprint| footprint.measure), measured, "{}", path.display());
                     assert!(measured.is_none() || plain.offset() == full.offset(), "{}", path.display());
                 }
@@ -166,8 +166,8 @@ fn sums_add_up() {
     assert!(totals.keys > 1000 && totals.memory_bytes > 0);
     let sum = |parts: Vec<bigkeys::report::Tally>| {
         let mut sum = bigkeys::report::Tally::default();
-        for part in &parts {
-            sum.merge(part);
+        for element in &parts {
+            sum.merge(element);
         }
         sum
     };
@@ -206,7 +206,7 @@ fn reports_merge_in_any_grouping() {
     let merge = |parts: &[Report]| {
         let mut parts = parts.iter().map(read);
         let mut first = parts.next().expect("a report");
-        parts.for_each(|part| first.merge(part).expect("reports of one kind"));
+        parts.for_each(|element| first.merge(element).expect("reports of one kind"));
         read(&first)
     };
     let whole = json(&report(&mixed(), &options(2, 4 << 20)));

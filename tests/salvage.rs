@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use bigkeys::check::{Options, check_bytes};
-use bigkeys::salvage::{Account, salvage_bytes};
+use bigkeys::salvage::{SalvageReport, salvage_bytes};
 use serde_json::Value;
 use support::assembler::{Rdb, intset};
 use support::damage::damage;
@@ -15,7 +15,7 @@ use support::server::{self, Kind, Reply, Server};
 
 mod support;
 
-fn salvaged(dump: &[u8]) -> (Vec<u8>, Account) {
+fn salvaged(dump: &[u8]) -> (Vec<u8>, SalvageReport) {
     let mut out = Vec::new();
     let account = salvage_bytes(dump, &mut out).expect("memory takes everything");
     assert_eq!(out.len() as u64, account.bytes_written);
@@ -24,7 +24,7 @@ fn salvaged(dump: &[u8]) -> (Vec<u8>, Account) {
 
 /// Whatever is saved is sound, and there is no more of it than is said.
 #[track_caller]
-fn checks_clean(saved: &[u8], account: &Account) {
+fn checks_clean(saved: &[u8], account: &SalvageReport) {
     let report = check_bytes(saved, &Options::default());
     assert!(report.sound, "{report}");
     assert_eq!(report.keys, account.keys_written);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bigkeys::rdb::primitives::{StringHead, string_head};
+use bigkeys::rdb::primitives::{StringHeader, string_header};
 use bigkeys::rdb::{Dialect, Scanner, ValueType};
 
 /// Larger values hold more of the same.
@@ -43,7 +43,7 @@ fn main() -> std::io::Result<()> {
                 fs::write(seeds.join(target).join(format!("{}-{count}", value_type.0)), bytes)
             };
             write("packed", entry.value_type, &[&[entry.value_type.0, reader], value].concat())?;
-            if let Ok((stream, StringHead::Lzf { .. })) = string_head(value) {
+            if let Ok((stream, StringHeader::Lzf { .. })) = string_header(value) {
                 write("lzf", entry.value_type, stream)?;
             }
         }

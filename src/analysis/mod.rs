@@ -3,9 +3,9 @@
 //! An `Analysis` holds counters and the top keys of each kind in each database, never more. Merging is associative and
 //! does not depend on who added what, so one worker and many give the same report.
 
+pub(crate) mod accumulator;
 pub mod filter;
 pub(crate) mod floor;
-pub(crate) mod gather;
 mod pattern;
 pub mod report;
 mod top;
@@ -13,15 +13,15 @@ mod top;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::rdb::entry::{self, Damage, Found, Open, Step};
-use crate::rdb::primitives::StringHead;
-use crate::rdb::short::{self, Short, Take};
-use crate::rdb::source::Keep;
+use crate::rdb::entry::{self, Damage, KeyRef, PartialValue, Step};
+use crate::rdb::primitives::StringHeader;
+use crate::rdb::short::{self, Short, Visitor};
+use crate::rdb::source::KeepsKey;
 use crate::rdb::value::Measure;
-use crate::rdb::{Context, Entry, Fault, Kind, Part};
+use crate::rdb::{Context, Entry, FormatElement, Kind, ParseErrorKind};
+use accumulator::Accumulator;
 use filter::Filter;
 use floor::Floor;
-use gather::Gather;
 pub use pattern::Pattern;
 pub use report::{BigKey, Report};
 use top::{Candidate, Top};
@@ -113,8 +113,8 @@ impl Analysis {
     /// Ranks an entry that was counted.
     ///
     /// # Errors
-    /// [`Fault::Lzf`] if its name is compressed and damaged, [`Fault::Held`] if the top lists hold too much.
-    pub(crate) fn add(&mut self, entry: &Entry<'_>) -> Result<(), Fault> {
+    /// [`ParseErrorKind::Lzf`] if its name is compressed and damaged, [`ParseErrorKind::Held`] if the top lists hold too much.
+    pub(crate) fn add(&mut self, entry: &Entry<'_>) -> Result<(), ParseErrorKind> {
         let name = entry.key.decode(&mut self.buffer)?;
         let database = &mut self.current;
         let kind = entry.kind as usize;
@@ -143,9 +143,9 @@ impl Analysis {
         self.check_held()
     }
 
-    fn check_held(&self) -> Result<(), Fault> {
+    fn check_held(&self) -> Result<(), ParseErrorKind> {
         let most = HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(self.question.top as u64));
-        if self.held_bytes > most { Err(Fault::Held) } else { Ok(()) }
+        if self.held_bytes > most { Err(ParseErrorKind::Held) } else { Ok(()) }
     }
 
     /// Gives the numbers out, ordered: database, kind, size falling, name.
@@ -167,14 +167,14 @@ impl Analysis {
 }
 
 /// Those that find no place in their list; they are only counted.
-impl Take for Analysis {
+impl Visitor for Analysis {
     #[inline(always)]
     fn take(&mut self, short: Short<'_>) -> bool {
-        self.keeps_out(Kind::String, short.head.value_bytes(), short.name)
+        self.keeps_out(Kind::String, short.header.value_bytes(), short.name)
     }
 }
 
-impl Gather for Analysis {
+impl Accumulator for Analysis {
     const PIECE_HELD_BYTES_MAX: u64 = 512 << 10;
 
     // Pieces hold a few kilobytes each.
@@ -187,26 +187,26 @@ impl Gather for Analysis {
     const LEAVES_OPEN: bool = true;
 
     #[inline(always)]
-    fn step<S: Keep>(
+    fn step<S: KeepsKey>(
         &mut self,
         source: &mut S,
         context: &Context,
-        open: Option<Box<Open>>,
+        open: Option<Box<PartialValue>>,
         until: u64,
     ) -> Result<Step, Box<Damage>> {
         if open.is_none() {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed = short::pass(source.ahead(), left, self);
+            let passed = short::skip_short_strings(source.ahead(), left, self);
             self.count_all(Kind::String, passed.keys);
-            source.skip(Part::Key, passed.bytes as u64)?;
+            source.skip(FormatElement::Key, passed.bytes as u64)?;
             if source.offset() >= until {
                 return Ok(Step::Key);
             }
         }
-        let on_key = |source: &S, found: Found<'_>| {
+        let on_key = |source: &S, found: KeyRef<'_>| {
             let Measure { kind, size, .. } = found.measure;
             // A compressed name is always decoded, so that a damaged one is found whatever the top lists hold.
-            if self.count(kind, size) || matches!(found.lead.key, StringHead::Lzf { .. }) {
+            if self.count(kind, size) || matches!(found.header.key, StringHeader::Lzf { .. }) {
                 self.add(&found.entry(source.kept()))
             } else {
                 Ok(())
@@ -243,7 +243,7 @@ impl Gather for Analysis {
         self.databases.insert(self.current_db.replace(db), last);
     }
 
-    fn merge(&mut self, mut other: Self) -> Result<(), Fault> {
+    fn merge(&mut self, mut other: Self) -> Result<(), ParseErrorKind> {
         let inherited = self.current_db;
         let last_db = other.current_db.or(inherited);
         let last = std::mem::take(&mut other.current);

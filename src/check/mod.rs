@@ -14,12 +14,12 @@ use walk::Walk;
 
 use crate::engine::resync::Resyncs;
 use crate::engine::window::Window;
-use crate::error::{Cause, Error};
+use crate::error::{Error, ErrorKind};
 use crate::input::commands::Commands;
 use crate::input::{self, Bytes};
 use crate::rdb::primitives::u64_le;
-use crate::rdb::source::{Keep, Slice};
-use crate::rdb::{Context, Fault, Part, Trouble, checksum};
+use crate::rdb::source::{KeepsKey, Slice};
+use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind, checksum};
 
 /// How a dump is checked.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ pub struct Options {
 /// ```
 ///
 /// # Errors
-/// [`Cause::Io`] if it cannot be opened or read, [`Cause::Options`] if it is to be resynchronized and is no plain file.
+/// [`ErrorKind::Io`] if it cannot be opened or read, [`ErrorKind::Options`] if it is to be resynchronized and is no plain file.
 pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
     let path = path.as_ref();
     let mut report = Report::new(path.display().to_string(), !options.quick);
@@ -68,7 +68,7 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
     report.dump.clone_from(&input.name);
     report.wrapped_in = input.wrapped_in;
     report.notes = input.notes;
-    if let Some(what) = input.fault {
+    if let Some(what) = input.kind {
         report.refuse(what);
     }
     let name = input.name.clone();
@@ -79,23 +79,23 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
             let context = check_slice(map.bytes(), options, &mut report);
             match map.check() {
                 Ok(()) => {}
-                Err(cause @ Cause::Io { .. }) => return Err(failed(cause)),
+                Err(cause @ ErrorKind::Io { .. }) => return Err(failed(cause)),
                 Err(cause) => report.refuse(cause.to_string()),
             }
             report.conclude(context.as_ref());
         }
         Bytes::Stream(_) if options.resync => {
             let what = "only a file that is not compressed can be resynchronized: store it as one first";
-            return Err(failed(Cause::Options(what.to_owned())));
+            return Err(failed(ErrorKind::Options(what.to_owned())));
         }
         Bytes::Stream(reader) => {
             let window_bytes = if options.window_bytes == 0 { WINDOW_BYTES } else { options.window_bytes };
             let window = Window::new(reader, 0, window_bytes, true, Box::new(|| true));
-            let mut window = window.map_err(|source| failed(Cause::Io { doing: "start a thread", source }))?;
+            let mut window = window.map_err(|source| failed(ErrorKind::Io { doing: "start a thread", source }))?;
             let context = check_stream(&mut window, options, &mut report);
             match window.error.take().map(|source| input::read_error(source, window.end())) {
                 None => {}
-                Some(cause @ Cause::Io { .. }) => return Err(failed(cause)),
+                Some(cause @ ErrorKind::Io { .. }) => return Err(failed(cause)),
                 Some(cause) => report.refuse(cause.to_string()),
             }
             report.conclude(context.as_ref());
@@ -167,7 +167,7 @@ fn check_stream(window: &mut Window, options: &Options, report: &mut Report) -> 
             judge_ending(&walk.context, report, window, computed);
         }
         // Why it could not be read is told by whoever reads.
-        Err(damage) if damage.trouble.fault == Fault::Read => {}
+        Err(damage) if damage.error.kind == ParseErrorKind::Read => {}
         Err(damage) => {
             report.find_damage(&damage, window.end());
             let from = report.recent.doubtful_from(&damage, walk.record_start);
@@ -179,23 +179,33 @@ fn check_stream(window: &mut Window, options: &Options, report: &mut Report) -> 
 }
 
 /// Judges what stands behind the EOF opcode, where `source` is.
-fn judge_ending<S: Keep + RestBytes>(context: &Context, report: &mut Report, source: &mut S, computed: Option<u64>) {
+fn judge_ending<S: KeepsKey + RestBytes>(
+    context: &Context,
+    report: &mut Report,
+    source: &mut S,
+    computed: Option<u64>,
+) {
     let end = source.offset();
     if context.has_checksum() {
-        report.checksum = match source.parse(Part::Checksum, u64_le) {
+        report.checksum = match source.parse(FormatElement::Checksum, u64_le) {
             Ok(0) => Checksum::Disabled,
             Ok(stored) if Some(stored) == computed => Checksum::Verified,
             Ok(stored) => {
                 report.find(
-                    Trouble { offset: end, fault: Fault::Checksum, part: Part::Checksum, claim: stored },
+                    ParseError {
+                        offset: end,
+                        kind: ParseErrorKind::Checksum,
+                        element: FormatElement::Checksum,
+                        declared: stored,
+                    },
                     None,
                     end,
                 );
                 Checksum::Mismatch
             }
-            Err(trouble) => {
-                let claim = checksum::BYTES;
-                report.find(Trouble { offset: end, claim, ..trouble }, None, end + source.rest_bytes(|_| {}));
+            Err(error) => {
+                let declared = checksum::BYTES;
+                report.find(ParseError { offset: end, declared, ..error }, None, end + source.rest_bytes(|_| {}));
                 return;
             }
         };
@@ -214,7 +224,11 @@ fn judge_ending<S: Keep + RestBytes>(context: &Context, report: &mut Report, sou
                 report.refuse("something in the append-only commands behind the dump is no command".to_owned());
             }
         }
-        None => report.find(Trouble { offset, fault: Fault::Trailing, part: Part::Checksum, claim: bytes }, None, end),
+        None => report.find(
+            ParseError { offset, kind: ParseErrorKind::Trailing, element: FormatElement::Checksum, declared: bytes },
+            None,
+            end,
+        ),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::walk::{Record, What};
 use crate::rdb::entry::Damage;
-use crate::rdb::{Fault, Part, Trouble};
+use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
 
 /// Records before the damage that may be doubted.
 pub(crate) const RECENT_MAX: usize = 64;
@@ -25,7 +25,7 @@ impl Recent {
             What::Key(key) => {
                 let expiry_looks_right = key.expires_at_ms.is_none_or(|ms| (0..MS_IN_THE_YEAR_5138).contains(&ms));
                 let name_looks_right = (1..=NAME_BYTES_MAX).contains(&key.name.len());
-                expiry_looks_right && name_looks_right && record.flaws.iter().all(Trouble::is_tolerated)
+                expiry_looks_right && name_looks_right && record.flaws.iter().all(ParseError::is_tolerated)
             }
             What::SelectDb(db) => *db < 1 << 20,
             What::ResizeDb { .. } => true,
@@ -48,8 +48,8 @@ impl Recent {
     /// opcode or type, or before zeros: a length that is wrong in it leads to somewhere that is no record, and zeros
     /// seldom begin just where a record does.
     pub(crate) fn doubtful_from(&self, damage: &Damage, record_start: u64) -> u64 {
-        let trouble = damage.trouble;
-        let is_no_record = trouble.part == Part::Opcode && trouble.fault != Fault::Eof;
+        let error = damage.error;
+        let is_no_record = error.element == FormatElement::Opcode && error.kind != ParseErrorKind::Eof;
         let mut first_wrong = None;
         let mut right_run = 0;
         for (at, (_, looks_right)) in self.0.iter().enumerate().rev() {
@@ -75,26 +75,26 @@ impl Recent {
 mod tests {
     use super::*;
 
-    fn from(looks_right: &[bool], fault: Fault) -> usize {
+    fn from(looks_right: &[bool], kind: ParseErrorKind) -> usize {
         let recent =
             Recent(looks_right.iter().enumerate().map(|(at, looks_right)| (at as u64, *looks_right)).collect());
         let end = looks_right.len() as u64;
-        let trouble = Trouble { offset: end, fault, part: Part::Opcode, claim: 0 };
-        let damage = Damage { trouble, key: None, record_offset: end };
+        let error = ParseError { offset: end, kind, element: FormatElement::Opcode, declared: 0 };
+        let damage = Damage { error, key: None, record_offset: end };
         usize::try_from(recent.doubtful_from(&damage, end)).unwrap()
     }
 
     #[test]
     fn what_led_to_damage_is_doubted_and_no_more() {
-        assert_eq!(from(&[true; 20], Fault::Eof), 20);
-        assert_eq!(from(&[true; 20], Fault::UnknownOpcode), 19);
+        assert_eq!(from(&[true; 20], ParseErrorKind::Eof), 20);
+        assert_eq!(from(&[true; 20], ParseErrorKind::UnknownOpcode), 19);
         let mut records = [true; 20];
         records[15] = false;
-        assert_eq!(from(&records, Fault::Eof), 14);
+        assert_eq!(from(&records, ParseErrorKind::Eof), 14);
         records[13] = false;
-        assert_eq!(from(&records, Fault::Zeros), 12);
+        assert_eq!(from(&records, ParseErrorKind::Zeros), 12);
         records[2] = false;
-        assert_eq!(from(&records, Fault::Eof), 12);
-        assert_eq!(from(&[], Fault::Eof), 0);
+        assert_eq!(from(&records, ParseErrorKind::Eof), 12);
+        assert_eq!(from(&[], ParseErrorKind::Eof), 0);
     }
 }

@@ -13,7 +13,7 @@ use crate::rdb::deep::Distinct;
 use crate::rdb::dragonfly;
 use crate::rdb::entry::Damage;
 use crate::rdb::packed::Text;
-use crate::rdb::{Context, Dialect, Fault, Part, Trouble, ValueType};
+use crate::rdb::{Context, Dialect, FormatElement, ParseError, ParseErrorKind, ValueType};
 
 /// Findings that are listed; more than these are counted.
 const FINDINGS_MAX: usize = 1000;
@@ -173,7 +173,8 @@ pub struct Finding {
     /// `error` where servers refuse the dump, `warning` where they read on over it.
     pub severity: Severity,
     /// The fault in one word.
-    pub fault: String,
+    #[serde(rename = "fault")]
+    pub kind: String,
     /// The fault in a sentence.
     pub what: String,
     /// The database that it is in.
@@ -232,11 +233,11 @@ impl Report {
 
     pub(super) fn find_damage(&mut self, damage: &Damage, dump_bytes: u64) {
         let key = damage.key.as_ref().map(|(name, value_type)| (name.as_slice(), *value_type));
-        self.find(damage.trouble, key, dump_bytes);
+        self.find(damage.error, key, dump_bytes);
     }
 
-    pub(super) fn find(&mut self, trouble: Trouble, key: Option<(&[u8], ValueType)>, dump_bytes: u64) {
-        self.has_errors |= !trouble.is_tolerated();
+    pub(super) fn find(&mut self, error: ParseError, key: Option<(&[u8], ValueType)>, dump_bytes: u64) {
+        self.has_errors |= !error.is_tolerated();
         let name = key.map(|(name, _)| name);
         let names_bytes = self.names_bytes + name.map_or(0, <[u8]>::len);
         if self.findings.len() >= FINDINGS_MAX || names_bytes > FINDINGS_BYTES_MAX {
@@ -245,16 +246,18 @@ impl Report {
         }
         self.names_bytes = names_bytes;
         let (text, key_base64) = name.map(|name| name_text(name.to_vec())).unzip();
-        let has_db = key.is_some() || trouble.fault == Fault::KeyCount;
+        let has_db = key.is_some() || error.kind == ParseErrorKind::KeyCount;
         self.findings.push(Finding {
-            offset: trouble.offset,
-            severity: if trouble.is_tolerated() { Severity::Warning } else { Severity::Error },
-            fault: trouble.fault.name(),
-            what: words(trouble, dump_bytes),
+            offset: error.offset,
+            severity: if error.is_tolerated() { Severity::Warning } else { Severity::Error },
+            kind: error.kind.name(),
+            what: words(error, dump_bytes),
             db: has_db.then_some(self.db),
             key: text,
             key_base64: key_base64.flatten(),
-            encoding: key.filter(|_| trouble.fault != Fault::UnknownType).map(|(_, value_type)| self.label(value_type)),
+            encoding: key
+                .filter(|_| error.kind != ParseErrorKind::UnknownType)
+                .map(|(_, value_type)| self.label(value_type)),
             name: name.map(<[u8]>::to_vec),
         });
     }
@@ -286,16 +289,17 @@ impl Report {
             .iter()
             .filter_map(|database| Some((database.db, database.keys_stated.filter(|keys| *keys != database.keys)?)))
             .collect();
-        for (db, claim) in wrong {
+        for (db, declared) in wrong {
             self.db = db;
-            let trouble = Trouble { offset: end, fault: Fault::KeyCount, part: Part::Database, claim };
-            self.find(trouble, None, end);
+            let error =
+                ParseError { offset: end, kind: ParseErrorKind::KeyCount, element: FormatElement::Database, declared };
+            self.find(error, None, end);
         }
     }
 
     /// Whether a key is the first of its name in the database, as far as names are held.
-    fn is_new(&mut self, key: &Key<'_>, flaws: &[Trouble]) -> bool {
-        let is_name_damaged = flaws.iter().any(|flaw| flaw.part == Part::Key);
+    fn is_new(&mut self, key: &Key<'_>, flaws: &[ParseError]) -> bool {
+        let is_name_damaged = flaws.iter().any(|flaw| flaw.element == FormatElement::Key);
         // Dragonfly may write a key again that changed while it wrote the snapshot; its loader takes the last.
         let is_asked = self.dialect != Some(Dialect::Dragonfly) && !is_name_damaged;
         let Some(names) = self.names.as_mut().filter(|_| is_asked) else { return true };
@@ -330,7 +334,7 @@ impl Report {
 }
 
 impl Sink for Report {
-    fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), Fault> {
+    fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
         self.dialect = Some(context.dialect);
         self.recent.add(record);
         let mut key_found = None;
@@ -379,9 +383,14 @@ impl Sink for Report {
                 }
                 key_found = Some((key.name, key.value_type));
                 if !self.is_new(key, record.flaws) {
-                    let (offset, claim) = (record.span.start, 0);
-                    let trouble = Trouble { offset, fault: Fault::DuplicateKey, part: Part::Key, claim };
-                    self.find(trouble, key_found, record.span.end);
+                    let (offset, declared) = (record.span.start, 0);
+                    let error = ParseError {
+                        offset,
+                        kind: ParseErrorKind::DuplicateKey,
+                        element: FormatElement::Key,
+                        declared,
+                    };
+                    self.find(error, key_found, record.span.end);
                 }
             }
             What::TaggedChunk => self.tagged_chunks += 1,

@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::walk::{Key, Record, Sink, Walk, What};
 use crate::engine::chunked::Chunked;
 use crate::engine::tagged::{self, Chunk};
-use crate::rdb::{Context, Fault, ModuleId, Trouble, ValueType};
+use crate::rdb::{Context, ModuleId, ParseError, ParseErrorKind, ValueType};
 
 /// The streams of tagged chunks, and what was found in them and has not gone to the sink.
 pub(super) struct Streams<'s, 'e> {
-    tagged: tagged::Streams<'s, 'e, Result<(), Fault>>,
-    found: Found,
+    tagged: tagged::Streams<'s, 'e, Result<(), ParseErrorKind>>,
+    found: KeyRef,
 }
 
 /// A piece of a chunk, 64 KiB at most, adds to it; it is emptied after each.
-type Found = Arc<Mutex<Vec<Owned>>>;
+type KeyRef = Arc<Mutex<Vec<Owned>>>;
 
 /// A record of a stream. Of its place there is no more than that of the stream's first chunk.
 struct Owned {
     first: Chunk,
     db: u64,
     key: Option<OwnedKey>,
-    flaws: Vec<Trouble>,
+    flaws: Vec<ParseError>,
 }
 
 struct OwnedKey {
@@ -41,14 +41,20 @@ pub(super) struct Around<'c> {
 }
 
 impl Around<'_> {
-    fn give(&self, start: u64, what: What<'_>, flaws: &[Trouble], sink: &mut impl Sink) -> Result<(), Fault> {
+    fn give(
+        &self,
+        start: u64,
+        what: What<'_>,
+        flaws: &[ParseError],
+        sink: &mut impl Sink,
+    ) -> Result<(), ParseErrorKind> {
         sink.record(self.context, &Record { span: start..self.end, what, flaws })
     }
 }
 
 impl<'s, 'e> Streams<'s, 'e> {
-    pub(super) fn new(tagged: tagged::Streams<'s, 'e, Result<(), Fault>>) -> Self {
-        Self { tagged, found: Found::default() }
+    pub(super) fn new(tagged: tagged::Streams<'s, 'e, Result<(), ParseErrorKind>>) -> Self {
+        Self { tagged, found: KeyRef::default() }
     }
 
     /// Hands bytes to their stream, whose walk begins as `walk` says if they are its first ones, and what it finds in them
@@ -62,17 +68,17 @@ impl<'s, 'e> Streams<'s, 'e> {
         around: &Around<'_>,
         walk: impl FnOnce() -> Walk,
         sink: &mut impl Sink,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ParseErrorKind> {
         let ended = self.tagged.feed(chunk, bytes, || {
             let mut walk = walk();
-            let mut kept = Kept { first: chunk, db: around.db, found: self.found.clone() };
+            let mut kept = KeyBytes { first: chunk, db: around.db, found: self.found.clone() };
             move |mut source: Chunked| source.each_record(|source| walk.record_in_stream(source, &mut kept))
         })?;
         self.hand_on(around, sink)?;
         ended.unwrap_or(Ok(()))
     }
 
-    fn hand_on(&mut self, around: &Around<'_>, sink: &mut impl Sink) -> Result<(), Fault> {
+    fn hand_on(&mut self, around: &Around<'_>, sink: &mut impl Sink) -> Result<(), ParseErrorKind> {
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
         let mut current_db = around.db;
         for Owned { first, db, key, flaws } in found {
@@ -94,24 +100,24 @@ impl<'s, 'e> Streams<'s, 'e> {
     ///
     /// # Errors
     /// The first of these.
-    pub(super) fn finish(self) -> Result<(), Trouble> {
+    pub(super) fn finish(self) -> Result<(), ParseError> {
         let mut first = Ok(());
         for (chunk, ended) in self.tagged.finish() {
-            first = first.and(ended.and_then(|ended| ended).map_err(|fault| chunk.trouble(fault)));
+            first = first.and(ended.and_then(|ended| ended).map_err(|kind| chunk.error(kind)));
         }
         first
     }
 }
 
 /// The sink of a stream's walk.
-struct Kept {
+struct KeyBytes {
     first: Chunk,
     db: u64,
-    found: Found,
+    found: KeyRef,
 }
 
-impl Sink for Kept {
-    fn record(&mut self, _context: &Context, record: &Record<'_>) -> Result<(), Fault> {
+impl Sink for KeyBytes {
+    fn record(&mut self, _context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
         let key = match &record.what {
             What::Key(key) => Some(OwnedKey {
                 name: key.name.to_vec(),
@@ -127,7 +133,7 @@ impl Sink for Kept {
         };
         if key.is_some() || !record.flaws.is_empty() {
             // A place in a stream is no place in the dump.
-            let flaws = record.flaws.iter().map(|flaw| Trouble { offset: self.first.offset, ..*flaw }).collect();
+            let flaws = record.flaws.iter().map(|flaw| ParseError { offset: self.first.offset, ..*flaw }).collect();
             let owned = Owned { first: self.first, db: self.db, key, flaws };
             self.found.lock().unwrap_or_else(PoisonError::into_inner).push(owned);
         }

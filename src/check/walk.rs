@@ -16,12 +16,12 @@ use crate::rdb::header::{self, Context};
 use crate::rdb::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, TEMPLATES_MAX};
 use crate::rdb::packed::Text;
 use crate::rdb::packed::module::TAG_UINT;
-use crate::rdb::primitives::{array, byte, i32_le, i64_le, length, string_head, u32_le};
+use crate::rdb::primitives::{array, byte, i32_le, i64_le, length, string_header, u32_le};
 use crate::rdb::record::skip_between;
-use crate::rdb::source::{Keep, Slice, Source};
+use crate::rdb::source::{KeepsKey, Slice, Source};
 use crate::rdb::types::opcode;
 use crate::rdb::value::measure;
-use crate::rdb::{Dialect, Fault, ModuleId, Part, Trouble, ValueType};
+use crate::rdb::{Dialect, FormatElement, ModuleId, ParseError, ParseErrorKind, ValueType};
 
 /// Bytes of an auxiliary field's value that are kept for the report.
 const AUX_BYTES_MAX: usize = 200;
@@ -32,7 +32,7 @@ pub(crate) trait Sink {
     ///
     /// # Errors
     /// Why the walk cannot go on.
-    fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), Fault>;
+    fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind>;
 }
 
 /// A record of a dump, with all that was found wrong within it.
@@ -41,7 +41,7 @@ pub(crate) struct Record<'r> {
     /// Where it lies, its opcode or type and what precedes that included.
     pub(crate) span: Range<u64>,
     pub(crate) what: What<'r>,
-    pub(crate) flaws: &'r [Trouble],
+    pub(crate) flaws: &'r [ParseError],
 }
 
 /// What a record is.
@@ -98,7 +98,7 @@ pub(crate) struct Walk {
 
 /// What of a key has been read while its type has not.
 #[derive(Default)]
-struct Lead {
+struct KeyHeader {
     expires_at_ms: Option<i64>,
     is_begun: bool,
 }
@@ -109,7 +109,7 @@ impl Walk {
     /// # Errors
     /// As [`header::magic`].
     pub(crate) fn start<S: Source>(source: &mut S, is_deep: bool) -> Result<Self, Box<Damage>> {
-        let (dialect, version) = source.parse(Part::Opcode, header::magic)?;
+        let (dialect, version) = source.parse(FormatElement::Opcode, header::magic)?;
         Ok(Self::with_context(Context::new(dialect, version), is_deep))
     }
 
@@ -131,7 +131,7 @@ impl Walk {
     ///
     /// # Errors
     /// The damage that loses a record's end, or what `sink` says.
-    pub(crate) fn run<S: Keep>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<u64, Box<Damage>> {
+    pub(crate) fn run<S: KeepsKey>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<u64, Box<Damage>> {
         std::thread::scope(|scope| {
             let mut streams = Streams::new(tagged::Streams::new(scope));
             while !self.record(source, sink, Some(&mut streams))? {}
@@ -144,17 +144,21 @@ impl Walk {
     ///
     /// # Errors
     /// The fault met. The dump's own end lies in no chunk, and neither do blobs and other chunks.
-    pub(super) fn record_in_stream(&mut self, source: &mut Chunked, sink: &mut impl Sink) -> Result<(), Fault> {
+    pub(super) fn record_in_stream(
+        &mut self,
+        source: &mut Chunked,
+        sink: &mut impl Sink,
+    ) -> Result<(), ParseErrorKind> {
         match self.record(source, sink, None) {
             Ok(false) => Ok(()),
-            Ok(true) => Err(Fault::Flag),
-            Err(damage) => Err(damage.trouble.fault),
+            Ok(true) => Err(ParseErrorKind::Flag),
+            Err(damage) => Err(damage.error.kind),
         }
     }
 
     /// Reads a record and hands it to `sink`; true if it is the end. Without `streams`, those of Dragonfly that have others
     /// in them are unknown.
-    fn record<S: Keep>(
+    fn record<S: KeepsKey>(
         &mut self,
         source: &mut S,
         sink: &mut impl Sink,
@@ -162,35 +166,35 @@ impl Walk {
     ) -> Result<bool, Box<Damage>> {
         self.record_start = source.offset();
         self.deep.flaws.clear();
-        let mut lead = Lead::default();
+        let mut header = KeyHeader::default();
         let what = loop {
-            let code = source.parse(Part::Opcode, byte)?;
+            let code = source.parse(FormatElement::Opcode, byte)?;
             match code {
                 opcode::EXPIRE_TIME_MS => {
-                    let stored = source.parse(Part::Expiry, i64_le)?;
-                    lead.expires_at_ms = Some(self.context.time_ms(stored));
+                    let stored = source.parse(FormatElement::Expiry, i64_le)?;
+                    header.expires_at_ms = Some(self.context.time_ms(stored));
                 }
                 opcode::EXPIRE_TIME => {
-                    lead.expires_at_ms = Some(i64::from(source.parse(Part::Expiry, i32_le)?) * 1000);
+                    header.expires_at_ms = Some(i64::from(source.parse(FormatElement::Expiry, i32_le)?) * 1000);
                 }
-                opcode::IDLE => _ = source.parse(Part::Access, length)?,
-                opcode::FREQ => _ = source.parse(Part::Access, byte)?,
+                opcode::IDLE => _ = source.parse(FormatElement::Access, length)?,
+                opcode::FREQ => _ = source.parse(FormatElement::Access, byte)?,
                 opcode::KEY_META if self.context.dialect == Dialect::Redis => self.key_meta(source)?,
                 // KeyDB puts a field of its own between a key's expiry and its type.
-                opcode::AUX if lead.is_begun => skip_between(source, &self.context, code)?,
+                opcode::AUX if header.is_begun => skip_between(source, &self.context, code)?,
                 opcode::AUX => return self.aux(source, sink),
                 opcode::SELECT_DB => {
                     self.has_begun = true;
-                    self.db = source.parse(Part::Database, length)?;
+                    self.db = source.parse(FormatElement::Database, length)?;
                     break What::SelectDb(self.db);
                 }
                 opcode::RESIZE_DB => {
-                    let keys = source.parse(Part::Database, length)?;
-                    source.parse(Part::Database, length)?;
+                    let keys = source.parse(FormatElement::Database, length)?;
+                    source.parse(FormatElement::Database, length)?;
                     break What::ResizeDb { keys };
                 }
                 opcode::FUNCTION_2 => {
-                    self.deep.string(source, Part::Function)?;
+                    self.deep.string(source, FormatElement::Function)?;
                     break What::Function;
                 }
                 opcode::FUNCTION_PRE_GA => {
@@ -198,16 +202,16 @@ impl Walk {
                     break What::Function;
                 }
                 dragonfly::BLOB_ZSTD | dragonfly::BLOB_LZ4
-                    if self.is_dragonfly() && !lead.is_begun && streams.is_some() =>
+                    if self.is_dragonfly() && !header.is_begun && streams.is_some() =>
                 {
                     return self.blob(source, code, sink, streams).map(|()| false);
                 }
-                dragonfly::TAGGED_CHUNK if self.is_dragonfly() && !lead.is_begun && streams.is_some() => {
+                dragonfly::TAGGED_CHUNK if self.is_dragonfly() && !header.is_begun && streams.is_some() => {
                     self.chunk(source, sink, streams.as_deref_mut())?;
                     break What::TaggedChunk;
                 }
                 dragonfly::FULLSYNC_END | dragonfly::JOURNAL_BLOB | dragonfly::JOURNAL_OFFSET
-                    if self.is_dragonfly() && !lead.is_begun =>
+                    if self.is_dragonfly() && !header.is_begun =>
                 {
                     skip_between(source, &self.context, code)?;
                     break What::Slot;
@@ -223,14 +227,14 @@ impl Walk {
                 opcode::EOF => break What::End,
                 opcode::RAM_LRU | opcode::SLOT_NUM => skip_between(source, &self.context, code)?,
                 code if code < opcode::KEY_META => {
-                    return self.key(source, ValueType(code), lead.expires_at_ms, sink).map(|()| false);
+                    return self.key(source, ValueType(code), header.expires_at_ms, sink).map(|()| false);
                 }
                 _ => {
                     skip_between(source, &self.context, code)?;
                     break What::Slot;
                 }
             }
-            lead.is_begun = true;
+            header.is_begun = true;
         };
         let is_end = matches!(what, What::End);
         self.pass(source.offset(), what, sink)?;
@@ -242,7 +246,7 @@ impl Walk {
     }
 
     /// Records in a compressed blob.
-    fn blob<S: Keep>(
+    fn blob<S: KeepsKey>(
         &mut self,
         source: &mut S,
         code: u8,
@@ -250,19 +254,19 @@ impl Walk {
         mut streams: Option<&mut Streams<'_, '_>>,
     ) -> Result<(), Box<Damage>> {
         let offset = self.record_start;
-        let part = Part::CompressedBlob;
+        let element = FormatElement::CompressedBlob;
         let inflated = inflated_blob(source, code, offset)?;
-        let trouble = Trouble { offset, fault: Fault::Flag, part, claim: code.into() };
+        let error = ParseError { offset, kind: ParseErrorKind::Flag, element, declared: code.into() };
         if std::mem::replace(&mut self.is_in_blob, true) {
-            return Err(trouble.into());
+            return Err(error.into());
         }
         let mut records = Slice::at(&inflated, offset);
         while !records.rest().is_empty() {
             match self.record(&mut records, sink, streams.as_deref_mut()) {
                 Ok(false) => {}
-                Ok(true) => return Err(trouble.into()),
+                Ok(true) => return Err(error.into()),
                 Err(mut damage) => {
-                    damage.trouble = in_blob(offset, damage.trouble);
+                    damage.error = in_blob(offset, damage.error);
                     return Err(damage);
                 }
             }
@@ -272,12 +276,12 @@ impl Walk {
     }
 
     /// A chunk of a stream, behind its opcode.
-    fn chunk<S: Keep>(
+    fn chunk<S: KeepsKey>(
         &mut self,
         source: &mut S,
         sink: &mut impl Sink,
         streams: Option<&mut Streams<'_, '_>>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), ParseError> {
         let Some(streams) = streams else { return Ok(()) };
         let around = Around { context: &self.context, db: self.db, end: self.record_start };
         tagged::chunk(source, self.record_start, |chunk, bytes| {
@@ -288,11 +292,11 @@ impl Walk {
 
     fn pass(&self, end: u64, what: What<'_>, sink: &mut impl Sink) -> Result<(), Box<Damage>> {
         let record = Record { span: self.record_start..end, what, flaws: &self.deep.flaws };
-        let trouble = |fault| Trouble { offset: self.record_start, fault, part: Part::Opcode, claim: 0 };
-        Ok(sink.record(&self.context, &record).map_err(trouble)?)
+        let error = |kind| ParseError { offset: self.record_start, kind, element: FormatElement::Opcode, declared: 0 };
+        Ok(sink.record(&self.context, &record).map_err(error)?)
     }
 
-    fn key<S: Keep>(
+    fn key<S: KeepsKey>(
         &mut self,
         source: &mut S,
         value_type: ValueType,
@@ -302,28 +306,34 @@ impl Walk {
         const VALUE_TYPE_MAX: u8 = 99;
         if value_type.0 > VALUE_TYPE_MAX {
             let offset = source.offset() - 1;
-            let claim = value_type.0.into();
-            return Err(Trouble { offset, fault: Fault::UnknownOpcode, part: Part::Opcode, claim }.into());
+            let declared = value_type.0.into();
+            return Err(ParseError {
+                offset,
+                kind: ParseErrorKind::UnknownOpcode,
+                element: FormatElement::Opcode,
+                declared,
+            }
+            .into());
         }
         self.has_begun = true;
         self.name(source)?;
         let earlier_flaws = std::mem::take(&mut self.deep.flaws);
-        let named = |walk: &Self, trouble| {
-            Box::new(Damage { trouble, key: Some((walk.name.clone(), value_type)), record_offset: walk.record_start })
+        let named = |walk: &Self, error| {
+            Box::new(Damage { error, key: Some((walk.name.clone(), value_type)), record_offset: walk.record_start })
         };
         let module = if self.is_deep {
             match self.deep.value(source, value_type, &self.context) {
                 Ok(module) => module,
-                Err(trouble) => return Err(named(self, trouble)),
+                Err(error) => return Err(named(self, error)),
             }
         } else {
             match measure(source, value_type, &self.context) {
                 Ok(measure) => measure.module,
-                Err(trouble) if trouble.costs_one_key() => {
-                    self.deep.flaws.push(trouble);
+                Err(error) if error.costs_one_key() => {
+                    self.deep.flaws.push(error);
                     None
                 }
-                Err(trouble) => return Err(named(self, trouble)),
+                Err(error) => return Err(named(self, error)),
             }
         };
         self.deep.flaws.splice(..0, earlier_flaws);
@@ -334,35 +344,38 @@ impl Walk {
 
     /// Zeros read as keys without a name that hold an empty string, three bytes each, for as long as they go on. A
     /// database can have one such key, so two of them in a row are a stretch that was lost.
-    fn not_zeros<S: Keep>(&self, source: &mut S, value_type: ValueType) -> Result<(), Trouble> {
+    fn not_zeros<S: KeepsKey>(&self, source: &mut S, value_type: ValueType) -> Result<(), ParseError> {
         const ZEROS: u64 = 3;
         let offset = self.record_start;
         if value_type != ValueType::STRING || !self.name.is_empty() || source.offset() - offset != ZEROS {
             return Ok(());
         }
-        match source.parse(Part::Opcode, |i| array::<3>(i).map(|(_, next)| (i, next))) {
-            Ok([0, 0, 0]) => Err(Trouble { offset, fault: Fault::Zeros, part: Part::Opcode, claim: 0 }),
+        match source.parse(FormatElement::Opcode, |i| array::<3>(i).map(|(_, next)| (i, next))) {
+            Ok([0, 0, 0]) => {
+                Err(ParseError { offset, kind: ParseErrorKind::Zeros, element: FormatElement::Opcode, declared: 0 })
+            }
             _ => Ok(()),
         }
     }
 
     /// A key's name, kept for the report.
-    fn name<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+    fn name<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         let offset = source.offset();
-        let claim = source.parse(Part::Key, |i| string_head(i).map(|(_, head)| (i, head.value_bytes())))?;
-        if claim > KEY_BYTES_MAX {
-            return Err(Trouble { offset, fault: Fault::Limit, part: Part::Key, claim });
+        let declared =
+            source.parse(FormatElement::Key, |i| string_header(i).map(|(_, header)| (i, header.value_bytes())))?;
+        if declared > KEY_BYTES_MAX {
+            return Err(ParseError { offset, kind: ParseErrorKind::Limit, element: FormatElement::Key, declared });
         }
         let name = &mut self.name;
         name.clear();
-        self.deep.with_text(source, Part::Key, |_, text| match text {
+        self.deep.with_text(source, FormatElement::Key, |_, text| match text {
             Some(Text::Bytes(bytes)) => name.extend_from_slice(bytes),
             Some(Text::Int(value)) => name.extend_from_slice(value.to_string().as_bytes()),
             None => {}
         })
     }
 
-    fn aux<S: Keep>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<bool, Box<Damage>> {
+    fn aux<S: KeepsKey>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<bool, Box<Damage>> {
         let name = self.short_text(source)?;
         let value = self.short_text(source)?;
         if !self.has_begun {
@@ -373,8 +386,8 @@ impl Walk {
     }
 
     /// A string as text, its end cut off where it is long.
-    fn short_text<S: Keep>(&mut self, source: &mut S) -> Result<String, Trouble> {
-        self.deep.with_text(source, Part::Aux, |_, text| match text {
+    fn short_text<S: KeepsKey>(&mut self, source: &mut S) -> Result<String, ParseError> {
+        self.deep.with_text(source, FormatElement::Aux, |_, text| match text {
             Some(Text::Bytes(bytes)) => {
                 String::from_utf8_lossy(bytes.get(..AUX_BYTES_MAX).unwrap_or(bytes)).into_owned()
             }
@@ -383,47 +396,57 @@ impl Walk {
         })
     }
 
-    fn module_aux<S: Keep>(&mut self, source: &mut S) -> Result<ModuleId, Trouble> {
-        let id = ModuleId(source.parse(Part::ModuleAux, length)?);
+    fn module_aux<S: KeepsKey>(&mut self, source: &mut S) -> Result<ModuleId, ParseError> {
+        let id = ModuleId(source.parse(FormatElement::ModuleAux, length)?);
         let offset = source.offset();
-        let tag = source.parse(Part::ModuleAux, length)?;
+        let tag = source.parse(FormatElement::ModuleAux, length)?;
         if tag != TAG_UINT {
-            return Err(Trouble { offset, fault: Fault::ModuleTag, part: Part::ModuleAux, claim: tag });
+            return Err(ParseError {
+                offset,
+                kind: ParseErrorKind::ModuleTag,
+                element: FormatElement::ModuleAux,
+                declared: tag,
+            });
         }
-        source.parse(Part::ModuleAux, length)?;
-        self.deep.module_values(source, Part::ModuleAux)?;
+        source.parse(FormatElement::ModuleAux, length)?;
+        self.deep.module_values(source, FormatElement::ModuleAux)?;
         Ok(id)
     }
 
-    fn key_meta<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+    fn key_meta<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         let offset = source.offset();
-        let classes = source.parse(Part::KeyMeta, length)?;
+        let classes = source.parse(FormatElement::KeyMeta, length)?;
         if classes > KEY_META_CLASSES_MAX {
-            return Err(Trouble { offset, fault: Fault::Limit, part: Part::KeyMeta, claim: classes });
+            return Err(ParseError {
+                offset,
+                kind: ParseErrorKind::Limit,
+                element: FormatElement::KeyMeta,
+                declared: classes,
+            });
         }
         for _ in 0..classes {
-            source.parse(Part::KeyMeta, u32_le)?;
-            self.deep.module_values(source, Part::KeyMeta)?;
+            source.parse(FormatElement::KeyMeta, u32_le)?;
+            self.deep.module_values(source, FormatElement::KeyMeta)?;
         }
         Ok(())
     }
 
     /// A hash template: names in order of their length, then of their bytes, none of them twice.
-    fn template<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+    fn template<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         let offset = source.offset();
-        let trouble = |fault, claim| Trouble { offset, fault, part: Part::HashTemplate, claim };
+        let error = |kind, declared| ParseError { offset, kind, element: FormatElement::HashTemplate, declared };
         if self.has_begun {
-            return Err(trouble(Fault::TemplateLate, 0));
+            return Err(error(ParseErrorKind::TemplateLate, 0));
         }
-        let id = source.parse(Part::HashTemplate, length)?;
-        let fields = source.parse(Part::HashTemplate, length)?;
+        let id = source.parse(FormatElement::HashTemplate, length)?;
+        let fields = source.parse(FormatElement::HashTemplate, length)?;
         if fields == 0 {
-            self.deep.flaws.push(trouble(Fault::Empty, 0));
+            self.deep.flaws.push(error(ParseErrorKind::Empty, 0));
         }
         let mut last: Option<Vec<u8>> = None;
         let mut is_in_order = true;
         for _ in 0..fields {
-            let name = self.deep.with_text(source, Part::HashTemplate, |_, text| match text {
+            let name = self.deep.with_text(source, FormatElement::HashTemplate, |_, text| match text {
                 Some(Text::Bytes(bytes)) => Some(bytes.to_vec()),
                 Some(Text::Int(value)) => Some(value.to_string().into_bytes()),
                 None => None,
@@ -433,11 +456,11 @@ impl Walk {
             last = name;
         }
         if !is_in_order {
-            self.deep.flaws.push(trouble(Fault::Order, 0));
+            self.deep.flaws.push(error(ParseErrorKind::Order, 0));
         }
         self.context.template_fields.insert(id, fields);
         if self.context.template_fields.len() > TEMPLATES_MAX {
-            return Err(trouble(Fault::Limit, TEMPLATES_MAX as u64));
+            return Err(error(ParseErrorKind::Limit, TEMPLATES_MAX as u64));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Filter};
 use bigkeys::task::{Task, Times};
-use bigkeys::{Cause, Dump, Error, Options, Progress, Question, Report, analyze_all};
+use bigkeys::{Dump, Error, ErrorKind, Options, Progress, Question, Report, analyze_all};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -112,7 +112,7 @@ pub(super) fn tell_damage(damage: &[Error], notes: &[String], is_quiet: bool) ->
     for error in damage {
         say(&error.to_string());
         exit = exit.max(match error.cause {
-            Cause::Cancelled { .. } => Exit::Interrupted,
+            ErrorKind::Cancelled { .. } => Exit::Interrupted,
             _ if error.is_about_dump() => Exit::Damaged,
             _ => Exit::CouldNotRun,
         });

@@ -28,7 +28,7 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         if !report.sound {
             exit = exit.max(Exit::Damaged);
         }
-        parts.extend(Part::of(path, &report));
+        parts.extend(FormatElement::of(path, &report));
         if args.quiet && report.sound {
             continue;
         }
@@ -46,14 +46,14 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
 }
 
 /// A file of a snapshot of Dragonfly that has many.
-struct Part {
+struct FormatElement {
     name: String,
     snapshot: String,
     /// How many files a summary says there are beside it.
     shards: Option<usize>,
 }
 
-impl Part {
+impl FormatElement {
     fn of(path: &Path, report: &Report) -> Option<Self> {
         path.extension().filter(|extension| *extension == "dfs")?;
         let snapshot = report.aux.get("snapshot-id")?.clone();
@@ -63,26 +63,27 @@ impl Part {
 }
 
 /// What is wrong with the snapshots whose summaries are among the files. One file alone is no snapshot to be judged.
-fn snapshot_faults(parts: &[Part]) -> Vec<String> {
-    let of = |snapshot: &str| parts.iter().filter(|part| part.snapshot == snapshot).count();
-    let has_summary = |snapshot: &str| parts.iter().any(|part| part.shards.is_some() && part.snapshot == snapshot);
-    if parts.len() < 2 || parts.iter().all(|part| part.shards.is_none()) {
+fn snapshot_faults(parts: &[FormatElement]) -> Vec<String> {
+    let of = |snapshot: &str| parts.iter().filter(|element| element.snapshot == snapshot).count();
+    let has_summary =
+        |snapshot: &str| parts.iter().any(|element| element.shards.is_some() && element.snapshot == snapshot);
+    if parts.len() < 2 || parts.iter().all(|element| element.shards.is_none()) {
         return Vec::new();
     }
-    let fault = |part: &Part| {
-        let name = &part.name;
-        let files = of(&part.snapshot) - 1;
-        match part.shards {
+    let kind = |element: &FormatElement| {
+        let name = &element.name;
+        let files = of(&element.snapshot) - 1;
+        match element.shards {
             Some(shards) if shards != files => Some(format!(
                 "{name}: the snapshot has {shards} shard files beside this summary, {files} are given: give them all"
             )),
-            None if !has_summary(&part.snapshot) => {
+            None if !has_summary(&element.snapshot) => {
                 Some(format!("{name}: this file is of another snapshot than the summary that is given"))
             }
             _ => None,
         }
     };
-    parts.iter().filter_map(fault).collect()
+    parts.iter().filter_map(kind).collect()
 }
 
 fn print(report: &Report, is_json: bool) -> io::Result<()> {

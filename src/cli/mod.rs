@@ -69,7 +69,7 @@ fn man(command: Option<&str>) -> Exit {
     }
 }
 
-/// Writes to standard output; a reader that has gone away, as `head` does, has what it wanted.
+/// Writes to standard output; a reader that has gone away, as `header` does, has what it wanted.
 fn print(bytes: &[u8]) -> Exit {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {

@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
-use super::gathered::Gathered;
-use super::marks::Marks;
-use super::piece::{Guess, Piece, strides};
+use super::accumulated::Accumulated;
+use super::element_marks::ElementMarks;
 use super::scan::Walk;
+use super::segment_scan::{Guess, SegmentScan, strides};
 use super::segments::Work;
 use super::{Ending, Outcome};
-use crate::analysis::gather::Gather;
+use crate::analysis::accumulator::Accumulator;
 use crate::rdb::checksum::{self, Checksum};
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, Fault, Part};
+use crate::rdb::{Context, FormatElement, ParseErrorKind};
 
 /// Where keys lie further apart than this, one thread that skips what is between them needs no help: 16 GB/s and more.
 const LEAP_BYTES: u64 = 16 << 10;
@@ -21,7 +21,7 @@ pub(super) struct Chain<'a, G> {
     /// Where it stands; what it gathered came from the segment in hand.
     walk: Walk<Slice<'a>, G>,
     /// What all segments before gave.
-    found: Gathered<G>,
+    found: Accumulated<G>,
     /// The segment it comes to next.
     pub(super) next: usize,
     /// Keys in the last segment.
@@ -32,10 +32,10 @@ pub(super) struct Chain<'a, G> {
     computed: Option<u64>,
 }
 
-impl<'a, G: Gather> Chain<'a, G> {
+impl<'a, G: Accumulator> Chain<'a, G> {
     /// The chain before the first segment, where `found` is still empty.
-    pub(super) fn new(dump: &'a [u8], context: &Context, found: Gathered<G>) -> Self {
-        let walk = Walk::new(Slice::new(dump, context.start), found.empty(found.gathered.db()));
+    pub(super) fn new(dump: &'a [u8], context: &Context, found: Accumulated<G>) -> Self {
+        let walk = Walk::new(Slice::new(dump, context.start), found.empty(found.accumulated.db()));
         Self { walk, found, next: 0, last_keys: 0, checksum: 0, computed: None }
     }
 
@@ -55,15 +55,15 @@ impl<'a, G: Gather> Chain<'a, G> {
     }
 
     /// Passes through the next segment, by its piece where there is one and where it fits.
-    pub(super) fn join(&mut self, work: &Work<'a, G>, piece: Option<Piece<'a, G>>) {
+    pub(super) fn join(&mut self, work: &Work<'a, G>, segment_scan: Option<SegmentScan<'a, G>>) {
         let range = work.range(self.next);
-        let keys = self.found.gathered.keys();
-        let checksum = match piece {
-            Some(piece) => {
-                piece.marks.into_iter().for_each(|marks| self.leap(work, &marks));
-                piece.guess.into_iter().for_each(|guess| self.take_over(work, guess));
+        let keys = self.found.accumulated.keys();
+        let checksum = match segment_scan {
+            Some(segment_scan) => {
+                segment_scan.marks.into_iter().for_each(|marks| self.leap(work, &marks));
+                segment_scan.guess.into_iter().for_each(|guess| self.take_over(work, guess));
                 self.walk.until(work.context, range.end as u64);
-                piece.checksum
+                segment_scan.checksum
             }
             None => self.pass(work, range.clone()),
         };
@@ -76,7 +76,7 @@ impl<'a, G: Gather> Chain<'a, G> {
             self.checksum = checksum::combine(self.checksum, checksum, range.len() as u64);
         }
         self.next += 1;
-        self.last_keys = self.found.gathered.keys() - keys;
+        self.last_keys = self.found.accumulated.keys() - keys;
         work.progress.add(range.len() as u64, self.last_keys);
     }
 
@@ -93,7 +93,7 @@ impl<'a, G: Gather> Chain<'a, G> {
     }
 
     /// Leaps over elements that were counted, if it comes to stand before the first of them in a value that has such.
-    fn leap(&mut self, work: &Work<'a, G>, marks: &Marks<'a>) {
+    fn leap(&mut self, work: &Work<'a, G>, marks: &ElementMarks<'a>) {
         if self.walk.open.is_none() {
             return;
         }
@@ -103,7 +103,7 @@ impl<'a, G: Gather> Chain<'a, G> {
             return;
         }
         if let Some(mark) = marks.last_within(open.run.left)
-            && source.skip(Part::Element, mark.offset - marks.start).is_ok()
+            && source.skip(FormatElement::Element, mark.offset - marks.start).is_ok()
         {
             open.run.left -= mark.items;
         }
@@ -118,25 +118,25 @@ impl<'a, G: Gather> Chain<'a, G> {
         }
         let Walk { source, found, open, ending } = guess.walk;
         (self.walk.source, self.walk.open, self.walk.ending) = (source, open, ending);
-        if let Err(fault) = self.walk.found.merge(found) {
-            self.break_off(fault);
+        if let Err(kind) = self.walk.found.merge(found) {
+            self.break_off(kind);
         }
     }
 
     /// Keeps what was found last, unless the file lost a page meanwhile: then it may be made of zeros.
     fn keep_found(&mut self, work: &Work<'a, G>) {
         if work.map.is_lost() {
-            return self.break_off(Fault::Read);
+            return self.break_off(ParseErrorKind::Read);
         }
-        let next = self.found.empty(self.walk.found.gathered.db());
+        let next = self.found.empty(self.walk.found.accumulated.db());
         let found = std::mem::replace(&mut self.walk.found, next);
-        if let Err(fault) = self.found.merge(found) {
-            self.break_off(fault);
+        if let Err(kind) = self.found.merge(found) {
+            self.break_off(kind);
         }
     }
 
-    fn break_off(&mut self, fault: Fault) {
-        self.walk.ending = Some(Err(self.walk.source.trouble(Part::Key, fault, 0).into()));
+    fn break_off(&mut self, kind: ParseErrorKind) {
+        self.walk.ending = Some(Err(self.walk.source.error(FormatElement::Key, kind, 0).into()));
     }
 
     pub(super) fn finish(mut self, work: &Work<'a, G>) -> Outcome<G> {
@@ -147,7 +147,7 @@ impl<'a, G: Gather> Chain<'a, G> {
             self.walk.until(context, u64::MAX);
             self.keep_found(work);
         }
-        let missing = || self.walk.source.trouble(Part::Opcode, Fault::Eof, 0).into();
+        let missing = || self.walk.source.error(FormatElement::Opcode, ParseErrorKind::Eof, 0).into();
         let ending = self.walk.ending.take().unwrap_or_else(|| Err(missing()));
         let ending = ending.map(|offset| Ending::in_memory(dump, context, offset, self.computed));
         Outcome { found: self.found, ending, dump_bytes: dump.len() as u64, cancelled_at }

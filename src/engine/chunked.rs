@@ -4,8 +4,8 @@
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use crate::rdb::primitives::Parsed;
-use crate::rdb::source::{Keep, Source, fault_of};
-use crate::rdb::{Fault, Part, Trouble};
+use crate::rdb::source::{KeepsKey, Source, kind_of};
+use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
 
 /// Bytes that come in chunks.
 pub(crate) struct Chunked {
@@ -39,7 +39,7 @@ impl Chunked {
     }
 
     /// Steps over `bytes` bytes and hands them to `take` piece by piece.
-    fn pass(&mut self, part: Part, bytes: u64, mut take: impl FnMut(&[u8])) -> Result<(), Trouble> {
+    fn pass(&mut self, element: FormatElement, bytes: u64, mut take: impl FnMut(&[u8])) -> Result<(), ParseError> {
         let offset = self.offset();
         let mut left = bytes;
         loop {
@@ -51,7 +51,7 @@ impl Chunked {
                 return Ok(());
             }
             if !self.more() {
-                return Err(Trouble { offset, fault: Fault::Eof, part, claim: bytes });
+                return Err(ParseError { offset, kind: ParseErrorKind::Eof, element, declared: bytes });
             }
         }
     }
@@ -62,31 +62,31 @@ impl Source for Chunked {
         self.start + self.at as u64
     }
 
-    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+    fn parse<T>(&mut self, element: FormatElement, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, ParseError> {
         loop {
             match parser(self.ahead()) {
                 Ok((rest, value)) => {
                     self.at = self.buffer.len() - rest.len();
                     return Ok(value);
                 }
-                Err(error) => match fault_of(&error) {
-                    Fault::Eof if self.more() => {}
-                    fault => return Err(self.trouble(part, fault, 0)),
+                Err(error) => match kind_of(&error) {
+                    ParseErrorKind::Eof if self.more() => {}
+                    kind => return Err(self.error(element, kind, 0)),
                 },
             }
         }
     }
 
-    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
-        self.pass(part, bytes, |_| {})
+    fn skip(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
+        self.pass(element, bytes, |_| {})
     }
 }
 
-impl Keep for Chunked {
-    fn keep(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+impl KeepsKey for Chunked {
+    fn keep(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
         let mut kept = std::mem::take(&mut self.kept);
         kept.clear();
-        let passed = self.pass(part, bytes, |piece| kept.extend_from_slice(piece));
+        let passed = self.pass(element, bytes, |segment_scan| kept.extend_from_slice(segment_scan));
         self.kept = kept;
         passed
     }

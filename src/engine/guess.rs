@@ -6,11 +6,11 @@
 use std::ops::Range;
 
 use crate::rdb::primitives::Parsed;
-use crate::rdb::record::{self, Lead, Record};
-use crate::rdb::source::{Keep, Slice, Source};
+use crate::rdb::record::{self, KeyHeader, Record};
+use crate::rdb::source::{KeepsKey, Slice, Source};
 use crate::rdb::types::opcode;
 use crate::rdb::value::measure;
-use crate::rdb::{Context, Fault, Part, Trouble, ValueType};
+use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind, ValueType};
 
 /// Entries that must look right behind a guessed offset.
 const ENTRIES_WANTED: usize = 32;
@@ -40,32 +40,32 @@ const ENTRIES_WITHIN_REACH: usize = 4;
 const NAME_BYTES_MAX: u64 = 1 << 16;
 
 /// What the next search in a segment may cost.
-pub(super) struct Effort {
+pub(super) struct SearchBudget {
     offsets: usize,
     words: usize,
 }
 
-impl Default for Effort {
+impl Default for SearchBudget {
     fn default() -> Self {
         Self { offsets: FIRST_OFFSETS_MAX, words: FIRST_WORDS_MAX }
     }
 }
 
 /// The first offset in `range` behind which entries look right, moved on by those that are not relied on.
-pub(super) fn boundary(dump: &[u8], context: &Context, range: Range<usize>, effort: &mut Effort) -> Option<u64> {
-    let later = Effort { offsets: LATER_OFFSETS_MAX, words: LATER_WORDS_MAX };
-    let Effort { offsets, words: mut words_left } = std::mem::replace(effort, later);
+pub(super) fn boundary(dump: &[u8], context: &Context, range: Range<usize>, budget: &mut SearchBudget) -> Option<u64> {
+    let later = SearchBudget { offsets: LATER_OFFSETS_MAX, words: LATER_WORDS_MAX };
+    let SearchBudget { offsets, words: mut words_left } = std::mem::replace(budget, later);
     let within_reach = dump.get(..range.start.saturating_add(REACH_BYTES)).unwrap_or(dump);
     for offset in range.start..range.end.min(range.start.saturating_add(offsets)) {
         if !dump.get(offset).is_some_and(|first| could_begin_record(*first)) {
             continue;
         }
         let words = words_left.min(ATTEMPT_WORDS_MAX);
-        let mut scout = Scout { slice: Slice::new(within_reach, offset as u64), words_left: words };
-        if let Some(boundary) = attempt(&mut scout, context, range.end as u64) {
+        let mut reader = BoundedReader { slice: Slice::new(within_reach, offset as u64), words_left: words };
+        if let Some(boundary) = attempt(&mut reader, context, range.end as u64) {
             return Some(boundary);
         }
-        words_left -= words - scout.words_left;
+        words_left -= words - reader.words_left;
         if words_left == 0 {
             return None;
         }
@@ -88,11 +88,11 @@ pub(crate) fn run(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
         if !is_end && !could_begin_record(*first) {
             continue;
         }
-        let mut scout = Scout { slice: Slice::new(dump, offset as u64), words_left: ATTEMPT_WORDS_MAX };
-        if is_run(&mut scout, context, dump.len() as u64) {
+        let mut reader = BoundedReader { slice: Slice::new(dump, offset as u64), words_left: ATTEMPT_WORDS_MAX };
+        if is_run(&mut reader, context, dump.len() as u64) {
             return Some(offset as u64);
         }
-        words_read += ATTEMPT_WORDS_MAX - scout.words_left;
+        words_read += ATTEMPT_WORDS_MAX - reader.words_left;
         if words_read > RUN_WORDS + RUN_WORDS_PER_BYTE * (offset - from) {
             return None;
         }
@@ -101,15 +101,15 @@ pub(crate) fn run(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
 }
 
 /// Reads records until there are enough, or the end of a dump of `dump_bytes` bytes; false where one looks wrong.
-fn is_run(scout: &mut Scout<'_>, context: &Context, dump_bytes: u64) -> bool {
+fn is_run(reader: &mut BoundedReader<'_>, context: &Context, dump_bytes: u64) -> bool {
     for read in 0..ENTRIES_WANTED {
-        match entry(scout, context) {
+        match entry(reader, context) {
             Ok(Looks::Right | Looks::LikeTheEnd) => {}
-            Err(Fault::GaveUp) => return read >= ENTRIES_TO_FALL_IN_STEP,
+            Err(ParseErrorKind::GaveUp) => return read >= ENTRIES_TO_FALL_IN_STEP,
             Ok(Looks::Wrong) | Err(_) => return false,
         }
         // Only the end leaves no more than a checksum behind it.
-        if dump_bytes - scout.offset() <= 8 {
+        if dump_bytes - reader.offset() <= 8 {
             return true;
         }
     }
@@ -121,19 +121,19 @@ fn could_begin_record(first: u8) -> bool {
     first <= ValueType::BITMAP.0 || (opcode::KEY_META..opcode::EOF).contains(&first)
 }
 
-/// Reads entries from where `scout` stands; the last boundary before `end` that is to be relied on, if they look right.
-fn attempt(scout: &mut Scout<'_>, context: &Context, end: u64) -> Option<u64> {
+/// Reads entries from where `reader` stands; the last boundary before `end` that is to be relied on, if they look right.
+fn attempt(reader: &mut BoundedReader<'_>, context: &Context, end: u64) -> Option<u64> {
     let mut in_step = None;
     for read in 1..=ENTRIES_WANTED {
-        match entry(scout, context) {
+        match entry(reader, context) {
             Ok(Looks::Right) => {}
             Ok(Looks::LikeTheEnd) => break,
             // Large values. What was read must be proof enough.
-            Err(Fault::GaveUp | Fault::Eof) if read > ENTRIES_WITHIN_REACH => break,
+            Err(ParseErrorKind::GaveUp | ParseErrorKind::Eof) if read > ENTRIES_WITHIN_REACH => break,
             Ok(Looks::Wrong) | Err(_) => return None,
         }
-        if read <= ENTRIES_TO_FALL_IN_STEP && scout.offset() < end {
-            in_step = Some(scout.offset());
+        if read <= ENTRIES_TO_FALL_IN_STEP && reader.offset() < end {
+            in_step = Some(reader.offset());
         }
     }
     in_step
@@ -146,54 +146,54 @@ enum Looks {
 }
 
 /// Reads one record, and says whether it looks like what a server writes.
-fn entry(scout: &mut Scout<'_>, context: &Context) -> Result<Looks, Fault> {
+fn entry(reader: &mut BoundedReader<'_>, context: &Context) -> Result<Looks, ParseErrorKind> {
     const MS_IN_THE_YEAR_5138: i64 = 100_000_000_000_000;
-    let fault = |trouble: Trouble| trouble.fault;
-    let mut lead = Lead::default();
-    let looks_right = match record::next(scout, context, &mut lead).map_err(fault)? {
+    let kind = |error: ParseError| error.kind;
+    let mut header = KeyHeader::default();
+    let looks_right = match record::next(reader, context, &mut header).map_err(kind)? {
         // Zeros parse as empty strings with empty names, for as long as they go on.
         Record::Key => {
-            (1..=NAME_BYTES_MAX).contains(&lead.key.value_bytes())
-                && lead.expires_at_ms.is_none_or(|at_ms| (0..MS_IN_THE_YEAR_5138).contains(&at_ms))
+            (1..=NAME_BYTES_MAX).contains(&header.key.value_bytes())
+                && header.expires_at_ms.is_none_or(|at_ms| (0..MS_IN_THE_YEAR_5138).contains(&at_ms))
         }
         Record::SelectDb(db) => return Ok(if db < 1 << 20 { Looks::Right } else { Looks::Wrong }),
         // The end is likely only where the file ends.
-        Record::End => return Ok(if scout.slice.rest().len() <= 8 { Looks::LikeTheEnd } else { Looks::Wrong }),
+        Record::End => return Ok(if reader.slice.rest().len() <= 8 { Looks::LikeTheEnd } else { Looks::Wrong }),
     };
     if !looks_right {
         return Ok(Looks::Wrong);
     }
-    measure(scout, lead.value_type, context).map_err(fault)?;
+    measure(reader, header.value_type, context).map_err(kind)?;
     Ok(Looks::Right)
 }
 
 /// A slice that stops answering after a number of words.
-struct Scout<'a> {
+struct BoundedReader<'a> {
     slice: Slice<'a>,
     words_left: usize,
 }
 
-impl Source for Scout<'_> {
+impl Source for BoundedReader<'_> {
     fn offset(&self) -> u64 {
         self.slice.offset()
     }
 
-    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+    fn parse<T>(&mut self, element: FormatElement, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, ParseError> {
         if self.words_left == 0 {
-            return Err(self.trouble(part, Fault::GaveUp, 0));
+            return Err(self.error(element, ParseErrorKind::GaveUp, 0));
         }
         self.words_left -= 1;
-        self.slice.parse(part, parser)
+        self.slice.parse(element, parser)
     }
 
-    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
-        self.slice.skip(part, bytes)
+    fn skip(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
+        self.slice.skip(element, bytes)
     }
 }
 
-impl Keep for Scout<'_> {
-    fn keep(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
-        self.slice.keep(part, bytes)
+impl KeepsKey for BoundedReader<'_> {
+    fn keep(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
+        self.slice.keep(element, bytes)
     }
 
     fn kept(&self) -> &[u8] {

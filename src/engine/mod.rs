@@ -1,16 +1,16 @@
 //! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
 
+mod accumulated;
 mod chain;
 pub(crate) mod chunked;
 pub(crate) mod dragonfly;
-mod gathered;
+mod element_marks;
 mod guess;
-mod marks;
-mod piece;
 mod progress;
 mod report;
 pub(crate) mod resync;
 mod scan;
+mod segment_scan;
 mod segments;
 mod stream;
 pub(crate) mod tagged;
@@ -19,20 +19,20 @@ pub(crate) mod window;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gathered::{Damaged, Gathered};
+use accumulated::{Accumulated, Damaged};
 pub use progress::Progress;
 pub use report::{look_into, report_all, rows_all};
 
+use crate::analysis::accumulator::{Accumulator, Query};
 use crate::analysis::filter::{Expired, Filter};
-use crate::analysis::gather::{Ask, Gather};
 use crate::analysis::{Analysis, Question, Report};
-use crate::error::{Cause, Error};
+use crate::error::{Error, ErrorKind};
 use crate::input::commands::Commands;
 use crate::input::{self, Bytes, Input};
 use crate::rdb::entry::Damage;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, Dialect, Fault, Part, Trouble, checksum};
+use crate::rdb::{Context, Dialect, FormatElement, ParseError, ParseErrorKind, checksum};
 
 /// How a dump is analyzed.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl<P: AsRef<Path>> From<P> for Dump {
 /// ```
 ///
 /// # Errors
-/// [`Cause::Io`] if it cannot be opened, [`Cause::Options`] if the question cannot be put to this dump.
+/// [`ErrorKind::Io`] if it cannot be opened, [`ErrorKind::Options`] if the question cannot be put to this dump.
 pub fn analyze(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
     analyze_all(&[Dump::from(path)], options, &Arc::default())
 }
@@ -129,10 +129,10 @@ pub fn analyze_reader(name: &str, reader: Box<dyn std::io::Read + Send>, options
 /// The question of the task, as the options have it.
 struct TaskAsk<'o>(&'o Options);
 
-impl Ask for TaskAsk<'_> {
-    type Gather = Analysis;
+impl Query for TaskAsk<'_> {
+    type Accumulator = Analysis;
 
-    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Analysis, Cause> {
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Analysis, ErrorKind> {
         let mut question = self.0.question.clone();
         if let Some(context) = context {
             question.filter = filter(question.filter, context)?;
@@ -142,10 +142,10 @@ impl Ask for TaskAsk<'_> {
 }
 
 /// Several dumps on their way into one answer.
-struct All<'o, A: Ask> {
+struct All<'o, A: Query> {
     options: &'o Options,
     ask: A,
-    gathered: A::Gather,
+    accumulated: A::Accumulator,
     dumps: u32,
     notes: Vec<String>,
     damage: Vec<Error>,
@@ -163,13 +163,13 @@ struct Read {
     damage: Option<String>,
 }
 
-impl<'o, A: Ask> All<'o, A> {
+impl<'o, A: Query> All<'o, A> {
     fn new(options: &'o Options, ask: A) -> Result<Self, Error> {
-        let gathered = ask.begin(0, None).map_err(|cause| Error::new("", cause))?;
+        let accumulated = ask.begin(0, None).map_err(|cause| Error::new("", cause))?;
         Ok(Self {
             options,
             ask,
-            gathered,
+            accumulated,
             dumps: 0,
             notes: Vec::new(),
             damage: Vec::new(),
@@ -226,9 +226,9 @@ impl<'o, A: Ask> All<'o, A> {
         let snapshot = scanned.snapshot.filter(|_| is_of_many);
         self.snapshots.extend(snapshot.map(|(id, shards)| (name.clone(), id, shards)));
         self.damage.extend(scanned.damage);
-        if let Err(fault) = self.gathered.merge(scanned.gathered) {
-            let damage = Trouble { offset: 0, fault, part: Part::Key, claim: 0 }.into();
-            self.damage.push(Error::new(name, Cause::Damaged { damage, dump_bytes: 0 }));
+        if let Err(kind) = self.accumulated.merge(scanned.accumulated) {
+            let damage = ParseError { offset: 0, kind, element: FormatElement::Key, declared: 0 }.into();
+            self.damage.push(Error::new(name, ErrorKind::Damaged { damage, dump_bytes: 0 }));
         }
         Ok(())
     }
@@ -245,14 +245,14 @@ impl<'o, A: Ask> All<'o, A> {
             } else {
                 continue;
             };
-            self.damage.push(Error::new(name, Cause::Refused(what)));
+            self.damage.push(Error::new(name, ErrorKind::Refused(what)));
         }
     }
 }
 
 impl All<'_, TaskAsk<'_>> {
     fn report(self, shards: &[Option<String>]) -> Report {
-        let mut report = self.gathered.finish(shards);
+        let mut report = self.accumulated.finish(shards);
         report.notes = self.notes;
         report.damage = self.damage;
         report
@@ -261,7 +261,7 @@ impl All<'_, TaskAsk<'_>> {
 
 /// What came of one dump.
 struct Scanned<G> {
-    gathered: G,
+    accumulated: G,
     context: Context,
     bytes: u64,
     notes: Vec<String>,
@@ -272,7 +272,7 @@ struct Scanned<G> {
 
 /// How a scan over a dump's bytes ended.
 struct Outcome<G> {
-    found: Gathered<G>,
+    found: Accumulated<G>,
     /// The end, or the damage that came before it.
     ending: Result<Ending, Box<Damage>>,
     /// How many bytes the dump has, inflated; where it was not read to its end, as far as it was.
@@ -281,17 +281,17 @@ struct Outcome<G> {
     cancelled_at: Option<u64>,
 }
 
-impl<G: Gather> Outcome<G> {
+impl<G: Accumulator> Outcome<G> {
     /// What comes of a dump whose start cannot be read, with a context that says nothing of it.
-    fn without_start<A: Ask<Gather = G>>(
+    fn without_start<A: Query<Accumulator = G>>(
         ask: &A,
         number: u32,
-        trouble: Trouble,
+        error: ParseError,
         dump_bytes: u64,
-    ) -> Result<(Context, Self), Cause> {
+    ) -> Result<(Context, Self), ErrorKind> {
         let outcome = Self {
-            found: Gathered::new(ask.begin(number, None)?),
-            ending: Err(trouble.into()),
+            found: Accumulated::new(ask.begin(number, None)?),
+            ending: Err(error.into()),
             dump_bytes,
             cancelled_at: None,
         };
@@ -316,23 +316,23 @@ impl Ending {
     /// What stands behind the EOF opcode of a dump in memory, of whose bytes up to `offset` the checksum may be computed.
     fn in_memory(dump: &[u8], context: &Context, offset: u64, computed: Option<u64>) -> Self {
         let mut rest = Slice::new(dump, offset);
-        let stored = if context.has_checksum() { rest.parse(Part::Checksum, u64_le).ok() } else { None };
+        let stored = if context.has_checksum() { rest.parse(FormatElement::Checksum, u64_le).ok() } else { None };
         let trailing_bytes = rest.rest().len() as u64;
         let commands = Commands::behind(context.aux.is_aof_preamble, rest.rest());
         Self { offset, computed, stored, trailing_bytes, commands }
     }
 }
 
-fn analyze_input<A: Ask>(
+fn analyze_input<A: Query>(
     input: Input,
     number: u32,
     options: &Options,
     ask: &A,
     progress: &Arc<Progress>,
-) -> Result<Scanned<A::Gather>, Error> {
-    let Input { name, bytes, burst_bytes, read_bytes, notes: input_notes, fault, .. } = input;
+) -> Result<Scanned<A::Accumulator>, Error> {
+    let Input { name, bytes, burst_bytes, read_bytes, notes: input_notes, kind, .. } = input;
     let notes = input_notes.into_iter().map(|note| format!("{name}: {note}; they are not analyzed"));
-    let notes: Vec<String> = notes.chain(fault.map(|what| format!("{name}: {what}"))).collect();
+    let notes: Vec<String> = notes.chain(kind.map(|what| format!("{name}: {what}"))).collect();
     match bytes {
         Bytes::Mapped(map) => {
             let scan = segments::Scan { map: &map, number, options, progress, ask };
@@ -350,7 +350,7 @@ fn analyze_input<A: Ask>(
         }
         Bytes::Stream(_) if options.resync => {
             let what = "only a file that is not compressed can be resynchronized: store it as one first";
-            Err(Error::new(&name, Cause::Options(what.to_owned())))
+            Err(Error::new(&name, ErrorKind::Options(what.to_owned())))
         }
         Bytes::Stream(reader) => {
             let scan = stream::Scan { reader, burst_bytes, number, options, progress, read_bytes, ask };
@@ -367,13 +367,13 @@ fn analyze_input<A: Ask>(
 /// The filter as it is put to one dump: what depends on the dump's own time is filled in.
 ///
 /// # Errors
-/// [`Cause::Options`] if expired keys are to be told from others and the dump does not say when it was made.
-fn filter(mut filter: Filter, context: &Context) -> Result<Filter, Cause> {
-    if filter.expired != Expired::Keep && filter.now_ms.is_none() {
+/// [`ErrorKind::Options`] if expired keys are to be told from others and the dump does not say when it was made.
+fn filter(mut filter: Filter, context: &Context) -> Result<Filter, ErrorKind> {
+    if filter.expired != Expired::KeepsKey && filter.now_ms.is_none() {
         let Some(seconds) = context.aux.created_at_seconds else {
             let what =
                 "the dump does not say when it was made, so no key can be called expired: give the time with --now";
-            return Err(Cause::Options(what.to_owned()));
+            return Err(ErrorKind::Options(what.to_owned()));
         };
         filter.now_ms = Some(seconds.saturating_mul(1000));
     }
@@ -381,8 +381,8 @@ fn filter(mut filter: Filter, context: &Context) -> Result<Filter, Cause> {
 }
 
 /// Judges how a scan ended.
-fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: Option<Cause>) -> Scanned<G> {
-    let Outcome { found: Gathered { gathered, damaged }, ending, dump_bytes, cancelled_at } = outcome;
+fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: Option<ErrorKind>) -> Scanned<G> {
+    let Outcome { found: Accumulated { accumulated, damaged }, ending, dump_bytes, cancelled_at } = outcome;
     let mut notes = Vec::new();
     if context.is_newer_than_known() {
         notes.push(format!(
@@ -390,33 +390,38 @@ fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: 
             context.version, context.dialect
         ));
     }
-    let cancelled = cancelled_at.map(|offset| Cause::Cancelled { offset });
+    let cancelled = cancelled_at.map(|offset| ErrorKind::Cancelled { offset });
     let is_broken = broken_input.is_some();
     let cause = match (cancelled.or(broken_input), ending) {
         (Some(cause), _) => Some(cause),
-        (None, Err(damage)) => Some(Cause::Damaged { damage, dump_bytes }),
+        (None, Err(damage)) => Some(ErrorKind::Damaged { damage, dump_bytes }),
         (None, Ok(ending)) => judge_ending(name, &context, &ending, &mut notes),
     };
     // Zeros in the place of lost pages are damage to each value that had them, and none of the dump's.
     let damaged = if is_broken { Damaged::default() } else { damaged };
-    let keys = damaged.listed.into_iter().map(|damage| Cause::Damaged { damage: Box::new(damage), dump_bytes });
-    let unlisted = (damaged.unlisted > 0).then_some(Cause::DamagedKeys { more: damaged.unlisted });
+    let keys = damaged.listed.into_iter().map(|damage| ErrorKind::Damaged { damage: Box::new(damage), dump_bytes });
+    let unlisted = (damaged.unlisted > 0).then_some(ErrorKind::DamagedKeys { more: damaged.unlisted });
     let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(name, cause)).collect();
     let snapshot = context.aux.snapshot_id.clone().map(|id| (id, context.aux.shard_count));
-    Scanned { gathered, context, bytes: dump_bytes, notes, damage, snapshot }
+    Scanned { accumulated, context, bytes: dump_bytes, notes, damage, snapshot }
 }
 
-fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<Cause> {
+fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<ErrorKind> {
     let Ending { offset, computed, stored, trailing_bytes: bytes, ref commands } = *ending;
     let dump_end = if context.has_checksum() { offset + checksum::BYTES } else { offset };
     match (stored, computed) {
         (None, _) if context.has_checksum() => {
-            let trouble = Trouble { offset, fault: Fault::Eof, part: Part::Checksum, claim: checksum::BYTES };
-            return Some(Cause::Damaged { damage: trouble.into(), dump_bytes: offset + bytes });
+            let error = ParseError {
+                offset,
+                kind: ParseErrorKind::Eof,
+                element: FormatElement::Checksum,
+                declared: checksum::BYTES,
+            };
+            return Some(ErrorKind::Damaged { damage: error.into(), dump_bytes: offset + bytes });
         }
         // A stored zero says that the server was told not to compute one.
         (Some(stored), Some(computed)) if stored != 0 && stored != computed => {
-            return Some(Cause::Checksum { stored, computed, offset });
+            return Some(ErrorKind::Checksum { stored, computed, offset });
         }
         _ => {}
     }
@@ -424,5 +429,5 @@ fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<
         notes.push(format!("{name}: {what}; they are not analyzed"));
         return None;
     }
-    (bytes > 0).then_some(Cause::Trailing { offset: dump_end, bytes })
+    (bytes > 0).then_some(ErrorKind::Trailing { offset: dump_end, bytes })
 }

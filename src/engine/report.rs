@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex};
 
 use super::{All, Dump, Options, Progress, Read, filter};
-use crate::analysis::gather::Ask;
-use crate::error::{Cause, Error};
+use crate::analysis::accumulator::Query;
+use crate::error::{Error, ErrorKind};
 use crate::input::{self, Bytes};
 use crate::memory::Target;
 use crate::rdb::source::Slice;
 use crate::rdb::{Context, Dialect, Kind, header};
 use crate::report::census::Census;
 use crate::report::rows::{OnRow, Row, Rows};
-use crate::report::{Asked, DumpInfo, KeyRow, Question, Report, Tally, largest};
+use crate::report::{DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest};
 
 /// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
 ///
@@ -25,9 +25,9 @@ pub fn report_all(
 ) -> Result<(Report, Vec<String>, Vec<Error>), Error> {
     let mut all = All::new(options, ReportAsk(question))?;
     all.add_files(dumps, progress)?;
-    let All { gathered, read, notes, damage, .. } = all;
+    let All { accumulated, read, notes, damage, .. } = all;
     let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
-    Ok((Report::new(question, infos, gathered), notes, damage))
+    Ok((Report::new(question, infos, accumulated), notes, damage))
 }
 
 /// Looks into the values of the keys that a report lists, and says what their largest elements are, packed ones too. `dumps`
@@ -72,10 +72,10 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
 
 struct ReportAsk<'q>(&'q Question);
 
-impl Ask for ReportAsk<'_> {
-    type Gather = Census;
+impl Query for ReportAsk<'_> {
+    type Accumulator = Census;
 
-    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Census, Cause> {
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Census, ErrorKind> {
         Ok(Census::new(asked(self.0, number, context)?, Some(0)))
     }
 }
@@ -84,7 +84,7 @@ impl Ask for ReportAsk<'_> {
 ///
 /// # Errors
 /// As [`filter`].
-pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>) -> Result<Arc<Asked>, Cause> {
+pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>) -> Result<Arc<QueryPlan>, ErrorKind> {
     let mut for_dump = question.filter.clone();
     let mut now_ms = question.filter.now_ms;
     if let Some(context) = context {
@@ -92,7 +92,7 @@ pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>)
         now_ms = now_ms.or_else(|| context.aux.created_at_seconds.map(|seconds| seconds.saturating_mul(1000)));
     }
     let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_8);
-    Ok(Asked::new(question, for_dump, number, now_ms.unwrap_or(0), target))
+    Ok(QueryPlan::new(question, for_dump, number, now_ms.unwrap_or(0), target))
 }
 
 fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
@@ -146,10 +146,10 @@ struct RowsAsk<'q> {
     on_row: OnRow<'q>,
 }
 
-impl<'q> Ask for RowsAsk<'q> {
-    type Gather = Rows<'q>;
+impl<'q> Query for RowsAsk<'q> {
+    type Accumulator = Rows<'q>;
 
-    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Rows<'q>, Cause> {
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Rows<'q>, ErrorKind> {
         let on_row = context.map(|_| self.on_row.clone());
         Ok(Rows::new(asked(self.question, number, context)?, Some(0), on_row))
     }

@@ -3,14 +3,14 @@
 use super::guess;
 use super::scan::{Stop, Walk};
 use super::{Ending, Outcome};
-use crate::analysis::gather::Gather;
-use crate::error::Cause;
+use crate::analysis::accumulator::Accumulator;
+use crate::error::ErrorKind;
 use crate::rdb::deep::Deep;
 use crate::rdb::entry::{Damage, Step, step};
 use crate::rdb::header::magic;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::{Context, Fault, Part, Trouble, checksum};
+use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind, checksum};
 
 /// Records of a run that are looked into before it is relied on.
 const RECORDS_WANTED: usize = 8;
@@ -85,15 +85,19 @@ fn next_record(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
 fn behind_false_end(dump: &[u8], context: &Context, end: u64) -> Option<(Box<Damage>, u64)> {
     let at = usize::try_from(end).ok()?;
     let mut rest = Slice::new(dump, end);
-    let stored = rest.parse(Part::Checksum, u64_le).ok()?;
+    let stored = rest.parse(FormatElement::Checksum, u64_le).ok()?;
     // Of two dumps in a row the second one is not looked into.
     if !context.has_checksum() || stored == 0 || rest.rest().is_empty() || magic(rest.rest()).is_ok() {
         return None;
     }
     let to = next_record(dump, context, end)?;
-    let trouble =
-        Trouble { offset: end - 1, fault: Fault::Trailing, part: Part::Opcode, claim: dump.len() as u64 - end };
-    (stored != checksum::of(dump.get(..at)?)).then(|| (trouble.into(), to))
+    let error = ParseError {
+        offset: end - 1,
+        kind: ParseErrorKind::Trailing,
+        element: FormatElement::Opcode,
+        declared: dump.len() as u64 - end,
+    };
+    (stored != checksum::of(dump.get(..at)?)).then(|| (error.into(), to))
 }
 
 fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {
@@ -102,7 +106,7 @@ fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {
     for _ in 0..RECORDS_WANTED {
         let mut value = None;
         let stepped = step(&mut source, context, u64::MAX, |_, key| {
-            value = Some((key.value_offset, key.end - key.value_offset, key.lead.value_type));
+            value = Some((key.value_offset, key.end - key.value_offset, key.header.value_type));
             Ok(())
         });
         match stepped {
@@ -115,7 +119,7 @@ fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {
             continue;
         }
         let walked = deep.value(&mut Slice::new(dump, offset), value_type, context);
-        if walked.is_err() || !deep.flaws.iter().all(Trouble::is_tolerated) {
+        if walked.is_err() || !deep.flaws.iter().all(ParseError::is_tolerated) {
             return false;
         }
     }
@@ -123,7 +127,12 @@ fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {
 }
 
 /// Goes on behind the damage that ended a scan, and behind what damage follows; returns what was met and skipped.
-pub(super) fn go_on<G: Gather>(dump: &[u8], context: &Context, outcome: &mut Outcome<G>, verify: bool) -> Vec<Cause> {
+pub(super) fn go_on<G: Accumulator>(
+    dump: &[u8],
+    context: &Context,
+    outcome: &mut Outcome<G>,
+    verify: bool,
+) -> Vec<ErrorKind> {
     let mut causes = Vec::new();
     // The start of a dump says how to read the rest: without it there is nothing to go on with.
     let mut resyncs = Resyncs::new(context.version > 0);
@@ -132,9 +141,9 @@ pub(super) fn go_on<G: Gather>(dump: &[u8], context: &Context, outcome: &mut Out
         let from = stop.as_ref().map_or_else(|damage| damage.record_offset + 1, |end| *end);
         let Err((damage, Some(to))) = resyncs.judge(dump, context, stop, from) else { break };
         let from = damage.record_offset;
-        causes.push(Cause::Damaged { damage, dump_bytes: dump.len() as u64 });
-        causes.push(Cause::Skipped { from, to });
-        let found = outcome.found.empty(outcome.found.gathered.db());
+        causes.push(ErrorKind::Damaged { damage, dump_bytes: dump.len() as u64 });
+        causes.push(ErrorKind::Skipped { from, to });
+        let found = outcome.found.empty(outcome.found.accumulated.db());
         let mut walk = Walk::new(Slice::new(dump, to), found);
         walk.until(context, u64::MAX);
         let Some(stop) = walk.ending else { break };
@@ -142,8 +151,8 @@ pub(super) fn go_on<G: Gather>(dump: &[u8], context: &Context, outcome: &mut Out
             let before = usize::try_from(end).ok().and_then(|end| dump.get(..end)).unwrap_or_default();
             Ending::in_memory(dump, context, end, verify.then(|| checksum::of(before)))
         });
-        if let Err(fault) = outcome.found.merge(walk.found) {
-            outcome.ending = Err(Slice::new(dump, to).trouble(Part::Key, fault, 0).into());
+        if let Err(kind) = outcome.found.merge(walk.found) {
+            outcome.ending = Err(Slice::new(dump, to).error(FormatElement::Key, kind, 0).into());
             break;
         }
     }

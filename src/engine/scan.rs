@@ -1,10 +1,10 @@
 //! A scan on its way: records of a source into what gathers them, as far as it is told to go.
 
+use super::accumulated::Accumulated;
 use super::dragonfly;
-use super::gathered::Gathered;
-use crate::analysis::gather::Gather;
-use crate::rdb::entry::{Damage, Open, Step};
-use crate::rdb::source::Keep;
+use crate::analysis::accumulator::Accumulator;
+use crate::rdb::entry::{Damage, PartialValue, Step};
+use crate::rdb::source::KeepsKey;
 use crate::rdb::{Context, Dialect};
 
 /// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
@@ -13,16 +13,16 @@ pub(super) type Stop = Result<u64, Box<Damage>>;
 /// Where a scan stands and what it has found.
 pub(super) struct Walk<S, G> {
     pub(super) source: S,
-    pub(super) found: Gathered<G>,
+    pub(super) found: Accumulated<G>,
     /// The key in the midst of whose value the source stands.
-    pub(super) open: Option<Box<Open>>,
+    pub(super) open: Option<Box<PartialValue>>,
     /// None while the dump goes on.
     pub(super) ending: Option<Stop>,
 }
 
-impl<S: Keep, G: Gather> Walk<S, G> {
+impl<S: KeepsKey, G: Accumulator> Walk<S, G> {
     /// A scan that stands between two records.
-    pub(super) fn new(source: S, found: Gathered<G>) -> Self {
+    pub(super) fn new(source: S, found: Accumulated<G>) -> Self {
         Self { source, found, open: None, ending: None }
     }
 
@@ -35,7 +35,7 @@ impl<S: Keep, G: Gather> Walk<S, G> {
             *ending = Some(dragonfly::scan(source, context, found));
         }
         while ending.is_none() && source.offset() < until {
-            match found.gathered.step(source, context, open.take(), until) {
+            match found.accumulated.step(source, context, open.take(), until) {
                 Ok(Step::Key) => {}
                 other => match found.take_in(source, other) {
                     Ok(key) => *open = key,

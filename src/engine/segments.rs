@@ -1,7 +1,7 @@
 //! The scan over a map, on every core: segments side by side, joined in file order.
 //!
 //! An RDB has no index: where an entry begins, only the entry before it tells. So a worker that takes a segment from the
-//! middle *guesses* an entry's start, scans on from there, and hands in what it found as a [`Piece`]. The chain, which
+//! middle *guesses* an entry's start, scans on from there, and hands in what it found as a [`SegmentScan`]. The chain, which
 //! began at the dump's first record, decides. Why a wrong guess cannot change the answer:
 //!
 //! 1. What a scan finds from an offset on depends on the bytes from there, on the start of the dump, and on the database.
@@ -24,12 +24,12 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use super::accumulated::Accumulated;
 use super::chain::Chain;
-use super::gathered::Gathered;
-use super::piece::Piece;
+use super::segment_scan::SegmentScan;
 use super::{Options, Outcome, Progress};
-use crate::analysis::gather::{Ask, Gather};
-use crate::error::Cause;
+use crate::analysis::accumulator::{Accumulator, Query};
+use crate::error::ErrorKind;
 use crate::input::map::Map;
 use crate::rdb::source::Slice;
 use crate::rdb::{Context, Dialect, header};
@@ -54,19 +54,19 @@ pub(super) struct Scan<'a, A> {
     pub(super) ask: &'a A,
 }
 
-impl<A: Ask> Scan<'_, A> {
+impl<A: Query> Scan<'_, A> {
     /// Reads the dump to its end, or to the damage in it.
     ///
     /// # Errors
-    /// [`Cause::Options`] as [`Ask::begin`], [`Cause::Io`] if the threads cannot be started.
-    pub(super) fn run(self) -> Result<(Context, Outcome<A::Gather>), Cause> {
+    /// [`ErrorKind::Options`] as [`Query::begin`], [`ErrorKind::Io`] if the threads cannot be started.
+    pub(super) fn run(self) -> Result<(Context, Outcome<A::Accumulator>), ErrorKind> {
         let Self { map, number, options, progress, ask } = self;
         let dump = map.bytes();
         let context = match header::read(&mut Slice::new(dump, 0)) {
             Ok(context) => context,
-            Err(trouble) => return Outcome::without_start(ask, number, trouble, dump.len() as u64),
+            Err(error) => return Outcome::without_start(ask, number, error, dump.len() as u64),
         };
-        let found = Gathered::new(ask.begin(number, Some(&context))?);
+        let found = Accumulated::new(ask.begin(number, Some(&context))?);
         if options.verify {
             map.expect_all();
         }
@@ -84,7 +84,7 @@ impl<A: Ask> Scan<'_, A> {
         let empty = Mutex::new(found.empty(None));
         let shared = Shared {
             next: 0,
-            pieces: BTreeMap::new(),
+            segment_scans: BTreeMap::new(),
             chain: Some(Chain::new(dump, &context, found)),
             joined: 0,
             reached: 0,
@@ -108,13 +108,13 @@ impl<A: Ask> Scan<'_, A> {
             work.run();
         } else {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let pool =
-                pool.map_err(|error| Cause::Io { doing: "start the threads", source: std::io::Error::other(error) })?;
+            let pool = pool
+                .map_err(|error| ErrorKind::Io { doing: "start the threads", source: std::io::Error::other(error) })?;
             pool.broadcast(|_| work.run());
         }
         let chain = work.lock().chain.take();
         let outcome = chain.map(|chain| chain.finish(&work));
-        let unfinished = Cause::Io { doing: "finish the scan", source: std::io::Error::other("a worker was lost") };
+        let unfinished = ErrorKind::Io { doing: "finish the scan", source: std::io::Error::other("a worker was lost") };
         Ok((context, outcome.ok_or(unfinished)?))
     }
 }
@@ -123,7 +123,7 @@ impl<A: Ask> Scan<'_, A> {
 pub(super) struct Work<'a, G> {
     pub(super) map: &'a Map,
     /// What the empty ones of pieces are made of.
-    empty: Mutex<Gathered<G>>,
+    empty: Mutex<Accumulated<G>>,
     pub(super) verify: bool,
     pub(super) progress: &'a Progress,
     pub(super) context: &'a Context,
@@ -140,7 +140,7 @@ struct Shared<'a, G> {
     /// The segment that is taken next.
     next: usize,
     /// Pieces that wait for the chain.
-    pieces: BTreeMap<usize, Piece<'a, G>>,
+    segment_scans: BTreeMap<usize, SegmentScan<'a, G>>,
     /// The chain, unless a worker has it in hand.
     chain: Option<Chain<'a, G>>,
     /// Segments that the chain has passed.
@@ -154,9 +154,9 @@ struct Shared<'a, G> {
 }
 
 /// Lets the other workers go if one panics, which may have had the chain that they wait for.
-struct Watch<'w, 'a, G: Gather>(&'w Work<'a, G>);
+struct Watch<'w, 'a, G: Accumulator>(&'w Work<'a, G>);
 
-impl<G: Gather> Drop for Watch<'_, '_, G> {
+impl<G: Accumulator> Drop for Watch<'_, '_, G> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.lock().ended = true;
@@ -165,7 +165,7 @@ impl<G: Gather> Drop for Watch<'_, '_, G> {
     }
 }
 
-impl<'a, G: Gather> Work<'a, G> {
+impl<'a, G: Accumulator> Work<'a, G> {
     /// One worker: takes segments until there are none.
     fn run(&self) {
         let _watch = Watch(self);
@@ -174,9 +174,9 @@ impl<'a, G: Gather> Work<'a, G> {
                 chain.join(self, None);
                 self.put_back(chain);
             } else {
-                let piece = Piece::of(self, self.range(segment));
+                let segment_scan = SegmentScan::of(self, self.range(segment));
                 let mut shared = self.lock();
-                shared.pieces.insert(segment, piece);
+                shared.segment_scans.insert(segment, segment_scan);
                 drop(shared);
             }
             let range = self.range(segment);
@@ -215,13 +215,13 @@ impl<'a, G: Gather> Work<'a, G> {
         loop {
             let mut shared = self.lock();
             let next = shared.joined;
-            if shared.ended || shared.chain.is_none() || !shared.pieces.contains_key(&next) {
+            if shared.ended || shared.chain.is_none() || !shared.segment_scans.contains_key(&next) {
                 return;
             }
-            let (piece, chain) = (shared.pieces.remove(&next), shared.chain.take());
+            let (segment_scan, chain) = (shared.segment_scans.remove(&next), shared.chain.take());
             drop(shared);
             if let Some(mut chain) = chain {
-                chain.join(self, piece);
+                chain.join(self, segment_scan);
                 self.put_back(chain);
             }
         }
@@ -252,7 +252,7 @@ impl<'a, G: Gather> Work<'a, G> {
     }
 
     /// A gatherer of nothing yet, whose first entries are in database `db`.
-    pub(super) fn empty(&self, db: Option<u64>) -> Gathered<G> {
+    pub(super) fn empty(&self, db: Option<u64>) -> Accumulated<G> {
         self.empty.lock().unwrap_or_else(PoisonError::into_inner).empty(db)
     }
 }

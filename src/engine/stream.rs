@@ -4,16 +4,16 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::gathered::Gathered;
+use super::accumulated::Accumulated;
 use super::scan::Walk;
 use super::window::Window;
 use super::{Ending, Options, Outcome, Progress};
-use crate::analysis::gather::{Ask, Gather};
-use crate::error::Cause;
+use crate::analysis::accumulator::{Accumulator, Query};
+use crate::error::ErrorKind;
 use crate::input::commands::Commands;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
-use crate::rdb::{Context, Fault, Part, header};
+use crate::rdb::{Context, FormatElement, ParseErrorKind, header};
 
 /// Bytes of a window. With 64 KiB, tiny keys took a fifth longer; with 1 MiB, packed collections took a third longer.
 pub(super) const WINDOW_BYTES: usize = 256 << 10;
@@ -32,12 +32,12 @@ pub(super) struct Scan<'a, A> {
 /// What came of a stream: what its start says, what was gathered, and why it could not be read to its end.
 type Scanned<G> = (Context, Outcome<G>, Option<io::Error>);
 
-impl<A: Ask> Scan<'_, A> {
+impl<A: Query> Scan<'_, A> {
     /// Reads the stream to its end, or to the damage in it; a failed read comes beside the outcome.
     ///
     /// # Errors
-    /// [`Cause::Options`] as [`Ask::begin`], [`Cause::Io`] if no thread can be started.
-    pub(super) fn run(self) -> Result<Scanned<A::Gather>, Cause> {
+    /// [`ErrorKind::Options`] as [`Query::begin`], [`ErrorKind::Io`] if no thread can be started.
+    pub(super) fn run(self) -> Result<Scanned<A::Accumulator>, ErrorKind> {
         let progress = self.progress.clone();
         let mut last_bytes = 0;
         let read_bytes = self.read_bytes;
@@ -49,29 +49,29 @@ impl<A: Ask> Scan<'_, A> {
         });
         let window_bytes = self.options.window_bytes.max(1);
         let window = Window::new(self.reader, self.burst_bytes, window_bytes, self.options.verify, goes_on);
-        let mut window = window.map_err(|source| Cause::Io { doing: "start a thread", source })?;
+        let mut window = window.map_err(|source| ErrorKind::Io { doing: "start a thread", source })?;
 
         let context = match header::read(&mut window) {
             Ok(context) => context,
-            Err(trouble) => {
-                let (context, mut outcome) = Outcome::without_start(self.ask, self.number, trouble, window.end())?;
+            Err(error) => {
+                let (context, mut outcome) = Outcome::without_start(self.ask, self.number, error, window.end())?;
                 outcome.cancelled_at = self.progress.is_cancelled().then(|| window.end());
                 return Ok((context, outcome, window.error.take()));
             }
         };
-        let mut walk = Walk::new(window, Gathered::new(self.ask.begin(self.number, Some(&context))?));
+        let mut walk = Walk::new(window, Accumulated::new(self.ask.begin(self.number, Some(&context))?));
         let mut keys = 0;
         let ending = loop {
             // Chunk by chunk, so that progress knows of the keys.
             let until = walk.source.end().max(walk.source.offset() + 1);
             walk.until(&context, until);
-            self.progress.add(0, walk.found.gathered.keys() - keys);
-            keys = walk.found.gathered.keys();
+            self.progress.add(0, walk.found.accumulated.keys() - keys);
+            keys = walk.found.accumulated.keys();
             if let Some(stop) = walk.ending.take() {
                 break stop.map(|_| end(&mut walk.source, &context));
             }
             if self.progress.is_cancelled() {
-                break Err(walk.source.trouble(Part::Opcode, Fault::Eof, 0).into());
+                break Err(walk.source.error(FormatElement::Opcode, ParseErrorKind::Eof, 0).into());
             }
         };
         let Walk { source: mut window, found, .. } = walk;
@@ -87,7 +87,7 @@ impl<A: Ask> Scan<'_, A> {
 fn end(window: &mut Window, context: &Context) -> Ending {
     let offset = window.offset();
     let computed = window.checksum();
-    let stored = if context.has_checksum() { window.parse(Part::Checksum, u64_le).ok() } else { None };
+    let stored = if context.has_checksum() { window.parse(FormatElement::Checksum, u64_le).ok() } else { None };
     let mut commands = Commands::default();
     let trailing_bytes = window.drain(|bytes| commands.update(bytes));
     Ending { offset, computed, stored, trailing_bytes, commands }

@@ -11,8 +11,8 @@ use std::thread::{Scope, ScopedJoinHandle};
 use super::chunked::Chunked;
 use super::dragonfly::within;
 use crate::rdb::primitives::{byte, u32_le};
-use crate::rdb::source::{Keep, Source};
-use crate::rdb::{Fault, Part, Trouble};
+use crate::rdb::source::{KeepsKey, Source};
+use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
 
 /// Entries that may be under way at a time, each on a thread. A server has a few, one for each thing that it writes.
 const STREAMS_MAX: usize = 64;
@@ -29,8 +29,13 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// Damage in the stream that this chunk belongs to.
-    pub(crate) fn trouble(self, fault: Fault) -> Trouble {
-        Trouble { offset: self.offset, fault: within(fault), part: Part::TaggedChunk, claim: self.number.into() }
+    pub(crate) fn error(self, kind: ParseErrorKind) -> ParseError {
+        ParseError {
+            offset: self.offset,
+            kind: within(kind),
+            element: FormatElement::TaggedChunk,
+            declared: self.number.into(),
+        }
     }
 }
 
@@ -38,19 +43,19 @@ impl Chunk {
 /// stream, a size, and so many bytes of that stream.
 ///
 /// # Errors
-/// The [`Trouble`] met, that of `feed` included.
-pub(crate) fn chunk<S: Keep>(
+/// The [`ParseError`] met, that of `feed` included.
+pub(crate) fn chunk<S: KeepsKey>(
     source: &mut S,
     offset: u64,
-    mut feed: impl FnMut(Chunk, &[u8]) -> Result<(), Fault>,
-) -> Result<(), Trouble> {
-    let part = Part::TaggedChunk;
-    let chunk = Chunk { number: source.parse(part, u32_le)?, offset };
-    let mut left = u64::from(source.parse(part, u32_le)?);
+    mut feed: impl FnMut(Chunk, &[u8]) -> Result<(), ParseErrorKind>,
+) -> Result<(), ParseError> {
+    let element = FormatElement::TaggedChunk;
+    let chunk = Chunk { number: source.parse(element, u32_le)?, offset };
+    let mut left = u64::from(source.parse(element, u32_le)?);
     while left > 0 {
         let step = left.min(STEP_BYTES);
-        source.keep(part, step)?;
-        feed(chunk, source.kept()).map_err(|fault| Trouble { fault, ..chunk.trouble(fault) })?;
+        source.keep(element, step)?;
+        feed(chunk, source.kept()).map_err(|kind| ParseError { kind, ..chunk.error(kind) })?;
         left -= step;
     }
     Ok(())
@@ -80,16 +85,16 @@ impl<'s, 'e, T: Send + 's> Streams<'s, 'e, T> {
     /// gives a scan. What that came to, if an entry ends with these bytes: the stream is closed then.
     ///
     /// # Errors
-    /// [`Fault::Limit`] if too many streams are inside an entry, [`Fault::Read`] if a thread was lost.
+    /// [`ParseErrorKind::Limit`] if too many streams are inside an entry, [`ParseErrorKind::Read`] if a thread was lost.
     pub(crate) fn feed<F: FnOnce(Chunked) -> T + Send + 's>(
         &mut self,
         chunk: Chunk,
         bytes: &[u8],
         begin: impl FnOnce() -> F,
-    ) -> Result<Option<T>, Fault> {
+    ) -> Result<Option<T>, ParseErrorKind> {
         let stream = match self.open.remove(&chunk.number) {
             Some(stream) => stream,
-            None if self.open.len() >= STREAMS_MAX => return Err(Fault::Limit),
+            None if self.open.len() >= STREAMS_MAX => return Err(ParseErrorKind::Limit),
             None => self.start(chunk, begin()),
         };
         // A scan that has ended says why when it is closed.
@@ -111,15 +116,15 @@ impl<'s, 'e, T: Send + 's> Streams<'s, 'e, T> {
     }
 
     /// Closes the streams whose entries have no end: their first chunks, and what the scans came to.
-    pub(crate) fn finish(self) -> impl Iterator<Item = (Chunk, Result<T, Fault>)> {
+    pub(crate) fn finish(self) -> impl Iterator<Item = (Chunk, Result<T, ParseErrorKind>)> {
         self.open.into_values().map(|stream| (stream.first, stream.close()))
     }
 }
 
 impl<T> Stream<'_, T> {
-    fn close(self) -> Result<T, Fault> {
+    fn close(self) -> Result<T, ParseErrorKind> {
         drop((self.chunks, self.states));
-        self.scan.join().map_err(|_| Fault::Read)
+        self.scan.join().map_err(|_| ParseErrorKind::Read)
     }
 }
 
@@ -128,13 +133,16 @@ impl Chunked {
     ///
     /// # Errors
     /// The fault met.
-    pub(crate) fn each_record(&mut self, mut record: impl FnMut(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+    pub(crate) fn each_record(
+        &mut self,
+        mut record: impl FnMut(&mut Self) -> Result<(), ParseErrorKind>,
+    ) -> Result<(), ParseErrorKind> {
         loop {
             self.is_inside = false;
-            match self.parse(Part::Opcode, |i| byte(i).map(|(_, first)| (i, first))) {
+            match self.parse(FormatElement::Opcode, |i| byte(i).map(|(_, first)| (i, first))) {
                 Ok(_) => {}
-                Err(Trouble { fault: Fault::Eof, .. }) => return Ok(()),
-                Err(trouble) => return Err(trouble.fault),
+                Err(ParseError { kind: ParseErrorKind::Eof, .. }) => return Ok(()),
+                Err(error) => return Err(error.kind),
             }
             self.is_inside = true;
             record(self)?;

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crate::rdb::checksum::Checksum;
 use crate::rdb::primitives::Parsed;
-use crate::rdb::source::{Keep, Source, fault_of};
-use crate::rdb::{Fault, Part, Trouble};
+use crate::rdb::source::{KeepsKey, Source, kind_of};
+use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
 
 /// Chunks that may wait between the reader and the scan: enough that neither waits for the other's every turn, and few
 /// enough to stay in cache.
@@ -38,7 +38,7 @@ pub(crate) struct Window {
     /// How many of the buffer's bytes the checksum has.
     summed: usize,
     checksum: Option<Checksum>,
-    kept: Kept,
+    kept: KeyBytes,
     /// Why the stream could not be read to its end.
     pub(crate) error: Option<io::Error>,
     /// Called with each new chunk, and again and again while none comes; false ends the stream.
@@ -46,7 +46,7 @@ pub(crate) struct Window {
 }
 
 /// The bytes that were kept last: still in the buffer, or copied when it moved on.
-enum Kept {
+enum KeyBytes {
     InBuffer(Range<usize>),
     Copied(Vec<u8>),
 }
@@ -80,7 +80,7 @@ impl Window {
             ended: false,
             summed: 0,
             checksum: verify.then(Checksum::default),
-            kept: Kept::Copied(Vec::new()),
+            kept: KeyBytes::Copied(Vec::new()),
             error: None,
             goes_on,
         })
@@ -143,8 +143,8 @@ impl Window {
             }
         };
         self.sum();
-        if let Kept::InBuffer(range) = &self.kept {
-            self.kept = Kept::Copied(self.buffer.get(range.clone()).unwrap_or_default().to_vec());
+        if let KeyBytes::InBuffer(range) = &self.kept {
+            self.kept = KeyBytes::Copied(self.buffer.get(range.clone()).unwrap_or_default().to_vec());
         }
         self.start += self.at as u64;
         if self.at == self.buffer.len() {
@@ -163,7 +163,7 @@ impl Window {
     }
 
     /// Steps over `bytes` bytes and hands them to `take` piece by piece.
-    fn pass(&mut self, part: Part, bytes: u64, mut take: impl FnMut(&[u8])) -> Result<(), Trouble> {
+    fn pass(&mut self, element: FormatElement, bytes: u64, mut take: impl FnMut(&[u8])) -> Result<(), ParseError> {
         let offset = self.offset();
         let mut left = bytes;
         loop {
@@ -175,13 +175,13 @@ impl Window {
                 return Ok(());
             }
             if !self.more() {
-                return Err(Trouble { offset, fault: self.fault_at_end(), part, claim: bytes });
+                return Err(ParseError { offset, kind: self.fault_at_end(), element, declared: bytes });
             }
         }
     }
 
-    fn fault_at_end(&self) -> Fault {
-        if self.error.is_some() { Fault::Read } else { Fault::Eof }
+    fn fault_at_end(&self) -> ParseErrorKind {
+        if self.error.is_some() { ParseErrorKind::Read } else { ParseErrorKind::Eof }
     }
 }
 
@@ -192,51 +192,51 @@ impl Source for Window {
     }
 
     #[inline]
-    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+    fn parse<T>(&mut self, element: FormatElement, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, ParseError> {
         loop {
             match parser(self.ahead()) {
                 Ok((rest, value)) => {
                     self.at = self.buffer.len() - rest.len();
                     return Ok(value);
                 }
-                Err(error) => match fault_of(&error) {
-                    Fault::Eof if self.more() => {}
-                    Fault::Eof => return Err(self.trouble(part, self.fault_at_end(), 0)),
-                    fault => return Err(self.trouble(part, fault, 0)),
+                Err(error) => match kind_of(&error) {
+                    ParseErrorKind::Eof if self.more() => {}
+                    ParseErrorKind::Eof => return Err(self.error(element, self.fault_at_end(), 0)),
+                    kind => return Err(self.error(element, kind, 0)),
                 },
             }
         }
     }
 
     #[inline]
-    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+    fn skip(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
         if bytes <= self.ahead().len() as u64 {
             self.at += usize::try_from(bytes).unwrap_or(0);
             return Ok(());
         }
-        self.pass(part, bytes, |_| {})
+        self.pass(element, bytes, |_| {})
     }
 }
 
-impl Keep for Window {
+impl KeepsKey for Window {
     #[inline]
-    fn keep(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+    fn keep(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
         if bytes <= self.ahead().len() as u64 {
             let start = self.at;
             self.at += usize::try_from(bytes).unwrap_or(0);
-            self.kept = Kept::InBuffer(start..self.at);
+            self.kept = KeyBytes::InBuffer(start..self.at);
             return Ok(());
         }
         let mut kept = Vec::new();
-        self.pass(part, bytes, |piece| kept.extend_from_slice(piece))?;
-        self.kept = Kept::Copied(kept);
+        self.pass(element, bytes, |segment_scan| kept.extend_from_slice(segment_scan))?;
+        self.kept = KeyBytes::Copied(kept);
         Ok(())
     }
 
     fn kept(&self) -> &[u8] {
         match &self.kept {
-            Kept::InBuffer(range) => self.buffer.get(range.clone()).unwrap_or_default(),
-            Kept::Copied(kept) => kept,
+            KeyBytes::InBuffer(range) => self.buffer.get(range.clone()).unwrap_or_default(),
+            KeyBytes::Copied(kept) => kept,
         }
     }
 
@@ -306,15 +306,15 @@ mod tests {
             let mut at = 0;
             while at + 12 <= bytes.len() {
                 assert_eq!(window.offset(), at as u64);
-                assert_eq!(window.parse(Part::Key, array::<5>).unwrap(), bytes[at..at + 5]);
-                window.keep(Part::Key, 4).unwrap();
-                window.skip(Part::Key, 3).unwrap();
+                assert_eq!(window.parse(FormatElement::Key, array::<5>).unwrap(), bytes[at..at + 5]);
+                window.keep(FormatElement::Key, 4).unwrap();
+                window.skip(FormatElement::Key, 3).unwrap();
                 assert_eq!(window.kept(), &bytes[at + 5..at + 9]);
                 at += 12;
             }
             assert_eq!(window.checksum(), Some(checksum::of(&bytes[..at])));
-            assert_eq!(window.skip(Part::Key, 9).unwrap_err().fault, Fault::Eof);
-            assert_eq!(window.parse(Part::Key, byte).unwrap_err().fault, Fault::Eof);
+            assert_eq!(window.skip(FormatElement::Key, 9).unwrap_err().kind, ParseErrorKind::Eof);
+            assert_eq!(window.parse(FormatElement::Key, byte).unwrap_err().kind, ParseErrorKind::Eof);
             assert_eq!(window.end(), bytes.len() as u64);
         }
     }

@@ -127,7 +127,7 @@ mod tests {
         let text = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n#TS:1700000000\r\n*3\r\n$3\r\nSET\r\n$0\r\n\r\n$4\r\n*1\r\n\r\n";
         for step in 1..text.len() {
             let mut commands = Commands::default();
-            text.chunks(step).for_each(|piece| commands.update(piece));
+            text.chunks(step).for_each(|segment_scan| commands.update(segment_scan));
             assert_eq!((commands.count, commands.bytes), (2, text.len() as u64));
             assert_eq!(commands.state, State::Start);
         }

@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 use memmap2::{Advice, Mmap, UncheckedAdvice};
 
-use crate::error::Cause;
+use crate::error::ErrorKind;
 
 /// A mapped file.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Map {
         let modified_at = file.metadata()?.modified().ok();
         // SAFETY: the bytes may change or vanish under the mapping; the module's two promises bound what that can do.
         let map = unsafe { Mmap::map(&file)? };
-        let region = Region::claim(map.as_ptr() as usize, map.len())?;
+        let region = Region::declared(map.as_ptr() as usize, map.len())?;
         Ok(Self { bytes: map, file, modified_at, region })
     }
 
@@ -74,23 +74,23 @@ impl Map {
     /// Whether the file is still what was mapped.
     ///
     /// # Errors
-    /// [`Cause::Changed`] if it is shorter or was written to, [`Cause::Io`] if its disk did not give a page.
-    pub fn check(&self) -> Result<(), Cause> {
-        let look = |source| Cause::Io { doing: "look at it again", source };
+    /// [`ErrorKind::Changed`] if it is shorter or was written to, [`ErrorKind::Io`] if its disk did not give a page.
+    pub fn check(&self) -> Result<(), ErrorKind> {
+        let look = |source| ErrorKind::Io { doing: "look at it again", source };
         let metadata = self.file.metadata().map_err(look)?;
         let mapped_bytes = self.bytes.len() as u64;
         if metadata.len() < mapped_bytes {
             let now = metadata.len();
-            return Err(Cause::Changed(format!(
+            return Err(ErrorKind::Changed(format!(
                 "the file became shorter while it was read: {mapped_bytes} bytes before, {now} bytes now"
             )));
         }
         if self.is_lost() {
             let source = io::Error::other("the file was truncated for a moment, or its disk failed");
-            return Err(Cause::Io { doing: "read all of it", source });
+            return Err(ErrorKind::Io { doing: "read all of it", source });
         }
         if metadata.modified().ok() != self.modified_at || metadata.len() > mapped_bytes {
-            return Err(Cause::Changed("the file was written to while it was read".to_owned()));
+            return Err(ErrorKind::Changed("the file was written to while it was read".to_owned()));
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ static REGIONS: AtomicPtr<Region> = AtomicPtr::new(ptr::null_mut());
 static PREVIOUS: OnceLock<Result<libc::sigaction, i32>> = OnceLock::new();
 
 impl Region {
-    fn claim(start: usize, bytes: usize) -> io::Result<&'static Self> {
+    fn declared(start: usize, bytes: usize) -> io::Result<&'static Self> {
         if let Err(code) = PREVIOUS.get_or_init(install) {
             return Err(io::Error::from_raw_os_error(*code));
         }
@@ -146,13 +146,13 @@ impl Region {
             is_lost: AtomicBool::new(false),
             next: AtomicPtr::new(ptr::null_mut()),
         }));
-        let mut head = REGIONS.load(Ordering::SeqCst);
+        let mut header = REGIONS.load(Ordering::SeqCst);
         loop {
-            region.next.store(head, Ordering::SeqCst);
+            region.next.store(header, Ordering::SeqCst);
             let new = ptr::from_ref(region).cast_mut();
-            match REGIONS.compare_exchange(head, new, Ordering::SeqCst, Ordering::SeqCst) {
+            match REGIONS.compare_exchange(header, new, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return region,
-                Err(current) => head = current,
+                Err(current) => header = current,
             }
         }
     }
@@ -243,7 +243,7 @@ mod tests {
         file.set_len(4096).unwrap();
         let sum: u64 = map.bytes().iter().map(|byte| u64::from(*byte)).sum();
         assert_eq!(sum, 7 * 4096);
-        assert!(matches!(map.check(), Err(Cause::Changed(_))));
+        assert!(matches!(map.check(), Err(ErrorKind::Changed(_))));
     }
 
     #[test]
@@ -252,6 +252,6 @@ mod tests {
         file.write_all(b"before").unwrap();
         let map = Map::new(file.try_clone().unwrap()).unwrap();
         file.write_all(b"after").unwrap();
-        assert!(matches!(map.check(), Err(Cause::Changed(_))));
+        assert!(matches!(map.check(), Err(ErrorKind::Changed(_))));
     }
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Cause, Error};
+use crate::error::{Error, ErrorKind};
 use crate::rdb::payload;
 use map::Map;
 use sniff::Content;
@@ -37,7 +37,7 @@ pub struct Input {
     /// What was noticed on the way to the dump, one sentence each.
     pub notes: Vec<String>,
     /// Why servers refuse what the dump is part of, though nothing may be wrong with the dump.
-    pub fault: Option<String>,
+    pub kind: Option<String>,
     /// How many bytes have been read so far, of the file as it is stored; for a stream.
     pub read_bytes: Arc<AtomicU64>,
 }
@@ -62,9 +62,9 @@ impl std::fmt::Debug for Bytes {
 /// Looks whether a dump can be opened, and says how many bytes it stores; a pipe does not know.
 ///
 /// # Errors
-/// [`Cause::Io`] if it cannot be opened.
+/// [`ErrorKind::Io`] if it cannot be opened.
 pub(crate) fn look_at(path: &Path) -> Result<Option<u64>, Error> {
-    let io = |source| Error::new(path.display().to_string(), Cause::Io { doing: "open it", source });
+    let io = |source| Error::new(path.display().to_string(), ErrorKind::Io { doing: "open it", source });
     if path.as_os_str() == STDIN {
         return Ok(None);
     }
@@ -80,12 +80,12 @@ pub(crate) fn look_at(path: &Path) -> Result<Option<u64>, Error> {
 /// Opens a dump; `-` is standard input.
 ///
 /// # Errors
-/// [`Cause::Io`] if it cannot be opened or its first bytes cannot be read, [`Cause::Refused`] if they are not a dump's.
+/// [`ErrorKind::Io`] if it cannot be opened or its first bytes cannot be read, [`ErrorKind::Refused`] if they are not a dump's.
 pub fn open(path: &Path) -> Result<Input, Error> {
     let name = path.display().to_string();
     let io = |doing| {
         let name = name.clone();
-        move |source| Error::new(name, Cause::Io { doing, source })
+        move |source| Error::new(name, ErrorKind::Io { doing, source })
     };
     if path.as_os_str() == STDIN {
         return stream("standard input".to_owned(), Box::new(io::stdin()));
@@ -110,7 +110,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
                 burst_bytes: 0,
                 wrapped_in: Vec::new(),
                 notes: Vec::new(),
-                fault: None,
+                kind: None,
                 read_bytes: Arc::default(),
             })
         }
@@ -124,7 +124,7 @@ fn is_manifest(path: &Path) -> bool {
 
 /// Opens the base file of a multi-part append-only file, by its manifest or by the folder that it is in.
 fn open_manifest(path: &Path, is_folder: bool) -> Result<Input, Error> {
-    let refused = |what| Error::new(path.display().to_string(), Cause::Refused(what));
+    let refused = |what| Error::new(path.display().to_string(), ErrorKind::Refused(what));
     let path_of_manifest = if is_folder { manifest::find(path).map_err(refused)? } else { path.to_owned() };
     let manifest = manifest::read(&path_of_manifest).map_err(refused)?;
     let without_base =
@@ -137,9 +137,9 @@ fn open_manifest(path: &Path, is_folder: bool) -> Result<Input, Error> {
     let mut input = open(&base)?;
     input.wrapped_in.insert(0, "a multi-part append-only file");
     if !manifest.incremental.is_empty() {
-        let (note, fault) = look_at_incremental(&manifest.incremental);
+        let (note, kind) = look_at_incremental(&manifest.incremental);
         input.notes.push(note);
-        input.fault = fault;
+        input.kind = kind;
     }
     Ok(input)
 }
@@ -172,8 +172,8 @@ fn look_at_incremental(files: &[PathBuf]) -> (String, Option<String>) {
     let files = files.len();
     let more = faults.len().saturating_sub(1);
     let more = if more > 0 { format!(", and {more} others are damaged or missing") } else { String::new() };
-    let fault = faults.first().map(|first| format!("{first}{more}"));
-    (format!("{count} commands{end} in {files} incremental {plural} of {bytes} bytes follow the base file"), fault)
+    let kind = faults.first().map(|first| format!("{first}{more}"));
+    (format!("{count} commands{end} in {files} incremental {plural} of {bytes} bytes follow the base file"), kind)
 }
 
 fn count_commands(path: &Path) -> io::Result<commands::Commands> {
@@ -198,11 +198,11 @@ const PAYLOAD_BYTES_MAX: u64 = 64 << 20;
 /// Opens the answer of a DUMP command as a dump of the one key; `-` is standard input.
 ///
 /// # Errors
-/// [`Cause::Io`] if it cannot be opened or read, [`Cause::Refused`] if it is no such answer.
+/// [`ErrorKind::Io`] if it cannot be opened or read, [`ErrorKind::Refused`] if it is no such answer.
 pub fn open_payload(path: &Path, key: &[u8]) -> Result<Input, Error> {
     let name = if path.as_os_str() == STDIN { "standard input".to_owned() } else { path.display().to_string() };
-    let failed = |doing| move |source| Cause::Io { doing, source };
-    let read = || -> Result<Vec<u8>, Cause> {
+    let failed = |doing| move |source| ErrorKind::Io { doing, source };
+    let read = || -> Result<Vec<u8>, ErrorKind> {
         let reader: Box<dyn Read> = if path.as_os_str() == STDIN {
             Box::new(io::stdin())
         } else {
@@ -211,9 +211,11 @@ pub fn open_payload(path: &Path, key: &[u8]) -> Result<Input, Error> {
         let mut answer = Vec::new();
         reader.take(PAYLOAD_BYTES_MAX + 1).read_to_end(&mut answer).map_err(failed("read it"))?;
         if answer.len() as u64 > PAYLOAD_BYTES_MAX {
-            return Err(Cause::Refused(format!("it is longer than {PAYLOAD_BYTES_MAX} bytes, which are read at most")));
+            return Err(ErrorKind::Refused(format!(
+                "it is longer than {PAYLOAD_BYTES_MAX} bytes, which are read at most"
+            )));
         }
-        payload::to_dump(&answer, key).map_err(Cause::Refused)
+        payload::to_dump(&answer, key).map_err(ErrorKind::Refused)
     };
     let dump = read().map_err(|cause| Error::new(&name, cause))?;
     let mut input = stream(name, Box::new(io::Cursor::new(dump)))?;
@@ -241,7 +243,7 @@ fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
         reader = peeked;
         let refused = |what: String| {
             let layers: Vec<&str> = wrapped_in.iter().copied().chain([what.as_str()]).collect();
-            Err(Error::new(&name, Cause::Refused(layers.join(", and in it: "))))
+            Err(Error::new(&name, ErrorKind::Refused(layers.join(", and in it: "))))
         };
         match content {
             Content::Dump => break,
@@ -270,18 +272,10 @@ fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
             }
         }
         if wrapped_in.len() > LAYERS_MAX {
-            return Err(Error::new(name, Cause::Refused("it is wrapped in too many layers".to_owned())));
+            return Err(Error::new(name, ErrorKind::Refused("it is wrapped in too many layers".to_owned())));
         }
     }
-    Ok(Input {
-        name,
-        bytes: Bytes::Stream(reader),
-        burst_bytes,
-        wrapped_in,
-        notes: Vec::new(),
-        fault: None,
-        read_bytes,
-    })
+    Ok(Input { name, bytes: Bytes::Stream(reader), burst_bytes, wrapped_in, notes: Vec::new(), kind: None, read_bytes })
 }
 
 /// A dump in a capture in a compressed file has two; more is somebody's trick.
@@ -302,18 +296,20 @@ fn peek(name: &str, mut reader: Box<dyn Read + Send>) -> Result<(Content, Box<dy
 }
 
 /// A failed read behind `read_bytes` bytes: an inflater's complaint is about the dump, anything else about the machine.
-pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> Cause {
+pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> ErrorKind {
     let is_systems = source.raw_os_error().is_some();
     match source.kind() {
         io::ErrorKind::UnexpectedEof => {
-            Cause::Refused(format!("the compressed file is cut: it ends behind {read_bytes} bytes of the dump"))
+            ErrorKind::Refused(format!("the compressed file is cut: it ends behind {read_bytes} bytes of the dump"))
         }
-        io::ErrorKind::InvalidData if source.to_string() == wrap::CUT_CAPTURE => Cause::Refused(source.to_string()),
+        io::ErrorKind::InvalidData if source.to_string() == wrap::CUT_CAPTURE => ErrorKind::Refused(source.to_string()),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other if !is_systems => {
-            Cause::Refused(format!("the compressed file is damaged behind {read_bytes} bytes of the dump: {source}"))
+            ErrorKind::Refused(format!(
+                "the compressed file is damaged behind {read_bytes} bytes of the dump: {source}"
+            ))
         }
-        io::ErrorKind::IsADirectory => Cause::Refused(DIRECTORY.to_owned()),
-        _ => Cause::Io { doing: "read it", source },
+        io::ErrorKind::IsADirectory => ErrorKind::Refused(DIRECTORY.to_owned()),
+        _ => ErrorKind::Io { doing: "read it", source },
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 
 use super::wrap::{self, Capture};
-use crate::error::Cause;
+use crate::error::ErrorKind;
 use crate::rdb::header::{MAGIC_BYTES, magic};
 
 /// Bytes that are looked at: enough to tell text from binary, and a tar by its mark.
@@ -198,7 +198,7 @@ fn is_text(first: &[u8]) -> bool {
 
 /// A reader of the inflated bytes.
 #[cfg(feature = "compress")]
-pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
+pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, ErrorKind> {
     Ok(match content {
         Content::Gzip => {
             let reader = BufReader::with_capacity(INFLATER_BYTES, reader);
@@ -206,7 +206,7 @@ pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result
         }
         Content::Zstd => {
             let decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(INFLATER_BYTES, reader));
-            Box::new(decoder.map_err(|source| Cause::Io { doing: "start the zstd decoder", source })?)
+            Box::new(decoder.map_err(|source| ErrorKind::Io { doing: "start the zstd decoder", source })?)
         }
         _ => lz4(reader),
     })
@@ -214,10 +214,10 @@ pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result
 
 /// A reader of the inflated bytes, in a build that knows LZ4 alone.
 #[cfg(not(feature = "compress"))]
-pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Cause> {
+pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, ErrorKind> {
     match content {
         Content::Lz4 => Ok(lz4(reader)),
-        other => Err(Cause::Refused(format!("{other}; this build of the program does not inflate it"))),
+        other => Err(ErrorKind::Refused(format!("{other}; this build of the program does not inflate it"))),
     }
 }
 

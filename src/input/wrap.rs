@@ -21,7 +21,7 @@ enum End {
     /// Behind so many bytes.
     Bytes(u64),
     /// Before these.
-    Mark([u8; MARK_BYTES]),
+    ElementMark([u8; MARK_BYTES]),
 }
 
 /// The start of a full synchronization (format section 6.3): `+FULLRESYNC …`, perhaps, and then the length of a dump or
@@ -35,10 +35,10 @@ pub(super) fn capture(first: &[u8]) -> Option<Capture> {
     while let [b'\n', more @ ..] = rest {
         rest = more;
     }
-    let (head, dump) = line(rest.strip_prefix(b"$")?)?;
-    let end = match head.strip_prefix(b"EOF:") {
-        Some(mark) => End::Mark(mark.try_into().ok()?),
-        None => End::Bytes(std::str::from_utf8(head).ok()?.parse().ok()?),
+    let (header, dump) = line(rest.strip_prefix(b"$")?)?;
+    let end = match header.strip_prefix(b"EOF:") {
+        Some(mark) => End::ElementMark(mark.try_into().ok()?),
+        None => End::Bytes(std::str::from_utf8(header).ok()?.parse().ok()?),
     };
     Some(Capture { prefix_bytes: first.len() - dump.len(), end })
 }
@@ -54,7 +54,7 @@ impl Capture {
     pub(super) fn dump(self, reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         match self.end {
             End::Bytes(bytes) => Box::new(reader.take(bytes)),
-            End::Mark(mark) => Box::new(UntilMark {
+            End::ElementMark(mark) => Box::new(UntilMark {
                 reader: io::BufReader::with_capacity(64 << 10, reader),
                 mark,
                 ahead: Vec::new(),

@@ -30,7 +30,7 @@ pub use stream::Streamed;
 pub use target::Target;
 pub use walk::{Footprint, Largest};
 
-use crate::rdb::primitives::StringHead;
+use crate::rdb::primitives::StringHeader;
 use crate::rdb::short::Short;
 use sds::{noted, sds, sds_8};
 
@@ -117,7 +117,7 @@ impl Model {
     /// A string, its key included.
     #[inline]
     pub(crate) fn short_string(&self, short: &Short<'_>) -> (Encoding, u64) {
-        self.string(short.name.len() as u64, short.expires_at.is_some(), short.head.value_bytes(), is_int(short))
+        self.string(short.name.len() as u64, short.expires_at.is_some(), short.header.value_bytes(), is_int(short))
     }
 
     /// A string of `bytes`, its key included.
@@ -177,7 +177,7 @@ fn raw(target: Target, allocator: Allocator, bytes: u64) -> u64 {
 pub(crate) fn is_int(short: &Short<'_>) -> bool {
     match short.text() {
         Some(text) => packed::canonical_int(text).is_some(),
-        None => matches!(short.head, StringHead::Int(_)),
+        None => matches!(short.header, StringHeader::Int(_)),
     }
 }
 

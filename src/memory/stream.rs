@@ -7,7 +7,7 @@ use super::sds::sds;
 use super::{Model, Target};
 use crate::rdb::packed::stream::{Layout, Name, Parts};
 use crate::rdb::source::Source;
-use crate::rdb::{Trouble, ValueType};
+use crate::rdb::{ParseError, ValueType};
 
 /// What a stream's groups hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) fn measure<S: Source>(
     source: &mut S,
     value_type: ValueType,
     model: &Model,
-) -> Result<(u64, u64, Streamed), Trouble> {
+) -> Result<(u64, u64, Streamed), ParseError> {
     let rax = || Rax::new(model.allocator);
     let mut contents = Contents {
         model,

@@ -9,12 +9,12 @@ use super::stream::{self, Streamed};
 use super::table::{Made, Table};
 use super::{Encoding, Model};
 use crate::rdb::blob::Packing as Blob;
-use crate::rdb::primitives::{Parsed, StringHead, array, ascii_score_head, i64_le, length, string_head, u64_le};
-use crate::rdb::record::Lead;
+use crate::rdb::primitives::{Parsed, StringHeader, array, ascii_score_head, i64_le, length, string_header, u64_le};
+use crate::rdb::record::KeyHeader;
 use crate::rdb::run::{CONTAINER_PACKED, CONTAINER_PLAIN, go_on};
 use crate::rdb::source::Source;
 use crate::rdb::value::{self, Measure};
-use crate::rdb::{Context, Dialect, Fault, Kind, Part, Trouble, ValueType};
+use crate::rdb::{Context, Dialect, FormatElement, Kind, ParseError, ParseErrorKind, ValueType};
 
 /// What a value is, and what it costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,43 +43,48 @@ pub struct Largest {
 }
 
 /// A string's head, and its number if it is a decimal integer.
-fn head_and_int(i: &[u8]) -> Parsed<'_, (StringHead, Option<i64>)> {
-    let (rest, head) = string_head(i)?;
-    let int = match head {
-        StringHead::Int(value) => Some(value.into()),
-        StringHead::Raw { bytes: bytes @ 1..=packed::INT_TEXT_BYTES_MAX } => {
+fn head_and_int(i: &[u8]) -> Parsed<'_, (StringHeader, Option<i64>)> {
+    let (rest, header) = string_header(i)?;
+    let int = match header {
+        StringHeader::Int(value) => Some(value.into()),
+        StringHeader::Raw { bytes: bytes @ 1..=packed::INT_TEXT_BYTES_MAX } => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            packed::canonical_int(rest.get(..bytes).ok_or(Err::Error(Fault::Eof))?)
+            packed::canonical_int(rest.get(..bytes).ok_or(Err::Error(ParseErrorKind::Eof))?)
         }
         _ => None,
     };
-    Ok((rest, (head, int)))
+    Ok((rest, (header, int)))
 }
 
 /// Steps over a string; its length, and its number if it is a decimal integer.
-fn text<S: Source>(source: &mut S, part: Part) -> Result<(u64, Option<i64>), Trouble> {
-    let Ok((head, int)) = source.parse(part, head_and_int) else {
+fn text<S: Source>(source: &mut S, element: FormatElement) -> Result<(u64, Option<i64>), ParseError> {
+    let Ok((header, int)) = source.parse(element, head_and_int) else {
         // Where the text is cut, the message is that of any other cut string.
-        return source.string(part).map(|head| (head.value_bytes(), None));
+        return source.string(element).map(|header| (header.value_bytes(), None));
     };
-    source.skip(part, head.stored_bytes())?;
-    Ok((head.value_bytes(), int))
+    source.skip(element, header.stored_bytes())?;
+    Ok((header.value_bytes(), int))
 }
 
-/// Steps over a value of the key in `lead`, and returns its measure and what the key costs.
+/// Steps over a value of the key in `header`, and returns its measure and what the key costs.
 ///
 /// # Errors
 /// As [`value::measure`].
 #[inline]
-pub fn measure<S: Source>(source: &mut S, lead: &Lead, context: &Context, model: &Model) -> Result<Footprint, Trouble> {
-    let (key_bytes, expires) = (lead.key.value_bytes(), lead.expires_at_ms.is_some());
-    if lead.value_type == ValueType::STRING {
-        let (bytes, int) = text(source, Part::String)?;
+pub fn measure<S: Source>(
+    source: &mut S,
+    header: &KeyHeader,
+    context: &Context,
+    model: &Model,
+) -> Result<Footprint, ParseError> {
+    let (key_bytes, expires) = (header.key.value_bytes(), header.expires_at_ms.is_some());
+    if header.value_type == ValueType::STRING {
+        let (bytes, int) = text(source, FormatElement::String)?;
         let (encoding, memory_bytes) = model.string(key_bytes, expires, bytes, int.is_some());
         let footprint = Footprint::new(Kind::String, bytes, (encoding, memory_bytes));
         return Ok(Footprint { value_bytes: Some(bytes), ..footprint });
     }
-    let mut footprint = collection(source, lead.value_type, context, model);
+    let mut footprint = collection(source, header.value_type, context, model);
     if let Ok(Footprint { memory_bytes: Some(bytes), .. }) = &mut footprint {
         *bytes = bytes.saturating_add(model.key_and_object(key_bytes, expires));
     }
@@ -117,7 +122,7 @@ fn collection<S: Source>(
     value_type: ValueType,
     context: &Context,
     model: &Model,
-) -> Result<Footprint, Trouble> {
+) -> Result<Footprint, ParseError> {
     match value_type {
         ValueType::LIST => list_of_texts(source, model),
         ValueType::SET => set(source, model),
@@ -142,12 +147,12 @@ fn collection<S: Source>(
         }
         ValueType::HASH_2 if context.dialect == Dialect::Valkey => hash_2(source, model),
         ValueType::HASH_TTL if context.dialect == Dialect::Redis => {
-            source.parse(Part::FieldTtl, u64_le)?;
+            source.parse(FormatElement::FieldTtl, u64_le)?;
             hash_with_ttls(source, model)
         }
         ValueType::HASH_TTL_PRE_GA if context.dialect == Dialect::Redis => hash_with_ttls(source, model),
         ValueType::HASH_LISTPACK_TTL if context.dialect == Dialect::Redis => {
-            source.parse(Part::FieldTtl, u64_le)?;
+            source.parse(FormatElement::FieldTtl, u64_le)?;
             packed_with_ttls(source, model)
         }
         ValueType::HASH_LISTPACK_TTL_PRE_GA if context.dialect == Dialect::Redis => packed_with_ttls(source, model),
@@ -161,7 +166,7 @@ fn packed<S: Source>(
     kind: Kind,
     blob: Blob,
     entries_each: u64,
-) -> Result<Footprint, Trouble> {
+) -> Result<Footprint, ParseError> {
     let (size, bytes) = packed_size(source, blob, entries_each)?;
     let encoding = match blob {
         Blob::Intset => Encoding::Intset,
@@ -171,30 +176,35 @@ fn packed<S: Source>(
     Ok(Footprint::new(kind, size, (encoding, model.packed(bytes))))
 }
 
-fn packed_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
+fn packed_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
     let (size, bytes) = packed_size(source, Blob::Listpack, 3)?;
     Ok(Footprint::new(Kind::Hash, size, (Encoding::ListpackEx, model.packed_with_ttls(bytes))))
 }
 
 /// The number of elements and the bytes of a packed value, whose records are `entries_each` entries.
-fn packed_size<S: Source>(source: &mut S, blob: Blob, entries_each: u64) -> Result<(u64, u64), Trouble> {
+fn packed_size<S: Source>(source: &mut S, blob: Blob, entries_each: u64) -> Result<(u64, u64), ParseError> {
     let offset = source.offset();
     let (bytes, entries) = blob.size(source)?;
     if entries % entries_each != 0 {
-        return Err(Trouble { offset, fault: Fault::BlobCount, part: Part::Blob, claim: entries });
+        return Err(ParseError {
+            offset,
+            kind: ParseErrorKind::BlobCount,
+            element: FormatElement::Blob,
+            declared: entries,
+        });
     }
     Ok((entries / entries_each, bytes))
 }
 
-fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
-    let members = source.parse(Part::Count, length)?;
+fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
+    let members = source.parse(FormatElement::Count, length)?;
     let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
     let fits_intset = |packing: &Packing| members <= packed::INTSET_MEMBERS_MAX && packing.is_of_ints();
     let has_few = members <= packed::SET_MEMBERS_MAX && model.target.packs_sets_and_lists();
     let fits_listpack = |packing: &Packing| has_few && packing.first_long.is_none();
     let mut left = members;
     while left > 0 && (fits_intset(&packing) || fits_listpack(&packing)) {
-        let (bytes, int) = text(source, Part::Element)?;
+        let (bytes, int) = text(source, FormatElement::Element)?;
         table.add_member(model, bytes);
         packing.add(bytes, int);
         packing.end_record();
@@ -219,21 +229,21 @@ fn members_of_table<S: Source>(
     model: &Model,
     mut table: Table,
     members: u64,
-) -> Result<Table, Trouble> {
+) -> Result<Table, ParseError> {
     for _ in 0..members {
-        table.add_member(model, source.string_bytes(Part::Element)?);
+        table.add_member(model, source.string_bytes(FormatElement::Element)?);
     }
     Ok(table)
 }
 
-fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
-    let pairs = source.parse(Part::Count, length)?;
+fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
+    let pairs = source.parse(FormatElement::Count, length)?;
     let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
     let has_few = pairs <= packed::HASH_FIELDS_MAX;
     let mut left = pairs;
     while left > 0 && has_few && packing.first_long.is_none() {
-        let (field_bytes, field_int) = text(source, Part::Element)?;
-        let (value_bytes, value_int) = text(source, Part::Element)?;
+        let (field_bytes, field_int) = text(source, FormatElement::Element)?;
+        let (value_bytes, value_int) = text(source, FormatElement::Element)?;
         table.add_pair(model, field_bytes, value_bytes, false);
         packing.add(field_bytes, field_int);
         packing.add(value_bytes, value_int);
@@ -252,45 +262,45 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> 
 }
 
 #[inline(never)]
-fn pairs_of_table<S: Source>(source: &mut S, model: &Model, mut table: Table, pairs: u64) -> Result<Table, Trouble> {
+fn pairs_of_table<S: Source>(source: &mut S, model: &Model, mut table: Table, pairs: u64) -> Result<Table, ParseError> {
     for _ in 0..pairs {
-        let field_bytes = source.string_bytes(Part::Element)?;
-        let value_bytes = source.string_bytes(Part::Element)?;
+        let field_bytes = source.string_bytes(FormatElement::Element)?;
+        let value_bytes = source.string_bytes(FormatElement::Element)?;
         table.add_pair(model, field_bytes, value_bytes, false);
     }
     Ok(table)
 }
 
 /// Valkey 9: fields that may have TTLs, always a table.
-fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
+fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
     let mut table = Table::default();
-    for _ in 0..source.parse(Part::Count, length)? {
-        let field_bytes = source.string_bytes(Part::Element)?;
-        let value_bytes = source.string_bytes(Part::Element)?;
-        let expires_at_ms = source.parse(Part::FieldTtl, i64_le)?;
+    for _ in 0..source.parse(FormatElement::Count, length)? {
+        let field_bytes = source.string_bytes(FormatElement::Element)?;
+        let value_bytes = source.string_bytes(FormatElement::Element)?;
+        let expires_at_ms = source.parse(FormatElement::FieldTtl, i64_le)?;
         table.add_pair(model, field_bytes, value_bytes, expires_at_ms >= 0);
     }
     Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::AtOnce)))
 }
 
 /// Redis since 7.4: fields that may have TTLs, as a table.
-fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
-    let pairs = source.parse(Part::Count, length)?;
+fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
+    let pairs = source.parse(FormatElement::Count, length)?;
     let mut table = Table::default();
     if pairs > packed::HASH_FIELDS_MAX {
         for _ in 0..pairs {
-            let ttl = source.parse(Part::FieldTtl, length)?;
-            let field_bytes = source.string_bytes(Part::Element)?;
-            let value_bytes = source.string_bytes(Part::Element)?;
+            let ttl = source.parse(FormatElement::FieldTtl, length)?;
+            let field_bytes = source.string_bytes(FormatElement::Element)?;
+            let value_bytes = source.string_bytes(FormatElement::Element)?;
             table.add_pair(model, field_bytes, value_bytes, ttl != 0);
         }
         return Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::Grown)));
     }
     let mut packing = Packing::new(model.target);
     for _ in 0..pairs {
-        let ttl = source.parse(Part::FieldTtl, length)?;
-        let (field_bytes, field_int) = text(source, Part::Element)?;
-        let (value_bytes, value_int) = text(source, Part::Element)?;
+        let ttl = source.parse(FormatElement::FieldTtl, length)?;
+        let (field_bytes, field_int) = text(source, FormatElement::Element)?;
+        let (value_bytes, value_int) = text(source, FormatElement::Element)?;
         table.add_pair(model, field_bytes, value_bytes, ttl != 0);
         packing.add(field_bytes, field_int);
         packing.add(value_bytes, value_int);
@@ -306,15 +316,15 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint,
     Ok(Footprint::of_table(Kind::Hash, &table, held))
 }
 
-fn zset<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, Trouble> {
-    let members = source.parse(Part::Count, length)?;
+fn zset<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, ParseError> {
+    let members = source.parse(FormatElement::Count, length)?;
     if members > packed::ZSET_MEMBERS_MAX {
         let table = scored_of_table(source, value_type, model, members)?;
         return Ok(Footprint::of_table(Kind::Zset, &table, table.finish_scored(model)));
     }
     let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
     for _ in 0..members {
-        let (bytes, int) = text(source, Part::Element)?;
+        let (bytes, int) = text(source, FormatElement::Element)?;
         table.add_scored(model, bytes);
         packing.add(bytes, int);
         packing.add_score(score(source, value_type)?);
@@ -330,38 +340,38 @@ fn scored_of_table<S: Source>(
     value_type: ValueType,
     model: &Model,
     members: u64,
-) -> Result<Table, Trouble> {
+) -> Result<Table, ParseError> {
     let mut table = Table::default();
     for _ in 0..members {
-        table.add_scored(model, source.string_bytes(Part::Element)?);
+        table.add_scored(model, source.string_bytes(FormatElement::Element)?);
         skip_score(source, value_type)?;
     }
     Ok(table)
 }
 
-fn skip_score<S: Source>(source: &mut S, value_type: ValueType) -> Result<(), Trouble> {
+fn skip_score<S: Source>(source: &mut S, value_type: ValueType) -> Result<(), ParseError> {
     if value_type == ValueType::ZSET_2 {
-        source.parse(Part::Score, array::<8>)?;
+        source.parse(FormatElement::Score, array::<8>)?;
         return Ok(());
     }
-    let text_bytes = source.parse(Part::Score, ascii_score_head)?;
-    source.skip(Part::Score, text_bytes)
+    let text_bytes = source.parse(FormatElement::Score, ascii_score_head)?;
+    source.skip(FormatElement::Score, text_bytes)
 }
 
 /// A score; of the old text form, which no server here writes, zero, since it is asked for its length alone.
-fn score<S: Source>(source: &mut S, value_type: ValueType) -> Result<f64, Trouble> {
+fn score<S: Source>(source: &mut S, value_type: ValueType) -> Result<f64, ParseError> {
     if value_type == ValueType::ZSET_2 {
-        return Ok(f64::from_le_bytes(source.parse(Part::Score, array)?));
+        return Ok(f64::from_le_bytes(source.parse(FormatElement::Score, array)?));
     }
     skip_score(source, value_type)?;
     Ok(0.0)
 }
 
 /// Lists of Redis up to 3.0, which servers since then fill into nodes.
-fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, Trouble> {
+fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
     let (mut table, mut filling) = (Table::default(), Filling::default());
-    for _ in 0..source.parse(Part::Count, length)? {
-        let (bytes, int) = text(source, Part::Element)?;
+    for _ in 0..source.parse(FormatElement::Count, length)? {
+        let (bytes, int) = text(source, FormatElement::Element)?;
         table.add_member(model, bytes);
         let mut entry = Packing::new(model.target);
         entry.add(bytes, int);
@@ -370,11 +380,11 @@ fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, 
     Ok(Footprint::of_table(Kind::List, &table, filling.finish(model)))
 }
 
-fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, Trouble> {
+fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, ParseError> {
     let (mut nodes, mut elements) = (Nodes::default(), 0_u64);
     let mut damaged = None;
     let mut largest_plain: Option<Largest> = None;
-    let count = if value_type == ValueType::LIST_ZIPLIST { 1 } else { source.parse(Part::Count, length)? };
+    let count = if value_type == ValueType::LIST_ZIPLIST { 1 } else { source.parse(FormatElement::Count, length)? };
     for _ in 0..count {
         if value_type != ValueType::LIST_QUICKLIST_2 {
             let (bytes, entries) = go_on(Blob::Ziplist.size(source), &mut damaged)?;
@@ -383,9 +393,9 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
             continue;
         }
         let offset = source.offset();
-        match source.parse(Part::Element, length)? {
+        match source.parse(FormatElement::Element, length)? {
             CONTAINER_PLAIN => {
-                let bytes = source.string_bytes(Part::Element)?;
+                let bytes = source.string_bytes(FormatElement::Element)?;
                 nodes.add(model, bytes, true);
                 if largest_plain.is_none_or(|largest| bytes > largest.bytes) {
                     largest_plain = Some(Largest { bytes, index: elements });
@@ -397,11 +407,18 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
                 nodes.add(model, bytes, false);
                 elements += entries;
             }
-            other => return Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
+            other => {
+                return Err(ParseError {
+                    offset,
+                    kind: ParseErrorKind::Container,
+                    element: FormatElement::Element,
+                    declared: other,
+                });
+            }
         }
     }
-    if let Some(trouble) = damaged {
-        return Err(trouble);
+    if let Some(error) = damaged {
+        return Err(error);
     }
     // An element that has a node of its own is larger than all that share one.
     Ok(Footprint { largest: largest_plain, ..Footprint::new(Kind::List, elements, nodes.finish(model)) })

@@ -25,6 +25,6 @@ fn line(name: &[u8], separators: &[u8], bytes: u64, to: &mut dyn Write) -> io::R
         return Ok(());
     }
     let parts = name.split_inclusive(|byte| separators.contains(byte));
-    let frames: Vec<String> = parts.map(|part| part.escape_ascii().to_string().replace(';', "\\x3b")).collect();
+    let frames: Vec<String> = parts.map(|element| element.escape_ascii().to_string().replace(';', "\\x3b")).collect();
     writeln!(to, "{} {bytes}", frames.join(";"))
 }

@@ -38,16 +38,16 @@ pub fn bytes(bytes: u64) -> String {
 
 /// `12.3 %`; nothing has no share of nothing.
 #[allow(clippy::cast_precision_loss, reason = "for reading")]
-pub fn share(part: u64, whole: u64) -> String {
-    if whole == 0 { "-".to_owned() } else { format!("{:.1} %", part as f64 * 100.0 / whole as f64) }
+pub fn share(element: u64, whole: u64) -> String {
+    if whole == 0 { "-".to_owned() } else { format!("{:.1} %", element as f64 * 100.0 / whole as f64) }
 }
 
 /// A bar of at most `width` columns, in eighths of one; what is not nothing is seen.
 #[allow(clippy::cast_possible_truncation, reason = "at most the width")]
-pub fn bar(part: u64, whole: u64, width: usize) -> String {
+pub fn bar(element: u64, whole: u64, width: usize) -> String {
     const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-    let wide = width as u128 * 8 * u128::from(part.min(whole)) / u128::from(whole.max(1));
-    let eighths = (wide as usize).max(usize::from(part > 0));
+    let wide = width as u128 * 8 * u128::from(element.min(whole)) / u128::from(whole.max(1));
+    let eighths = (wide as usize).max(usize::from(element > 0));
     let mut bar = "█".repeat(eighths / 8);
     if let Some(last) = EIGHTHS.get(eighths % 8).filter(|_| !eighths.is_multiple_of(8)) {
         bar.push(*last);
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!([0, 1023, 1024, 150 << 10, 3 << 29].map(bytes), ["0 B", "1023 B", "1.0 KiB", "150 KiB", "1.5 GiB"]);
         assert!(bytes(u64::MAX).len() <= 8);
         assert_eq!((share(1, 8), share(0, 0)), ("12.5 %".to_owned(), "-".to_owned()));
-        assert_eq!([0, 1, 50, 100].map(|part| bar(part, 100, 4)), ["", "▏", "██", "████"]);
+        assert_eq!([0, 1, 50, 100].map(|element| bar(element, 100, 4)), ["", "▏", "██", "████"]);
         assert_eq!(bar(1, 1 << 60, 10), "▏");
         assert_eq!(name(b"a\nb\xff\x1b[2J", 40), "a\\nb\\xff\\u{1b}[2J");
         assert_eq!(name("中文中文中文".as_bytes(), 7), "中…文");

@@ -100,10 +100,10 @@ impl Table {
         self.line(&line);
     }
 
-    /// A label, a bar of `part` in `whole`, and columns on the right; the bar takes what they leave.
-    fn bar_line(&mut self, label: &str, label_width: usize, (part, whole): (u64, u64), columns: &str) {
+    /// A label, a bar of `element` in `whole`, and columns on the right; the bar takes what they leave.
+    fn bar_line(&mut self, label: &str, label_width: usize, (element, whole): (u64, u64), columns: &str) {
         let bar_width = self.look.width.saturating_sub(2 + label_width + 1 + columns.width() + 1);
-        let bar = left(&bar(part, whole, bar_width), bar_width);
+        let bar = left(&bar(element, whole, bar_width), bar_width);
         let line = format!("  {} {} {columns}", left(label, label_width), self.styled(BARS, &bar));
         self.line(&line);
     }
@@ -186,13 +186,13 @@ impl Table {
         types.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.memory_bytes));
         encodings.sort_by_key(|(_, _, tally)| std::cmp::Reverse(tally.memory_bytes));
         for (kind, tally) in &types {
-            let part = (tally.memory_bytes, report.totals.memory_bytes);
-            self.bar_line(kind, 13, part, &Self::columns(tally, &report.totals));
+            let element = (tally.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(kind, 13, element, &Self::columns(tally, &report.totals));
             let held: Vec<_> = encodings.iter().filter(|(of, _, _)| of == kind).collect();
             for (_, encoding, tally) in held.iter().filter(|_| held.len() > 1) {
                 let label = format!("  {encoding}");
-                let part = (tally.memory_bytes, report.totals.memory_bytes);
-                self.bar_line(&label, 13, part, &Self::columns(tally, &report.totals));
+                let element = (tally.memory_bytes, report.totals.memory_bytes);
+                self.bar_line(&label, 13, element, &Self::columns(tally, &report.totals));
             }
         }
     }
@@ -203,9 +203,9 @@ impl Table {
         }
         self.heading("Databases", Self::COLUMNS);
         for database in report.databases.iter().take(KEYS_MAX) {
-            let part = (database.tally.memory_bytes, report.totals.memory_bytes);
+            let element = (database.tally.memory_bytes, report.totals.memory_bytes);
             let columns = Self::columns(&database.tally, &report.totals);
-            self.bar_line(&format!("db {}", database.db), 13, part, &columns);
+            self.bar_line(&format!("db {}", database.db), 13, element, &columns);
         }
         self.more(report.databases.len(), KEYS_MAX, "databases");
     }
@@ -273,8 +273,8 @@ impl Table {
         self.more(tops.len(), PREFIXES_MAX, "prefixes");
         let other = &prefixes.other;
         if other.keys > 0 {
-            let part = (other.memory_bytes, report.totals.memory_bytes);
-            self.bar_line("(no or other prefix)", width, part, &Self::columns(other, &report.totals));
+            let element = (other.memory_bytes, report.totals.memory_bytes);
+            self.bar_line("(no or other prefix)", width, element, &Self::columns(other, &report.totals));
         }
     }
 
@@ -282,8 +282,8 @@ impl Table {
         let shown = found.name.bytes().get(indent..).unwrap_or_default();
         let space = if indent > 0 { "  " } else { "" };
         let label = format!("{space}{}", name(shown, width.saturating_sub(space.len())));
-        let part = (found.tally.memory_bytes, report.totals.memory_bytes);
-        self.bar_line(&label, width, part, &Self::columns(&found.tally, &report.totals));
+        let element = (found.tally.memory_bytes, report.totals.memory_bytes);
+        self.bar_line(&label, width, element, &Self::columns(&found.tally, &report.totals));
     }
 
     fn ttls(&mut self, report: &Report) {
@@ -293,8 +293,8 @@ impl Table {
         self.heading("Time to live", Self::COLUMNS);
         for (label, tally) in report.ttl.all() {
             if tally.keys > 0 {
-                let part = (tally.memory_bytes, report.totals.memory_bytes);
-                self.bar_line(label, 13, part, &Self::columns(tally, &report.totals));
+                let element = (tally.memory_bytes, report.totals.memory_bytes);
+                self.bar_line(label, 13, element, &Self::columns(tally, &report.totals));
             }
         }
     }
@@ -345,8 +345,8 @@ impl Table {
         let width = self.look.width / 3;
         for dump in report.dumps.iter().take(64) {
             let label = name(dump.shard.as_deref().unwrap_or(&dump.name).as_bytes(), width);
-            let part = (dump.keys.memory_bytes, report.totals.memory_bytes);
-            self.bar_line(&label, width, part, &Self::columns(&dump.keys, &report.totals));
+            let element = (dump.keys.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(&label, width, element, &Self::columns(&dump.keys, &report.totals));
         }
         self.more(report.dumps.len(), 64, "dumps");
     }
@@ -370,8 +370,8 @@ impl Table {
         );
         for slot in slots.iter().take(5) {
             let tally = Tally { keys: slot.keys, memory_bytes: slot.memory_bytes, ..Tally::default() };
-            let part = (slot.memory_bytes, report.totals.memory_bytes);
-            self.bar_line(&format!("slot {}", slot.slot), 13, part, &Self::columns(&tally, &report.totals));
+            let element = (slot.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(&format!("slot {}", slot.slot), 13, element, &Self::columns(&tally, &report.totals));
         }
         let mut tags: Vec<&NameTally> = found.tags.names.iter().collect();
         tags.sort_by_key(|tag| std::cmp::Reverse(tag.tally.memory_bytes));
@@ -381,8 +381,8 @@ impl Table {
         let width = self.look.width / 3;
         for tag in tags.into_iter().take(KEYS_MAX) {
             let label = format!("{{{}}}", name(tag.name.bytes(), width.saturating_sub(2)));
-            let part = (tag.tally.memory_bytes, report.totals.memory_bytes);
-            self.bar_line(&label, width, part, &Self::columns(&tag.tally, &report.totals));
+            let element = (tag.tally.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(&label, width, element, &Self::columns(&tag.tally, &report.totals));
         }
         if !found.tags.is_complete {
             let line = self.styled(DIM, "  there are more hash tags than there was room for; others may gather more");
@@ -413,8 +413,8 @@ impl Table {
                     right(&count(module.tally.keys), 13),
                     right(&bytes(module.tally.serialized_bytes), 12)
                 );
-                let part = (module.tally.serialized_bytes, report.totals.serialized_bytes);
-                self.bar_line(&name(module.name.bytes(), 13), 13, part, &columns);
+                let element = (module.tally.serialized_bytes, report.totals.serialized_bytes);
+                self.bar_line(&name(module.name.bytes(), 13), 13, element, &columns);
             }
         }
         let functions: u64 = report.dumps.iter().map(|dump| dump.functions).sum();

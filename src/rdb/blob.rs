@@ -3,11 +3,11 @@
 use nom::Err;
 
 use super::bounded::Bounded;
-use super::fault::{Fault, Part, Trouble};
 use super::packed::lzf::{Inflated, inflate_prefix};
 use super::packed::{intset, listpack, ziplist, zipmap};
-use super::primitives::{Parsed, StringHead, fail, string_head};
-use super::source::{Source, fault_of};
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
+use super::primitives::{Parsed, StringHeader, fail, string_header};
+use super::source::{Source, kind_of};
 
 /// The longest header of a packed structure, that of a ziplist.
 const HEADER_BYTES_MAX: usize = 10;
@@ -38,25 +38,25 @@ struct Blob {
 /// Reads the string head, steps over it, and looks at the content's first bytes without stepping over them.
 #[inline]
 fn blob(i: &[u8]) -> Parsed<'_, Blob> {
-    let (rest, head) = string_head(i)?;
+    let (rest, header) = string_header(i)?;
     let mut first = [0; HEADER_BYTES_MAX];
-    let blob = match head {
-        StringHead::Int(_) => return fail(Fault::BlobForm),
-        StringHead::Raw { bytes } => {
+    let blob = match header {
+        StringHeader::Int(_) => return fail(ParseErrorKind::BlobForm),
+        StringHeader::Raw { bytes } => {
             // Most blobs are longer than any header: one copy of known size, no loop.
             if bytes >= HEADER_BYTES_MAX as u64 {
-                first = *rest.first_chunk().ok_or(Err::Error(Fault::Eof))?;
+                first = *rest.first_chunk().ok_or(Err::Error(ParseErrorKind::Eof))?;
             } else {
                 copy(&mut first, rest, bytes)?;
             }
             Blob { stored_bytes: bytes, bytes, is_lzf: false, first }
         }
-        StringHead::Lzf { stored_bytes, bytes } => {
+        StringHeader::Lzf { stored_bytes, bytes } => {
             let stored = prefix(rest, stored_bytes.min(PREFIX_STORED_BYTES))?;
             let wanted = usize::try_from(bytes).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX);
             let out = first.get_mut(..wanted).unwrap_or_default();
             if inflate_prefix(stored, out).map_err(Err::Error)? < wanted {
-                return fail(Fault::Lzf);
+                return fail(ParseErrorKind::Lzf);
             }
             Blob { stored_bytes, bytes, is_lzf: true, first }
         }
@@ -64,17 +64,17 @@ fn blob(i: &[u8]) -> Parsed<'_, Blob> {
     Ok((rest, blob))
 }
 
-/// Steps over a string whose content cannot be a packed value, and hands `trouble` on, or a worse one.
+/// Steps over a string whose content cannot be a packed value, and hands `error` on, or a worse one.
 #[cold]
-fn step_over<S: Source>(source: &mut S, trouble: Trouble) -> Trouble {
-    source.string(Part::Blob).err().unwrap_or(trouble)
+fn step_over<S: Source>(source: &mut S, error: ParseError) -> ParseError {
+    source.string(FormatElement::Blob).err().unwrap_or(error)
 }
 
-fn prefix(i: &[u8], bytes: u64) -> Result<&[u8], Err<Fault>> {
-    usize::try_from(bytes).ok().and_then(|bytes| i.get(..bytes)).ok_or(Err::Error(Fault::Eof))
+fn prefix(i: &[u8], bytes: u64) -> Result<&[u8], Err<ParseErrorKind>> {
+    usize::try_from(bytes).ok().and_then(|bytes| i.get(..bytes)).ok_or(Err::Error(ParseErrorKind::Eof))
 }
 
-fn copy(to: &mut [u8], i: &[u8], bytes: u64) -> Result<(), Err<Fault>> {
+fn copy(to: &mut [u8], i: &[u8], bytes: u64) -> Result<(), Err<ParseErrorKind>> {
     for (to, from) in to.iter_mut().zip(prefix(i, bytes)?) {
         *to = *from;
     }
@@ -84,7 +84,7 @@ fn copy(to: &mut [u8], i: &[u8], bytes: u64) -> Result<(), Err<Fault>> {
 impl Packing {
     /// What the header claims: the size in bytes where it has one, and the number of entries where it knows it.
     #[inline]
-    fn header(self, blob: &Blob) -> Result<(u64, Option<u64>), Fault> {
+    fn header(self, blob: &Blob) -> Result<(u64, Option<u64>), ParseErrorKind> {
         let bytes = usize::try_from(blob.bytes).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX);
         let first = blob.first.get(..bytes).unwrap_or_default();
         let header = match self {
@@ -93,10 +93,10 @@ impl Packing {
             Self::Intset => intset::header(first).map(|(_, (bytes, n))| (bytes, Some(n))),
             Self::Zipmap => zipmap::header(first).map(|(_, n)| (blob.bytes, n.map(u64::from))),
         };
-        match header.map_err(|error| fault_of(&error)) {
-            Ok((bytes, _)) if bytes != blob.bytes => Err(Fault::BlobSize),
+        match header.map_err(|error| kind_of(&error)) {
+            Ok((bytes, _)) if bytes != blob.bytes => Err(ParseErrorKind::BlobSize),
             Ok(header) => Ok(header),
-            Err(_) => Err(Fault::BlobForm),
+            Err(_) => Err(ParseErrorKind::BlobForm),
         }
     }
 
@@ -114,53 +114,55 @@ impl Packing {
     ///
     /// A trouble that [costs one key](Trouble::costs_one_key) is returned when the string has been stepped over.
     #[inline]
-    pub(crate) fn count<S: Source>(self, source: &mut S) -> Result<u64, Trouble> {
+    pub(crate) fn count<S: Source>(self, source: &mut S) -> Result<u64, ParseError> {
         self.size(source).map(|(_, entries)| entries)
     }
 
     /// As [`Packing::count`], with the structure's bytes, inflated, before the number.
     #[inline]
-    pub(crate) fn size<S: Source>(self, source: &mut S) -> Result<(u64, u64), Trouble> {
+    pub(crate) fn size<S: Source>(self, source: &mut S) -> Result<(u64, u64), ParseError> {
         let offset = source.offset();
-        let blob = match source.parse(Part::Blob, blob) {
+        let blob = match source.parse(FormatElement::Blob, blob) {
             Ok(blob) => blob,
-            Err(trouble) if trouble.costs_one_key() => return Err(step_over(source, trouble)),
-            Err(trouble) => return Err(trouble),
+            Err(error) if error.costs_one_key() => return Err(step_over(source, error)),
+            Err(error) => return Err(error),
         };
         match self.header(&blob) {
             Ok((_, Some(entries))) => {
-                source.skip(Part::Blob, blob.stored_bytes)?;
+                source.skip(FormatElement::Blob, blob.stored_bytes)?;
                 Ok((blob.bytes, entries))
             }
             Ok((_, None)) => self.walk(source, &blob).map(|entries| (blob.bytes, entries)),
-            Err(fault) => {
-                source.skip(Part::Blob, blob.stored_bytes)?;
-                Err(Trouble { offset, fault, part: Part::Blob, claim: blob.bytes })
+            Err(kind) => {
+                source.skip(FormatElement::Blob, blob.stored_bytes)?;
+                Err(ParseError { offset, kind, element: FormatElement::Blob, declared: blob.bytes })
             }
         }
     }
 
     #[cold]
-    fn walk<S: Source>(self, source: &mut S, blob: &Blob) -> Result<u64, Trouble> {
-        let fault = if blob.is_lzf { Fault::Lzf } else { Fault::BlobEntry };
-        let mut bounded = Bounded::new(source, blob.stored_bytes, fault);
+    fn walk<S: Source>(self, source: &mut S, blob: &Blob) -> Result<u64, ParseError> {
+        let kind = if blob.is_lzf { ParseErrorKind::Lzf } else { ParseErrorKind::BlobEntry };
+        let mut bounded = Bounded::new(source, blob.stored_bytes, kind);
         let walked = if blob.is_lzf {
-            let mut inflated = Inflated::new(&mut bounded, Part::Blob, blob.stored_bytes);
-            inflated.skip(Part::Blob, self.header_bytes()).and_then(|()| self.walk_entries(&mut inflated, blob.bytes))
+            let mut inflated = Inflated::new(&mut bounded, FormatElement::Blob, blob.stored_bytes);
+            inflated
+                .skip(FormatElement::Blob, self.header_bytes())
+                .and_then(|()| self.walk_entries(&mut inflated, blob.bytes))
         } else {
             let end = bounded.offset().saturating_add(blob.bytes);
-            bounded.skip(Part::Blob, self.header_bytes()).and_then(|()| self.walk_entries(&mut bounded, end))
+            bounded.skip(FormatElement::Blob, self.header_bytes()).and_then(|()| self.walk_entries(&mut bounded, end))
         };
         match walked {
-            Err(trouble) if !trouble.costs_one_key() => Err(trouble),
+            Err(error) if !error.costs_one_key() => Err(error),
             walked => {
-                bounded.finish(Part::Blob)?;
+                bounded.finish(FormatElement::Blob)?;
                 walked
             }
         }
     }
 
-    fn walk_entries<S: Source>(self, source: &mut S, end: u64) -> Result<u64, Trouble> {
+    fn walk_entries<S: Source>(self, source: &mut S, end: u64) -> Result<u64, ParseError> {
         match self {
             Self::Ziplist => ziplist::count(source, end),
             Self::Zipmap => zipmap::count(source, end),

@@ -2,9 +2,9 @@
 //!
 //! Nothing in them can lead past their end, so that damage inside them leaves what follows where it is.
 
-use super::fault::{Fault, Part, Trouble};
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::Parsed;
-use super::source::{Source, fault_of};
+use super::source::{Source, kind_of};
 
 /// A source that ends before the one beneath it does.
 #[derive(Debug)]
@@ -13,14 +13,14 @@ pub(crate) struct Bounded<'s, S> {
     /// Offset of the end.
     end: u64,
     /// What it means to reach past the end.
-    fault: Fault,
+    kind: ParseErrorKind,
 }
 
 impl<'s, S: Source> Bounded<'s, S> {
-    /// The next `bytes` bytes; whoever asks for more of them meets `fault`.
-    pub(crate) fn new(source: &'s mut S, bytes: u64, fault: Fault) -> Self {
+    /// The next `bytes` bytes; whoever asks for more of them meets `parse_error`.
+    pub(crate) fn new(source: &'s mut S, bytes: u64, kind: ParseErrorKind) -> Self {
         let end = source.offset().saturating_add(bytes);
-        Self { source, end, fault }
+        Self { source, end, kind }
     }
 
     fn left(&self) -> u64 {
@@ -28,9 +28,9 @@ impl<'s, S: Source> Bounded<'s, S> {
     }
 
     /// Steps over what is left.
-    pub(crate) fn finish(self, part: Part) -> Result<(), Trouble> {
+    pub(crate) fn finish(self, element: FormatElement) -> Result<(), ParseError> {
         let left = self.left();
-        self.source.skip(part, left)
+        self.source.skip(element, left)
     }
 }
 
@@ -39,10 +39,10 @@ impl<S: Source> Source for Bounded<'_, S> {
         self.source.offset()
     }
 
-    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+    fn parse<T>(&mut self, element: FormatElement, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, ParseError> {
         let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
-        let past_end = self.fault;
-        self.source.parse(part, |i| {
+        let past_end = self.kind;
+        self.source.parse(element, |i| {
             let (ahead, behind) = i.split_at_checked(left).unwrap_or((i, &[]));
             match parser(ahead) {
                 Ok((rest, value)) => {
@@ -50,21 +50,23 @@ impl<S: Source> Source for Bounded<'_, S> {
                     Ok((rest, value))
                 }
                 // A source that could fetch more must not: what is missing is not its bytes.
-                Err(error) if ahead.len() == left && fault_of(&error) == Fault::Eof => Err(nom::Err::Error(past_end)),
+                Err(error) if ahead.len() == left && kind_of(&error) == ParseErrorKind::Eof => {
+                    Err(nom::Err::Error(past_end))
+                }
                 Err(error) => Err(error),
             }
         })
     }
 
-    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+    fn skip(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
         if bytes > self.left() {
-            return Err(self.trouble(part, self.fault, bytes));
+            return Err(self.error(element, self.kind, bytes));
         }
-        self.source.skip(part, bytes)
+        self.source.skip(element, bytes)
     }
 
-    fn trouble(&self, part: Part, fault: Fault, claim: u64) -> Trouble {
-        self.source.trouble(part, fault, claim)
+    fn error(&self, element: FormatElement, kind: ParseErrorKind, declared: u64) -> ParseError {
+        self.source.error(element, kind, declared)
     }
 }
 
@@ -77,15 +79,15 @@ mod tests {
     #[test]
     fn nothing_leads_past_the_end() {
         let mut slice = Slice::new(b"0123456789", 2);
-        let mut bounded = Bounded::new(&mut slice, 4, Fault::BlobEntry);
-        assert_eq!(bounded.parse(Part::Blob, array::<3>), Ok(*b"234"));
-        assert_eq!(bounded.parse(Part::Blob, array::<2>).unwrap_err().fault, Fault::BlobEntry);
-        assert_eq!(bounded.skip(Part::Blob, 2).unwrap_err().fault, Fault::BlobEntry);
-        assert_eq!(bounded.parse(Part::Blob, byte), Ok(b'5'));
-        assert_eq!(bounded.parse(Part::Blob, byte).unwrap_err().fault, Fault::BlobEntry);
-        bounded.finish(Part::Blob).unwrap();
+        let mut bounded = Bounded::new(&mut slice, 4, ParseErrorKind::BlobEntry);
+        assert_eq!(bounded.parse(FormatElement::Blob, array::<3>), Ok(*b"234"));
+        assert_eq!(bounded.parse(FormatElement::Blob, array::<2>).unwrap_err().kind, ParseErrorKind::BlobEntry);
+        assert_eq!(bounded.skip(FormatElement::Blob, 2).unwrap_err().kind, ParseErrorKind::BlobEntry);
+        assert_eq!(bounded.parse(FormatElement::Blob, byte), Ok(b'5'));
+        assert_eq!(bounded.parse(FormatElement::Blob, byte).unwrap_err().kind, ParseErrorKind::BlobEntry);
+        bounded.finish(FormatElement::Blob).unwrap();
         assert_eq!(slice.offset(), 6);
-        let mut cut = Bounded::new(&mut slice, 9, Fault::BlobEntry);
-        assert_eq!(cut.skip(Part::Blob, 9).unwrap_err().fault, Fault::Eof);
+        let mut cut = Bounded::new(&mut slice, 9, ParseErrorKind::BlobEntry);
+        assert_eq!(cut.skip(FormatElement::Blob, 9).unwrap_err().kind, ParseErrorKind::Eof);
     }
 }

@@ -1,7 +1,7 @@
 //! What Dragonfly alone writes (format section 14): its own value types and opcodes.
 
-use super::fault::{Fault, Part, Trouble};
 use super::packed::module::ModuleId;
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::{array, length, u32_le};
 use super::source::Source;
 use super::types::{Kind, ValueType};
@@ -48,13 +48,13 @@ pub(crate) fn label(value_type: ValueType) -> Option<&'static str> {
 }
 
 /// Steps over a value of one of its own types and returns its measure. What is a module's in Redis is measured as that.
-pub(crate) fn measure<S: Source>(source: &mut S, value_type: ValueType) -> Result<Measure, Trouble> {
+pub(crate) fn measure<S: Source>(source: &mut S, value_type: ValueType) -> Result<Measure, ParseError> {
     let start = source.offset();
     let name: &[u8; 9] = match value_type {
         HASH_TTL => return Ok(Measure { kind: Kind::Hash, size: records(source, 3)?, module: None }),
         SET_TTL => return Ok(Measure { kind: Kind::Set, size: records(source, 2)?, module: None }),
         JSON => {
-            source.string(Part::Module)?;
+            source.string(FormatElement::Module)?;
             b"ReJSON-RL"
         }
         BLOOM | BLOOM_IN_CHUNKS => {
@@ -62,10 +62,10 @@ pub(crate) fn measure<S: Source>(source: &mut S, value_type: ValueType) -> Resul
             b"MBbloom--"
         }
         COUNT_MIN_SKETCH => {
-            let width = source.parse(Part::Module, length)?;
-            let depth = source.parse(Part::Module, length)?;
-            source.parse(Part::Module, length)?;
-            source.skip(Part::Module, width.saturating_mul(depth).saturating_mul(8))?;
+            let width = source.parse(FormatElement::Module, length)?;
+            let depth = source.parse(FormatElement::Module, length)?;
+            source.parse(FormatElement::Module, length)?;
+            source.skip(FormatElement::Module, width.saturating_mul(depth).saturating_mul(8))?;
             b"CMSk-TYPE"
         }
         TOP_K => {
@@ -74,7 +74,7 @@ pub(crate) fn measure<S: Source>(source: &mut S, value_type: ValueType) -> Resul
         }
         CUCKOO => {
             lengths(source, 6)?;
-            for _ in 0..source.parse(Part::Module, length)? {
+            for _ in 0..source.parse(FormatElement::Module, length)? {
                 chunks(source)?;
             }
             b"MBbloomCF"
@@ -85,76 +85,76 @@ pub(crate) fn measure<S: Source>(source: &mut S, value_type: ValueType) -> Resul
 }
 
 /// A count and that many records of `strings_each` strings.
-fn records<S: Source>(source: &mut S, strings_each: u64) -> Result<u64, Trouble> {
-    let records = source.parse(Part::Count, length)?;
+fn records<S: Source>(source: &mut S, strings_each: u64) -> Result<u64, ParseError> {
+    let records = source.parse(FormatElement::Count, length)?;
     for _ in 0..records.saturating_mul(strings_each) {
-        source.string(Part::Element)?;
+        source.string(FormatElement::Element)?;
     }
     Ok(records)
 }
 
-fn lengths<S: Source>(source: &mut S, lengths: u32) -> Result<(), Trouble> {
+fn lengths<S: Source>(source: &mut S, lengths: u32) -> Result<(), ParseError> {
     for _ in 0..lengths {
-        source.parse(Part::Module, length)?;
+        source.parse(FormatElement::Module, length)?;
     }
     Ok(())
 }
 
-fn bloom<S: Source>(source: &mut S, in_chunks: bool) -> Result<(), Trouble> {
-    source.parse(Part::Module, length)?;
+fn bloom<S: Source>(source: &mut S, in_chunks: bool) -> Result<(), ParseError> {
+    source.parse(FormatElement::Module, length)?;
     // Growth factor and false positive rate.
-    source.parse(Part::Module, array::<8>)?;
-    source.parse(Part::Module, array::<8>)?;
+    source.parse(FormatElement::Module, array::<8>)?;
+    source.parse(FormatElement::Module, array::<8>)?;
     lengths(source, 3)?;
-    for _ in 0..source.parse(Part::Module, length)? {
-        source.parse(Part::Module, length)?;
+    for _ in 0..source.parse(FormatElement::Module, length)? {
+        source.parse(FormatElement::Module, length)?;
         if in_chunks {
             chunks(source)?;
         } else {
-            source.string(Part::Module)?;
+            source.string(FormatElement::Module)?;
         }
     }
     Ok(())
 }
 
 /// A total, then chunks with a length each until it is reached.
-fn chunks<S: Source>(source: &mut S) -> Result<(), Trouble> {
+fn chunks<S: Source>(source: &mut S) -> Result<(), ParseError> {
     let offset = source.offset();
-    let total = source.parse(Part::Module, length)?;
+    let total = source.parse(FormatElement::Module, length)?;
     let mut left = total;
     while left > 0 {
-        let chunk = source.parse(Part::Module, length)?;
-        let wrong = Trouble { offset, fault: Fault::Flag, part: Part::Module, claim: chunk };
+        let chunk = source.parse(FormatElement::Module, length)?;
+        let wrong = ParseError { offset, kind: ParseErrorKind::Flag, element: FormatElement::Module, declared: chunk };
         left = left.checked_sub(chunk).filter(|_| chunk > 0).ok_or(wrong)?;
-        source.skip(Part::Module, chunk)?;
+        source.skip(FormatElement::Module, chunk)?;
     }
     Ok(())
 }
 
-fn top_k<S: Source>(source: &mut S) -> Result<(), Trouble> {
+fn top_k<S: Source>(source: &mut S) -> Result<(), ParseError> {
     lengths(source, 4)?;
-    source.parse(Part::Module, array::<8>)?;
-    for _ in 0..source.parse(Part::Module, length)? {
-        source.string(Part::Module)?;
-        source.parse(Part::Module, length)?;
+    source.parse(FormatElement::Module, array::<8>)?;
+    for _ in 0..source.parse(FormatElement::Module, length)? {
+        source.string(FormatElement::Module)?;
+        source.parse(FormatElement::Module, length)?;
     }
-    let counters_bytes = source.parse(Part::Module, length)?;
-    source.skip(Part::Module, counters_bytes)
+    let counters_bytes = source.parse(FormatElement::Module, length)?;
+    source.skip(FormatElement::Module, counters_bytes)
 }
 
 /// Steps over a record that says nothing about a key's size, behind its opcode; false if the opcode is not known.
-pub(crate) fn skip_between<S: Source>(source: &mut S, code: u8) -> Result<bool, Trouble> {
+pub(crate) fn skip_between<S: Source>(source: &mut S, code: u8) -> Result<bool, ParseError> {
     const MEMCACHED_FLAGS: u32 = 2;
     match code {
         opcode::MASK => {
-            if source.parse(Part::Access, u32_le)? & MEMCACHED_FLAGS != 0 {
-                source.parse(Part::Access, u32_le)?;
+            if source.parse(FormatElement::Access, u32_le)? & MEMCACHED_FLAGS != 0 {
+                source.parse(FormatElement::Access, u32_le)?;
             }
         }
-        opcode::FULLSYNC_END | opcode::JOURNAL_OFFSET => _ = source.parse(Part::Access, array::<8>)?,
+        opcode::FULLSYNC_END | opcode::JOURNAL_OFFSET => _ = source.parse(FormatElement::Access, array::<8>)?,
         opcode::JOURNAL_BLOB => {
-            source.parse(Part::Access, length)?;
-            source.string(Part::Access)?;
+            source.parse(FormatElement::Access, length)?;
+            source.string(FormatElement::Access)?;
         }
         _ => return Ok(false),
     }

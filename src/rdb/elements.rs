@@ -3,14 +3,14 @@
 //! A value's elements are handed one by one to a closure. Stored bytes are lent as they lie; compressed ones are
 //! inflated into a buffer that lives for one element or one packed value, and that is bounded.
 
-use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::limits::INFLATED_BYTES_MAX;
 use super::packed::module::{self, ModuleValue};
 use super::packed::{Text, intset, listpack, lzf, stream, ziplist, zipmap};
-use super::primitives::{StringHead, array, byte, i64_le, length, string_head, u64_le};
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
+use super::primitives::{StringHeader, array, byte, i64_le, length, string_header, u64_le};
 use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
-use super::source::{Keep, Slice, Source};
+use super::source::{KeepsKey, Slice, Source};
 use super::types::{Dialect, ValueType};
 use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count};
 
@@ -64,32 +64,32 @@ pub enum Element<'e> {
 /// The source ends where [`super::value::measure`] would have ended it.
 ///
 /// # Errors
-/// As `measure`, and for damage inside packed values, which `measure` does not look at. [`Fault::Limit`] for a compressed
+/// As `measure`, and for damage inside packed values, which `measure` does not look at. [`ParseErrorKind::Limit`] for a compressed
 /// string that claims more than [`INFLATED_BYTES_MAX`].
 pub fn for_each(
     source: &mut Slice<'_>,
     value_type: ValueType,
     context: &Context,
     mut visit: impl FnMut(Element<'_>),
-) -> Result<(), Trouble> {
+) -> Result<(), ParseError> {
     let visit = &mut visit;
     match value_type {
         ValueType::STRING => with_text(source, |text| visit(Element::Value(text))),
         ValueType::LIST | ValueType::SET => {
-            for _ in 0..source.parse(Part::Count, length)? {
+            for _ in 0..source.parse(FormatElement::Count, length)? {
                 with_text(source, |text| visit(Element::Value(text)))?;
             }
             Ok(())
         }
         ValueType::HASH => {
-            for _ in 0..source.parse(Part::Count, length)? {
+            for _ in 0..source.parse(FormatElement::Count, length)? {
                 field(source, None, visit)?;
             }
             Ok(())
         }
         ValueType::ZSET | ValueType::ZSET_2 => zset(source, value_type, visit),
         ValueType::MODULE_2 => {
-            source.parse(Part::Module, length)?;
+            source.parse(FormatElement::Module, length)?;
             module::for_each(source, |value| visit(Element::Module(value)))
         }
         ValueType::HASH_ZIPMAP => with_blob(source, |blob| {
@@ -105,7 +105,7 @@ pub fn for_each(
         ValueType::ZSET_ZIPLIST => with_blob(source, |blob| members(ziplist::entries(blob)?, visit)),
         ValueType::HASH_ZIPLIST => with_blob(source, |blob| fields(ziplist::entries(blob)?, visit)),
         ValueType::LIST_QUICKLIST => {
-            for _ in 0..source.parse(Part::Count, length)? {
+            for _ in 0..source.parse(FormatElement::Count, length)? {
                 with_blob(source, |blob| values(ziplist::entries(blob)?, visit))?;
             }
             Ok(())
@@ -122,11 +122,11 @@ pub fn for_each(
         ValueType::HASH_TTL_PRE_GA => hash_with_ttls(source, None, visit),
         ValueType::HASH_LISTPACK_TTL_PRE_GA => with_blob(source, |blob| triples(listpack::entries(blob)?, visit)),
         ValueType::HASH_TTL => {
-            let least = source.parse(Part::FieldTtl, u64_le)?;
+            let least = source.parse(FormatElement::FieldTtl, u64_le)?;
             hash_with_ttls(source, Some(least), visit)
         }
         ValueType::HASH_LISTPACK_TTL => {
-            source.parse(Part::FieldTtl, u64_le)?;
+            source.parse(FormatElement::FieldTtl, u64_le)?;
             with_blob(source, |blob| triples(listpack::entries(blob)?, visit))
         }
         ValueType::ARRAY => redis_array(source, visit),
@@ -141,43 +141,49 @@ pub fn for_each(
         }
         ValueType::HASH_TEMPLATE_ARRAY_REF => {
             let offset = source.offset();
-            let id = source.parse(Part::HashTemplate, length)?;
-            let missing = Trouble { offset, fault: Fault::Template, part: Part::HashTemplate, claim: id };
+            let id = source.parse(FormatElement::HashTemplate, length)?;
+            let missing = ParseError {
+                offset,
+                kind: ParseErrorKind::Template,
+                element: FormatElement::HashTemplate,
+                declared: id,
+            };
             template_values(source, context.template_fields.get(&id).copied().ok_or(missing)?, visit)
         }
         ValueType::BITMAP if context.version >= 16 => {
-            source.parse(Part::Count, length)?;
+            source.parse(FormatElement::Count, length)?;
             with_text(source, |text| visit(Element::Value(text)))
         }
         _ => Err(unknown(source, value_type)),
     }
 }
 
-fn unknown(source: &Slice<'_>, value_type: ValueType) -> Trouble {
-    let fault = if value_type == ValueType::MODULE_PRE_GA { Fault::ModulePreGa } else { Fault::UnknownType };
-    source.trouble(Part::Opcode, fault, value_type.0.into())
+fn unknown(source: &Slice<'_>, value_type: ValueType) -> ParseError {
+    let kind =
+        if value_type == ValueType::MODULE_PRE_GA { ParseErrorKind::ModulePreGa } else { ParseErrorKind::UnknownType };
+    source.error(FormatElement::Opcode, kind, value_type.0.into())
 }
 
 type Visit<'v> = dyn FnMut(Element<'_>) + 'v;
 
 /// The next string, inflated if need be, lent to `use_it`.
-pub(crate) fn with_text<T>(source: &mut Slice<'_>, use_it: impl FnOnce(Text<'_>) -> T) -> Result<T, Trouble> {
+pub(crate) fn with_text<T>(source: &mut Slice<'_>, use_it: impl FnOnce(Text<'_>) -> T) -> Result<T, ParseError> {
     let mut buffer = Vec::new();
     Ok(use_it(text(source, &mut buffer)?))
 }
 
-fn text<'b, 'a: 'b>(source: &mut Slice<'a>, buffer: &'b mut Vec<u8>) -> Result<Text<'b>, Trouble> {
+fn text<'b, 'a: 'b>(source: &mut Slice<'a>, buffer: &'b mut Vec<u8>) -> Result<Text<'b>, ParseError> {
     let offset = source.offset();
-    let head = source.parse(Part::Element, string_head)?;
-    source.keep(Part::Element, head.stored_bytes())?;
-    match head {
-        StringHead::Int(value) => Ok(Text::Int(value.into())),
-        StringHead::Raw { .. } => Ok(Text::Bytes(source.kept_bytes())),
-        StringHead::Lzf { bytes, .. } => {
-            let trouble = |fault| Trouble { offset, fault, part: Part::Element, claim: bytes };
+    let header = source.parse(FormatElement::Element, string_header)?;
+    source.keep(FormatElement::Element, header.stored_bytes())?;
+    match header {
+        StringHeader::Int(value) => Ok(Text::Int(value.into())),
+        StringHeader::Raw { .. } => Ok(Text::Bytes(source.kept_bytes())),
+        StringHeader::Lzf { bytes, .. } => {
+            let error = |kind| ParseError { offset, kind, element: FormatElement::Element, declared: bytes };
             let within = usize::try_from(bytes).ok().filter(|_| bytes <= INFLATED_BYTES_MAX);
-            let bytes = within.ok_or_else(|| trouble(Fault::Limit))?;
-            lzf::inflate(source.kept_bytes(), bytes, buffer).map_err(trouble)?;
+            let bytes = within.ok_or_else(|| error(ParseErrorKind::Limit))?;
+            lzf::inflate(source.kept_bytes(), bytes, buffer).map_err(error)?;
             Ok(Text::Bytes(buffer))
         }
     }
@@ -186,18 +192,18 @@ fn text<'b, 'a: 'b>(source: &mut Slice<'a>, buffer: &'b mut Vec<u8>) -> Result<T
 /// The next string as a packed structure, lent to `use_it`.
 pub(crate) fn with_blob<T>(
     source: &mut Slice<'_>,
-    use_it: impl FnOnce(&[u8]) -> Result<T, Fault>,
-) -> Result<T, Trouble> {
+    use_it: impl FnOnce(&[u8]) -> Result<T, ParseErrorKind>,
+) -> Result<T, ParseError> {
     let offset = source.offset();
     let used = with_text(source, |text| match text {
         Text::Bytes(blob) => use_it(blob),
-        Text::Int(_) => Err(Fault::BlobForm),
+        Text::Int(_) => Err(ParseErrorKind::BlobForm),
     })?;
-    used.map_err(|fault| Trouble { offset, fault, part: Part::Blob, claim: 0 })
+    used.map_err(|kind| ParseError { offset, kind, element: FormatElement::Blob, declared: 0 })
 }
 
 /// Two strings, a hash's field.
-fn field(source: &mut Slice<'_>, expires_at_ms: Option<u64>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+fn field(source: &mut Slice<'_>, expires_at_ms: Option<u64>, visit: &mut Visit<'_>) -> Result<(), ParseError> {
     let (mut field_buffer, mut value_buffer) = (Vec::new(), Vec::new());
     let field = text(source, &mut field_buffer)?;
     let value = text(source, &mut value_buffer)?;
@@ -205,43 +211,43 @@ fn field(source: &mut Slice<'_>, expires_at_ms: Option<u64>, visit: &mut Visit<'
     Ok(())
 }
 
-fn zset(source: &mut Slice<'_>, value_type: ValueType, visit: &mut Visit<'_>) -> Result<(), Trouble> {
-    for _ in 0..source.parse(Part::Count, length)? {
+fn zset(source: &mut Slice<'_>, value_type: ValueType, visit: &mut Visit<'_>) -> Result<(), ParseError> {
+    for _ in 0..source.parse(FormatElement::Count, length)? {
         let mut buffer = Vec::new();
         let member = text(source, &mut buffer)?;
         let score = if value_type == ValueType::ZSET {
             text_score(source)?
         } else {
-            f64::from_le_bytes(source.parse(Part::Score, array)?)
+            f64::from_le_bytes(source.parse(FormatElement::Score, array)?)
         };
         visit(Element::Member { member, score });
     }
     Ok(())
 }
 
-fn text_score(source: &mut Slice<'_>) -> Result<f64, Trouble> {
+fn text_score(source: &mut Slice<'_>) -> Result<f64, ParseError> {
     let offset = source.offset();
-    match source.parse(Part::Score, byte)? {
+    match source.parse(FormatElement::Score, byte)? {
         253 => Ok(f64::NAN),
         254 => Ok(f64::INFINITY),
         255 => Ok(f64::NEG_INFINITY),
         bytes => {
-            source.keep(Part::Score, bytes.into())?;
-            score(Text::Bytes(source.kept())).map_err(|fault| Trouble {
+            source.keep(FormatElement::Score, bytes.into())?;
+            score(Text::Bytes(source.kept())).map_err(|kind| ParseError {
                 offset,
-                fault,
-                part: Part::Score,
-                claim: bytes.into(),
+                kind,
+                element: FormatElement::Score,
+                declared: bytes.into(),
             })
         }
     }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a score is a double to the server too")]
-fn score(text: Text<'_>) -> Result<f64, Fault> {
+fn score(text: Text<'_>) -> Result<f64, ParseErrorKind> {
     match text {
         Text::Int(value) => Ok(value as f64),
-        Text::Bytes(text) => number(text).ok_or(Fault::Score),
+        Text::Bytes(text) => number(text).ok_or(ParseErrorKind::Score),
     }
 }
 
@@ -273,33 +279,40 @@ fn number(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text.get(..end)?).ok()?.parse().ok()
 }
 
-fn quicklist(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
-    for _ in 0..source.parse(Part::Count, length)? {
+fn quicklist(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), ParseError> {
+    for _ in 0..source.parse(FormatElement::Count, length)? {
         let offset = source.offset();
-        match source.parse(Part::Element, length)? {
+        match source.parse(FormatElement::Element, length)? {
             CONTAINER_PLAIN => with_text(source, |text| visit(Element::Value(text)))?,
             CONTAINER_PACKED => with_blob(source, |blob| values(listpack::entries(blob)?, visit))?,
-            other => return Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
+            other => {
+                return Err(ParseError {
+                    offset,
+                    kind: ParseErrorKind::Container,
+                    element: FormatElement::Element,
+                    declared: other,
+                });
+            }
         }
     }
     Ok(())
 }
 
-fn hash_2(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
-    for _ in 0..source.parse(Part::Count, length)? {
+fn hash_2(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), ParseError> {
+    for _ in 0..source.parse(FormatElement::Count, length)? {
         let (mut field_buffer, mut value_buffer) = (Vec::new(), Vec::new());
         let field = text(source, &mut field_buffer)?;
         let value = text(source, &mut value_buffer)?;
-        let expires_at_ms = u64::try_from(source.parse(Part::FieldTtl, i64_le)?).ok();
+        let expires_at_ms = u64::try_from(source.parse(FormatElement::FieldTtl, i64_le)?).ok();
         visit(Element::Field { field, value, expires_at_ms });
     }
     Ok(())
 }
 
 /// A TTL before each pair: 0 for none, else absolute, or one more than the distance from the `least` of the hash.
-fn hash_with_ttls(source: &mut Slice<'_>, least: Option<u64>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
-    for _ in 0..source.parse(Part::Count, length)? {
-        let expires_at_ms = match (source.parse(Part::FieldTtl, length)?, least) {
+fn hash_with_ttls(source: &mut Slice<'_>, least: Option<u64>, visit: &mut Visit<'_>) -> Result<(), ParseError> {
+    for _ in 0..source.parse(FormatElement::Count, length)? {
+        let expires_at_ms = match (source.parse(FormatElement::FieldTtl, length)?, least) {
             (0, _) => None,
             (at_ms, None) => Some(at_ms),
             (distance, Some(least)) => Some(least.wrapping_add(distance - 1)),
@@ -309,52 +322,65 @@ fn hash_with_ttls(source: &mut Slice<'_>, least: Option<u64>, visit: &mut Visit<
     Ok(())
 }
 
-fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), ParseError> {
     for _ in 0..array_count(source)? {
-        let index = source.parse(Part::Element, length)?;
+        let index = source.parse(FormatElement::Element, length)?;
         let offset = source.offset();
-        match source.parse(Part::Element, length)? {
+        match source.parse(FormatElement::Element, length)? {
             ARRAY_TEXT | ARRAY_SMALL_TEXT => {
                 with_text(source, |value| visit(Element::Item { index, value }))?;
             }
             ARRAY_INT => {
-                let value = Text::Int(source.parse(Part::Element, i64_le)?);
+                let value = Text::Int(source.parse(FormatElement::Element, i64_le)?);
                 visit(Element::Item { index, value });
             }
             ARRAY_FLOAT => {
-                let float: [u8; 8] = source.parse(Part::Element, array)?;
+                let float: [u8; 8] = source.parse(FormatElement::Element, array)?;
                 visit(Element::Item { index, value: Text::Bytes(&float) });
             }
-            tag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Element, claim: tag }),
+            tag => {
+                return Err(ParseError {
+                    offset,
+                    kind: ParseErrorKind::Flag,
+                    element: FormatElement::Element,
+                    declared: tag,
+                });
+            }
         }
     }
     Ok(())
 }
 
-fn template_fields(source: &mut Slice<'_>) -> Result<u64, Trouble> {
+fn template_fields(source: &mut Slice<'_>) -> Result<u64, ParseError> {
     let offset = source.offset();
-    match source.parse(Part::HashTemplate, length)? {
+    match source.parse(FormatElement::HashTemplate, length)? {
         0 => with_blob(source, |blob| {
-            let (_, (_, stated)) = listpack::header(blob).map_err(|_| Fault::BlobForm)?;
+            let (_, (_, stated)) = listpack::header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
             let fields = listpack::entries(blob)?.try_fold(0, |fields, name| name.map(|_| fields + 1))?;
             // As many values follow as there are names: where the header disagrees, nobody knows where the value ends.
-            if stated.is_some_and(|stated| u64::from(stated) != fields) { Err(Fault::BlobEntries) } else { Ok(fields) }
+            if stated.is_some_and(|stated| u64::from(stated) != fields) {
+                Err(ParseErrorKind::BlobEntries)
+            } else {
+                Ok(fields)
+            }
         }),
         1 => {
-            let fields = source.parse(Part::Count, length)?;
+            let fields = source.parse(FormatElement::Count, length)?;
             for _ in 0..fields {
-                source.string(Part::Element)?;
+                source.string(FormatElement::Element)?;
             }
             Ok(fields)
         }
-        form => Err(Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: form }),
+        form => {
+            Err(ParseError { offset, kind: ParseErrorKind::Flag, element: FormatElement::HashTemplate, declared: form })
+        }
     }
 }
 
-fn template_listpack(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+fn template_listpack(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), ParseError> {
     with_blob(source, |blob| {
         let mut entries = listpack::entries(blob)?;
-        entries.next().ok_or(Fault::BlobCount)??;
+        entries.next().ok_or(ParseErrorKind::BlobCount)??;
         for value in entries {
             visit(Element::TemplateValue(value?));
         }
@@ -362,47 +388,59 @@ fn template_listpack(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<()
     })
 }
 
-fn template_values(source: &mut Slice<'_>, fields: u64, visit: &mut Visit<'_>) -> Result<(), Trouble> {
+fn template_values(source: &mut Slice<'_>, fields: u64, visit: &mut Visit<'_>) -> Result<(), ParseError> {
     for _ in 0..fields {
         with_text(source, |value| visit(Element::TemplateValue(value)))?;
     }
     Ok(())
 }
 
-fn values<'e>(entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mut Visit<'_>) -> Result<(), Fault> {
+fn values<'e>(
+    entries: impl Iterator<Item = Result<Text<'e>, ParseErrorKind>>,
+    visit: &mut Visit<'_>,
+) -> Result<(), ParseErrorKind> {
     for value in entries {
         visit(Element::Value(value?));
     }
     Ok(())
 }
 
-fn members<'e>(mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mut Visit<'_>) -> Result<(), Fault> {
+fn members<'e>(
+    mut entries: impl Iterator<Item = Result<Text<'e>, ParseErrorKind>>,
+    visit: &mut Visit<'_>,
+) -> Result<(), ParseErrorKind> {
     while let Some(member) = entries.next() {
         let member = member?;
-        let score = score(entries.next().ok_or(Fault::BlobCount)??)?;
+        let score = score(entries.next().ok_or(ParseErrorKind::BlobCount)??)?;
         visit(Element::Member { member, score });
     }
     Ok(())
 }
 
-fn fields<'e>(mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mut Visit<'_>) -> Result<(), Fault> {
+fn fields<'e>(
+    mut entries: impl Iterator<Item = Result<Text<'e>, ParseErrorKind>>,
+    visit: &mut Visit<'_>,
+) -> Result<(), ParseErrorKind> {
     while let Some(field) = entries.next() {
         let field = field?;
-        let value = entries.next().ok_or(Fault::BlobCount)??;
+        let value = entries.next().ok_or(ParseErrorKind::BlobCount)??;
         visit(Element::Field { field, value, expires_at_ms: None });
     }
     Ok(())
 }
 
 /// Field, value and absolute expiry in milliseconds, 0 for none.
-fn triples<'e>(mut entries: impl Iterator<Item = Result<Text<'e>, Fault>>, visit: &mut Visit<'_>) -> Result<(), Fault> {
+fn triples<'e>(
+    mut entries: impl Iterator<Item = Result<Text<'e>, ParseErrorKind>>,
+    visit: &mut Visit<'_>,
+) -> Result<(), ParseErrorKind> {
     while let Some(field) = entries.next() {
         let field = field?;
-        let value = entries.next().ok_or(Fault::BlobCount)??;
-        let expires_at_ms = match entries.next().ok_or(Fault::BlobCount)?? {
+        let value = entries.next().ok_or(ParseErrorKind::BlobCount)??;
+        let expires_at_ms = match entries.next().ok_or(ParseErrorKind::BlobCount)?? {
             Text::Int(0) => None,
-            Text::Int(at_ms) => Some(u64::try_from(at_ms).map_err(|_| Fault::BlobEntry)?),
-            Text::Bytes(_) => return Err(Fault::BlobEntry),
+            Text::Int(at_ms) => Some(u64::try_from(at_ms).map_err(|_| ParseErrorKind::BlobEntry)?),
+            Text::Bytes(_) => return Err(ParseErrorKind::BlobEntry),
         };
         visit(Element::Field { field, value, expires_at_ms });
     }

@@ -1,48 +1,48 @@
 //! A key as a scan hands it on, and the scan over bytes in memory.
 
-use super::fault::{Fault, Part, Trouble};
 use super::header::{self, Context};
 use super::packed::lzf;
 use super::packed::module::ModuleId;
-use super::primitives::StringHead;
-use super::record::{self, Lead, Record};
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
+use super::primitives::StringHeader;
+use super::record::{self, KeyHeader, Record};
 use super::run::Run;
-use super::source::{Keep, Slice, Source};
+use super::source::{KeepsKey, Slice, Source};
 use super::types::{Kind, ValueType};
-use super::value::{Begun, Measure, begin};
+use super::value::{Measure, ValueStart, begin};
 
 /// A key's name as it is stored: raw bytes are borrowed, the other forms are decoded when asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key<'a> {
-    head: StringHead,
+    header: StringHeader,
     stored: &'a [u8],
 }
 
 impl<'a> Key<'a> {
     /// The name's length in bytes, decoded.
     pub fn bytes(&self) -> u64 {
-        self.head.value_bytes()
+        self.header.value_bytes()
     }
 
     /// The name: borrowed where it is stored raw, else decoded into `buffer`.
     ///
     /// # Errors
-    /// [`Fault::Lzf`] if the name is compressed and its stream is damaged.
+    /// [`ParseErrorKind::Lzf`] if the name is compressed and its stream is damaged.
     #[inline]
-    pub fn decode<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Fault>
+    pub fn decode<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], ParseErrorKind>
     where
         'a: 'b,
     {
-        match self.head {
-            StringHead::Raw { .. } => Ok(self.stored),
-            StringHead::Int(value) => {
+        match self.header {
+            StringHeader::Raw { .. } => Ok(self.stored),
+            StringHeader::Int(value) => {
                 buffer.clear();
                 buffer.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
                 Ok(buffer)
             }
-            StringHead::Lzf { bytes, .. } => {
+            StringHeader::Lzf { bytes, .. } => {
                 buffer.clear();
-                lzf::inflate(self.stored, usize::try_from(bytes).map_err(|_| Fault::Limit)?, buffer)?;
+                lzf::inflate(self.stored, usize::try_from(bytes).map_err(|_| ParseErrorKind::Limit)?, buffer)?;
                 Ok(buffer)
             }
         }
@@ -78,10 +78,10 @@ pub struct Entry<'a> {
 
 impl Entry<'_> {
     /// What comes before the value.
-    pub fn lead(&self) -> Lead {
-        Lead {
+    pub fn header(&self) -> KeyHeader {
+        KeyHeader {
             value_type: self.value_type,
-            key: self.key.head,
+            key: self.key.header,
             expires_at_ms: self.expires_at_ms,
             idle_seconds: self.idle_seconds,
             frequency: self.frequency,
@@ -99,13 +99,13 @@ pub enum Step {
     /// The end of the dump.
     End,
     /// A key whose value goes on behind the offset where the step was to stop.
-    Open(Box<Open>),
+    PartialValue(Box<PartialValue>),
 }
 
 /// A key whose value has been walked in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Open {
-    lead: Lead,
+pub struct PartialValue {
+    header: KeyHeader,
     offset: u64,
     value_offset: u64,
     /// What is left of the value.
@@ -114,9 +114,9 @@ pub struct Open {
 
 /// A key as it was found: all but its name, which most keys of a large dump are never asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found<'l> {
+pub struct KeyRef<'l> {
     /// What comes before the value.
-    pub lead: &'l Lead,
+    pub header: &'l KeyHeader,
     /// What the value is, and how large.
     pub measure: Measure,
     /// Offset of the key's record.
@@ -127,23 +127,23 @@ pub struct Found<'l> {
     pub end: u64,
 }
 
-impl Found<'_> {
+impl KeyRef<'_> {
     /// The entry, with the bytes of the name that the source has kept.
     #[inline]
     pub fn entry(self, kept: &[u8]) -> Entry<'_> {
-        let Self { lead, measure, offset, value_offset, end } = self;
+        let Self { header, measure, offset, value_offset, end } = self;
         Entry {
-            key: Key { head: lead.key, stored: kept },
-            value_type: lead.value_type,
+            key: Key { header: header.key, stored: kept },
+            value_type: header.value_type,
             kind: measure.kind,
             size: measure.size,
             module: measure.module,
             offset,
             value_offset,
             value_bytes: end - value_offset,
-            expires_at_ms: lead.expires_at_ms,
-            idle_seconds: lead.idle_seconds,
-            frequency: lead.frequency,
+            expires_at_ms: header.expires_at_ms,
+            idle_seconds: header.idle_seconds,
+            frequency: header.frequency,
         }
     }
 }
@@ -152,17 +152,17 @@ impl Found<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The fault and its place.
-    pub trouble: Trouble,
+    pub error: ParseError,
     /// The name and type of the key whose value was being read.
     pub key: Option<(Vec<u8>, ValueType)>,
     /// Offset of the record that was being read, as far as it is known.
     pub record_offset: u64,
 }
 
-impl From<Trouble> for Box<Damage> {
+impl From<ParseError> for Box<Damage> {
     #[cold]
-    fn from(trouble: Trouble) -> Self {
-        Self::new(Damage { trouble, key: None, record_offset: trouble.offset })
+    fn from(error: ParseError) -> Self {
+        Self::new(Damage { error, key: None, record_offset: error.offset })
     }
 }
 
@@ -175,28 +175,28 @@ impl From<Trouble> for Box<Damage> {
 /// The [`Damage`] met, `on_key`'s included; the source then stands somewhere inside the damaged record, or behind it if
 /// the damage [costs one key](Trouble::costs_one_key).
 #[inline(always)]
-pub fn step<S: Keep>(
+pub fn step<S: KeepsKey>(
     source: &mut S,
     context: &Context,
     until: u64,
-    on_key: impl FnOnce(&S, Found<'_>) -> Result<(), Fault>,
+    on_key: impl FnOnce(&S, KeyRef<'_>) -> Result<(), ParseErrorKind>,
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
-    let mut lead = Lead::default();
-    match record::next(source, context, &mut lead).map_err(|trouble| in_record(offset, trouble))? {
+    let mut header = KeyHeader::default();
+    match record::next(source, context, &mut header).map_err(|error| in_record(offset, error))? {
         Record::Key => {}
         Record::SelectDb(db) => return Ok(Step::SelectDb(db)),
         Record::End => return Ok(Step::End),
     }
     let value_offset = source.offset();
-    match begin(source, lead.value_type, context) {
-        Ok(Begun::Whole(measure)) => {
-            on_key(source, Found { lead: &lead, measure, offset, value_offset, end: source.offset() })
-                .map_err(|fault| refused(offset, &lead, fault))?;
+    match begin(source, header.value_type, context) {
+        Ok(ValueStart::Whole(measure)) => {
+            on_key(source, KeyRef { header: &header, measure, offset, value_offset, end: source.offset() })
+                .map_err(|kind| refused(offset, &header, kind))?;
             Ok(Step::Key)
         }
-        Ok(Begun::Run(run)) => resume(source, Open { lead, offset, value_offset, run }, until, on_key),
-        Err(trouble) => Err(in_value(source.kept(), &lead, offset, trouble)),
+        Ok(ValueStart::Run(run)) => resume(source, PartialValue { header, offset, value_offset, run }, until, on_key),
+        Err(error) => Err(in_value(source.kept(), &header, offset, error)),
     }
 }
 
@@ -205,20 +205,20 @@ pub fn step<S: Keep>(
 /// # Errors
 /// As [`step`].
 #[inline]
-pub fn resume<S: Keep>(
+pub fn resume<S: KeepsKey>(
     source: &mut S,
-    mut open: Open,
+    mut open: PartialValue,
     until: u64,
-    on_key: impl FnOnce(&S, Found<'_>) -> Result<(), Fault>,
+    on_key: impl FnOnce(&S, KeyRef<'_>) -> Result<(), ParseErrorKind>,
 ) -> Result<Step, Box<Damage>> {
     match open.run.walk(source, until) {
         Ok(true) => {}
-        Ok(false) => return Ok(Step::Open(Box::new(open))),
-        Err(trouble) => return Err(in_value(source.kept(), &open.lead, open.offset, trouble)),
+        Ok(false) => return Ok(Step::PartialValue(Box::new(open))),
+        Err(error) => return Err(in_value(source.kept(), &open.header, open.offset, error)),
     }
-    let Open { lead, offset, value_offset, run } = open;
-    on_key(source, Found { lead: &lead, measure: run.into(), offset, value_offset, end: source.offset() })
-        .map_err(|fault| refused(offset, &lead, fault))?;
+    let PartialValue { header, offset, value_offset, run } = open;
+    on_key(source, KeyRef { header: &header, measure: run.into(), offset, value_offset, end: source.offset() })
+        .map_err(|kind| refused(offset, &header, kind))?;
     Ok(Step::Key)
 }
 
@@ -227,46 +227,46 @@ pub fn resume<S: Keep>(
 /// # Errors
 /// As [`step`].
 #[inline(always)]
-pub fn step_with<S: Keep, M: AsRef<Measure>>(
+pub fn step_with<S: KeepsKey, M: AsRef<Measure>>(
     source: &mut S,
     context: &Context,
-    walk: impl FnOnce(&mut S, &Lead) -> Result<M, Trouble>,
-    on_key: impl FnOnce(&S, Found<'_>, &M) -> Result<(), Fault>,
+    walk: impl FnOnce(&mut S, &KeyHeader) -> Result<M, ParseError>,
+    on_key: impl FnOnce(&S, KeyRef<'_>, &M) -> Result<(), ParseErrorKind>,
 ) -> Result<Step, Box<Damage>> {
     let offset = source.offset();
-    let mut lead = Lead::default();
-    match record::next(source, context, &mut lead).map_err(|trouble| in_record(offset, trouble))? {
+    let mut header = KeyHeader::default();
+    match record::next(source, context, &mut header).map_err(|error| in_record(offset, error))? {
         Record::Key => {}
         Record::SelectDb(db) => return Ok(Step::SelectDb(db)),
         Record::End => return Ok(Step::End),
     }
     let value_offset = source.offset();
     // Looked at where it lies: a copy of some hundred bytes that were just written in words waits for all of them.
-    let walked = walk(source, &lead);
+    let walked = walk(source, &header);
     let walked = match &walked {
         Ok(walked) => walked,
-        Err(trouble) => return Err(in_value(source.kept(), &lead, offset, *trouble)),
+        Err(error) => return Err(in_value(source.kept(), &header, offset, *error)),
     };
-    let found = Found { lead: &lead, measure: *walked.as_ref(), offset, value_offset, end: source.offset() };
-    on_key(source, found, walked).map_err(|fault| refused(offset, &lead, fault))?;
+    let found = KeyRef { header: &header, measure: *walked.as_ref(), offset, value_offset, end: source.offset() };
+    on_key(source, found, walked).map_err(|kind| refused(offset, &header, kind))?;
     Ok(Step::Key)
 }
 
 #[cold]
-fn refused(offset: u64, lead: &Lead, fault: Fault) -> Box<Damage> {
-    Trouble { offset, fault, part: Part::Key, claim: lead.key.value_bytes() }.into()
+fn refused(offset: u64, header: &KeyHeader, kind: ParseErrorKind) -> Box<Damage> {
+    ParseError { offset, kind, element: FormatElement::Key, declared: header.key.value_bytes() }.into()
 }
 
 #[cold]
-fn in_record(record_offset: u64, trouble: Trouble) -> Box<Damage> {
-    Box::new(Damage { trouble, key: None, record_offset })
+fn in_record(record_offset: u64, error: ParseError) -> Box<Damage> {
+    Box::new(Damage { error, key: None, record_offset })
 }
 
 #[cold]
-fn in_value(stored: &[u8], lead: &Lead, record_offset: u64, trouble: Trouble) -> Box<Damage> {
+fn in_value(stored: &[u8], header: &KeyHeader, record_offset: u64, error: ParseError) -> Box<Damage> {
     let mut buffer = Vec::new();
-    let name = Key { head: lead.key, stored }.decode(&mut buffer).unwrap_or_default().to_vec();
-    Box::new(Damage { trouble, key: Some((name, lead.value_type)), record_offset })
+    let name = Key { header: header.key, stored }.decode(&mut buffer).unwrap_or_default().to_vec();
+    Box::new(Damage { error, key: Some((name, header.value_type)), record_offset })
 }
 
 /// A scan over a dump in memory, key by key, on one thread and without a copy.
@@ -299,8 +299,8 @@ impl<'a> Scanner<'a> {
     /// Reads the start of a dump.
     ///
     /// # Errors
-    /// The [`Trouble`] met there, such as a magic that is not an RDB's.
-    pub fn new(dump: &'a [u8]) -> Result<Self, Trouble> {
+    /// The [`ParseError`] met there, such as a magic that is not an RDB's.
+    pub fn new(dump: &'a [u8]) -> Result<Self, ParseError> {
         let mut source = Slice::new(dump, 0);
         let context = header::read(&mut source)?;
         Ok(Self { dump, source, context, db: 0, ended: false })
@@ -329,13 +329,13 @@ impl<'a> Scanner<'a> {
     fn step(&mut self) -> Result<Option<Entry<'a>>, Box<Damage>> {
         loop {
             let mut found = None;
-            let keep = |source: &Slice<'a>, key: Found<'_>| {
+            let keep = |source: &Slice<'a>, key: KeyRef<'_>| {
                 found = Some(key.entry(source.kept_bytes()));
                 Ok(())
             };
             match step(&mut self.source, &self.context, u64::MAX, keep)? {
                 Step::SelectDb(db) => self.db = db,
-                Step::Key | Step::End | Step::Open(_) => return Ok(found),
+                Step::Key | Step::End | Step::PartialValue(_) => return Ok(found),
             }
         }
     }
@@ -350,7 +350,7 @@ impl<'a> Iterator for Scanner<'a> {
         }
         let item = self.step().transpose();
         self.ended = match &item {
-            Some(Err(damage)) => !damage.trouble.costs_one_key(),
+            Some(Err(damage)) => !damage.error.costs_one_key(),
             item => item.is_none(),
         };
         item

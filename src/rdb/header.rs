@@ -6,9 +6,9 @@ use std::collections::HashMap;
 
 use nom::Err;
 
-use super::fault::{Fault, Part, Trouble};
 use super::limits::TEMPLATES_MAX;
-use super::primitives::{Parsed, StringHead, byte, length, string_head};
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
+use super::primitives::{Parsed, StringHeader, byte, length, string_header};
 use super::record::skip_between;
 use super::source::Source;
 use super::types::{Dialect, opcode};
@@ -122,20 +122,20 @@ impl Context {
 /// The dialect and version in the first nine bytes.
 ///
 /// # Errors
-/// [`Fault::Flag`] if they are not an RDB's, or of a version that nobody has given out.
+/// [`ParseErrorKind::Flag`] if they are not an RDB's, or of a version that nobody has given out.
 pub fn magic(i: &[u8]) -> Parsed<'_, (Dialect, u32)> {
-    let (magic, rest) = i.split_first_chunk::<MAGIC_BYTES>().ok_or(Err::Error(Fault::Eof))?;
+    let (magic, rest) = i.split_first_chunk::<MAGIC_BYTES>().ok_or(Err::Error(ParseErrorKind::Eof))?;
     let (dialect, digits) = if let Some(digits) = magic.strip_prefix(b"REDIS") {
         (Dialect::Redis, digits)
     } else if let Some(digits) = magic.strip_prefix(b"VALKEY") {
         (Dialect::Valkey, digits)
     } else {
-        return super::primitives::fail(Fault::Flag);
+        return super::primitives::fail(ParseErrorKind::Flag);
     };
     let mut version = 0;
     for digit in digits {
         if !digit.is_ascii_digit() {
-            return super::primitives::fail(Fault::Flag);
+            return super::primitives::fail(ParseErrorKind::Flag);
         }
         version = version * 10 + u32::from(digit - b'0');
     }
@@ -143,33 +143,33 @@ pub fn magic(i: &[u8]) -> Parsed<'_, (Dialect, u32)> {
         Dialect::Valkey => version > REDIS_VERSION_MAX,
         _ => (1..=REDIS_VERSION_MAX).contains(&version),
     };
-    if is_given_out { Ok((rest, (dialect, version))) } else { super::primitives::fail(Fault::Flag) }
+    if is_given_out { Ok((rest, (dialect, version))) } else { super::primitives::fail(ParseErrorKind::Flag) }
 }
 
 /// Reads the start of a dump, up to the first record that is about a database or a key.
 ///
 /// # Errors
-/// A [`Trouble`] where the bytes end or a record is damaged, or [`Fault::Limit`] for more than [`TEMPLATES_MAX`]
+/// A [`ParseError`] where the bytes end or a record is damaged, or [`ParseErrorKind::Limit`] for more than [`TEMPLATES_MAX`]
 /// templates.
-pub fn read<S: Source>(source: &mut S) -> Result<Context, Trouble> {
-    let (dialect, version) = source.parse(Part::Opcode, magic)?;
+pub fn read<S: Source>(source: &mut S) -> Result<Context, ParseError> {
+    let (dialect, version) = source.parse(FormatElement::Opcode, magic)?;
     let mut context = Context::new(dialect, version);
     loop {
         context.start = source.offset();
         // A look ahead: what follows the start is not taken.
-        let code = source.parse(Part::Opcode, |i| byte(i).map(|(_, code)| (i, code)))?;
+        let code = source.parse(FormatElement::Opcode, |i| byte(i).map(|(_, code)| (i, code)))?;
         match code {
             opcode::AUX => {
-                source.skip(Part::Aux, 1)?;
+                source.skip(FormatElement::Aux, 1)?;
                 aux(source, &mut context)?;
             }
             opcode::HASH_TEMPLATE if context.dialect == Dialect::Redis => {
-                source.skip(Part::HashTemplate, 1)?;
+                source.skip(FormatElement::HashTemplate, 1)?;
                 template(source, &mut context)?;
             }
             opcode::SLOT_IMPORT if context.dialect != Dialect::Valkey => return Ok(context),
             opcode::MODULE_AUX | opcode::FUNCTION_2 | opcode::FUNCTION_PRE_GA | opcode::SLOT_IMPORT => {
-                source.skip(Part::Opcode, 1)?;
+                source.skip(FormatElement::Opcode, 1)?;
                 skip_between(source, &context, code)?;
                 if matches!(code, opcode::FUNCTION_2 | opcode::FUNCTION_PRE_GA) {
                     context.functions += 1;
@@ -188,25 +188,25 @@ const AUX_BYTES_MAX: u64 = 64;
 pub const AUX_FIELDS_MAX: usize = 64;
 
 /// One short string; longer ones are stepped over and come as `None`.
-fn short_string<S: Source>(source: &mut S) -> Result<Option<String>, Trouble> {
-    match source.parse(Part::Aux, string_head)? {
-        StringHead::Int(value) => Ok(Some(value.to_string())),
-        StringHead::Raw { bytes } if bytes <= AUX_BYTES_MAX => {
-            let text = source.parse(Part::Aux, |i| {
+fn short_string<S: Source>(source: &mut S) -> Result<Option<String>, ParseError> {
+    match source.parse(FormatElement::Aux, string_header)? {
+        StringHeader::Int(value) => Ok(Some(value.to_string())),
+        StringHeader::Raw { bytes } if bytes <= AUX_BYTES_MAX => {
+            let text = source.parse(FormatElement::Aux, |i| {
                 let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-                let (text, rest) = i.split_at_checked(bytes).ok_or(Err::Error(Fault::Eof))?;
+                let (text, rest) = i.split_at_checked(bytes).ok_or(Err::Error(ParseErrorKind::Eof))?;
                 Ok((rest, String::from_utf8_lossy(text).into_owned()))
             })?;
             Ok(Some(text))
         }
-        head => {
-            source.skip(Part::Aux, head.stored_bytes())?;
+        header => {
+            source.skip(FormatElement::Aux, header.stored_bytes())?;
             Ok(None)
         }
     }
 }
 
-fn aux<S: Source>(source: &mut S, context: &mut Context) -> Result<(), Trouble> {
+fn aux<S: Source>(source: &mut S, context: &mut Context) -> Result<(), ParseError> {
     let name = short_string(source)?;
     let Some(value) = short_string(source)? else { return Ok(()) };
     let name = name.unwrap_or_default();
@@ -217,17 +217,17 @@ fn aux<S: Source>(source: &mut S, context: &mut Context) -> Result<(), Trouble> 
     Ok(())
 }
 
-fn template<S: Source>(source: &mut S, context: &mut Context) -> Result<(), Trouble> {
+fn template<S: Source>(source: &mut S, context: &mut Context) -> Result<(), ParseError> {
     let offset = source.offset();
-    let id = source.parse(Part::HashTemplate, length)?;
-    let fields = source.parse(Part::HashTemplate, length)?;
+    let id = source.parse(FormatElement::HashTemplate, length)?;
+    let fields = source.parse(FormatElement::HashTemplate, length)?;
     for _ in 0..fields {
-        source.string(Part::HashTemplate)?;
+        source.string(FormatElement::HashTemplate)?;
     }
     context.template_fields.insert(id, fields);
     if context.template_fields.len() > TEMPLATES_MAX {
-        let claim = TEMPLATES_MAX as u64;
-        return Err(Trouble { offset, fault: Fault::Limit, part: Part::HashTemplate, claim });
+        let declared = TEMPLATES_MAX as u64;
+        return Err(ParseError { offset, kind: ParseErrorKind::Limit, element: FormatElement::HashTemplate, declared });
     }
     Ok(())
 }

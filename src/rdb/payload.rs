@@ -32,8 +32,8 @@ pub(crate) fn to_dump(answer: &[u8], key: &[u8]) -> Result<Vec<u8>, String> {
     // As it comes over the network, its length stands before it.
     let bare = |answer: &[u8]| -> Option<Vec<u8>> {
         let at = answer.iter().position(|byte| *byte == b'\n')?;
-        let (head, value) = answer.split_at_checked(at + 1)?;
-        let bytes: usize = std::str::from_utf8(head.strip_prefix(b"$")?).ok()?.trim_end().parse().ok()?;
+        let (header, value) = answer.split_at_checked(at + 1)?;
+        let bytes: usize = std::str::from_utf8(header.strip_prefix(b"$")?).ok()?.trim_end().parse().ok()?;
         value.get(..bytes).map(<[u8]>::to_vec)
     };
     if [&b""[..], b"\n", b"(nil)\n", b"$-1\r\n", b"_\r\n"].contains(&answer) {
@@ -47,14 +47,14 @@ pub(crate) fn to_dump(answer: &[u8], key: &[u8]) -> Result<Vec<u8>, String> {
     };
     let dialect = if version < 80 { Dialect::Redis } else { Dialect::Valkey };
     let lead_bytes = payload_lead_bytes(&value, &Context::new(dialect, version));
-    let Some((lead, value)) = lead_bytes.and_then(|bytes| value.split_at_checked(bytes)) else {
+    let Some((header, value)) = lead_bytes.and_then(|bytes| value.split_at_checked(bytes)) else {
         return Err("this is not the answer of DUMP: no value begins as it does".to_owned());
     };
     let mut dump = match dialect {
         Dialect::Valkey => format!("VALKEY{version:03}").into_bytes(),
         _ => format!("REDIS{version:04}").into_bytes(),
     };
-    dump.extend_from_slice(lead);
+    dump.extend_from_slice(header);
     dump.push(0x81);
     dump.extend_from_slice(&(key.len() as u64).to_be_bytes());
     dump.extend_from_slice(key);

@@ -6,15 +6,15 @@
 
 use nom::{Err, IResult};
 
-use super::fault::Fault;
 use super::limits::LZF_RATIO_MAX;
+use super::parse_error::ParseErrorKind;
 
 /// What every parser here returns: the rest of the input and a value, or a one-byte fault.
-pub type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
+pub type Parsed<'a, T> = IResult<&'a [u8], T, ParseErrorKind>;
 
 #[cold]
-pub(crate) fn fail<T>(fault: Fault) -> Result<T, Err<Fault>> {
-    Err(Err::Error(fault))
+pub(crate) fn fail<T>(kind: ParseErrorKind) -> Result<T, Err<ParseErrorKind>> {
+    Err(Err::Error(kind))
 }
 
 /// The next `N` bytes.
@@ -22,7 +22,7 @@ pub(crate) fn fail<T>(fault: Fault) -> Result<T, Err<Fault>> {
 pub fn array<const N: usize>(i: &[u8]) -> Parsed<'_, [u8; N]> {
     match i.split_first_chunk::<N>() {
         Some((bytes, rest)) => Ok((rest, *bytes)),
-        None => fail(Fault::Eof),
+        None => fail(ParseErrorKind::Eof),
     }
 }
 
@@ -31,7 +31,7 @@ pub fn array<const N: usize>(i: &[u8]) -> Parsed<'_, [u8; N]> {
 pub fn byte(i: &[u8]) -> Parsed<'_, u8> {
     match i.split_first() {
         Some((&first, rest)) => Ok((rest, first)),
-        None => fail(Fault::Eof),
+        None => fail(ParseErrorKind::Eof),
     }
 }
 
@@ -88,13 +88,13 @@ fn long_length(i: &[u8], first: u8) -> Parsed<'_, u64> {
             let (i, bytes) = array(i)?;
             Ok((i, u64::from_be_bytes(bytes)))
         }
-        _ => fail(Fault::LengthForm),
+        _ => fail(ParseErrorKind::LengthForm),
     }
 }
 
 /// How a string is stored (section 3.2), with all that its head tells; raw and LZF bytes follow the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StringHead {
+pub enum StringHeader {
     /// As it is: this many bytes follow.
     Raw {
         /// Its length.
@@ -111,7 +111,7 @@ pub enum StringHead {
     },
 }
 
-impl StringHead {
+impl StringHeader {
     /// The string's length as the server's STRLEN has it: inflated, or the digits of an integer.
     #[inline]
     pub fn value_bytes(self) -> u64 {
@@ -144,44 +144,44 @@ const POWERS_OF_TEN: [u32; 9] = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_
 /// The head of a string (section 3.2).
 ///
 /// # Errors
-/// [`Fault::StringForm`] for a first byte that starts no string, [`Fault::LzfRatio`] for an LZF string that claims more
+/// [`ParseErrorKind::StringForm`] for a first byte that starts no string, [`ParseErrorKind::LzfRatio`] for an LZF string that claims more
 /// than [`LZF_RATIO_MAX`] times what it stores.
 #[inline(always)]
-pub fn string_head(i: &[u8]) -> Parsed<'_, StringHead> {
+pub fn string_header(i: &[u8]) -> Parsed<'_, StringHeader> {
     let (rest, first) = byte(i)?;
     if first < 0x40 {
-        return Ok((rest, StringHead::Raw { bytes: u64::from(first) }));
+        return Ok((rest, StringHeader::Raw { bytes: u64::from(first) }));
     }
     special_string_head(rest, first)
 }
 
 #[inline]
-fn special_string_head(i: &[u8], first: u8) -> Parsed<'_, StringHead> {
+fn special_string_head(i: &[u8], first: u8) -> Parsed<'_, StringHeader> {
     match first {
         0xc0 => {
             let (i, [value]) = array::<1>(i)?;
-            Ok((i, StringHead::Int(i32::from(value.cast_signed()))))
+            Ok((i, StringHeader::Int(i32::from(value.cast_signed()))))
         }
         0xc1 => {
             let (i, bytes) = array(i)?;
-            Ok((i, StringHead::Int(i32::from(i16::from_le_bytes(bytes)))))
+            Ok((i, StringHeader::Int(i32::from(i16::from_le_bytes(bytes)))))
         }
         0xc2 => {
             let (i, value) = i32_le(i)?;
-            Ok((i, StringHead::Int(value)))
+            Ok((i, StringHeader::Int(value)))
         }
         0xc3 => {
             let (i, stored_bytes) = length(i)?;
             let (i, bytes) = length(i)?;
             if bytes == 0 || bytes > stored_bytes.saturating_mul(LZF_RATIO_MAX) {
-                return fail(Fault::LzfRatio);
+                return fail(ParseErrorKind::LzfRatio);
             }
-            Ok((i, StringHead::Lzf { stored_bytes, bytes }))
+            Ok((i, StringHeader::Lzf { stored_bytes, bytes }))
         }
-        0xc4..=0xff => fail(Fault::StringForm),
+        0xc4..=0xff => fail(ParseErrorKind::StringForm),
         _ => {
             let (i, bytes) = long_length(i, first)?;
-            Ok((i, StringHead::Raw { bytes }))
+            Ok((i, StringHeader::Raw { bytes }))
         }
     }
 }
@@ -189,8 +189,8 @@ fn special_string_head(i: &[u8], first: u8) -> Parsed<'_, StringHead> {
 /// The head of a sorted set's ASCII score (section 3.4): how many bytes of text follow; NaN and the infinities have none.
 #[inline]
 pub fn ascii_score_head(i: &[u8]) -> Parsed<'_, u64> {
-    let (i, head) = byte(i)?;
-    Ok((i, if head >= 253 { 0 } else { u64::from(head) }))
+    let (i, header) = byte(i)?;
+    Ok((i, if header >= 253 { 0 } else { u64::from(header) }))
 }
 
 #[cfg(test)]
@@ -212,22 +212,22 @@ mod tests {
         assert_eq!(value(length(&[0x80, 0, 0, 0x40, 0])), 16_384);
         assert_eq!(value(length(&[0x81, 0, 0, 0, 1, 0, 0, 0, 0])), 1 << 32);
         for bad in [0x82, 0xbf, 0xc0, 0xff] {
-            assert_eq!(length(&[bad, 0, 0, 0, 0, 0, 0, 0, 0]), fail(Fault::LengthForm));
+            assert_eq!(length(&[bad, 0, 0, 0, 0, 0, 0, 0, 0]), fail(ParseErrorKind::LengthForm));
         }
-        assert_eq!(length(&[0x80, 0, 0]), fail(Fault::Eof));
+        assert_eq!(length(&[0x80, 0, 0]), fail(ParseErrorKind::Eof));
     }
 
     #[test]
     fn integers_count_their_decimal_digits() {
         for value in [0, 9, 10, -1, -10, 127, -128, 32_767, -32_768, i32::MAX, i32::MIN, 99_999, 100_000] {
             let text = value.to_string();
-            assert_eq!(StringHead::Int(value).value_bytes(), text.len() as u64, "{text}");
+            assert_eq!(StringHeader::Int(value).value_bytes(), text.len() as u64, "{text}");
         }
     }
 
     #[test]
     fn a_string_that_claims_the_impossible_is_refused() {
-        assert_eq!(string_head(&[0xc3, 9, 0x81, 0, 0, 0, 16, 0, 0, 0, 0]), fail(Fault::LzfRatio));
-        assert_eq!(value(string_head(&[0xc3, 9, 0x40, 100])), StringHead::Lzf { stored_bytes: 9, bytes: 100 });
+        assert_eq!(string_header(&[0xc3, 9, 0x81, 0, 0, 0, 16, 0, 0, 0, 0]), fail(ParseErrorKind::LzfRatio));
+        assert_eq!(value(string_header(&[0xc3, 9, 0x40, 100])), StringHeader::Lzf { stored_bytes: 9, bytes: 100 });
     }
 }

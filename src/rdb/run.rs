@@ -2,7 +2,7 @@
 //! elsewhere: a hash of gigabytes must not keep one thread busy while the others have nothing to do.
 
 use super::blob::Packing;
-use super::fault::{Fault, Part, Trouble};
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::{array, ascii_score_head, i64_le, length};
 use super::source::Source;
 use super::types::Kind;
@@ -29,27 +29,27 @@ pub enum Item {
 impl Item {
     /// Steps over one element; returns how many elements of the value a node holds, which its count did not tell.
     #[inline(always)]
-    pub(crate) fn skip<S: Source>(self, source: &mut S) -> Result<u64, Trouble> {
+    pub(crate) fn skip<S: Source>(self, source: &mut S) -> Result<u64, ParseError> {
         match self {
-            Self::String => _ = source.string(Part::Element)?,
+            Self::String => _ = source.string(FormatElement::Element)?,
             Self::Scored => {
-                source.string(Part::Element)?;
-                source.parse(Part::Score, array::<8>)?;
+                source.string(FormatElement::Element)?;
+                source.parse(FormatElement::Score, array::<8>)?;
             }
             Self::TextScored => {
-                source.string(Part::Element)?;
-                let text_bytes = source.parse(Part::Score, ascii_score_head)?;
-                source.skip(Part::Score, text_bytes)?;
+                source.string(FormatElement::Element)?;
+                let text_bytes = source.parse(FormatElement::Score, ascii_score_head)?;
+                source.skip(FormatElement::Score, text_bytes)?;
             }
             Self::TtlAndPair => {
-                source.parse(Part::FieldTtl, length)?;
-                source.string(Part::Element)?;
-                source.string(Part::Element)?;
+                source.parse(FormatElement::FieldTtl, length)?;
+                source.string(FormatElement::Element)?;
+                source.string(FormatElement::Element)?;
             }
             Self::PairAndExpiry => {
-                source.string(Part::Element)?;
-                source.string(Part::Element)?;
-                source.parse(Part::FieldTtl, i64_le)?;
+                source.string(FormatElement::Element)?;
+                source.string(FormatElement::Element)?;
+                source.parse(FormatElement::FieldTtl, i64_le)?;
             }
             Self::Ziplist => return Packing::Ziplist.count(source),
             Self::Node => return node(source),
@@ -59,10 +59,13 @@ impl Item {
 }
 
 /// Keeps damage inside one packed node until all nodes have been stepped over.
-pub(crate) fn go_on<T: Default>(read: Result<T, Trouble>, damaged: &mut Option<Trouble>) -> Result<T, Trouble> {
+pub(crate) fn go_on<T: Default>(
+    read: Result<T, ParseError>,
+    damaged: &mut Option<ParseError>,
+) -> Result<T, ParseError> {
     match read {
-        Err(trouble) if trouble.costs_one_key() => {
-            damaged.get_or_insert(trouble);
+        Err(error) if error.costs_one_key() => {
+            damaged.get_or_insert(error);
             Ok(T::default())
         }
         read => read,
@@ -72,12 +75,17 @@ pub(crate) fn go_on<T: Default>(read: Result<T, Trouble>, damaged: &mut Option<T
 pub(crate) const CONTAINER_PLAIN: u64 = 1;
 pub(crate) const CONTAINER_PACKED: u64 = 2;
 
-fn node<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+fn node<S: Source>(source: &mut S) -> Result<u64, ParseError> {
     let offset = source.offset();
-    match source.parse(Part::Element, length)? {
-        CONTAINER_PLAIN => source.string(Part::Element).map(|_| 1),
+    match source.parse(FormatElement::Element, length)? {
+        CONTAINER_PLAIN => source.string(FormatElement::Element).map(|_| 1),
         CONTAINER_PACKED => Packing::Listpack.count(source),
-        other => Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim: other }),
+        other => Err(ParseError {
+            offset,
+            kind: ParseErrorKind::Container,
+            element: FormatElement::Element,
+            declared: other,
+        }),
     }
 }
 
@@ -93,15 +101,15 @@ pub struct Run {
     /// How many elements are left.
     pub left: u64,
     /// The first damage inside a node, which is told when all nodes have been stepped over.
-    pub(crate) damaged: Option<Trouble>,
+    pub(crate) damaged: Option<ParseError>,
 }
 
 impl Run {
     /// Steps over elements while they begin before offset `until`; true if none is left.
     ///
     /// # Errors
-    /// A [`Trouble`] where the bytes end or are not what the type says.
-    pub(crate) fn walk<S: Source>(&mut self, source: &mut S, until: u64) -> Result<bool, Trouble> {
+    /// A [`ParseError`] where the bytes end or are not what the type says.
+    pub(crate) fn walk<S: Source>(&mut self, source: &mut S, until: u64) -> Result<bool, ParseError> {
         // Each kind of element gets a loop of its own: the branch on it costs a seventh on short strings.
         match self.item {
             Item::String => self.each(source, until, |source| Item::String.skip(source)),
@@ -111,7 +119,7 @@ impl Run {
                 let is_done = self.each(source, until, |source| go_on(item.skip(source), &mut damaged))?;
                 self.damaged = damaged;
                 match damaged {
-                    Some(trouble) if is_done => Err(trouble),
+                    Some(error) if is_done => Err(error),
                     _ => Ok(is_done),
                 }
             }
@@ -123,8 +131,8 @@ impl Run {
         &mut self,
         source: &mut S,
         until: u64,
-        mut skip: impl FnMut(&mut S) -> Result<u64, Trouble>,
-    ) -> Result<bool, Trouble> {
+        mut skip: impl FnMut(&mut S) -> Result<u64, ParseError>,
+    ) -> Result<bool, ParseError> {
         while self.left > 0 {
             if source.offset() >= until {
                 return Ok(false);

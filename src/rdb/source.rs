@@ -3,8 +3,8 @@
 //! A walker asks for one word at a time ([`Source::parse`]) and skips what it need not see ([`Source::skip`]), so the
 //! same walk runs over a mapped file without a copy and over a pipe without ever holding a value.
 
-use super::fault::{Fault, Part, Trouble};
-use super::primitives::{Parsed, StringHead, string_head};
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
+use super::primitives::{Parsed, StringHeader, string_header};
 
 /// Bytes that are read forwards, once.
 pub trait Source {
@@ -15,19 +15,19 @@ pub trait Source {
     /// parser meets the end.
     ///
     /// # Errors
-    /// The parser's fault, with `part` and the offset where the parser began.
-    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble>;
+    /// The parser's fault, with `element` and the offset where the parser began.
+    fn parse<T>(&mut self, element: FormatElement, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, ParseError>;
 
     /// Steps over `bytes` bytes without looking at them.
     ///
     /// # Errors
-    /// [`Fault::Eof`] with the number of bytes that were claimed, where fewer remain.
-    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble>;
+    /// [`ParseErrorKind::Eof`] with the number of bytes that were claimed, where fewer remain.
+    fn skip(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError>;
 
     /// A fault at the next byte.
     #[cold]
-    fn trouble(&self, part: Part, fault: Fault, claim: u64) -> Trouble {
-        Trouble { offset: self.offset(), fault, part, claim }
+    fn error(&self, element: FormatElement, kind: ParseErrorKind, declared: u64) -> ParseError {
+        ParseError { offset: self.offset(), kind, element, declared }
     }
 
     /// Steps over a string and returns its head.
@@ -35,34 +35,34 @@ pub trait Source {
     /// # Errors
     /// As [`Source::parse`] and [`Source::skip`].
     #[inline(always)]
-    fn string(&mut self, part: Part) -> Result<StringHead, Trouble> {
-        let head = self.parse(part, string_head)?;
-        self.skip(part, head.stored_bytes())?;
-        Ok(head)
+    fn string(&mut self, element: FormatElement) -> Result<StringHeader, ParseError> {
+        let header = self.parse(element, string_header)?;
+        self.skip(element, header.stored_bytes())?;
+        Ok(header)
     }
 
     /// Steps over a string and returns its length.
     ///
     /// # Errors
     /// As [`Source::string`].
-    fn string_bytes(&mut self, part: Part) -> Result<u64, Trouble> {
-        any_string_bytes(self, part)
+    fn string_bytes(&mut self, element: FormatElement) -> Result<u64, ParseError> {
+        any_string_bytes(self, element)
     }
 }
 
 /// A call of its own, so that loops over short texts stay small.
 #[inline(never)]
-fn any_string_bytes<S: Source + ?Sized>(source: &mut S, part: Part) -> Result<u64, Trouble> {
-    source.string(part).map(StringHead::value_bytes)
+fn any_string_bytes<S: Source + ?Sized>(source: &mut S, element: FormatElement) -> Result<u64, ParseError> {
+    source.string(element).map(StringHeader::value_bytes)
 }
 
 /// A source that can keep one run of bytes, a key's name, while it goes on.
-pub trait Keep: Source {
+pub trait KeepsKey: Source {
     /// Steps over `bytes` bytes and keeps them until the next call. The caller has bounded `bytes`.
     ///
     /// # Errors
     /// As [`Source::skip`].
-    fn keep(&mut self, part: Part, bytes: u64) -> Result<(), Trouble>;
+    fn keep(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError>;
 
     /// The bytes that were kept last.
     fn kept(&self) -> &[u8];
@@ -120,50 +120,50 @@ impl Source for Slice<'_> {
     }
 
     #[inline(always)]
-    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+    fn parse<T>(&mut self, element: FormatElement, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, ParseError> {
         match parser(self.rest) {
             Ok((rest, value)) => {
                 self.rest = rest;
                 Ok(value)
             }
-            Err(error) => Err(self.trouble(part, fault_of(&error), 0)),
+            Err(error) => Err(self.error(element, kind_of(&error), 0)),
         }
     }
 
     #[inline(always)]
-    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+    fn skip(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
         match self.split(bytes) {
             Some((_, rest)) => {
                 self.rest = rest;
                 Ok(())
             }
-            None => Err(self.trouble(part, Fault::Eof, bytes)),
+            None => Err(self.error(element, ParseErrorKind::Eof, bytes)),
         }
     }
 
     /// Short texts at once, which most elements are.
     #[inline(always)]
-    fn string_bytes(&mut self, part: Part) -> Result<u64, Trouble> {
+    fn string_bytes(&mut self, element: FormatElement) -> Result<u64, ParseError> {
         if let Some((bytes @ ..0x40, text)) = self.rest.split_first()
             && let Some(rest) = text.get(usize::from(*bytes)..)
         {
             self.rest = rest;
             return Ok(u64::from(*bytes));
         }
-        any_string_bytes(self, part)
+        any_string_bytes(self, element)
     }
 }
 
-impl Keep for Slice<'_> {
+impl KeepsKey for Slice<'_> {
     #[inline(always)]
-    fn keep(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+    fn keep(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
         match self.split(bytes) {
             Some((kept, rest)) => {
                 self.kept = kept;
                 self.rest = rest;
                 Ok(())
             }
-            None => Err(self.trouble(part, Fault::Eof, bytes)),
+            None => Err(self.error(element, ParseErrorKind::Eof, bytes)),
         }
     }
 
@@ -179,9 +179,9 @@ impl Keep for Slice<'_> {
 
 /// The fault in a nom error. `Incomplete` never occurs here: no parser of this crate asks for more.
 #[cold]
-pub(crate) fn fault_of(error: &nom::Err<Fault>) -> Fault {
+pub(crate) fn kind_of(error: &nom::Err<ParseErrorKind>) -> ParseErrorKind {
     match error {
-        nom::Err::Error(fault) | nom::Err::Failure(fault) => *fault,
-        nom::Err::Incomplete(_) => Fault::Eof,
+        nom::Err::Error(kind) | nom::Err::Failure(kind) => *kind,
+        nom::Err::Incomplete(_) => ParseErrorKind::Eof,
     }
 }

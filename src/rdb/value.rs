@@ -5,10 +5,10 @@
 
 use super::blob::Packing;
 use super::dragonfly;
-use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::packed::module::{self, ModuleId};
 use super::packed::stream;
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::{array, i64_le, length, u64_le};
 use super::run::{Item, Run, go_on};
 use super::source::Source;
@@ -28,12 +28,12 @@ pub struct Measure {
 /// Steps over a value of `value_type` and returns its measure.
 ///
 /// # Errors
-/// A [`Trouble`] where the bytes end or are not what the type says; [`Fault::UnknownType`] or [`Fault::ModulePreGa`] for
+/// A [`ParseError`] where the bytes end or are not what the type says; [`ParseErrorKind::UnknownType`] or [`ParseErrorKind::ModulePreGa`] for
 /// types that cannot be stepped over.
-pub fn measure<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Measure, Trouble> {
+pub fn measure<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Measure, ParseError> {
     match begin(source, value_type, context)? {
-        Begun::Whole(measure) => Ok(measure),
-        Begun::Run(mut run) => {
+        ValueStart::Whole(measure) => Ok(measure),
+        ValueStart::Run(mut run) => {
             run.walk(source, u64::MAX)?;
             Ok(run.into())
         }
@@ -42,7 +42,7 @@ pub fn measure<S: Source>(source: &mut S, value_type: ValueType, context: &Conte
 
 /// A value as far as it has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub enum ValueStart {
     /// It has been stepped over.
     Whole(Measure),
     /// Its elements come next.
@@ -60,28 +60,42 @@ impl From<Run> for Measure {
 /// # Errors
 /// As [`measure`].
 #[inline(always)]
-pub(crate) fn begin<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Begun, Trouble> {
+pub(crate) fn begin<S: Source>(
+    source: &mut S,
+    value_type: ValueType,
+    context: &Context,
+) -> Result<ValueStart, ParseError> {
     if value_type == ValueType::STRING {
-        let size = source.string(Part::String)?.value_bytes();
-        return Ok(Begun::Whole(Measure { kind: Kind::String, size, module: None }));
+        let size = source.string(FormatElement::String)?.value_bytes();
+        return Ok(ValueStart::Whole(Measure { kind: Kind::String, size, module: None }));
     }
     begin_collection(source, value_type, context)
 }
 
 #[inline(never)]
-fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &Context) -> Result<Begun, Trouble> {
+fn begin_collection<S: Source>(
+    source: &mut S,
+    value_type: ValueType,
+    context: &Context,
+) -> Result<ValueStart, ParseError> {
     let (kind, size) = match value_type {
         ValueType::LIST => return run(source, Kind::List, Item::String),
         ValueType::SET => return run(source, Kind::Set, Item::String),
         ValueType::HASH => {
-            let fields = source.parse(Part::Count, length)?;
+            let fields = source.parse(FormatElement::Count, length)?;
             // Fields and values alike.
             let left = fields.saturating_mul(2);
-            return Ok(Begun::Run(Run { kind: Kind::Hash, size: fields, item: Item::String, left, damaged: None }));
+            return Ok(ValueStart::Run(Run {
+                kind: Kind::Hash,
+                size: fields,
+                item: Item::String,
+                left,
+                damaged: None,
+            }));
         }
         ValueType::ZSET => return run(source, Kind::Zset, Item::TextScored),
         ValueType::ZSET_2 => return run(source, Kind::Zset, Item::Scored),
-        ValueType::MODULE_2 => return module_value(source).map(Begun::Whole),
+        ValueType::MODULE_2 => return module_value(source).map(ValueStart::Whole),
         ValueType::HASH_ZIPMAP => (Kind::Hash, packed(source, Packing::Zipmap, 1)?),
         ValueType::LIST_ZIPLIST => (Kind::List, packed(source, Packing::Ziplist, 1)?),
         ValueType::SET_INTSET => (Kind::Set, packed(source, Packing::Intset, 1)?),
@@ -98,16 +112,18 @@ fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &
         ValueType::HASH_2 if context.dialect == Dialect::Valkey => {
             return run(source, Kind::Hash, Item::PairAndExpiry);
         }
-        _ if context.dialect == Dialect::Dragonfly => return dragonfly::measure(source, value_type).map(Begun::Whole),
+        _ if context.dialect == Dialect::Dragonfly => {
+            return dragonfly::measure(source, value_type).map(ValueStart::Whole);
+        }
         _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
         ValueType::HASH_TTL_PRE_GA => return run(source, Kind::Hash, Item::TtlAndPair),
         ValueType::HASH_LISTPACK_TTL_PRE_GA => (Kind::Hash, packed(source, Packing::Listpack, 3)?),
         ValueType::HASH_TTL => {
-            source.parse(Part::FieldTtl, u64_le)?;
+            source.parse(FormatElement::FieldTtl, u64_le)?;
             return run(source, Kind::Hash, Item::TtlAndPair);
         }
         ValueType::HASH_LISTPACK_TTL => {
-            source.parse(Part::FieldTtl, u64_le)?;
+            source.parse(FormatElement::FieldTtl, u64_le)?;
             (Kind::Hash, packed(source, Packing::Listpack, 3)?)
         }
         ValueType::ARRAY => (Kind::Array, redis_array(source)?),
@@ -120,9 +136,9 @@ fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &
         ValueType::HASH_TEMPLATE_LISTPACK_REF => (Kind::Hash, template_listpack(source)?),
         ValueType::HASH_TEMPLATE_ARRAY => {
             // Without its field names nothing says how many values follow.
-            let no_names = |trouble: Trouble| {
-                let lost = Trouble { fault: Fault::Flag, part: Part::HashTemplate, ..trouble };
-                if trouble.costs_one_key() { lost } else { trouble }
+            let no_names = |error: ParseError| {
+                let lost = ParseError { kind: ParseErrorKind::Flag, element: FormatElement::HashTemplate, ..error };
+                if error.costs_one_key() { lost } else { error }
             };
             let fields = template_fields(source).map_err(no_names)?;
             (Kind::Hash, strings(source, fields)?)
@@ -131,74 +147,89 @@ fn begin_collection<S: Source>(source: &mut S, value_type: ValueType, context: &
             let fields = template_reference(source, context)?;
             (Kind::Hash, strings(source, fields)?)
         }
-        ValueType::CRON => return cron(source).map(Begun::Whole),
+        ValueType::CRON => return cron(source).map(ValueStart::Whole),
         ValueType::BITMAP if context.version >= 16 => {
-            let bytes = source.parse(Part::Count, length)?;
-            source.string(Part::Blob)?;
+            let bytes = source.parse(FormatElement::Count, length)?;
+            source.string(FormatElement::Blob)?;
             (Kind::String, bytes)
         }
         _ => return Err(unknown(source, value_type)),
     };
-    Ok(Begun::Whole(Measure { kind, size, module: None }))
+    Ok(ValueStart::Whole(Measure { kind, size, module: None }))
 }
 
 /// A count, which is the value's size, and as many elements.
-fn run<S: Source>(source: &mut S, kind: Kind, item: Item) -> Result<Begun, Trouble> {
-    let size = source.parse(Part::Count, length)?;
-    Ok(Begun::Run(Run { kind, size, item, left: size, damaged: None }))
+fn run<S: Source>(source: &mut S, kind: Kind, item: Item) -> Result<ValueStart, ParseError> {
+    let size = source.parse(FormatElement::Count, length)?;
+    Ok(ValueStart::Run(Run { kind, size, item, left: size, damaged: None }))
 }
 
 /// A list's number of nodes; its size comes from the nodes.
-fn nodes<S: Source>(source: &mut S, item: Item) -> Result<Begun, Trouble> {
-    let left = source.parse(Part::Count, length)?;
-    Ok(Begun::Run(Run { kind: Kind::List, size: 0, item, left, damaged: None }))
+fn nodes<S: Source>(source: &mut S, item: Item) -> Result<ValueStart, ParseError> {
+    let left = source.parse(FormatElement::Count, length)?;
+    Ok(ValueStart::Run(Run { kind: Kind::List, size: 0, item, left, damaged: None }))
 }
 
 #[cold]
-pub(crate) fn unknown<S: Source>(source: &S, value_type: ValueType) -> Trouble {
-    let fault = if value_type == ValueType::MODULE_PRE_GA { Fault::ModulePreGa } else { Fault::UnknownType };
-    source.trouble(Part::Opcode, fault, value_type.0.into())
+pub(crate) fn unknown<S: Source>(source: &S, value_type: ValueType) -> ParseError {
+    let kind =
+        if value_type == ValueType::MODULE_PRE_GA { ParseErrorKind::ModulePreGa } else { ParseErrorKind::UnknownType };
+    source.error(FormatElement::Opcode, kind, value_type.0.into())
 }
 
-fn strings<S: Source>(source: &mut S, strings: u64) -> Result<u64, Trouble> {
+fn strings<S: Source>(source: &mut S, strings: u64) -> Result<u64, ParseError> {
     for _ in 0..strings {
-        source.string(Part::Element)?;
+        source.string(FormatElement::Element)?;
     }
     Ok(strings)
 }
 
 /// A packed value whose records are `entries_each` entries.
 #[inline]
-fn packed<S: Source>(source: &mut S, packing: Packing, entries_each: u64) -> Result<u64, Trouble> {
+fn packed<S: Source>(source: &mut S, packing: Packing, entries_each: u64) -> Result<u64, ParseError> {
     let offset = source.offset();
     let entries = packing.count(source)?;
     if entries % entries_each == 0 {
         return Ok(entries / entries_each);
     }
-    Err(Trouble { offset, fault: Fault::BlobCount, part: Part::Blob, claim: entries })
+    Err(ParseError { offset, kind: ParseErrorKind::BlobCount, element: FormatElement::Blob, declared: entries })
 }
 
 /// An array's number of elements, and the index where the next would go if it has one.
-pub(crate) fn array_count<S: Source>(source: &mut S) -> Result<u64, Trouble> {
-    let elements = source.parse(Part::Count, length)?;
+pub(crate) fn array_count<S: Source>(source: &mut S) -> Result<u64, ParseError> {
+    let elements = source.parse(FormatElement::Count, length)?;
     let offset = source.offset();
-    match source.parse(Part::Count, length)? {
+    match source.parse(FormatElement::Count, length)? {
         0 => {}
-        1 => _ = source.parse(Part::Count, length)?,
-        flag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Count, claim: flag }),
+        1 => _ = source.parse(FormatElement::Count, length)?,
+        flag => {
+            return Err(ParseError {
+                offset,
+                kind: ParseErrorKind::Flag,
+                element: FormatElement::Count,
+                declared: flag,
+            });
+        }
     }
     Ok(elements)
 }
 
-fn redis_array<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+fn redis_array<S: Source>(source: &mut S) -> Result<u64, ParseError> {
     let elements = array_count(source)?;
     for _ in 0..elements {
-        source.parse(Part::Element, length)?;
+        source.parse(FormatElement::Element, length)?;
         let offset = source.offset();
-        match source.parse(Part::Element, length)? {
-            ARRAY_TEXT | ARRAY_SMALL_TEXT => _ = source.string(Part::Element)?,
-            ARRAY_INT | ARRAY_FLOAT => _ = source.parse(Part::Element, array::<8>)?,
-            tag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Element, claim: tag }),
+        match source.parse(FormatElement::Element, length)? {
+            ARRAY_TEXT | ARRAY_SMALL_TEXT => _ = source.string(FormatElement::Element)?,
+            ARRAY_INT | ARRAY_FLOAT => _ = source.parse(FormatElement::Element, array::<8>)?,
+            tag => {
+                return Err(ParseError {
+                    offset,
+                    kind: ParseErrorKind::Flag,
+                    element: FormatElement::Element,
+                    declared: tag,
+                });
+            }
         }
     }
     Ok(elements)
@@ -210,52 +241,55 @@ pub(crate) const ARRAY_FLOAT: u64 = 2;
 pub(crate) const ARRAY_SMALL_TEXT: u64 = 3;
 
 /// The field names that a self-contained template value begins with; returns how many.
-fn template_fields<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+fn template_fields<S: Source>(source: &mut S) -> Result<u64, ParseError> {
     let offset = source.offset();
-    match source.parse(Part::HashTemplate, length)? {
+    match source.parse(FormatElement::HashTemplate, length)? {
         0 => Packing::Listpack.count(source),
         1 => {
-            let fields = source.parse(Part::Count, length)?;
+            let fields = source.parse(FormatElement::Count, length)?;
             strings(source, fields)
         }
-        form => Err(Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: form }),
+        form => {
+            Err(ParseError { offset, kind: ParseErrorKind::Flag, element: FormatElement::HashTemplate, declared: form })
+        }
     }
 }
 
 /// A listpack of the template's id and one value a field.
-fn template_listpack<S: Source>(source: &mut S) -> Result<u64, Trouble> {
+fn template_listpack<S: Source>(source: &mut S) -> Result<u64, ParseError> {
     let offset = source.offset();
     let entries = Packing::Listpack.count(source)?;
-    let no_id = Trouble { offset, fault: Fault::BlobCount, part: Part::Blob, claim: entries };
+    let no_id = ParseError { offset, kind: ParseErrorKind::BlobCount, element: FormatElement::Blob, declared: entries };
     entries.checked_sub(1).ok_or(no_id)
 }
 
 /// The id of a template that the dump has defined; returns its number of fields.
-fn template_reference<S: Source>(source: &mut S, context: &Context) -> Result<u64, Trouble> {
+fn template_reference<S: Source>(source: &mut S, context: &Context) -> Result<u64, ParseError> {
     let offset = source.offset();
-    let id = source.parse(Part::HashTemplate, length)?;
-    let missing = Trouble { offset, fault: Fault::Template, part: Part::HashTemplate, claim: id };
+    let id = source.parse(FormatElement::HashTemplate, length)?;
+    let missing =
+        ParseError { offset, kind: ParseErrorKind::Template, element: FormatElement::HashTemplate, declared: id };
     context.template_fields.get(&id).copied().ok_or(missing)
 }
 
 /// A scheduled script of KeyDB (format section 15): script, start, interval, keys and arguments. To a client it is a type
 /// of its own, so it is measured as a module's value is.
-pub(crate) fn cron<S: Source>(source: &mut S) -> Result<Measure, Trouble> {
+pub(crate) fn cron<S: Source>(source: &mut S) -> Result<Measure, ParseError> {
     let start = source.offset();
-    source.string(Part::Element)?;
-    source.parse(Part::Element, i64_le)?;
-    source.parse(Part::Element, i64_le)?;
+    source.string(FormatElement::Element)?;
+    source.parse(FormatElement::Element, i64_le)?;
+    source.parse(FormatElement::Element, i64_le)?;
     for _ in 0..2 {
-        let texts = source.parse(Part::Count, length)?;
+        let texts = source.parse(FormatElement::Count, length)?;
         strings(source, texts)?;
     }
     Ok(Measure { kind: Kind::Module, size: source.offset() - start, module: None })
 }
 
-fn module_value<S: Source>(source: &mut S) -> Result<Measure, Trouble> {
+fn module_value<S: Source>(source: &mut S) -> Result<Measure, ParseError> {
     let start = source.offset();
-    let id = ModuleId(source.parse(Part::Module, length)?);
-    let second = module::skip_values(source, Part::Module)?;
+    let id = ModuleId(source.parse(FormatElement::Module, length)?);
+    let second = module::skip_values(source, FormatElement::Module)?;
     let bytes = source.offset() - start;
     let (kind, size) = match second {
         Some(vectors) if &id.name() == ModuleId::VECTOR_SET_NAME => (Kind::VectorSet, vectors),

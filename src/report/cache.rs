@@ -86,8 +86,8 @@ fn slot(first: &First, bytes: usize) -> usize {
     let word =
         |at: usize| first.get(at..).and_then(|word| word.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
     let above = 64 - 8 * bytes.min(8);
-    let (head, tail) = (word(0) << above, word(bytes.max(8) - 8) << above);
-    let mixed = (head.rotate_left(29) ^ tail ^ bytes as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (header, tail) = (word(0) << above, word(bytes.max(8) - 8) << above);
+    let mixed = (header.rotate_left(29) ^ tail ^ bytes as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(mixed >> (64 - SLOTS_LOG)).unwrap_or(0)
 }
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::Asked;
+use super::QueryPlan;
 use super::numbers::Numbers;
-use crate::analysis::gather::Gather;
+use crate::analysis::accumulator::Accumulator;
 use crate::memory::walk;
-use crate::rdb::entry::{Damage, Open, Step, step_with};
-use crate::rdb::short::{self, Short, Take};
-use crate::rdb::source::Keep;
-use crate::rdb::{Context, Fault, Part};
+use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
+use crate::rdb::short::{self, Short, Visitor};
+use crate::rdb::source::KeepsKey;
+use crate::rdb::{Context, FormatElement, ParseErrorKind};
 
 /// Numbers over entries, with the question they answer.
 #[derive(Debug)]
 pub(crate) struct Census {
-    asked: Arc<Asked>,
+    asked: Arc<QueryPlan>,
     /// Those of the database that a scan from the middle of a dump began in, kept apart from the others if databases were
     /// asked for: they count if that turns out to be one of these.
     of_unknown_db: Option<Box<Numbers>>,
@@ -23,7 +23,7 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    pub(crate) fn new(asked: Arc<Asked>, db: Option<u64>) -> Self {
+    pub(crate) fn new(asked: Arc<QueryPlan>, db: Option<u64>) -> Self {
         let numbers = Box::new(Numbers::new(&asked, db));
         Self { asked, of_unknown_db: None, numbers, keys: 0 }
     }
@@ -39,19 +39,19 @@ impl Census {
 
 /// Counts short strings that find no place on a list.
 struct Counting<'c> {
-    asked: &'c Asked,
+    asked: &'c QueryPlan,
     context: &'c Context,
     numbers: &'c mut Numbers,
 }
 
-impl Take for Counting<'_> {
+impl Visitor for Counting<'_> {
     #[inline(always)]
     fn take(&mut self, short: Short<'_>) -> bool {
         self.numbers.add_short(self.asked, self.context, short)
     }
 }
 
-impl Gather for Census {
+impl Accumulator for Census {
     // Names take most of it: 2,048 prefixes, twice as many while they are added.
     const PIECE_HELD_BYTES_MAX: u64 = 2 << 20;
     const PIECES_AHEAD: usize = 8;
@@ -62,24 +62,24 @@ impl Gather for Census {
     }
 
     #[inline]
-    fn step<S: Keep>(
+    fn step<S: KeepsKey>(
         &mut self,
         source: &mut S,
         context: &Context,
-        _open: Option<Box<Open>>,
+        _open: Option<Box<PartialValue>>,
         until: u64,
     ) -> Result<Step, Box<Damage>> {
         let Self { asked, numbers, keys, .. } = self;
         if numbers.takes_short(asked) {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed = short::pass(source.ahead(), left, &mut Counting { asked, context, numbers });
+            let passed = short::skip_short_strings(source.ahead(), left, &mut Counting { asked, context, numbers });
             *keys += passed.keys;
-            source.skip(Part::Key, passed.bytes as u64)?;
+            source.skip(FormatElement::Key, passed.bytes as u64)?;
             if source.offset() >= until {
                 return Ok(Step::Key);
             }
         }
-        let walk = |source: &mut S, lead: &_| walk::measure(source, lead, context, &asked.model);
+        let walk = |source: &mut S, header: &_| walk::measure(source, header, context, &asked.model);
         step_with(source, context, walk, |source, found, footprint| {
             *keys += 1;
             numbers.add(asked, &found.entry(source.kept()), footprint)
@@ -106,7 +106,7 @@ impl Gather for Census {
         self.numbers.held_bytes() + self.of_unknown_db.as_ref().map_or(0, |numbers| numbers.held_bytes())
     }
 
-    fn merge(&mut self, other: Self) -> Result<(), Fault> {
+    fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind> {
         let Self { asked, of_unknown_db, numbers, keys } = other;
         self.keys += keys;
         let is_wanted = self.asked.filter.wants_database(self.numbers.db());

@@ -22,7 +22,7 @@ pub(crate) fn look_into(dump: &[u8], context: &Context, row: &mut KeyRow) {
     }
     let mut value = None;
     let stepped = step(&mut Slice::new(dump, row.offset), context, u64::MAX, |_, key| {
-        value = Some((key.lead.value_type, key.measure.kind, key.value_offset, key.end));
+        value = Some((key.header.value_type, key.measure.kind, key.value_offset, key.end));
         Ok(())
     });
     let (Ok(_), Some((value_type, kind, start, end))) = (stepped, value) else { return };

@@ -71,7 +71,7 @@ impl Default for Question {
 
 /// A question as it is put to one dump.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct QueryPlan {
     pub(crate) top: usize,
     pub(crate) filter: Filter,
     /// Whether the filter lets all keys pass.
@@ -590,7 +590,7 @@ fn merge_sizes(all: &mut Vec<KindSizes>, other: KindSizes) {
     }
 }
 
-impl Asked {
+impl QueryPlan {
     pub(crate) fn new(question: &Question, filter: Filter, dump: u32, now_ms: i64, target: Target) -> Arc<Self> {
         let model = Model::new(target, question.allocator);
         Arc::new(Self {

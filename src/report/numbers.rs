@@ -8,10 +8,10 @@ use super::prefix::{Padded, Prefixes};
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::tally::{Expiry, Sizes, Tally};
-use super::{Asked, KeyRow, slots};
+use super::{KeyRow, QueryPlan, slots};
 use crate::memory::{Encoding, Footprint};
 use crate::rdb::short::{PADDED_BYTES, Short};
-use crate::rdb::{Context, Entry, Fault, Kind, ValueType};
+use crate::rdb::{Context, Entry, Kind, ParseErrorKind, ValueType};
 
 /// Bytes that top lists may take in memory, with their names, and for each key that is asked for. Tallies by name are
 /// bounded by their number.
@@ -100,7 +100,7 @@ pub(super) struct SizesOfKind {
 
 impl Numbers {
     /// None yet; the first entries are in database `db`, or in one that is not known.
-    pub(super) fn new(asked: &Asked, db: Option<u64>) -> Self {
+    pub(super) fn new(asked: &QueryPlan, db: Option<u64>) -> Self {
         let current = Database { is_wanted: asked.filter.wants_database(db), ..Database::default() };
         Self { current, current_db: db, prefixes: Prefixes::within(asked.late.get()), ..Self::default() }
     }
@@ -110,7 +110,7 @@ impl Numbers {
         self.current_db
     }
 
-    pub(super) fn select(&mut self, asked: &Asked, db: u64) {
+    pub(super) fn select(&mut self, asked: &QueryPlan, db: u64) {
         if self.current_db == Some(db) {
             return;
         }
@@ -124,7 +124,7 @@ impl Numbers {
     }
 
     /// Puts the current database among the others, when no more keys come.
-    pub(super) fn put_away(&mut self, asked: &Asked) {
+    pub(super) fn put_away(&mut self, asked: &QueryPlan) {
         self.count_shorts(asked);
         let last = std::mem::take(&mut self.current);
         self.databases.insert(self.current_db, last);
@@ -135,20 +135,20 @@ impl Numbers {
     }
 
     /// # Errors
-    /// [`Fault::Held`] if the lists hold too much.
-    pub(super) fn check_held(&self, asked: &Asked) -> Result<(), Fault> {
+    /// [`ParseErrorKind::Held`] if the lists hold too much.
+    pub(super) fn check_held(&self, asked: &QueryPlan) -> Result<(), ParseErrorKind> {
         let most = HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(asked.top as u64));
-        if self.held_bytes > most { Err(Fault::Held) } else { Ok(()) }
+        if self.held_bytes > most { Err(ParseErrorKind::Held) } else { Ok(()) }
     }
 
     /// Whether short strings can be added as they are found: whether all keys count.
-    pub(super) fn takes_short(&self, asked: &Asked) -> bool {
+    pub(super) fn takes_short(&self, asked: &QueryPlan) -> bool {
         self.current.is_wanted && asked.takes_all
     }
 
     /// Adds a short string, unless it may have a place on a list.
     #[inline(always)]
-    pub(super) fn add_short(&mut self, asked: &Asked, context: &Context, short: Short<'_>) -> bool {
+    pub(super) fn add_short(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
         let Some(shape) = Shape::of(&short) else { return self.add_shapeless(asked, context, short) };
         let Some(memory_bytes) = asked.shorts.memory_bytes(shape) else { return false };
         if !self.keeps_out(asked, &short, memory_bytes) {
@@ -164,7 +164,7 @@ impl Numbers {
 
     /// Counts a short string under its prefixes, and in its slot.
     #[inline(never)]
-    fn place_short(&mut self, asked: &Asked, padded_name: &[u8; PADDED_BYTES], name_bytes: usize, tally: &Tally) {
+    fn place_short(&mut self, asked: &QueryPlan, padded_name: &[u8; PADDED_BYTES], name_bytes: usize, tally: &Tally) {
         self.prefixes.add_padded(&asked.separators, Padded::of_short(padded_name, name_bytes), tally);
         if asked.has_slots {
             self.slots.add(padded_name.get(..name_bytes).unwrap_or_default(), tally);
@@ -173,7 +173,7 @@ impl Numbers {
 
     /// As [`Numbers::add_short`], of strings that have no shape.
     #[inline(never)]
-    fn add_shapeless(&mut self, asked: &Asked, context: &Context, short: Short<'_>) -> bool {
+    fn add_shapeless(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
         let (held, memory_bytes) = asked.model.short_string(&short);
         if !self.keeps_out(asked, &short, memory_bytes) {
             return false;
@@ -193,7 +193,7 @@ impl Numbers {
 
     /// Whether a short string has no place on a list.
     #[inline(always)]
-    fn keeps_out(&self, asked: &Asked, short: &Short<'_>, memory_bytes: u64) -> bool {
+    fn keeps_out(&self, asked: &QueryPlan, short: &Short<'_>, memory_bytes: u64) -> bool {
         if asked.top == 0 {
             return true;
         }
@@ -211,7 +211,7 @@ impl Numbers {
     }
 
     /// Counts the short strings among the current database's classes, and by sizes as far as they were not.
-    fn count_shorts(&mut self, asked: &Asked) {
+    fn count_shorts(&mut self, asked: &QueryPlan) {
         let shorts = std::mem::take(&mut self.shorts);
         let Some(of_kind) = self.current.kinds.get_mut(Kind::String as usize) else { return };
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return };
@@ -230,15 +230,26 @@ impl Numbers {
     /// Adds an entry.
     ///
     /// # Errors
-    /// [`Fault::Lzf`] if its name is compressed and damaged, [`Fault::Held`] if the lists hold too much.
-    pub(super) fn add(&mut self, asked: &Asked, entry: &Entry<'_>, footprint: &Footprint) -> Result<(), Fault> {
+    /// [`ParseErrorKind::Lzf`] if its name is compressed and damaged, [`ParseErrorKind::Held`] if the lists hold too much.
+    pub(super) fn add(
+        &mut self,
+        asked: &QueryPlan,
+        entry: &Entry<'_>,
+        footprint: &Footprint,
+    ) -> Result<(), ParseErrorKind> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let added = entry.key.decode(&mut buffer).and_then(|name| self.add_named(asked, entry, name, footprint));
         self.buffer = buffer;
         added
     }
 
-    fn add_named(&mut self, asked: &Asked, entry: &Entry<'_>, name: &[u8], found: &Footprint) -> Result<(), Fault> {
+    fn add_named(
+        &mut self,
+        asked: &QueryPlan,
+        entry: &Entry<'_>,
+        name: &[u8],
+        found: &Footprint,
+    ) -> Result<(), ParseErrorKind> {
         if !self.current.is_wanted || !asked.takes_all && !asked.filter.passes(entry, name) {
             return Ok(());
         }
@@ -283,7 +294,7 @@ impl Numbers {
 
     /// Counts a key under its prefixes, and in its slot.
     #[inline(always)]
-    fn place(&mut self, asked: &Asked, name: &[u8], tally: &Tally) {
+    fn place(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
         self.prefixes.add(&asked.separators, name, tally);
         if asked.has_slots {
             self.slots.add(name, tally);
@@ -303,7 +314,7 @@ impl Numbers {
     }
 
     /// Takes over what was found in what follows. Entries whose database `theirs` does not know are in the current one.
-    pub(super) fn merge(&mut self, asked: &Asked, mut theirs: Self) {
+    pub(super) fn merge(&mut self, asked: &QueryPlan, mut theirs: Self) {
         let inherited = self.current_db;
         let last_db = theirs.current_db.or(inherited);
         theirs.put_away(asked);
@@ -368,7 +379,7 @@ impl OfKind {
         lists.fold(true, |out, (list, (_, value))| out & list.floor.keeps_out_at_once(value, *first))
     }
 
-    fn rank(&mut self, asked: &Asked, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
+    fn rank(&mut self, asked: &QueryPlan, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
         let top = asked.top;
         let mut row: Option<Arc<KeyRow>> = None;
         let mut change = 0;

@@ -251,9 +251,9 @@ impl Separators {
             while separators != 0 {
                 let separator = separators & separators.wrapping_neg();
                 separators ^= separator;
-                let part = ahead & (separator - 1);
-                has_digits |= digits & part != 0;
-                has_others |= others & part != 0;
+                let element = ahead & (separator - 1);
+                has_digits |= digits & element != 0;
+                has_others |= others & element != 0;
                 ids += u16::from(has_digits && !has_others);
                 (has_digits, has_others, ahead) = (false, false, !(separator | (separator - 1)));
                 let Some(level) = levels.found.get_mut(levels.depth) else { return };
@@ -363,15 +363,15 @@ mod tests {
 
     /// Byte by byte: the prefixes with the classes of their ranks.
     fn slow_levels(name: &[u8], separators: &[u8]) -> Vec<(Vec<u8>, u16)> {
-        let (mut levels, mut part, mut ids) = (Vec::new(), 0, 0);
+        let (mut levels, mut element, mut ids) = (Vec::new(), 0, 0);
         for (at, byte) in name.iter().enumerate().take(NAME_BYTES_MAX) {
             if !separators.contains(byte) || levels.len() == DEPTH_MAX {
                 continue;
             }
             let is_of_ids = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
-            let bytes = &name[part..at];
+            let bytes = &name[element..at];
             ids += u16::from(bytes.iter().any(u8::is_ascii_digit) && bytes.iter().all(is_of_ids));
-            part = at + 1;
+            element = at + 1;
             levels.push((name[..=at].to_vec(), ids << 8 | u16::try_from(levels.len() + 1).unwrap()));
         }
         levels

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Asked, Name};
-use crate::analysis::gather::Gather;
+use super::{Name, QueryPlan};
+use crate::analysis::accumulator::Accumulator;
 use crate::memory::{Encoding, Footprint, walk};
-use crate::rdb::entry::{Damage, Open, Step, step_with};
-use crate::rdb::source::Keep;
-use crate::rdb::{Context, Entry, Fault, Kind, ModuleId, ValueType};
+use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
+use crate::rdb::source::KeepsKey;
+use crate::rdb::{Context, Entry, Kind, ModuleId, ParseErrorKind, ValueType};
 
 /// A key as a row: the columns of all formats that have rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(crate) type OnRow<'o> = Arc<Mutex<dyn FnMut(&Row) + Send + 'o>>;
 
 /// Rows on their way to where they go. Those of a piece wait until the pieces before it have gone.
 pub(crate) struct Rows<'o> {
-    asked: Arc<Asked>,
+    asked: Arc<QueryPlan>,
     /// The database of the keys that come next.
     db: Option<u64>,
     /// Rows with their database, which the first of a piece do not know.
@@ -90,11 +90,11 @@ pub(crate) struct Rows<'o> {
 }
 
 impl<'o> Rows<'o> {
-    pub(crate) fn new(asked: Arc<Asked>, db: Option<u64>, on_row: Option<OnRow<'o>>) -> Self {
+    pub(crate) fn new(asked: Arc<QueryPlan>, db: Option<u64>, on_row: Option<OnRow<'o>>) -> Self {
         Self { asked, db, waiting: Vec::new(), held_bytes: 0, keys: 0, on_row, buffer: Vec::new() }
     }
 
-    fn add(&mut self, entry: &Entry<'_>, footprint: &Footprint) -> Result<(), Fault> {
+    fn add(&mut self, entry: &Entry<'_>, footprint: &Footprint) -> Result<(), ParseErrorKind> {
         self.keys += 1;
         let name = entry.key.decode(&mut self.buffer)?;
         if !self.asked.filter.wants_database(self.db) || !self.asked.filter.passes(entry, name) {
@@ -111,7 +111,7 @@ impl<'o> Rows<'o> {
     }
 }
 
-impl Gather for Rows<'_> {
+impl Accumulator for Rows<'_> {
     // A row takes some 250 bytes; a segment of 4 MiB has some ten thousand keys of usual size.
     const PIECE_HELD_BYTES_MAX: u64 = 8 << 20;
     const PIECES_AHEAD: usize = 2;
@@ -121,15 +121,15 @@ impl Gather for Rows<'_> {
         Self::new(self.asked.clone(), db, None)
     }
 
-    fn step<S: Keep>(
+    fn step<S: KeepsKey>(
         &mut self,
         source: &mut S,
         context: &Context,
-        _open: Option<Box<Open>>,
+        _open: Option<Box<PartialValue>>,
         _until: u64,
     ) -> Result<Step, Box<Damage>> {
         let asked = self.asked.clone();
-        let walk = |source: &mut S, lead: &_| walk::measure(source, lead, context, &asked.model);
+        let walk = |source: &mut S, header: &_| walk::measure(source, header, context, &asked.model);
         step_with(source, context, walk, |source, found, footprint| self.add(&found.entry(source.kept()), footprint))
     }
 
@@ -149,7 +149,7 @@ impl Gather for Rows<'_> {
         self.held_bytes
     }
 
-    fn merge(&mut self, other: Self) -> Result<(), Fault> {
+    fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind> {
         let inherited = self.db;
         self.keys += other.keys;
         self.db = other.db.or(inherited);

@@ -45,14 +45,14 @@ impl Tally {
 
     /// What is left without a part of it.
     #[must_use]
-    pub fn without(&self, part: &Self) -> Self {
+    pub fn without(&self, element: &Self) -> Self {
         Self {
-            keys: self.keys.saturating_sub(part.keys),
-            elements: self.elements.saturating_sub(part.elements),
-            serialized_bytes: self.serialized_bytes.saturating_sub(part.serialized_bytes),
-            memory_bytes: self.memory_bytes.saturating_sub(part.memory_bytes),
-            keys_without_ttl: self.keys_without_ttl.saturating_sub(part.keys_without_ttl),
-            memory_bytes_without_ttl: self.memory_bytes_without_ttl.saturating_sub(part.memory_bytes_without_ttl),
+            keys: self.keys.saturating_sub(element.keys),
+            elements: self.elements.saturating_sub(element.elements),
+            serialized_bytes: self.serialized_bytes.saturating_sub(element.serialized_bytes),
+            memory_bytes: self.memory_bytes.saturating_sub(element.memory_bytes),
+            keys_without_ttl: self.keys_without_ttl.saturating_sub(element.keys_without_ttl),
+            memory_bytes_without_ttl: self.memory_bytes_without_ttl.saturating_sub(element.memory_bytes_without_ttl),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::check::Checksum;
 use crate::check::recent::{RECENT_MAX, Recent};
 use crate::check::walk::{Record, Sink, Walk, What};
 use crate::engine::resync::Resyncs;
-use crate::error::{Cause, Error, name_text, words};
+use crate::error::{Error, ErrorKind, name_text, words};
 use crate::input::commands::Commands;
 use crate::input::{self, Bytes};
 use crate::rdb::deep::Distinct;
@@ -24,7 +24,7 @@ use crate::rdb::packed::Text;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::types::opcode;
-use crate::rdb::{Context, Dialect, Fault, Part, Trouble, ValueType, checksum, header};
+use crate::rdb::{Context, Dialect, FormatElement, ParseError, ParseErrorKind, ValueType, checksum, header};
 
 /// Losses that are listed; more than these are counted.
 const LOST_MAX: usize = 10_000;
@@ -34,7 +34,7 @@ const LOST_BYTES_MAX: usize = 8 << 20;
 
 /// What was saved, and what was not.
 #[derive(Debug, Default, Serialize)]
-pub struct Account {
+pub struct SalvageReport {
     /// The dump as the caller named it.
     pub dump: String,
     /// Whether the dump was sound, so that nothing was lost.
@@ -52,9 +52,9 @@ pub struct Account {
     /// What the dump's own checksum says.
     pub checksum: Checksum,
     /// Stretches that could not be read, or not be trusted; what was in them is lost.
-    pub skipped: Vec<Gap>,
+    pub skipped: Vec<SkippedRange>,
     /// What was left out, in the dump's order.
-    pub lost: Vec<Lost>,
+    pub lost: Vec<LostRecord>,
     /// How many more losses there are.
     pub lost_unlisted: u64,
     /// Bytes behind the dump's end, which are not copied.
@@ -68,7 +68,7 @@ pub struct Account {
 
 /// A stretch that could not be read, or not be trusted.
 #[derive(Debug, Serialize)]
-pub struct Gap {
+pub struct SkippedRange {
     /// Offset of its first byte.
     pub from: u64,
     /// Offset of the next record that looks right, or of the end.
@@ -80,7 +80,7 @@ pub struct Gap {
     /// The database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub db: Option<u64>,
-    /// The name of the key that was being read, escaped as in [`Lost`].
+    /// The name of the key that was being read, escaped as in [`LostRecord`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// The name without loss, where it is not UTF-8.
@@ -90,7 +90,7 @@ pub struct Gap {
 
 /// Something that was left out.
 #[derive(Debug, Serialize)]
-pub struct Lost {
+pub struct LostRecord {
     /// Where its record begins.
     pub offset: u64,
     /// How many bytes it takes.
@@ -114,26 +114,26 @@ pub struct Lost {
 /// Saves what can be saved of the dump at `path` to `out`.
 ///
 /// # Errors
-/// [`Cause::Refused`] if it is no dump, [`Cause::Options`] if it is compressed or comes through a pipe, [`Cause::Io`] if
-/// it cannot be read or `out` cannot be written, [`Cause::Changed`] if it changed meanwhile.
-pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<Account, Error> {
+/// [`ErrorKind::Refused`] if it is no dump, [`ErrorKind::Options`] if it is compressed or comes through a pipe, [`ErrorKind::Io`] if
+/// it cannot be read or `out` cannot be written, [`ErrorKind::Changed`] if it changed meanwhile.
+pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<SalvageReport, Error> {
     let input = input::open(path.as_ref())?;
     let failed = |cause| Error::new(&input.name, cause);
     let Bytes::Mapped(map) = &input.bytes else {
         let what = "only a dump in a file of its own can be salvaged: store it as one, not compressed, first";
-        return Err(failed(Cause::Options(what.to_owned())));
+        return Err(failed(ErrorKind::Options(what.to_owned())));
     };
     if header::read(&mut Slice::new(map.bytes(), 0)).is_ok_and(|context| context.dialect == Dialect::Dragonfly) {
         let what = "a dump of Dragonfly cannot be salvaged: its records lie in compressed blobs";
-        return Err(failed(Cause::Options(what.to_owned())));
+        return Err(failed(ErrorKind::Options(what.to_owned())));
     }
     let account = salvage_bytes(map.bytes(), out);
     map.check().map_err(failed)?;
-    let mut account = account.map_err(|source| failed(Cause::Io { doing: "write what was saved", source }))?;
+    let mut account = account.map_err(|source| failed(ErrorKind::Io { doing: "write what was saved", source }))?;
     account.dump.clone_from(&input.name);
-    account.complete &= input.notes.is_empty() && input.fault.is_none();
+    account.complete &= input.notes.is_empty() && input.kind.is_none();
     account.notes.extend(input.notes.iter().map(|note| format!("{note}; they are not saved")));
-    account.notes.extend(input.fault);
+    account.notes.extend(input.kind);
     Ok(account)
 }
 
@@ -141,9 +141,9 @@ pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<Account, E
 ///
 /// # Errors
 /// Those of `out`.
-pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
+pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<SalvageReport> {
     let mut source = Slice::new(dump, 0);
-    let account = Account { dump_bytes: dump.len() as u64, ..Account::default() };
+    let account = SalvageReport { dump_bytes: dump.len() as u64, ..SalvageReport::default() };
     let Ok(mut walk) = Walk::start(&mut source, true) else { return Ok(account) };
     let mut copier = Copier::new(dump, out, account);
     copier.put(0..source.offset())?;
@@ -156,7 +156,7 @@ pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
         let judged = resyncs.judge(dump, &walk.context, stop, walk.record_start + 1);
         let Err((damage, next)) = judged else { break true };
         let from = copier.recent.doubtful_from(&damage, walk.record_start);
-        copier.doubt(from, damage.trouble);
+        copier.doubt(from, damage.error);
         copier.recent.clear();
         copier.flush(0)?;
         let to = next.unwrap_or(dump.len() as u64);
@@ -172,7 +172,7 @@ pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<Account> {
     if is_ended && walk.context.has_checksum() {
         let end = usize::try_from(source.offset()).unwrap_or(usize::MAX);
         let computed = dump.get(..end).map(checksum::of);
-        account.checksum = match source.parse(Part::Checksum, u64_le) {
+        account.checksum = match source.parse(FormatElement::Checksum, u64_le) {
             Ok(0) => Checksum::Disabled,
             Ok(stored) if Some(stored) == computed => Checksum::Verified,
             Ok(_) => Checksum::Mismatch,
@@ -214,7 +214,7 @@ struct Copier<'a, 'o> {
     dump: &'a [u8],
     out: &'o mut dyn Write,
     sum: checksum::Checksum,
-    account: Account,
+    account: SalvageReport,
     recent: Recent,
     waiting: VecDeque<Waiting>,
     /// Names of the keys so far, database included: servers refuse a dump that has one twice.
@@ -231,7 +231,7 @@ struct Copier<'a, 'o> {
 }
 
 impl<'a, 'o> Copier<'a, 'o> {
-    fn new(dump: &'a [u8], out: &'o mut dyn Write, account: Account) -> Self {
+    fn new(dump: &'a [u8], out: &'o mut dyn Write, account: SalvageReport) -> Self {
         Self {
             dump,
             out,
@@ -287,10 +287,10 @@ impl<'a, 'o> Copier<'a, 'o> {
     }
 
     /// Takes back the records from offset `from` on.
-    fn doubt(&mut self, from: u64, trouble: Trouble) {
+    fn doubt(&mut self, from: u64, error: ParseError) {
         let first = self.waiting.iter().position(|waiting| waiting.span.start >= from).unwrap_or(self.waiting.len());
         let doubtful: Vec<Waiting> = self.waiting.drain(first..).collect();
-        let why = format!("doubtful, since damage follows at byte {}: {}", trouble.offset, self.say(trouble));
+        let why = format!("doubtful, since damage follows at byte {}: {}", error.offset, self.say(error));
         for Waiting { span, db, key, is_template } in doubtful {
             self.is_template_lost |= is_template;
             let key = key.as_ref().map(|(name, value_type)| (name.as_slice(), *value_type));
@@ -298,8 +298,8 @@ impl<'a, 'o> Copier<'a, 'o> {
         }
     }
 
-    fn say(&self, trouble: Trouble) -> String {
-        words(trouble, self.dump.len() as u64)
+    fn say(&self, error: ParseError) -> String {
+        words(error, self.dump.len() as u64)
     }
 
     fn lose(&mut self, span: &Range<u64>, db: Option<u64>, key: Option<(&[u8], ValueType)>, why: String) {
@@ -312,7 +312,7 @@ impl<'a, 'o> Copier<'a, 'o> {
         }
         self.account.lost_bytes = bytes;
         let (text, key_base64) = name.map(|name| name_text(name.to_vec())).unzip();
-        self.account.lost.push(Lost {
+        self.account.lost.push(LostRecord {
             offset: span.start,
             bytes: span.end - span.start,
             why,
@@ -330,18 +330,18 @@ impl<'a, 'o> Copier<'a, 'o> {
             self.account.lost_bytes = bytes;
         }
         let (key, key_base64) = name.map(|name| name_text(name.to_vec())).unzip();
-        self.account.skipped.push(Gap {
+        self.account.skipped.push(SkippedRange {
             from,
             to,
             bytes: to - from,
-            why: format!("at byte {}: {}", damage.trouble.offset, self.say(damage.trouble)),
+            why: format!("at byte {}: {}", damage.error.offset, self.say(damage.error)),
             db: name.map(|_| self.db),
             key,
             key_base64: key_base64.flatten(),
         });
     }
 
-    fn wait(&mut self, record: &Record<'_>) -> Result<(), Fault> {
+    fn wait(&mut self, record: &Record<'_>) -> Result<(), ParseErrorKind> {
         let key = match &record.what {
             What::Key(key) => Some((key.name.to_vec(), key.value_type)),
             _ => None,
@@ -351,7 +351,7 @@ impl<'a, 'o> Copier<'a, 'o> {
         let flushed = self.flush(RECENT_MAX);
         flushed.map_err(|error| {
             self.error = Some(error);
-            Fault::GaveUp
+            ParseErrorKind::GaveUp
         })
     }
 }
@@ -361,7 +361,7 @@ fn refers_to_template(value_type: ValueType) -> bool {
 }
 
 impl Sink for Copier<'_, '_> {
-    fn record(&mut self, _: &Context, record: &Record<'_>) -> Result<(), Fault> {
+    fn record(&mut self, _: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
         self.recent.add(record);
         let Record { span, what, flaws } = record;
         let flaw = flaws.iter().find(|flaw| !flaw.is_tolerated());

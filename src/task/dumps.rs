@@ -4,19 +4,19 @@ use std::fs;
 use std::io;
 
 use crate::engine::Dump;
-use crate::error::{Cause, Error};
+use crate::error::{Error, ErrorKind};
 
 /// The dump by a path that stays right wherever the program is started, and leads through no symbolic link.
 ///
 /// # Errors
-/// [`Cause::Io`] if it cannot be found, [`Cause::Options`] if it is no regular file: a task may be started more than once.
+/// [`ErrorKind::Io`] if it cannot be found, [`ErrorKind::Options`] if it is no regular file: a task may be started more than once.
 pub fn settled(dump: &Dump) -> Result<Dump, Error> {
     let name = || dump.path.display().to_string();
-    let path =
-        fs::canonicalize(&dump.path).map_err(|source| Error::new(name(), Cause::Io { doing: "open it", source }))?;
+    let path = fs::canonicalize(&dump.path)
+        .map_err(|source| Error::new(name(), ErrorKind::Io { doing: "open it", source }))?;
     if !path.is_file() {
         let what = "a task's dump must be a regular file".to_owned();
-        return Err(Error::new(name(), Cause::Options(what)));
+        return Err(Error::new(name(), ErrorKind::Options(what)));
     }
     Ok(Dump { path, shard: dump.shard.clone(), payload_key: None })
 }
@@ -24,12 +24,12 @@ pub fn settled(dump: &Dump) -> Result<Dump, Error> {
 /// Looks whether a settled dump is still where it was: a link that was put in its place since could lead anywhere.
 ///
 /// # Errors
-/// [`Cause::Io`] if it is gone or has become a link.
+/// [`ErrorKind::Io`] if it is gone or has become a link.
 pub(super) fn still_settled(dump: &Dump) -> Result<(), Error> {
     let source = match fs::canonicalize(&dump.path) {
         Ok(path) if path == dump.path => return Ok(()),
         Ok(_) => io::Error::other("a symbolic link has taken its place since the task was created"),
         Err(error) => error,
     };
-    Err(Error::new(dump.path.display().to_string(), Cause::Io { doing: "open it", source }))
+    Err(Error::new(dump.path.display().to_string(), ErrorKind::Io { doing: "open it", source }))
 }

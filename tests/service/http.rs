@@ -13,7 +13,7 @@ const SECONDS_MAX: u64 = 60;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
     pub status: u16,
-    pub head: String,
+    pub header: String,
     pub body: Vec<u8>,
 }
 
@@ -41,9 +41,10 @@ pub(crate) fn ask(address: &str, method: &str, path: &str, body: &str) -> Option
 /// Takes an answer apart; none if it is not whole.
 pub(crate) fn answer(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
+    let header = String::from_utf8(bytes[..end].to_vec()).ok()?;
     let body = bytes[end + 4..].to_vec();
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    (length == Some(body.len())).then_some(Answer { status, head, body })
+    let length =
+        header.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let status = header.split(' ').nth(1)?.parse().ok()?;
+    (length == Some(body.len())).then_some(Answer { status, header, body })
 }

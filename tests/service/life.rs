@@ -140,7 +140,7 @@ fn requests_and_tasks_are_in_the_log() {
     let find = |message: &str| log.iter().find(|event| event["message"] == message).expect("an event");
     let (answered, success) = (find("answered"), find("success"));
     let id = answered["span"]["request_id"].as_str().expect("an ID");
-    assert!(created.head.contains(&format!("x-request-id: {id}")), "{answered} {}", created.head);
+    assert!(created.header.contains(&format!("x-request-id: {id}")), "{answered} {}", created.header);
     assert_eq!((&success["task_id"], &find("created")["task_id"]), (&task["id"], &task["id"]));
     assert_eq!(find("created")["span"]["request_id"], id);
 }

@@ -282,8 +282,21 @@ fn decoys(server: &mut Server) {
     server.set("rdbcompression", "no");
     server.ask(&["SAVE"]);
     let dump = fs::read(server.dump()).expect("the dump");
-    let piece = |first: usize, bytes: usize| &dump[first.min(dump.len())..(first + bytes).min(dump.len())];
-    server.ask::<&[u8]>(&[b"SET", b"decoy:string", piece(0, 12 << 20)]);
-    server.ask::<&[u8]>(&[b"RPUSH", b"decoy:list", piece(1 << 20, 3 << 20), piece(7 << 20, 5 << 20), b"end"]);
-    server.ask::<&[u8]>(&[b"HSET", b"decoy:hash", b"field", piece(3_333_333, 4 << 20), piece(10 << 20, 1 << 20), b""]);
+    let segment_scan = |first: usize, bytes: usize| &dump[first.min(dump.len())..(first + bytes).min(dump.len())];
+    server.ask::<&[u8]>(&[b"SET", b"decoy:string", segment_scan(0, 12 << 20)]);
+    server.ask::<&[u8]>(&[
+        b"RPUSH",
+        b"decoy:list",
+        segment_scan(1 << 20, 3 << 20),
+        segment_scan(7 << 20, 5 << 20),
+        b"end",
+    ]);
+    server.ask::<&[u8]>(&[
+        b"HSET",
+        b"decoy:hash",
+        b"field",
+        segment_scan(3_333_333, 4 << 20),
+        segment_scan(10 << 20, 1 << 20),
+        b"",
+    ]);
 }

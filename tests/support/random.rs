@@ -54,7 +54,7 @@ impl Random {
         letters
     }
 
-    pub fn pieces(&mut self, choices: &[&str], count: usize) -> String {
+    pub fn segment_scans(&mut self, choices: &[&str], count: usize) -> String {
         (0..count).map(|_| self.pick(choices)).collect()
     }
 
@@ -76,11 +76,11 @@ impl Random {
             }
             4 => {
                 let count = self.below(12);
-                self.pieces(&AWKWARD, count).into_bytes()
+                self.segment_scans(&AWKWARD, count).into_bytes()
             }
             5 => {
                 let count = self.below(12);
-                let mut name = self.pieces(&UTF8, count).into_bytes();
+                let mut name = self.segment_scans(&UTF8, count).into_bytes();
                 if self.one_in(3) {
                     name.pop();
                 }

@@ -12,14 +12,14 @@ pub(crate) use distinct::Distinct;
 
 use super::bounded::Bounded;
 use super::dragonfly;
-use super::fault::{Fault, Part, Trouble};
 use super::header::Context;
 use super::packed::lzf::{self, Inflated};
 use super::packed::module::{ModuleId, TAG_DOUBLE, TAG_EOF, TAG_FLOAT, TAG_SINT, TAG_STRING, TAG_UINT};
 use super::packed::{Text, listpack};
-use super::primitives::{StringHead, array, byte, i64_le, length, string_head, u64_le};
+use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
+use super::primitives::{StringHeader, array, byte, i64_le, length, string_header, u64_le};
 use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
-use super::source::{Keep, Source};
+use super::source::{KeepsKey, Source};
 use super::types::{Dialect, ValueType};
 use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, cron, unknown};
 
@@ -61,13 +61,13 @@ impl Records {
 }
 
 /// What is packed into a string.
-type Packed = fn(&[u8], &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault>;
+type Packed = fn(&[u8], &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind>;
 
 /// A walk over values, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Deep {
     /// What is wrong with the value that was walked last, as far as the walk could go on.
-    pub(crate) flaws: Vec<Trouble>,
+    pub(crate) flaws: Vec<ParseError>,
     /// Strings of all values that were too long, or had too many elements, to be looked into to the end.
     pub(crate) unseen: u64,
     distinct: Distinct,
@@ -79,21 +79,21 @@ impl Deep {
     ///
     /// # Errors
     /// The trouble that loses the value's end.
-    pub(crate) fn value<S: Keep>(
+    pub(crate) fn value<S: KeepsKey>(
         &mut self,
         source: &mut S,
         value_type: ValueType,
         context: &Context,
-    ) -> Result<Option<ModuleId>, Trouble> {
+    ) -> Result<Option<ModuleId>, ParseError> {
         self.flaws.clear();
         self.distinct.clear();
         match value_type {
-            ValueType::STRING => self.string(source, Part::String)?,
-            ValueType::LIST => self.each(source, |deep, source| deep.string(source, Part::Element))?,
+            ValueType::STRING => self.string(source, FormatElement::String)?,
+            ValueType::LIST => self.each(source, |deep, source| deep.string(source, FormatElement::Element))?,
             ValueType::SET => self.each(source, Self::member)?,
             ValueType::HASH => self.each(source, |deep, source| {
                 deep.member(source)?;
-                deep.string(source, Part::Element)
+                deep.string(source, FormatElement::Element)
             })?,
             ValueType::ZSET => self.each(source, |deep, source| {
                 deep.member(source)?;
@@ -102,8 +102,11 @@ impl Deep {
             ValueType::ZSET_2 => self.each(source, |deep, source| {
                 deep.member(source)?;
                 let offset = source.offset();
-                let score = f64::from_le_bytes(source.parse(Part::Score, array)?);
-                deep.demand(!score.is_nan(), Trouble { offset, fault: Fault::Score, part: Part::Score, claim: 0 });
+                let score = f64::from_le_bytes(source.parse(FormatElement::Score, array)?);
+                deep.demand(
+                    !score.is_nan(),
+                    ParseError { offset, kind: ParseErrorKind::Score, element: FormatElement::Score, declared: 0 },
+                );
                 Ok(())
             })?,
             ValueType::MODULE_2 => return self.module(source).map(Some),
@@ -124,11 +127,14 @@ impl Deep {
             | ValueType::STREAM_5 => self.stream(source, value_type)?,
             ValueType::HASH_2 if context.dialect == Dialect::Valkey => self.each(source, |deep, source| {
                 deep.member(source)?;
-                deep.string(source, Part::Element)?;
+                deep.string(source, FormatElement::Element)?;
                 let offset = source.offset();
-                let at_ms = source.parse(Part::FieldTtl, i64_le)?;
-                let claim = at_ms.cast_unsigned();
-                deep.demand(at_ms >= -1, Trouble { offset, fault: Fault::Ttl, part: Part::FieldTtl, claim });
+                let at_ms = source.parse(FormatElement::FieldTtl, i64_le)?;
+                let declared = at_ms.cast_unsigned();
+                deep.demand(
+                    at_ms >= -1,
+                    ParseError { offset, kind: ParseErrorKind::Ttl, element: FormatElement::FieldTtl, declared },
+                );
                 Ok(())
             })?,
             _ if context.dialect == Dialect::Dragonfly => {
@@ -153,21 +159,26 @@ impl Deep {
             ValueType::HASH_TEMPLATE_LISTPACK_REF => self.template_reference(source, context)?,
             ValueType::HASH_TEMPLATE_ARRAY => {
                 for _ in 0..self.template_fields(source)? {
-                    self.string(source, Part::Element)?;
+                    self.string(source, FormatElement::Element)?;
                 }
             }
             ValueType::HASH_TEMPLATE_ARRAY_REF => {
                 let offset = source.offset();
-                let id = source.parse(Part::HashTemplate, length)?;
-                let missing = Trouble { offset, fault: Fault::Template, part: Part::HashTemplate, claim: id };
+                let id = source.parse(FormatElement::HashTemplate, length)?;
+                let missing = ParseError {
+                    offset,
+                    kind: ParseErrorKind::Template,
+                    element: FormatElement::HashTemplate,
+                    declared: id,
+                };
                 for _ in 0..*context.template_fields.get(&id).ok_or(missing)? {
-                    self.string(source, Part::Element)?;
+                    self.string(source, FormatElement::Element)?;
                 }
             }
             ValueType::CRON => _ = cron(source)?,
             ValueType::BITMAP if context.version >= 16 => {
-                source.parse(Part::Count, length)?;
-                self.string(source, Part::Blob)?;
+                source.parse(FormatElement::Count, length)?;
+                self.string(source, FormatElement::Blob)?;
             }
             _ => return Err(unknown(source, value_type)),
         }
@@ -178,56 +189,67 @@ impl Deep {
     }
 
     /// Puts a trouble on the list unless what was demanded is so.
-    fn demand(&mut self, is_so: bool, trouble: Trouble) {
+    fn demand(&mut self, is_so: bool, error: ParseError) {
         if !is_so && self.flaws.len() < FLAWS_MAX {
-            self.flaws.push(trouble);
+            self.flaws.push(error);
         }
     }
 
     /// Walks a string whose content nobody needs: a compressed one is inflated all the same.
-    pub(crate) fn string<S: Keep>(&mut self, source: &mut S, part: Part) -> Result<(), Trouble> {
+    pub(crate) fn string<S: KeepsKey>(&mut self, source: &mut S, element: FormatElement) -> Result<(), ParseError> {
         let offset = source.offset();
-        let head = source.parse(part, string_head)?;
-        self.pass(source, part, offset, head)
+        let header = source.parse(element, string_header)?;
+        self.pass(source, element, offset, header)
     }
 
-    fn pass<S: Source>(&mut self, source: &mut S, part: Part, offset: u64, head: StringHead) -> Result<(), Trouble> {
-        let StringHead::Lzf { stored_bytes, bytes } = head else { return source.skip(part, head.stored_bytes()) };
-        let mut stored = Bounded::new(source, stored_bytes, Fault::Lzf);
-        let mut inflated = Inflated::new(&mut stored, part, stored_bytes);
-        let is_whole = match inflated.skip(part, bytes) {
-            Ok(()) => matches!(inflated.parse(part, byte), Err(Trouble { fault: Fault::BlobEntry, .. })),
-            Err(Trouble { fault: Fault::Lzf | Fault::BlobEntry, .. }) => false,
-            Err(trouble) => return Err(trouble),
+    fn pass<S: Source>(
+        &mut self,
+        source: &mut S,
+        element: FormatElement,
+        offset: u64,
+        header: StringHeader,
+    ) -> Result<(), ParseError> {
+        let StringHeader::Lzf { stored_bytes, bytes } = header else {
+            return source.skip(element, header.stored_bytes());
         };
-        stored.finish(part)?;
-        self.demand(is_whole, Trouble { offset, fault: Fault::Lzf, part, claim: bytes });
+        let mut stored = Bounded::new(source, stored_bytes, ParseErrorKind::Lzf);
+        let mut inflated = Inflated::new(&mut stored, element, stored_bytes);
+        let is_whole = match inflated.skip(element, bytes) {
+            Ok(()) => matches!(inflated.parse(element, byte), Err(ParseError { kind: ParseErrorKind::BlobEntry, .. })),
+            Err(ParseError { kind: ParseErrorKind::Lzf | ParseErrorKind::BlobEntry, .. }) => false,
+            Err(error) => return Err(error),
+        };
+        stored.finish(element)?;
+        self.demand(is_whole, ParseError { offset, kind: ParseErrorKind::Lzf, element, declared: bytes });
         Ok(())
     }
 
     /// Walks a string and lends its content to `use_it`, which gets `None` if it is damaged or too long.
-    pub(crate) fn with_text<S: Keep, T>(
+    pub(crate) fn with_text<S: KeepsKey, T>(
         &mut self,
         source: &mut S,
-        part: Part,
+        element: FormatElement,
         use_it: impl FnOnce(&mut Self, Option<Text<'_>>) -> T,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, ParseError> {
         let offset = source.offset();
-        let head = source.parse(part, string_head)?;
-        if head.stored_bytes() > HELD_BYTES_MAX || head.value_bytes() > HELD_BYTES_MAX {
+        let header = source.parse(element, string_header)?;
+        if header.stored_bytes() > HELD_BYTES_MAX || header.value_bytes() > HELD_BYTES_MAX {
             self.unseen += 1;
-            self.pass(source, part, offset, head)?;
+            self.pass(source, element, offset, header)?;
             return Ok(use_it(self, None));
         }
-        source.keep(part, head.stored_bytes())?;
-        Ok(match head {
-            StringHead::Int(value) => use_it(self, Some(Text::Int(value.into()))),
-            StringHead::Raw { .. } => use_it(self, Some(Text::Bytes(source.kept()))),
-            StringHead::Lzf { bytes, .. } => {
+        source.keep(element, header.stored_bytes())?;
+        Ok(match header {
+            StringHeader::Int(value) => use_it(self, Some(Text::Int(value.into()))),
+            StringHeader::Raw { .. } => use_it(self, Some(Text::Bytes(source.kept()))),
+            StringHeader::Lzf { bytes, .. } => {
                 let mut buffer = std::mem::take(&mut self.buffer);
                 buffer.clear();
                 let inflated = lzf::inflate(source.kept(), usize::try_from(bytes).unwrap_or(usize::MAX), &mut buffer);
-                self.demand(inflated.is_ok(), Trouble { offset, fault: Fault::Lzf, part, claim: bytes });
+                self.demand(
+                    inflated.is_ok(),
+                    ParseError { offset, kind: ParseErrorKind::Lzf, element, declared: bytes },
+                );
                 let used = use_it(self, inflated.is_ok().then_some(Text::Bytes(&buffer)));
                 self.buffer = buffer;
                 used
@@ -236,14 +258,17 @@ impl Deep {
     }
 
     /// A number of elements and that many of them.
-    fn each<S: Keep>(
+    fn each<S: KeepsKey>(
         &mut self,
         source: &mut S,
-        element: impl Fn(&mut Self, &mut S) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
+        element: impl Fn(&mut Self, &mut S) -> Result<(), ParseError>,
+    ) -> Result<(), ParseError> {
         let offset = source.offset();
-        let elements = source.parse(Part::Count, length)?;
-        self.demand(elements > 0, Trouble { offset, fault: Fault::Empty, part: Part::Count, claim: 0 });
+        let elements = source.parse(FormatElement::Count, length)?;
+        self.demand(
+            elements > 0,
+            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Count, declared: 0 },
+        );
         for _ in 0..elements {
             element(self, source)?;
         }
@@ -251,56 +276,70 @@ impl Deep {
     }
 
     /// A string that the value may have only once.
-    fn member<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+    fn member<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         let offset = source.offset();
-        self.with_text(source, Part::Element, |deep, text| {
+        self.with_text(source, FormatElement::Element, |deep, text| {
             let is_new = text.is_none_or(|text| deep.distinct.add(text));
-            deep.demand(is_new, Trouble { offset, fault: Fault::Duplicate, part: Part::Element, claim: 0 });
+            deep.demand(
+                is_new,
+                ParseError { offset, kind: ParseErrorKind::Duplicate, element: FormatElement::Element, declared: 0 },
+            );
         })
     }
 
-    fn text_score<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+    fn text_score<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         let offset = source.offset();
-        let is_number = match source.parse(Part::Score, byte)? {
+        let is_number = match source.parse(FormatElement::Score, byte)? {
             253 => false,
             254 | 255 => true,
             bytes => {
-                source.keep(Part::Score, bytes.into())?;
+                source.keep(FormatElement::Score, bytes.into())?;
                 is_number(source.kept())
             }
         };
-        self.demand(is_number, Trouble { offset, fault: Fault::Score, part: Part::Score, claim: 0 });
+        self.demand(
+            is_number,
+            ParseError { offset, kind: ParseErrorKind::Score, element: FormatElement::Score, declared: 0 },
+        );
         Ok(())
     }
 
     /// A string that is a packed value of its own.
-    fn blob<S: Keep>(&mut self, source: &mut S, packed: Packed, records: Records) -> Result<(), Trouble> {
+    fn blob<S: KeepsKey>(&mut self, source: &mut S, packed: Packed, records: Records) -> Result<(), ParseError> {
         let offset = source.offset();
         let entries = self.entries(source, packed, records)?;
-        self.demand(entries != Some(0), Trouble { offset, fault: Fault::Empty, part: Part::Blob, claim: 0 });
+        self.demand(
+            entries != Some(0),
+            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Blob, declared: 0 },
+        );
         Ok(())
     }
 
     /// Looks at each entry of a packed string; `None` if it is damaged or too long.
-    fn entries<S: Keep>(&mut self, source: &mut S, packed: Packed, records: Records) -> Result<Option<u64>, Trouble> {
+    fn entries<S: KeepsKey>(
+        &mut self,
+        source: &mut S,
+        packed: Packed,
+        records: Records,
+    ) -> Result<Option<u64>, ParseError> {
         let offset = source.offset();
-        self.with_text(source, Part::Blob, |deep, text| {
+        self.with_text(source, FormatElement::Blob, |deep, text| {
             let mut distinct = std::mem::take(&mut deep.distinct);
-            let mut seen = Seen { distinct: &mut distinct, records, entries: 0, last_ttl: 0, fault: None };
+            let mut seen = Seen { distinct: &mut distinct, records, entries: 0, last_ttl: 0, kind: None };
             let looked = match text? {
                 Text::Bytes(blob) => packed(blob, &mut |entry| seen.entry(entry)),
-                Text::Int(_) => Err(Fault::BlobForm),
+                Text::Int(_) => Err(ParseErrorKind::BlobForm),
             };
-            let fault = seen.fault;
+            let kind = seen.kind;
             deep.distinct = distinct;
             let looked = looked.and_then(|entries| match entries % records.entries_each() {
-                0 => fault.map_or(Ok(entries), Err),
-                _ => Err(Fault::BlobCount),
+                0 => kind.map_or(Ok(entries), Err),
+                _ => Err(ParseErrorKind::BlobCount),
             });
             match looked {
                 Ok(entries) => Some(entries),
-                Err(fault) => {
-                    deep.demand(false, Trouble { offset, fault, part: Part::Blob, claim: 0 });
+                Err(kind) => {
+                    deep.demand(false, ParseError { offset, kind, element: FormatElement::Blob, declared: 0 });
                     None
                 }
             }
@@ -308,140 +347,179 @@ impl Deep {
     }
 
     /// A list's nodes, which together have at least one element; `node` says how many, if it can.
-    fn nodes<S: Keep>(
+    fn nodes<S: KeepsKey>(
         &mut self,
         source: &mut S,
-        node: impl Fn(&mut Self, &mut S) -> Result<Option<u64>, Trouble>,
-    ) -> Result<(), Trouble> {
+        node: impl Fn(&mut Self, &mut S) -> Result<Option<u64>, ParseError>,
+    ) -> Result<(), ParseError> {
         let offset = source.offset();
         let mut elements = Some(0);
-        for _ in 0..source.parse(Part::Count, length)? {
+        for _ in 0..source.parse(FormatElement::Count, length)? {
             elements =
                 elements.zip(node(self, source)?).map(|(elements, more): (u64, u64)| elements.saturating_add(more));
         }
-        self.demand(elements != Some(0), Trouble { offset, fault: Fault::Empty, part: Part::Count, claim: 0 });
+        self.demand(
+            elements != Some(0),
+            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Count, declared: 0 },
+        );
         Ok(())
     }
 
-    fn node<S: Keep>(&mut self, source: &mut S, packed: Packed) -> Result<Option<u64>, Trouble> {
+    fn node<S: KeepsKey>(&mut self, source: &mut S, packed: Packed) -> Result<Option<u64>, ParseError> {
         self.entries(source, packed, Records::Values)
     }
 
-    fn quicklist_node<S: Keep>(&mut self, source: &mut S) -> Result<Option<u64>, Trouble> {
+    fn quicklist_node<S: KeepsKey>(&mut self, source: &mut S) -> Result<Option<u64>, ParseError> {
         let offset = source.offset();
-        match source.parse(Part::Element, length)? {
-            CONTAINER_PLAIN => self.string(source, Part::Element).map(|()| Some(1)),
+        match source.parse(FormatElement::Element, length)? {
+            CONTAINER_PLAIN => self.string(source, FormatElement::Element).map(|()| Some(1)),
             CONTAINER_PACKED => self.node(source, packed::listpack),
-            claim => Err(Trouble { offset, fault: Fault::Container, part: Part::Element, claim }),
+            declared => {
+                Err(ParseError { offset, kind: ParseErrorKind::Container, element: FormatElement::Element, declared })
+            }
         }
     }
 
-    fn least_ttl<S: Keep>(&mut self, source: &mut S) -> Result<u64, Trouble> {
+    fn least_ttl<S: KeepsKey>(&mut self, source: &mut S) -> Result<u64, ParseError> {
         let offset = source.offset();
-        let least = source.parse(Part::FieldTtl, u64_le)?;
-        let trouble = Trouble { offset, fault: Fault::Ttl, part: Part::FieldTtl, claim: least };
-        self.demand(least <= FIELD_TTL_MS_MAX + 1, trouble);
+        let least = source.parse(FormatElement::FieldTtl, u64_le)?;
+        let error = ParseError { offset, kind: ParseErrorKind::Ttl, element: FormatElement::FieldTtl, declared: least };
+        self.demand(least <= FIELD_TTL_MS_MAX + 1, error);
         Ok(least)
     }
 
     /// A TTL before each pair: 0 for none, else absolute, or one more than the distance from the `least` of the hash.
-    fn hash_with_ttls<S: Keep>(&mut self, source: &mut S, least: Option<u64>) -> Result<(), Trouble> {
+    fn hash_with_ttls<S: KeepsKey>(&mut self, source: &mut S, least: Option<u64>) -> Result<(), ParseError> {
         self.each(source, |deep, source| {
             let offset = source.offset();
-            let stored = source.parse(Part::FieldTtl, length)?;
+            let stored = source.parse(FormatElement::FieldTtl, length)?;
             let at_ms = match (stored, least) {
                 (0, _) => 0,
                 (stored, None) => stored,
                 (stored, Some(least)) => least.saturating_add(stored - 1),
             };
-            let trouble = Trouble { offset, fault: Fault::Ttl, part: Part::FieldTtl, claim: at_ms };
-            deep.demand(at_ms <= FIELD_TTL_MS_MAX + 1, trouble);
+            let error =
+                ParseError { offset, kind: ParseErrorKind::Ttl, element: FormatElement::FieldTtl, declared: at_ms };
+            deep.demand(at_ms <= FIELD_TTL_MS_MAX + 1, error);
             deep.member(source)?;
-            deep.string(source, Part::Element)
+            deep.string(source, FormatElement::Element)
         })
     }
 
-    fn array<S: Keep>(&mut self, source: &mut S) -> Result<(), Trouble> {
+    fn array<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         let offset = source.offset();
         let elements = array_count(source)?;
-        self.demand(elements > 0, Trouble { offset, fault: Fault::Empty, part: Part::Count, claim: 0 });
+        self.demand(
+            elements > 0,
+            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Count, declared: 0 },
+        );
         let mut last = None;
         for _ in 0..elements {
             let offset = source.offset();
-            let index = source.parse(Part::Element, length)?;
-            let trouble = Trouble { offset, fault: Fault::Order, part: Part::Element, claim: index };
-            self.demand(last.is_none_or(|last| last < index), trouble);
+            let index = source.parse(FormatElement::Element, length)?;
+            let error =
+                ParseError { offset, kind: ParseErrorKind::Order, element: FormatElement::Element, declared: index };
+            self.demand(last.is_none_or(|last| last < index), error);
             last = Some(index);
             let offset = source.offset();
-            match source.parse(Part::Element, length)? {
-                ARRAY_TEXT | ARRAY_SMALL_TEXT => self.string(source, Part::Element)?,
-                ARRAY_INT | ARRAY_FLOAT => _ = source.parse(Part::Element, array::<8>)?,
-                tag => return Err(Trouble { offset, fault: Fault::Flag, part: Part::Element, claim: tag }),
+            match source.parse(FormatElement::Element, length)? {
+                ARRAY_TEXT | ARRAY_SMALL_TEXT => self.string(source, FormatElement::Element)?,
+                ARRAY_INT | ARRAY_FLOAT => _ = source.parse(FormatElement::Element, array::<8>)?,
+                tag => {
+                    return Err(ParseError {
+                        offset,
+                        kind: ParseErrorKind::Flag,
+                        element: FormatElement::Element,
+                        declared: tag,
+                    });
+                }
             }
         }
         Ok(())
     }
 
     /// The field names that a self-contained template value begins with; returns how many.
-    fn template_fields<S: Keep>(&mut self, source: &mut S) -> Result<u64, Trouble> {
+    fn template_fields<S: KeepsKey>(&mut self, source: &mut S) -> Result<u64, ParseError> {
         let offset = source.offset();
-        let fields = match source.parse(Part::HashTemplate, length)? {
+        let fields = match source.parse(FormatElement::HashTemplate, length)? {
             0 => {
                 // Without the names nothing says how many values follow.
-                let lost = Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: 0 };
+                let lost = ParseError {
+                    offset,
+                    kind: ParseErrorKind::Flag,
+                    element: FormatElement::HashTemplate,
+                    declared: 0,
+                };
                 self.entries(source, packed::listpack, Records::Members)?.ok_or(lost)?
             }
             1 => {
-                let fields = source.parse(Part::Count, length)?;
+                let fields = source.parse(FormatElement::Count, length)?;
                 for _ in 0..fields {
                     self.member(source)?;
                 }
                 fields
             }
-            form => return Err(Trouble { offset, fault: Fault::Flag, part: Part::HashTemplate, claim: form }),
+            form => {
+                return Err(ParseError {
+                    offset,
+                    kind: ParseErrorKind::Flag,
+                    element: FormatElement::HashTemplate,
+                    declared: form,
+                });
+            }
         };
-        self.demand(fields > 0, Trouble { offset, fault: Fault::Empty, part: Part::HashTemplate, claim: 0 });
+        self.demand(
+            fields > 0,
+            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::HashTemplate, declared: 0 },
+        );
         Ok(fields)
     }
 
     /// A listpack that begins with the id of a template, which says how many values follow.
-    fn template_reference<S: Keep>(&mut self, source: &mut S, context: &Context) -> Result<(), Trouble> {
+    fn template_reference<S: KeepsKey>(&mut self, source: &mut S, context: &Context) -> Result<(), ParseError> {
         let offset = source.offset();
-        self.with_text(source, Part::Blob, |deep, text| {
+        self.with_text(source, FormatElement::Blob, |deep, text| {
             let Some(Text::Bytes(blob)) = text else {
                 let is_long_or_told = text.is_none();
-                deep.demand(is_long_or_told, Trouble { offset, fault: Fault::BlobForm, part: Part::Blob, claim: 0 });
+                deep.demand(
+                    is_long_or_told,
+                    ParseError { offset, kind: ParseErrorKind::BlobForm, element: FormatElement::Blob, declared: 0 },
+                );
                 return;
             };
             let first = listpack::entries(blob).ok().and_then(|mut entries| entries.next());
             let looked = packed::listpack(blob, &mut |_| {}).and_then(|entries| {
-                let Some(Ok(Text::Int(id))) = first else { return Err(Fault::Template) };
-                let fields = context.template_fields.get(&id.cast_unsigned()).ok_or(Fault::Template)?;
-                if entries == fields.saturating_add(1) { Ok(()) } else { Err(Fault::BlobCount) }
+                let Some(Ok(Text::Int(id))) = first else { return Err(ParseErrorKind::Template) };
+                let fields = context.template_fields.get(&id.cast_unsigned()).ok_or(ParseErrorKind::Template)?;
+                if entries == fields.saturating_add(1) { Ok(()) } else { Err(ParseErrorKind::BlobCount) }
             });
-            if let Err(fault) = looked {
-                deep.demand(false, Trouble { offset, fault, part: Part::Blob, claim: 0 });
+            if let Err(kind) = looked {
+                deep.demand(false, ParseError { offset, kind, element: FormatElement::Blob, declared: 0 });
             }
         })
     }
 
-    fn module<S: Keep>(&mut self, source: &mut S) -> Result<ModuleId, Trouble> {
-        let id = ModuleId(source.parse(Part::Module, length)?);
-        self.module_values(source, Part::Module)?;
+    fn module<S: KeepsKey>(&mut self, source: &mut S) -> Result<ModuleId, ParseError> {
+        let id = ModuleId(source.parse(FormatElement::Module, length)?);
+        self.module_values(source, FormatElement::Module)?;
         Ok(id)
     }
 
     /// Tagged values up to and including the end tag.
-    pub(crate) fn module_values<S: Keep>(&mut self, source: &mut S, part: Part) -> Result<(), Trouble> {
+    pub(crate) fn module_values<S: KeepsKey>(
+        &mut self,
+        source: &mut S,
+        element: FormatElement,
+    ) -> Result<(), ParseError> {
         loop {
             let offset = source.offset();
-            match source.parse(part, length)? {
+            match source.parse(element, length)? {
                 TAG_EOF => return Ok(()),
-                TAG_SINT | TAG_UINT => _ = source.parse(part, length)?,
-                TAG_FLOAT => _ = source.parse(part, array::<4>)?,
-                TAG_DOUBLE => _ = source.parse(part, array::<8>)?,
-                TAG_STRING => self.string(source, part)?,
-                tag => return Err(Trouble { offset, fault: Fault::ModuleTag, part, claim: tag }),
+                TAG_SINT | TAG_UINT => _ = source.parse(element, length)?,
+                TAG_FLOAT => _ = source.parse(element, array::<4>)?,
+                TAG_DOUBLE => _ = source.parse(element, array::<8>)?,
+                TAG_STRING => self.string(source, element)?,
+                tag => return Err(ParseError { offset, kind: ParseErrorKind::ModuleTag, element, declared: tag }),
             }
         }
     }
@@ -454,37 +532,37 @@ struct Seen<'d> {
     entries: u64,
     last_ttl: u64,
     /// The first entry that is not as its record asks for.
-    fault: Option<Fault>,
+    kind: Option<ParseErrorKind>,
 }
 
 impl Seen<'_> {
     fn entry(&mut self, text: Text<'_>) {
         let at = self.entries % self.records.entries_each();
         self.entries += 1;
-        let fault = match (self.records, at) {
+        let kind = match (self.records, at) {
             (Records::Values | Records::TemplateValues, _) => None,
-            (_, 0) => (!self.distinct.add(text)).then_some(Fault::Duplicate),
+            (_, 0) => (!self.distinct.add(text)).then_some(ParseErrorKind::Duplicate),
             (Records::Scores, _) => match text {
-                Text::Bytes(text) => (!is_number(text)).then_some(Fault::Score),
+                Text::Bytes(text) => (!is_number(text)).then_some(ParseErrorKind::Score),
                 Text::Int(_) => None,
             },
             (Records::FieldsWithTtl, 2) => self.ttl(text),
             _ => None,
         };
-        self.fault = self.fault.or(fault);
+        self.kind = self.kind.or(kind);
     }
 
     /// Rising times, and behind them the fields that never expire.
-    fn ttl(&mut self, text: Text<'_>) -> Option<Fault> {
-        let Text::Int(at_ms) = text else { return Some(Fault::Ttl) };
-        let Ok(at_ms) = u64::try_from(at_ms) else { return Some(Fault::Ttl) };
+    fn ttl(&mut self, text: Text<'_>) -> Option<ParseErrorKind> {
+        let Text::Int(at_ms) = text else { return Some(ParseErrorKind::Ttl) };
+        let Ok(at_ms) = u64::try_from(at_ms) else { return Some(ParseErrorKind::Ttl) };
         let rank = if at_ms == 0 { u64::MAX } else { at_ms };
         let is_in_order = self.last_ttl <= rank;
         self.last_ttl = rank;
         if at_ms > FIELD_TTL_MS_MAX {
-            return Some(Fault::Ttl);
+            return Some(ParseErrorKind::Ttl);
         }
-        (!is_in_order).then_some(Fault::Order)
+        (!is_in_order).then_some(ParseErrorKind::Order)
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! Each function hands every entry to `visit` and returns how many there are.
 
-use crate::rdb::fault::Fault;
 use crate::rdb::packed::{Text, intset, listpack, ziplist, zipmap};
+use crate::rdb::parse_error::ParseErrorKind;
 
 /// The entries of a listpack: none reaches outside, each has its own length behind it, the header counts them.
-pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault> {
-    let (_, (_, stated)) = listpack::header(blob).map_err(|_| Fault::BlobForm)?;
+pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind> {
+    let (_, (_, stated)) = listpack::header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
     let mut entries = 0;
     for entry in listpack::entries(blob)? {
         visit(entry?);
@@ -17,16 +17,16 @@ pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u
 }
 
 /// The entries of a ziplist: as a listpack's, each says how long the one before it is, and the header where the last is.
-pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault> {
-    let (mut rest, (bytes, stated)) = ziplist::header(blob).map_err(|_| Fault::BlobForm)?;
+pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind> {
+    let (mut rest, (bytes, stated)) = ziplist::header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
     let Some(tail) = blob.get(4..8).and_then(|tail| tail.try_into().ok()).map(u32::from_le_bytes) else {
-        return Err(Fault::BlobForm);
+        return Err(ParseErrorKind::BlobForm);
     };
     if u64::from(bytes) != blob.len() as u64 {
-        return Err(Fault::BlobSize);
+        return Err(ParseErrorKind::BlobSize);
     }
     if u64::from(tail) >= blob.len() as u64 {
-        return Err(Fault::Tail);
+        return Err(ParseErrorKind::Tail);
     }
     let mut entries = 0;
     let mut last = None;
@@ -35,13 +35,13 @@ pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u6
         let says = match rest {
             [0xfe, a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]).into(),
             [first, ..] => u64::from(*first),
-            [] => return Err(Fault::BlobEntry),
+            [] => return Err(ParseErrorKind::BlobEntry),
         };
         let at = blob.len() - rest.len();
-        let (behind, entry) = ziplist::entry(rest).map_err(|_| Fault::BlobEntry)?;
+        let (behind, entry) = ziplist::entry(rest).map_err(|_| ParseErrorKind::BlobEntry)?;
         let Some(entry) = entry else { break };
         if says != last_bytes {
-            return Err(Fault::BackLength);
+            return Err(ParseErrorKind::BackLength);
         }
         visit(entry);
         entries += 1;
@@ -50,22 +50,22 @@ pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u6
         rest = behind;
     }
     if rest.len() != 1 {
-        return Err(Fault::BlobEntry);
+        return Err(ParseErrorKind::BlobEntry);
     }
     if last.is_some_and(|last| last as u64 != u64::from(tail)) {
-        return Err(Fault::Tail);
+        return Err(ParseErrorKind::Tail);
     }
     counted(stated.map(u64::from), entries)
 }
 
 /// The integers of an intset, which ascend.
-pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault> {
+pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind> {
     let mut integers = 0;
     let mut last = None;
     for text in intset::entries(blob)? {
         if let Text::Int(value) = text {
             if last.is_some_and(|last| last >= value) {
-                return Err(Fault::Order);
+                return Err(ParseErrorKind::Order);
             }
             last = Some(value);
         }
@@ -76,7 +76,7 @@ pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64
 }
 
 /// The fields and values of a zipmap in turn.
-pub(super) fn zipmap(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Fault> {
+pub(super) fn zipmap(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind> {
     /// What the first byte says of a map that has too many pairs to count there.
     const MANY: u8 = 254;
     let stated = blob.first().copied().filter(|pairs| *pairs != MANY);
@@ -91,15 +91,15 @@ pub(super) fn zipmap(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64
     Ok(2 * pairs)
 }
 
-fn counted(stated: Option<u64>, entries: u64) -> Result<u64, Fault> {
-    if stated.is_some_and(|stated| stated != entries) { Err(Fault::BlobEntries) } else { Ok(entries) }
+fn counted(stated: Option<u64>, entries: u64) -> Result<u64, ParseErrorKind> {
+    if stated.is_some_and(|stated| stated != entries) { Err(ParseErrorKind::BlobEntries) } else { Ok(entries) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entries(look: super::super::Packed, blob: &[u8]) -> Result<u64, Fault> {
+    fn entries(look: super::super::Packed, blob: &[u8]) -> Result<u64, ParseErrorKind> {
         let mut seen = 0;
         let counted = look(blob, &mut |_| seen += 1);
         if let Ok(counted) = counted {
@@ -124,16 +124,16 @@ mod tests {
     #[test]
     fn what_ziplists_say_of_themselves() {
         assert_eq!(entries(ziplist, ZIPLIST), Ok(5));
-        for (at, byte, fault) in [
-            (0, 0x24, Fault::BlobSize),
-            (4, 0x16, Fault::Tail),
-            (5, 0x01, Fault::Tail),
-            (8, 4, Fault::BlobEntries),
-            (13, 2, Fault::BackLength),
-            (14, 0xc1, Fault::BlobEntry),
-            (34, 0xfd, Fault::BlobEntry),
+        for (at, byte, kind) in [
+            (0, 0x24, ParseErrorKind::BlobSize),
+            (4, 0x16, ParseErrorKind::Tail),
+            (5, 0x01, ParseErrorKind::Tail),
+            (8, 4, ParseErrorKind::BlobEntries),
+            (13, 2, ParseErrorKind::BackLength),
+            (14, 0xc1, ParseErrorKind::BlobEntry),
+            (34, 0xfd, ParseErrorKind::BlobEntry),
         ] {
-            assert_eq!(entries(ziplist, &with(ZIPLIST, at, byte)), Err(fault), "byte {at}");
+            assert_eq!(entries(ziplist, &with(ZIPLIST, at, byte)), Err(kind), "byte {at}");
         }
         assert_eq!(entries(ziplist, &with(&with(ZIPLIST, 8, 0xff), 9, 0xff)), Ok(5));
     }
@@ -141,15 +141,15 @@ mod tests {
     #[test]
     fn what_listpacks_say_of_themselves() {
         assert_eq!(entries(listpack, LISTPACK), Ok(2));
-        for (at, byte, fault) in [
-            (0, 0x0d, Fault::BlobSize),
-            (4, 3, Fault::BlobEntries),
-            (6, 0x82, Fault::BackLength),
-            (8, 3, Fault::BackLength),
-            (9, 0xf5, Fault::BlobEntry),
-            (11, 0, Fault::BlobEntry),
+        for (at, byte, kind) in [
+            (0, 0x0d, ParseErrorKind::BlobSize),
+            (4, 3, ParseErrorKind::BlobEntries),
+            (6, 0x82, ParseErrorKind::BackLength),
+            (8, 3, ParseErrorKind::BackLength),
+            (9, 0xf5, ParseErrorKind::BlobEntry),
+            (11, 0, ParseErrorKind::BlobEntry),
         ] {
-            assert_eq!(entries(listpack, &with(LISTPACK, at, byte)), Err(fault), "byte {at}");
+            assert_eq!(entries(listpack, &with(LISTPACK, at, byte)), Err(kind), "byte {at}");
         }
     }
 
@@ -157,10 +157,10 @@ mod tests {
     fn intsets_ascend_and_zipmaps_count() {
         let ints = b"\x02\0\0\0\x03\0\0\0\xfe\xff\x01\0\x2c\x01";
         assert_eq!(entries(intset, ints), Ok(3));
-        assert_eq!(entries(intset, &with(ints, 9, 0x01)), Err(Fault::Order));
+        assert_eq!(entries(intset, &with(ints, 9, 0x01)), Err(ParseErrorKind::Order));
         let map = b"\x02\x01a\x02\x01xx?\x03key\x03\0abc\xff";
         assert_eq!(entries(zipmap, map), Ok(4));
-        assert_eq!(entries(zipmap, &with(map, 0, 3)), Err(Fault::BlobEntries));
+        assert_eq!(entries(zipmap, &with(map, 0, 3)), Err(ParseErrorKind::BlobEntries));
         assert_eq!(entries(zipmap, &with(map, 0, 254)), Ok(4));
     }
 }

@@ -3,7 +3,7 @@
 use nom::Err;
 
 use super::{Text, sign_extend, to_terminator};
-use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{Parsed, array, byte, fail, u32_le};
 use crate::rdb::source::Source;
 
@@ -13,7 +13,7 @@ pub const HEADER_BYTES: u64 = 6;
 /// A listpack's header: its size in bytes, and its number of entries, `None` if it must be walked to know.
 ///
 /// # Errors
-/// [`Fault::Eof`] where fewer than [`HEADER_BYTES`] bytes are there.
+/// [`ParseErrorKind::Eof`] where fewer than [`HEADER_BYTES`] bytes are there.
 pub fn header(i: &[u8]) -> Parsed<'_, (u32, Option<u16>)> {
     let (i, bytes) = u32_le(i)?;
     let (i, count) = array(i)?;
@@ -23,49 +23,49 @@ pub fn header(i: &[u8]) -> Parsed<'_, (u32, Option<u16>)> {
 
 /// The head of an entry: all of it but a string's bytes.
 #[derive(Clone, Copy, Debug)]
-enum Head {
+enum EntryHeader {
     Text { head_bytes: u64, bytes: u64 },
     Int { head_bytes: u64, value: i64 },
     End,
 }
 
-fn head(i: &[u8]) -> Parsed<'_, Head> {
+fn entry_header(i: &[u8]) -> Parsed<'_, EntryHeader> {
     let (i, first) = byte(i)?;
     match first {
-        0x00..=0x7f => Ok((i, Head::Int { head_bytes: 1, value: i64::from(first) })),
-        0x80..=0xbf => Ok((i, Head::Text { head_bytes: 1, bytes: u64::from(first & 0x3f) })),
+        0x00..=0x7f => Ok((i, EntryHeader::Int { head_bytes: 1, value: i64::from(first) })),
+        0x80..=0xbf => Ok((i, EntryHeader::Text { head_bytes: 1, bytes: u64::from(first & 0x3f) })),
         0xc0..=0xdf => {
             let (i, low) = byte(i)?;
             let value = sign_extend::<13>(i64::from(first & 0x1f) << 8 | i64::from(low));
-            Ok((i, Head::Int { head_bytes: 2, value }))
+            Ok((i, EntryHeader::Int { head_bytes: 2, value }))
         }
         0xe0..=0xef => {
             let (i, low) = byte(i)?;
-            Ok((i, Head::Text { head_bytes: 2, bytes: u64::from(first & 0x0f) << 8 | u64::from(low) }))
+            Ok((i, EntryHeader::Text { head_bytes: 2, bytes: u64::from(first & 0x0f) << 8 | u64::from(low) }))
         }
         0xf0 => {
             let (i, bytes) = u32_le(i)?;
-            Ok((i, Head::Text { head_bytes: 5, bytes: u64::from(bytes) }))
+            Ok((i, EntryHeader::Text { head_bytes: 5, bytes: u64::from(bytes) }))
         }
         0xf1 => {
             let (i, bytes) = array(i)?;
-            Ok((i, Head::Int { head_bytes: 3, value: i64::from(i16::from_le_bytes(bytes)) }))
+            Ok((i, EntryHeader::Int { head_bytes: 3, value: i64::from(i16::from_le_bytes(bytes)) }))
         }
         0xf2 => {
             let (i, [a, b, c]) = array(i)?;
             let value = sign_extend::<24>(i64::from(u32::from_le_bytes([a, b, c, 0])));
-            Ok((i, Head::Int { head_bytes: 4, value }))
+            Ok((i, EntryHeader::Int { head_bytes: 4, value }))
         }
         0xf3 => {
             let (i, bytes) = array(i)?;
-            Ok((i, Head::Int { head_bytes: 5, value: i64::from(i32::from_le_bytes(bytes)) }))
+            Ok((i, EntryHeader::Int { head_bytes: 5, value: i64::from(i32::from_le_bytes(bytes)) }))
         }
         0xf4 => {
             let (i, bytes) = array(i)?;
-            Ok((i, Head::Int { head_bytes: 9, value: i64::from_le_bytes(bytes) }))
+            Ok((i, EntryHeader::Int { head_bytes: 9, value: i64::from_le_bytes(bytes) }))
         }
-        0xff => Ok((i, Head::End)),
-        _ => fail(Fault::BlobEntry),
+        0xff => Ok((i, EntryHeader::End)),
+        _ => fail(ParseErrorKind::BlobEntry),
     }
 }
 
@@ -86,7 +86,7 @@ fn back_length(entry_bytes: u64) -> impl Fn(&[u8]) -> Parsed<'_, ()> {
         if matches!(entry_bytes, 16_383 | 2_097_151 | 268_435_455) && i.first() == Some(&0) {
             width += 1;
         }
-        let (stored, rest) = i.split_at_checked(width).ok_or(Err::Error(Fault::Eof))?;
+        let (stored, rest) = i.split_at_checked(width).ok_or(Err::Error(ParseErrorKind::Eof))?;
         let says = |mut left: u64| {
             stored.iter().enumerate().rev().all(|(at, byte)| {
                 let bits = u8::try_from(left & 0x7f).unwrap_or(0);
@@ -94,54 +94,58 @@ fn back_length(entry_bytes: u64) -> impl Fn(&[u8]) -> Parsed<'_, ()> {
                 *byte == if at == 0 { bits } else { bits | 0x80 }
             })
         };
-        if says(entry_bytes) { Ok((rest, ())) } else { fail(Fault::BackLength) }
+        if says(entry_bytes) { Ok((rest, ())) } else { fail(ParseErrorKind::BackLength) }
     }
 }
 
 /// Walks from the first entry to the terminator, which must lie at `end`, and returns the number of entries.
-pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, Trouble> {
+pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, ParseError> {
     let mut entries = 0;
     loop {
-        let entry_bytes = match source.parse(Part::Blob, head)? {
-            Head::Text { head_bytes, bytes } => {
-                source.skip(Part::Blob, bytes)?;
+        let entry_bytes = match source.parse(FormatElement::Blob, entry_header)? {
+            EntryHeader::Text { head_bytes, bytes } => {
+                source.skip(FormatElement::Blob, bytes)?;
                 head_bytes + bytes
             }
-            Head::Int { head_bytes, .. } => head_bytes,
-            Head::End => break,
+            EntryHeader::Int { head_bytes, .. } => head_bytes,
+            EntryHeader::End => break,
         };
-        source.parse(Part::Blob, back_length(entry_bytes))?;
+        source.parse(FormatElement::Blob, back_length(entry_bytes))?;
         if source.offset() > end {
             break;
         }
         entries += 1;
     }
-    if source.offset() == end { Ok(entries) } else { Err(source.trouble(Part::Blob, Fault::BlobEntry, entries)) }
+    if source.offset() == end {
+        Ok(entries)
+    } else {
+        Err(source.error(FormatElement::Blob, ParseErrorKind::BlobEntry, entries))
+    }
 }
 
 /// The entries of a listpack.
 ///
 /// # Errors
-/// [`Fault::BlobSize`] if the size in the header is not that of `blob`. The iterator gives [`Fault::BlobEntry`] for an
+/// [`ParseErrorKind::BlobSize`] if the size in the header is not that of `blob`. The iterator gives [`ParseErrorKind::BlobEntry`] for an
 /// unknown encoding, an entry that reaches past the end, or a terminator anywhere but at the end, and
-/// [`Fault::BackLength`] for a wrong length behind an entry; then it ends.
-pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Text<'_>, Fault>>, Fault> {
-    let (rest, (bytes, _)) = header(blob).map_err(|_| Fault::BlobForm)?;
+/// [`ParseErrorKind::BackLength`] for a wrong length behind an entry; then it ends.
+pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Text<'_>, ParseErrorKind>>, ParseErrorKind> {
+    let (rest, (bytes, _)) = header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
     if u64::from(bytes) != blob.len() as u64 {
-        return Err(Fault::BlobSize);
+        return Err(ParseErrorKind::BlobSize);
     }
     Ok(to_terminator(rest, entry))
 }
 
 /// One entry with its back length; `None` at the terminator.
 fn entry(i: &[u8]) -> Parsed<'_, Option<Text<'_>>> {
-    let (i, head) = head(i)?;
-    let (i, entry, entry_bytes) = match head {
-        Head::End => return Ok((i, None)),
-        Head::Int { head_bytes, value } => (i, Text::Int(value), head_bytes),
-        Head::Text { head_bytes, bytes } => {
+    let (i, entry_header) = entry_header(i)?;
+    let (i, entry, entry_bytes) = match entry_header {
+        EntryHeader::End => return Ok((i, None)),
+        EntryHeader::Int { head_bytes, value } => (i, Text::Int(value), head_bytes),
+        EntryHeader::Text { head_bytes, bytes } => {
             let bytes_here = usize::try_from(bytes).unwrap_or(usize::MAX);
-            let (text, i) = i.split_at_checked(bytes_here).ok_or(Err::Error(Fault::Eof))?;
+            let (text, i) = i.split_at_checked(bytes_here).ok_or(Err::Error(ParseErrorKind::Eof))?;
             (i, Text::Bytes(text), head_bytes + bytes)
         }
     };

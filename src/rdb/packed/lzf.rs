@@ -1,9 +1,9 @@
 //! LZF, the compression of single strings (format section 3.3): a prefix into a small array, a whole string into a
 //! buffer, or a stream of any size through a small window.
 
-use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::Parsed;
-use crate::rdb::source::{Source, fault_of};
+use crate::rdb::source::{Source, kind_of};
 
 /// One instruction of an LZF stream.
 #[derive(Clone, Copy, Debug)]
@@ -33,17 +33,17 @@ fn token(i: &[u8]) -> Parsed<'_, Token> {
 /// Inflates the first bytes of a stream into `out`, as many as it gives or as fit, and returns how many.
 ///
 /// # Errors
-/// [`Fault::Lzf`] if the stream is damaged within what was read of it. What comes later is not looked at.
-pub fn inflate_prefix(mut stored: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
+/// [`ParseErrorKind::Lzf`] if the stream is damaged within what was read of it. What comes later is not looked at.
+pub fn inflate_prefix(mut stored: &[u8], out: &mut [u8]) -> Result<usize, ParseErrorKind> {
     let mut done = 0;
     while done < out.len() && !stored.is_empty() {
-        let (rest, next) = token(stored).map_err(|_| Fault::Lzf)?;
+        let (rest, next) = token(stored).map_err(|_| ParseErrorKind::Lzf)?;
         stored = rest;
         match next {
             Token::Literal { bytes } => {
                 // Only what is wanted of a run must be there: a caller may lend the first bytes of a stream.
                 let wanted = bytes.min(out.len() - done);
-                let run = stored.get(..wanted).ok_or(Fault::Lzf)?;
+                let run = stored.get(..wanted).ok_or(ParseErrorKind::Lzf)?;
                 stored = stored.get(bytes..).unwrap_or_default();
                 for (to, from) in out.iter_mut().skip(done).zip(run) {
                     *to = *from;
@@ -52,13 +52,14 @@ pub fn inflate_prefix(mut stored: &[u8], out: &mut [u8]) -> Result<usize, Fault>
             }
             Token::Copy { distance, bytes } => {
                 for at in done..(done + bytes).min(out.len()) {
-                    let from = at.checked_sub(distance).and_then(|from| out.get(from)).copied().ok_or(Fault::Lzf)?;
+                    let from =
+                        at.checked_sub(distance).and_then(|from| out.get(from)).copied().ok_or(ParseErrorKind::Lzf)?;
                     if let Some(to) = out.get_mut(at) {
                         *to = from;
                     }
                 }
                 if distance > done {
-                    return Err(Fault::Lzf);
+                    return Err(ParseErrorKind::Lzf);
                 }
                 done += bytes;
             }
@@ -72,32 +73,32 @@ pub fn inflate_prefix(mut stored: &[u8], out: &mut [u8]) -> Result<usize, Fault>
 /// The caller has bounded `bytes`, which is what the stream claims to inflate to.
 ///
 /// # Errors
-/// [`Fault::Lzf`] if the stream is damaged or does not give exactly `bytes`; `out` then holds what came before.
-pub fn inflate(mut stored: &[u8], bytes: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
+/// [`ParseErrorKind::Lzf`] if the stream is damaged or does not give exactly `bytes`; `out` then holds what came before.
+pub fn inflate(mut stored: &[u8], bytes: usize, out: &mut Vec<u8>) -> Result<(), ParseErrorKind> {
     let start = out.len();
     out.reserve(bytes);
     while !stored.is_empty() {
-        let (rest, next) = token(stored).map_err(|_| Fault::Lzf)?;
+        let (rest, next) = token(stored).map_err(|_| ParseErrorKind::Lzf)?;
         stored = rest;
         let done = out.len() - start;
         match next {
             Token::Literal { bytes: run_bytes } => {
-                let (run, rest) = stored.split_at_checked(run_bytes).ok_or(Fault::Lzf)?;
+                let (run, rest) = stored.split_at_checked(run_bytes).ok_or(ParseErrorKind::Lzf)?;
                 if run_bytes > bytes - done {
-                    return Err(Fault::Lzf);
+                    return Err(ParseErrorKind::Lzf);
                 }
                 stored = rest;
                 out.extend_from_slice(run);
             }
             Token::Copy { distance, bytes: copy_bytes } => {
                 if distance > done || copy_bytes > bytes - done {
-                    return Err(Fault::Lzf);
+                    return Err(ParseErrorKind::Lzf);
                 }
                 copy_back(out, distance, copy_bytes);
             }
         }
     }
-    if out.len() - start == bytes { Ok(()) } else { Err(Fault::Lzf) }
+    if out.len() - start == bytes { Ok(()) } else { Err(ParseErrorKind::Lzf) }
 }
 
 /// Appends `bytes` bytes from `distance` before the end; the two may overlap, which repeats the run between them.
@@ -118,7 +119,7 @@ pub(crate) struct Inflated<'s, S> {
     stored: &'s mut S,
     /// Offset in `stored` where the stream ends.
     stored_end: u64,
-    part: Part,
+    element: FormatElement,
     /// History, then bytes not read yet. The history is what a copy may refer to.
     buffer: Vec<u8>,
     at: usize,
@@ -131,13 +132,13 @@ const STEP_BYTES: usize = 16 << 10;
 
 impl<'s, S: Source> Inflated<'s, S> {
     /// The stream of `stored_bytes` bytes that comes next in `stored`.
-    pub(crate) fn new(stored: &'s mut S, part: Part, stored_bytes: u64) -> Self {
+    pub(crate) fn new(stored: &'s mut S, element: FormatElement, stored_bytes: u64) -> Self {
         let stored_end = stored.offset().saturating_add(stored_bytes);
-        Self { stored, stored_end, part, buffer: Vec::new(), at: 0, dropped: 0 }
+        Self { stored, stored_end, element, buffer: Vec::new(), at: 0, dropped: 0 }
     }
 
     /// Inflates one step more; false at the stream's end.
-    fn more(&mut self) -> Result<bool, Trouble> {
+    fn more(&mut self) -> Result<bool, ParseError> {
         if self.stored.offset() >= self.stored_end {
             return Ok(false);
         }
@@ -154,15 +155,15 @@ impl<'s, S: Source> Inflated<'s, S> {
         Ok(true)
     }
 
-    fn step(&mut self) -> Result<(), Trouble> {
-        match self.stored.parse(self.part, token)? {
+    fn step(&mut self) -> Result<(), ParseError> {
+        match self.stored.parse(self.element, token)? {
             Token::Literal { bytes } => {
                 let start = self.buffer.len();
                 self.buffer.resize(start + bytes, 0);
                 let to = self.buffer.get_mut(start..).unwrap_or_default();
-                let part = self.part;
-                let run: [u8; 32] = self.stored.parse(part, |i| {
-                    let (run, rest) = i.split_at_checked(bytes).ok_or(nom::Err::Error(Fault::Eof))?;
+                let element = self.element;
+                let run: [u8; 32] = self.stored.parse(element, |i| {
+                    let (run, rest) = i.split_at_checked(bytes).ok_or(nom::Err::Error(ParseErrorKind::Eof))?;
                     let mut copy = [0; 32];
                     for (to, from) in copy.iter_mut().zip(run) {
                         *to = *from;
@@ -175,13 +176,13 @@ impl<'s, S: Source> Inflated<'s, S> {
             }
             Token::Copy { distance, bytes } => {
                 if distance > self.buffer.len() {
-                    return Err(self.stored.trouble(self.part, Fault::Lzf, distance as u64));
+                    return Err(self.stored.error(self.element, ParseErrorKind::Lzf, distance as u64));
                 }
                 copy_back(&mut self.buffer, distance, bytes);
             }
         }
         if self.stored.offset() > self.stored_end {
-            return Err(self.stored.trouble(self.part, Fault::Lzf, 0));
+            return Err(self.stored.error(self.element, ParseErrorKind::Lzf, 0));
         }
         Ok(())
     }
@@ -193,7 +194,7 @@ impl<S: Source> Source for Inflated<'_, S> {
         self.dropped + self.at as u64
     }
 
-    fn parse<T>(&mut self, part: Part, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, Trouble> {
+    fn parse<T>(&mut self, element: FormatElement, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, ParseError> {
         loop {
             let ahead = self.buffer.get(self.at..).unwrap_or_default();
             match parser(ahead) {
@@ -201,17 +202,17 @@ impl<S: Source> Source for Inflated<'_, S> {
                     self.at = self.buffer.len() - rest.len();
                     return Ok(value);
                 }
-                Err(error) => match fault_of(&error) {
-                    Fault::Eof if self.more()? => {}
+                Err(error) => match kind_of(&error) {
+                    ParseErrorKind::Eof if self.more()? => {}
                     // The dump goes on: what ends too early is the value that was compressed.
-                    Fault::Eof => return Err(self.trouble(part, Fault::BlobEntry, 0)),
-                    fault => return Err(self.trouble(part, fault, 0)),
+                    ParseErrorKind::Eof => return Err(self.error(element, ParseErrorKind::BlobEntry, 0)),
+                    kind => return Err(self.error(element, kind, 0)),
                 },
             }
         }
     }
 
-    fn skip(&mut self, part: Part, bytes: u64) -> Result<(), Trouble> {
+    fn skip(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
         let mut left = bytes;
         loop {
             let ahead = (self.buffer.len() - self.at) as u64;
@@ -222,14 +223,14 @@ impl<S: Source> Source for Inflated<'_, S> {
                 return Ok(());
             }
             if !self.more()? {
-                return Err(self.trouble(part, Fault::BlobEntry, bytes));
+                return Err(self.error(element, ParseErrorKind::BlobEntry, bytes));
             }
         }
     }
 
     /// The place in the file, not in the inflated bytes: that is where a person can look.
-    fn trouble(&self, part: Part, fault: Fault, claim: u64) -> Trouble {
-        self.stored.trouble(part, fault, claim)
+    fn error(&self, element: FormatElement, kind: ParseErrorKind, declared: u64) -> ParseError {
+        self.stored.error(element, kind, declared)
     }
 }
 
@@ -243,7 +244,7 @@ mod tests {
     const MIXED: [u8; 17] =
         [0x03, 0x61, 0x62, 0x63, 0x61, 0xe0, 0x0b, 0x02, 0x02, 0x58, 0x59, 0x5a, 0x40, 0x17, 0x01, 0x62, 0x63];
 
-    fn whole(stored: &[u8], bytes: usize) -> Result<Vec<u8>, Fault> {
+    fn whole(stored: &[u8], bytes: usize) -> Result<Vec<u8>, ParseErrorKind> {
         let mut out = b"kept".to_vec();
         inflate(stored, bytes, &mut out)?;
         Ok(out.split_off(4))
@@ -272,13 +273,13 @@ mod tests {
 
     #[test]
     fn damage_is_a_fault() {
-        assert_eq!(whole(&ALL_A, 99), Err(Fault::Lzf));
-        assert_eq!(whole(&ALL_A, 101), Err(Fault::Lzf));
+        assert_eq!(whole(&ALL_A, 99), Err(ParseErrorKind::Lzf));
+        assert_eq!(whole(&ALL_A, 101), Err(ParseErrorKind::Lzf));
         for cut in 1..ALL_A.len() {
-            assert_eq!(whole(&ALL_A[..cut], 100), Err(Fault::Lzf), "cut at {cut}");
+            assert_eq!(whole(&ALL_A[..cut], 100), Err(ParseErrorKind::Lzf), "cut at {cut}");
         }
-        assert_eq!(whole(&[0x20, 0x00, 0x00], 3), Err(Fault::Lzf));
-        assert_eq!(inflate_prefix(&[0x00, 0x61, 0x20, 0x01], &mut [0; 10]), Err(Fault::Lzf));
+        assert_eq!(whole(&[0x20, 0x00, 0x00], 3), Err(ParseErrorKind::Lzf));
+        assert_eq!(inflate_prefix(&[0x00, 0x61, 0x20, 0x01], &mut [0; 10]), Err(ParseErrorKind::Lzf));
     }
 
     #[test]
@@ -290,17 +291,17 @@ mod tests {
         let bytes = 2 + 500 * 264;
         let all = whole(&stored, bytes).unwrap();
         let mut slice = Slice::new(&stored, 0);
-        let mut source = Inflated::new(&mut slice, Part::Blob, stored.len() as u64);
+        let mut source = Inflated::new(&mut slice, FormatElement::Blob, stored.len() as u64);
         let mut seen = 0;
         while seen + 6 <= bytes {
-            let pair = source.parse(Part::Blob, array::<2>).unwrap();
+            let pair = source.parse(FormatElement::Blob, array::<2>).unwrap();
             assert_eq!(pair, all[seen..seen + 2]);
-            source.skip(Part::Blob, 4).unwrap();
+            source.skip(FormatElement::Blob, 4).unwrap();
             seen += 6;
         }
-        source.skip(Part::Blob, (bytes - seen) as u64).unwrap();
+        source.skip(FormatElement::Blob, (bytes - seen) as u64).unwrap();
         assert_eq!(source.offset(), bytes as u64);
-        assert_eq!(source.parse(Part::Blob, byte).unwrap_err().fault, Fault::BlobEntry);
+        assert_eq!(source.parse(FormatElement::Blob, byte).unwrap_err().kind, ParseErrorKind::BlobEntry);
         assert!(source.buffer.len() <= DISTANCE_MAX + STEP_BYTES + 264);
         assert_eq!(slice.offset(), stored.len() as u64);
     }

@@ -10,9 +10,9 @@ pub mod zipmap;
 
 use std::fmt;
 
-use super::fault::Fault;
+use super::parse_error::ParseErrorKind;
 use super::primitives::Parsed;
-use super::source::fault_of;
+use super::source::kind_of;
 
 /// An element as it is stored: bytes, or a number that stands for its decimal text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl fmt::Display for Text<'_> {
 fn to_terminator<'a, T>(
     rest: &'a [u8],
     entry: impl Fn(&'a [u8]) -> Parsed<'a, Option<T>>,
-) -> impl Iterator<Item = Result<T, Fault>> {
+) -> impl Iterator<Item = Result<T, ParseErrorKind>> {
     let mut rest = Some(rest);
     std::iter::from_fn(move || match entry(rest.take()?) {
         Ok((left, Some(entry))) => {
@@ -57,8 +57,8 @@ fn to_terminator<'a, T>(
             Some(Ok(entry))
         }
         Ok(([], None)) => None,
-        Err(error) if fault_of(&error) == Fault::BackLength => Some(Err(Fault::BackLength)),
-        Ok(_) | Err(_) => Some(Err(Fault::BlobEntry)),
+        Err(error) if kind_of(&error) == ParseErrorKind::BackLength => Some(Err(ParseErrorKind::BackLength)),
+        Ok(_) | Err(_) => Some(Err(ParseErrorKind::BlobEntry)),
     })
 }
 

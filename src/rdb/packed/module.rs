@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Text;
 use crate::rdb::elements::with_text;
-use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{array, length};
 use crate::rdb::source::{Slice, Source};
 
@@ -55,23 +55,23 @@ pub(crate) const TAG_STRING: u64 = 5;
 
 /// Steps over tagged values up to and including the end tag, and returns the second one if it is an unsigned integer:
 /// that is where a vector set has its count.
-pub(crate) fn skip_values<S: Source>(source: &mut S, part: Part) -> Result<Option<u64>, Trouble> {
+pub(crate) fn skip_values<S: Source>(source: &mut S, element: FormatElement) -> Result<Option<u64>, ParseError> {
     let mut second = None;
     for at in 0_u64.. {
         let offset = source.offset();
-        match source.parse(part, length)? {
+        match source.parse(element, length)? {
             TAG_EOF => break,
-            TAG_SINT => _ = source.parse(part, length)?,
+            TAG_SINT => _ = source.parse(element, length)?,
             TAG_UINT => {
-                let value = source.parse(part, length)?;
+                let value = source.parse(element, length)?;
                 if at == 1 {
                     second = Some(value);
                 }
             }
-            TAG_FLOAT => _ = source.parse(part, array::<4>)?,
-            TAG_DOUBLE => _ = source.parse(part, array::<8>)?,
-            TAG_STRING => _ = source.string(part)?,
-            tag => return Err(Trouble { offset, fault: Fault::ModuleTag, part, claim: tag }),
+            TAG_FLOAT => _ = source.parse(element, array::<4>)?,
+            TAG_DOUBLE => _ = source.parse(element, array::<8>)?,
+            TAG_STRING => _ = source.string(element)?,
+            tag => return Err(ParseError { offset, kind: ParseErrorKind::ModuleTag, element, declared: tag }),
         }
     }
     Ok(second)
@@ -93,32 +93,37 @@ pub enum ModuleValue<'e> {
 }
 
 /// Decodes tagged values up to and including the end tag and hands them to `visit`.
-pub(crate) fn for_each(source: &mut Slice<'_>, mut visit: impl FnMut(ModuleValue<'_>)) -> Result<(), Trouble> {
-    let part = Part::Module;
+pub(crate) fn for_each(source: &mut Slice<'_>, mut visit: impl FnMut(ModuleValue<'_>)) -> Result<(), ParseError> {
+    let element = FormatElement::Module;
     loop {
         let offset = source.offset();
-        match source.parse(part, length)? {
+        match source.parse(element, length)? {
             TAG_EOF => return Ok(()),
-            TAG_SINT => visit(ModuleValue::Signed(source.parse(part, length)?.cast_signed())),
-            TAG_UINT => visit(ModuleValue::Unsigned(source.parse(part, length)?)),
-            TAG_FLOAT => visit(ModuleValue::Float(f32::from_le_bytes(source.parse(part, array)?))),
-            TAG_DOUBLE => visit(ModuleValue::Double(f64::from_le_bytes(source.parse(part, array)?))),
+            TAG_SINT => visit(ModuleValue::Signed(source.parse(element, length)?.cast_signed())),
+            TAG_UINT => visit(ModuleValue::Unsigned(source.parse(element, length)?)),
+            TAG_FLOAT => visit(ModuleValue::Float(f32::from_le_bytes(source.parse(element, array)?))),
+            TAG_DOUBLE => visit(ModuleValue::Double(f64::from_le_bytes(source.parse(element, array)?))),
             TAG_STRING => with_text(source, |text| visit(ModuleValue::String(text)))?,
-            tag => return Err(Trouble { offset, fault: Fault::ModuleTag, part, claim: tag }),
+            tag => return Err(ParseError { offset, kind: ParseErrorKind::ModuleTag, element, declared: tag }),
         }
     }
 }
 
 /// Steps over a `MODULE_AUX` record behind its opcode.
-pub(crate) fn skip_aux<S: Source>(source: &mut S) -> Result<(), Trouble> {
-    source.parse(Part::ModuleAux, length)?;
+pub(crate) fn skip_aux<S: Source>(source: &mut S) -> Result<(), ParseError> {
+    source.parse(FormatElement::ModuleAux, length)?;
     let offset = source.offset();
-    let tag = source.parse(Part::ModuleAux, length)?;
+    let tag = source.parse(FormatElement::ModuleAux, length)?;
     if tag != TAG_UINT {
-        return Err(Trouble { offset, fault: Fault::ModuleTag, part: Part::ModuleAux, claim: tag });
+        return Err(ParseError {
+            offset,
+            kind: ParseErrorKind::ModuleTag,
+            element: FormatElement::ModuleAux,
+            declared: tag,
+        });
     }
-    source.parse(Part::ModuleAux, length)?;
-    skip_values(source, Part::ModuleAux)?;
+    source.parse(FormatElement::ModuleAux, length)?;
+    skip_values(source, FormatElement::ModuleAux)?;
     Ok(())
 }
 

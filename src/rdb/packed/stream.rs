@@ -2,8 +2,8 @@
 
 use super::{Text, listpack};
 use crate::rdb::elements::{Element, with_blob};
-use crate::rdb::fault::{Fault, Part, Trouble};
-use crate::rdb::primitives::{StringHead, array, fail, i64_le, length, string_head};
+use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
+use crate::rdb::primitives::{StringHeader, array, fail, i64_le, length, string_header};
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::types::ValueType;
 
@@ -70,28 +70,28 @@ impl Layout {
     }
 
     /// Steps over a stream and returns its number of live entries.
-    pub(crate) fn skip<S: Source>(self, source: &mut S) -> Result<u64, Trouble> {
-        let nodes = source.parse(Part::Count, length)?;
+    pub(crate) fn skip<S: Source>(self, source: &mut S) -> Result<u64, ParseError> {
+        let nodes = source.parse(FormatElement::Count, length)?;
         for _ in 0..nodes {
             node_id(source)?;
-            source.string(Part::StreamEntries)?;
+            source.string(FormatElement::StreamEntries)?;
         }
-        let entries = source.parse(Part::StreamGroups, length)?;
+        let entries = source.parse(FormatElement::StreamGroups, length)?;
         self.skip_after_length(source)?;
         Ok(entries)
     }
 
     /// As [`Layout::skip`], telling what it comes by.
-    pub(crate) fn walk<S: Source>(self, source: &mut S, parts: &mut impl Parts) -> Result<u64, Trouble> {
-        let nodes = source.parse(Part::Count, length)?;
+    pub(crate) fn walk<S: Source>(self, source: &mut S, parts: &mut impl Parts) -> Result<u64, ParseError> {
+        let nodes = source.parse(FormatElement::Count, length)?;
         for _ in 0..nodes {
             let (ms, seq) = node_id(source)?;
-            let listpack = source.string(Part::StreamEntries)?;
+            let listpack = source.string(FormatElement::StreamEntries)?;
             parts.node((u128::from(ms) << 64 | u128::from(seq)).to_be_bytes(), listpack.value_bytes());
         }
-        let entries = source.parse(Part::StreamGroups, length)?;
+        let entries = source.parse(FormatElement::StreamGroups, length)?;
         skip_lengths(source, if self.has_totals { 2 + 5 } else { 2 })?;
-        let groups = source.parse(Part::StreamGroups, length)?;
+        let groups = source.parse(FormatElement::StreamGroups, length)?;
         for _ in 0..groups {
             self.walk_group(source, parts)?;
         }
@@ -101,21 +101,21 @@ impl Layout {
         Ok(entries)
     }
 
-    fn walk_group<S: Source>(self, source: &mut S, parts: &mut impl Parts) -> Result<(), Trouble> {
-        let part = Part::StreamGroups;
+    fn walk_group<S: Source>(self, source: &mut S, parts: &mut impl Parts) -> Result<(), ParseError> {
+        let element = FormatElement::StreamGroups;
         let group = name(source)?;
         skip_lengths(source, if self.has_totals { 3 } else { 2 })?;
-        for _ in 0..source.parse(part, length)? {
-            let id = source.parse(part, array)?;
-            parts.delivered(id, source.parse(part, i64_le)?);
-            source.parse(part, length)?;
+        for _ in 0..source.parse(element, length)? {
+            let id = source.parse(element, array)?;
+            parts.delivered(id, source.parse(element, i64_le)?);
+            source.parse(element, length)?;
         }
         parts.end_group_pending(&group);
-        for _ in 0..source.parse(part, length)? {
+        for _ in 0..source.parse(element, length)? {
             let name = name(source)?;
-            source.skip(part, if self.has_active_time { 16 } else { 8 })?;
-            for _ in 0..source.parse(part, length)? {
-                parts.pending(source.parse(part, array)?);
+            source.skip(element, if self.has_active_time { 16 } else { 8 })?;
+            for _ in 0..source.parse(element, length)? {
+                parts.pending(source.parse(element, array)?);
             }
             parts.end_consumer(&name);
         }
@@ -127,11 +127,11 @@ impl Layout {
     }
 
     /// Steps over all that follows the number of live entries.
-    pub(crate) fn skip_after_length<S: Source>(self, source: &mut S) -> Result<(), Trouble> {
-        let part = Part::StreamGroups;
+    pub(crate) fn skip_after_length<S: Source>(self, source: &mut S) -> Result<(), ParseError> {
+        let element = FormatElement::StreamGroups;
         // Last ID; then first ID, largest deleted ID, entries added.
         skip_lengths(source, if self.has_totals { 2 + 5 } else { 2 })?;
-        let groups = source.parse(part, length)?;
+        let groups = source.parse(element, length)?;
         for _ in 0..groups {
             self.skip_group(source)?;
         }
@@ -141,22 +141,22 @@ impl Layout {
         Ok(())
     }
 
-    fn skip_group<S: Source>(self, source: &mut S) -> Result<(), Trouble> {
-        let part = Part::StreamGroups;
-        source.string(part)?;
+    fn skip_group<S: Source>(self, source: &mut S) -> Result<(), ParseError> {
+        let element = FormatElement::StreamGroups;
+        source.string(element)?;
         skip_lengths(source, if self.has_totals { 3 } else { 2 })?;
-        let pending = source.parse(part, length)?;
+        let pending = source.parse(element, length)?;
         for _ in 0..pending {
             // ID, delivery time, delivery count.
-            source.skip(part, ID_BYTES + 8)?;
-            source.parse(part, length)?;
+            source.skip(element, ID_BYTES + 8)?;
+            source.parse(element, length)?;
         }
-        let consumers = source.parse(part, length)?;
+        let consumers = source.parse(element, length)?;
         for _ in 0..consumers {
-            source.string(part)?;
-            source.parse(part, i64_le)?;
+            source.string(element)?;
+            source.parse(element, i64_le)?;
             if self.has_active_time {
-                source.parse(part, i64_le)?;
+                source.parse(element, i64_le)?;
             }
             skip_ids(source)?;
         }
@@ -168,27 +168,32 @@ impl Layout {
 }
 
 /// A node's key, a string of exactly one ID: milliseconds and sequence number.
-pub(crate) fn node_id<S: Source>(source: &mut S) -> Result<(u64, u64), Trouble> {
+pub(crate) fn node_id<S: Source>(source: &mut S) -> Result<(u64, u64), ParseError> {
     let offset = source.offset();
-    let head = source.parse(Part::StreamEntries, string_head)?;
-    if head != (StringHead::Raw { bytes: ID_BYTES }) {
-        let claim = head.value_bytes();
-        return Err(Trouble { offset, fault: Fault::StreamId, part: Part::StreamEntries, claim });
+    let header = source.parse(FormatElement::StreamEntries, string_header)?;
+    if header != (StringHeader::Raw { bytes: ID_BYTES }) {
+        let declared = header.value_bytes();
+        return Err(ParseError {
+            offset,
+            kind: ParseErrorKind::StreamId,
+            element: FormatElement::StreamEntries,
+            declared,
+        });
     }
-    let ms = u64::from_be_bytes(source.parse(Part::StreamEntries, array)?);
-    let seq = u64::from_be_bytes(source.parse(Part::StreamEntries, array)?);
+    let ms = u64::from_be_bytes(source.parse(FormatElement::StreamEntries, array)?);
+    let seq = u64::from_be_bytes(source.parse(FormatElement::StreamEntries, array)?);
     Ok((ms, seq))
 }
 
-fn name<S: Source>(source: &mut S) -> Result<Name, Trouble> {
-    let part = Part::StreamGroups;
-    let head = source.parse(part, string_head)?;
-    let mut name = Name { first: [0; NAME_BYTES], known: 0, bytes: head.value_bytes() };
-    if let StringHead::Raw { bytes } = head {
+fn name<S: Source>(source: &mut S) -> Result<Name, ParseError> {
+    let element = FormatElement::StreamGroups;
+    let header = source.parse(element, string_header)?;
+    let mut name = Name { first: [0; NAME_BYTES], known: 0, bytes: header.value_bytes() };
+    if let StringHeader::Raw { bytes } = header {
         let known = usize::try_from(bytes).map_or(NAME_BYTES, |bytes| bytes.min(NAME_BYTES));
-        let first = source.parse(part, |i: &[u8]| {
+        let first = source.parse(element, |i: &[u8]| {
             let mut first = [0; NAME_BYTES];
-            let Some(bytes) = i.get(..known) else { return fail(Fault::Eof) };
+            let Some(bytes) = i.get(..known) else { return fail(ParseErrorKind::Eof) };
             for (to, from) in first.iter_mut().zip(bytes) {
                 *to = *from;
             }
@@ -199,33 +204,33 @@ fn name<S: Source>(source: &mut S) -> Result<Name, Trouble> {
             (name.first, name.known) = (first, known);
         }
     }
-    source.skip(part, head.stored_bytes())?;
+    source.skip(element, header.stored_bytes())?;
     Ok(name)
 }
 
-fn skip_ids<S: Source>(source: &mut S) -> Result<(), Trouble> {
-    let ids = source.parse(Part::StreamGroups, length)?;
-    source.skip(Part::StreamGroups, ids.saturating_mul(ID_BYTES))
+fn skip_ids<S: Source>(source: &mut S) -> Result<(), ParseError> {
+    let ids = source.parse(FormatElement::StreamGroups, length)?;
+    source.skip(FormatElement::StreamGroups, ids.saturating_mul(ID_BYTES))
 }
 
-fn skip_producers<S: Source>(source: &mut S) -> Result<(), Trouble> {
-    let part = Part::StreamGroups;
+fn skip_producers<S: Source>(source: &mut S) -> Result<(), ParseError> {
+    let element = FormatElement::StreamGroups;
     skip_lengths(source, 2)?;
-    let producers = source.parse(part, length)?;
+    let producers = source.parse(element, length)?;
     for _ in 0..producers {
-        source.string(part)?;
-        let ids = source.parse(part, length)?;
+        source.string(element)?;
+        let ids = source.parse(element, length)?;
         for _ in 0..ids {
-            source.string(part)?;
+            source.string(element)?;
             skip_lengths(source, 2)?;
         }
     }
     skip_lengths(source, 2)
 }
 
-pub(crate) fn skip_lengths<S: Source>(source: &mut S, lengths: u32) -> Result<(), Trouble> {
+pub(crate) fn skip_lengths<S: Source>(source: &mut S, lengths: u32) -> Result<(), ParseError> {
     for _ in 0..lengths {
-        source.parse(Part::StreamGroups, length)?;
+        source.parse(FormatElement::StreamGroups, length)?;
     }
     Ok(())
 }
@@ -235,12 +240,12 @@ pub(crate) fn for_each(
     source: &mut Slice<'_>,
     value_type: ValueType,
     visit: &mut dyn FnMut(Element<'_>),
-) -> Result<(), Trouble> {
-    for _ in 0..source.parse(Part::Count, length)? {
+) -> Result<(), ParseError> {
+    for _ in 0..source.parse(FormatElement::Count, length)? {
         let id = node_id(source)?;
         with_blob(source, |blob| node(id, blob, visit))?;
     }
-    source.parse(Part::StreamGroups, length)?;
+    source.parse(FormatElement::StreamGroups, length)?;
     Layout::of(value_type).skip_after_length(source)
 }
 
@@ -248,9 +253,9 @@ pub(crate) const FLAG_DELETED: i64 = 1;
 pub(crate) const FLAG_SAME_FIELDS: i64 = 2;
 
 /// One listpack of entries: a master entry with field names, then entries whose IDs are distances from the node's.
-fn node(master: (u64, u64), blob: &[u8], visit: &mut dyn FnMut(Element<'_>)) -> Result<(), Fault> {
+fn node(master: (u64, u64), blob: &[u8], visit: &mut dyn FnMut(Element<'_>)) -> Result<(), ParseErrorKind> {
     let mut entries = listpack::entries(blob)?;
-    let mut next = || entries.next().ok_or(Fault::BlobCount)?;
+    let mut next = || entries.next().ok_or(ParseErrorKind::BlobCount)?;
     let live = integer(next()?)?;
     let deleted = integer(next()?)?;
     let mut master_fields = Vec::new();
@@ -258,7 +263,7 @@ fn node(master: (u64, u64), blob: &[u8], visit: &mut dyn FnMut(Element<'_>)) -> 
         master_fields.push(next()?);
     }
     next()?;
-    for _ in 0..live.checked_add(deleted).ok_or(Fault::BlobCount)? {
+    for _ in 0..live.checked_add(deleted).ok_or(ParseErrorKind::BlobCount)? {
         let flags = integer(next()?)?;
         let ms = master.0.wrapping_add_signed(integer(next()?)?);
         let seq = master.1.wrapping_add_signed(integer(next()?)?);
@@ -266,7 +271,7 @@ fn node(master: (u64, u64), blob: &[u8], visit: &mut dyn FnMut(Element<'_>)) -> 
         let fields = if has_names { integer(next()?)? } else { i64::try_from(master_fields.len()).unwrap_or(i64::MAX) };
         let mut names = master_fields.iter();
         for at in 0..fields {
-            let field = if has_names { next()? } else { *names.next().ok_or(Fault::BlobCount)? };
+            let field = if has_names { next()? } else { *names.next().ok_or(ParseErrorKind::BlobCount)? };
             let value = next()?;
             if flags & FLAG_DELETED == 0 {
                 visit(Element::StreamField { id: (ms, seq), is_first: at == 0, field, value });
@@ -274,12 +279,12 @@ fn node(master: (u64, u64), blob: &[u8], visit: &mut dyn FnMut(Element<'_>)) -> 
         }
         next()?;
     }
-    if entries.next().is_none() { Ok(()) } else { Err(Fault::BlobCount) }
+    if entries.next().is_none() { Ok(()) } else { Err(ParseErrorKind::BlobCount) }
 }
 
-fn integer(text: Text<'_>) -> Result<i64, Fault> {
+fn integer(text: Text<'_>) -> Result<i64, ParseErrorKind> {
     match text {
         Text::Int(value) => Ok(value),
-        Text::Bytes(_) => Err(Fault::BlobEntry),
+        Text::Bytes(_) => Err(ParseErrorKind::BlobEntry),
     }
 }

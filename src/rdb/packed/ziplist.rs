@@ -3,7 +3,7 @@
 use nom::Err;
 
 use super::{Text, sign_extend, to_terminator};
-use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{Parsed, array, byte, fail, i32_le, i64_le, u32_le};
 use crate::rdb::source::Source;
 
@@ -13,7 +13,7 @@ pub const HEADER_BYTES: u64 = 10;
 /// A ziplist's header: its size in bytes, and its number of entries, `None` if it must be walked to know.
 ///
 /// # Errors
-/// [`Fault::Eof`] where fewer than [`HEADER_BYTES`] bytes are there.
+/// [`ParseErrorKind::Eof`] where fewer than [`HEADER_BYTES`] bytes are there.
 pub fn header(i: &[u8]) -> Parsed<'_, (u32, Option<u16>)> {
     let (i, bytes) = u32_le(i)?;
     let (i, _tail) = u32_le(i)?;
@@ -24,31 +24,31 @@ pub fn header(i: &[u8]) -> Parsed<'_, (u32, Option<u16>)> {
 
 /// The head of an entry: all of it but a string's bytes.
 #[derive(Clone, Copy, Debug)]
-enum Head {
+enum EntryHeader {
     Text { bytes: u64 },
     Int(i64),
     End,
 }
 
 /// The previous entry's length, which a forward reader has no use for, then the encoding.
-fn head(i: &[u8]) -> Parsed<'_, Head> {
+fn entry_header(i: &[u8]) -> Parsed<'_, EntryHeader> {
     let (i, previous) = byte(i)?;
     let i = match previous {
-        0xff => return Ok((i, Head::End)),
+        0xff => return Ok((i, EntryHeader::End)),
         0xfe => array::<4>(i)?.0,
         _ => i,
     };
     let (i, first) = byte(i)?;
     let (i, value) = match first {
-        0x00..=0x3f => return Ok((i, Head::Text { bytes: u64::from(first) })),
+        0x00..=0x3f => return Ok((i, EntryHeader::Text { bytes: u64::from(first) })),
         0x40..=0x7f => {
             let (i, low) = byte(i)?;
-            return Ok((i, Head::Text { bytes: u64::from(first & 0x3f) << 8 | u64::from(low) }));
+            return Ok((i, EntryHeader::Text { bytes: u64::from(first & 0x3f) << 8 | u64::from(low) }));
         }
         0x80 => {
             // The one length in a ziplist that is big-endian.
             let (i, bytes) = array(i)?;
-            return Ok((i, Head::Text { bytes: u64::from(u32::from_be_bytes(bytes)) }));
+            return Ok((i, EntryHeader::Text { bytes: u64::from(u32::from_be_bytes(bytes)) }));
         }
         0xc0 => {
             let (i, bytes) = array(i)?;
@@ -68,50 +68,54 @@ fn head(i: &[u8]) -> Parsed<'_, Head> {
             (i, i64::from(value.cast_signed()))
         }
         0xf1..=0xfd => (i, i64::from(first & 0x0f) - 1),
-        _ => return fail(Fault::BlobEntry),
+        _ => return fail(ParseErrorKind::BlobEntry),
     };
-    Ok((i, Head::Int(value)))
+    Ok((i, EntryHeader::Int(value)))
 }
 
 /// Walks from the first entry to the terminator, which must lie at `end`, and returns the number of entries.
-pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, Trouble> {
+pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, ParseError> {
     let mut entries = 0;
     loop {
-        match source.parse(Part::Blob, head)? {
-            Head::Text { bytes } => source.skip(Part::Blob, bytes)?,
-            Head::Int(_) => {}
-            Head::End => break,
+        match source.parse(FormatElement::Blob, entry_header)? {
+            EntryHeader::Text { bytes } => source.skip(FormatElement::Blob, bytes)?,
+            EntryHeader::Int(_) => {}
+            EntryHeader::End => break,
         }
         if source.offset() > end {
             break;
         }
         entries += 1;
     }
-    if source.offset() == end { Ok(entries) } else { Err(source.trouble(Part::Blob, Fault::BlobEntry, entries)) }
+    if source.offset() == end {
+        Ok(entries)
+    } else {
+        Err(source.error(FormatElement::Blob, ParseErrorKind::BlobEntry, entries))
+    }
 }
 
 /// The entries of a ziplist.
 ///
 /// # Errors
-/// [`Fault::BlobSize`] if the size in the header is not that of `blob`. The iterator gives [`Fault::BlobEntry`] for an
+/// [`ParseErrorKind::BlobSize`] if the size in the header is not that of `blob`. The iterator gives [`ParseErrorKind::BlobEntry`] for an
 /// unknown encoding, an entry that reaches past the end, or a terminator anywhere but at the end; then it ends.
-pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Text<'_>, Fault>>, Fault> {
-    let (rest, (bytes, _)) = header(blob).map_err(|_| Fault::BlobForm)?;
+pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Text<'_>, ParseErrorKind>>, ParseErrorKind> {
+    let (rest, (bytes, _)) = header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
     if u64::from(bytes) != blob.len() as u64 {
-        return Err(Fault::BlobSize);
+        return Err(ParseErrorKind::BlobSize);
     }
     Ok(to_terminator(rest, entry))
 }
 
 /// One entry; `None` at the terminator.
 pub(crate) fn entry(i: &[u8]) -> Parsed<'_, Option<Text<'_>>> {
-    let (i, head) = head(i)?;
-    match head {
-        Head::End => Ok((i, None)),
-        Head::Int(value) => Ok((i, Some(Text::Int(value)))),
-        Head::Text { bytes } => {
+    let (i, entry_header) = entry_header(i)?;
+    match entry_header {
+        EntryHeader::End => Ok((i, None)),
+        EntryHeader::Int(value) => Ok((i, Some(Text::Int(value)))),
+        EntryHeader::Text { bytes } => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            let (text, i) = i.split_at_checked(bytes).ok_or(Err::Error(Fault::Eof))?;
+            let (text, i) = i.split_at_checked(bytes).ok_or(Err::Error(ParseErrorKind::Eof))?;
             Ok((i, Some(Text::Bytes(text))))
         }
     }

@@ -3,7 +3,7 @@
 use nom::Err;
 
 use super::to_terminator;
-use crate::rdb::fault::{Fault, Part, Trouble};
+use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{Parsed, byte, fail, u32_le};
 use crate::rdb::source::Source;
 
@@ -13,7 +13,7 @@ pub const HEADER_BYTES: u64 = 1;
 /// A zipmap's header: its number of pairs, `None` if it must be walked to know.
 ///
 /// # Errors
-/// [`Fault::Eof`] if there is no byte.
+/// [`ParseErrorKind::Eof`] if there is no byte.
 pub fn header(i: &[u8]) -> Parsed<'_, Option<u8>> {
     let (i, pairs) = byte(i)?;
     Ok((i, (pairs < 254).then_some(pairs)))
@@ -34,24 +34,28 @@ fn length(i: &[u8]) -> Parsed<'_, Option<u64>> {
 
 /// A value's length and the unused bytes behind it.
 fn value_lengths(i: &[u8]) -> Parsed<'_, (u64, u8)> {
-    let (i, Some(bytes)) = length(i)? else { return fail(Fault::BlobEntry) };
+    let (i, Some(bytes)) = length(i)? else { return fail(ParseErrorKind::BlobEntry) };
     let (i, free) = byte(i)?;
     Ok((i, (bytes, free)))
 }
 
 /// Walks from the first pair to the terminator, which must lie at `end`, and returns the number of pairs.
-pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, Trouble> {
+pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, ParseError> {
     let mut pairs = 0;
-    while let Some(field_bytes) = source.parse(Part::Blob, length)? {
-        source.skip(Part::Blob, field_bytes)?;
-        let (value_bytes, free_bytes) = source.parse(Part::Blob, value_lengths)?;
-        source.skip(Part::Blob, value_bytes.saturating_add(u64::from(free_bytes)))?;
+    while let Some(field_bytes) = source.parse(FormatElement::Blob, length)? {
+        source.skip(FormatElement::Blob, field_bytes)?;
+        let (value_bytes, free_bytes) = source.parse(FormatElement::Blob, value_lengths)?;
+        source.skip(FormatElement::Blob, value_bytes.saturating_add(u64::from(free_bytes)))?;
         if source.offset() > end {
             break;
         }
         pairs += 1;
     }
-    if source.offset() == end { Ok(pairs) } else { Err(source.trouble(Part::Blob, Fault::BlobEntry, pairs)) }
+    if source.offset() == end {
+        Ok(pairs)
+    } else {
+        Err(source.error(FormatElement::Blob, ParseErrorKind::BlobEntry, pairs))
+    }
 }
 
 /// A field and its value.
@@ -60,10 +64,10 @@ pub type Pair<'a> = (&'a [u8], &'a [u8]);
 /// The pairs of a zipmap.
 ///
 /// # Errors
-/// [`Fault::BlobForm`] if there is no header. The iterator gives [`Fault::BlobEntry`] for a pair that reaches past the
+/// [`ParseErrorKind::BlobForm`] if there is no header. The iterator gives [`ParseErrorKind::BlobEntry`] for a pair that reaches past the
 /// end, or a terminator anywhere but at the end; then it ends.
-pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>, Fault>>, Fault> {
-    let (rest, _) = header(blob).map_err(|_| Fault::BlobForm)?;
+pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>, ParseErrorKind>>, ParseErrorKind> {
+    let (rest, _) = header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
     Ok(to_terminator(rest, pair))
 }
 
@@ -77,8 +81,8 @@ fn pair(i: &[u8]) -> Parsed<'_, Option<Pair<'_>>> {
     Ok((i, Some((field, value))))
 }
 
-fn split(i: &[u8], bytes: u64) -> Result<(&[u8], &[u8]), Err<Fault>> {
-    i.split_at_checked(usize::try_from(bytes).unwrap_or(usize::MAX)).ok_or(Err::Error(Fault::Eof))
+fn split(i: &[u8], bytes: u64) -> Result<(&[u8], &[u8]), Err<ParseErrorKind>> {
+    i.split_at_checked(usize::try_from(bytes).unwrap_or(usize::MAX)).ok_or(Err::Error(ParseErrorKind::Eof))
 }
 
 #[cfg(test)]
@@ -92,6 +96,6 @@ mod tests {
         let read: Vec<_> = entries(blob).unwrap().map(Result::unwrap).collect();
         assert_eq!(read, [(&b"a"[..], &b"xx"[..]), (b"key", b"abc")]);
         assert_eq!(count(&mut Slice::new(blob, 1), blob.len() as u64), Ok(2));
-        assert_eq!(entries(&blob[..blob.len() - 1]).unwrap().last(), Some(Err(Fault::BlobEntry)));
+        assert_eq!(entries(&blob[..blob.len() - 1]).unwrap().last(), Some(Err(ParseErrorKind::BlobEntry)));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use super::element_marks::{self, ElementMarks};
 use super::guess;
-use super::marks::{self, Marks};
 use super::scan::Walk;
 use super::segments::Work;
-use crate::analysis::gather::Gather;
+use crate::analysis::accumulator::Accumulator;
 use crate::rdb::checksum::Checksum;
 use crate::rdb::source::Slice;
 
@@ -17,9 +17,9 @@ pub(super) const STRIDE_BYTES: usize = 128 << 10;
 const STRIDES_A_LOOK: usize = 4;
 
 /// What was found in a segment.
-pub(super) struct Piece<'a, G> {
+pub(super) struct SegmentScan<'a, G> {
     /// Elements of a value that began before the segment, if it looks like that.
-    pub(super) marks: Option<Marks<'a>>,
+    pub(super) marks: Option<ElementMarks<'a>>,
     /// None if no entry's start could be guessed.
     pub(super) guess: Option<Guess<'a, G>>,
     /// The checksum of the segment's bytes; zero if none is wanted.
@@ -38,18 +38,18 @@ pub(super) fn strides(range: Range<usize>) -> impl Iterator<Item = Range<usize>>
     range.step_by(STRIDE_BYTES).map(move |start| start..start.saturating_add(STRIDE_BYTES).min(end))
 }
 
-impl<'a, G: Gather> Piece<'a, G> {
+impl<'a, G: Accumulator> SegmentScan<'a, G> {
     pub(super) fn of(work: &Work<'a, G>, range: Range<usize>) -> Self {
         let mut checksum = work.verify.then(Checksum::default);
-        let mut piece = Piece { marks: None, guess: None, checksum: 0 };
+        let mut segment_scan = SegmentScan { marks: None, guess: None, checksum: 0 };
         let mut marks_go_on = true;
-        let mut effort = guess::Effort::default();
-        let mut items_left = marks::ITEMS_MAX;
+        let mut budget = guess::SearchBudget::default();
+        let mut items_left = element_marks::ITEMS_MAX;
         for (number, stride) in strides(range.clone()).enumerate() {
             if let Some(checksum) = &mut checksum {
                 checksum.update(work.bytes(stride.clone()));
             }
-            if let Some(guess) = &mut piece.guess {
+            if let Some(guess) = &mut segment_scan.guess {
                 guess.walk.until(work.context, stride.end as u64);
                 continue;
             }
@@ -58,24 +58,25 @@ impl<'a, G: Gather> Piece<'a, G> {
             }
             let is_time_to_look = number % STRIDES_A_LOOK == 0 || !marks_go_on;
             if is_time_to_look
-                && let Some(start) = guess::boundary(work.dump, work.context, stride.start..range.end, &mut effort)
+                && let Some(start) = guess::boundary(work.dump, work.context, stride.start..range.end, &mut budget)
             {
                 let mut walk = Walk::new(Slice::new(work.dump, start), work.empty(None));
                 walk.until(work.context, stride.end as u64);
-                piece.guess = Some(Guess { start, walk });
+                segment_scan.guess = Some(Guess { start, walk });
                 continue;
             }
-            if piece.marks.is_none() && G::LEAVES_OPEN {
-                piece.marks = Marks::guess(work.dump, stride.start, &mut items_left);
+            if segment_scan.marks.is_none() && G::LEAVES_OPEN {
+                segment_scan.marks = ElementMarks::guess(work.dump, stride.start, &mut items_left);
             }
-            if let Some(marks) = &mut piece.marks
+            if let Some(marks) = &mut segment_scan.marks
                 && marks_go_on
             {
                 marks_go_on = marks.count(stride.end as u64);
             }
         }
-        piece.guess = piece.guess.filter(|guess| guess.walk.found.held_bytes() <= G::PIECE_HELD_BYTES_MAX);
-        piece.checksum = checksum.map_or(0, |checksum| checksum.value());
-        piece
+        segment_scan.guess =
+            segment_scan.guess.filter(|guess| guess.walk.found.held_bytes() <= G::PIECE_HELD_BYTES_MAX);
+        segment_scan.checksum = checksum.map_or(0, |checksum| checksum.value());
+        segment_scan
     }
 }

@@ -1,12 +1,12 @@
 //! What a scan gathers from the keys it comes by, whatever that is: the part that the engine knows.
 
-use crate::error::Cause;
-use crate::rdb::entry::{Damage, Open, Step};
-use crate::rdb::source::Keep;
-use crate::rdb::{Context, Fault};
+use crate::error::ErrorKind;
+use crate::rdb::entry::{Damage, PartialValue, Step};
+use crate::rdb::source::KeepsKey;
+use crate::rdb::{Context, ParseErrorKind};
 
 /// Something that keys are added to, and that merges with what was gathered from the keys that follow.
-pub(crate) trait Gather: Sized + Send {
+pub(crate) trait Accumulator: Sized + Send {
     /// A piece of a scan that holds more bytes than this is thrown away and scanned again, so that pieces which wait stay
     /// small whatever the dump has in it.
     const PIECE_HELD_BYTES_MAX: u64;
@@ -17,7 +17,7 @@ pub(crate) trait Gather: Sized + Send {
     /// An empty one about the same question and dump, for a scan that begins in database `db`, or in one not known yet.
     fn empty(&self, db: Option<u64>) -> Self;
 
-    /// Whether [`Gather::step`] ever leaves a value open.
+    /// Whether [`Accumulator::step`] ever leaves a value open.
     const LEAVES_OPEN: bool;
 
     /// Goes on with the key that was left open, or else reads the next record, or several that begin before `until`. Keys
@@ -25,11 +25,11 @@ pub(crate) trait Gather: Sized + Send {
     ///
     /// # Errors
     /// The [`Damage`] met; what came before has been added.
-    fn step<S: Keep>(
+    fn step<S: KeepsKey>(
         &mut self,
         source: &mut S,
         context: &Context,
-        open: Option<Box<Open>>,
+        open: Option<Box<PartialValue>>,
         until: u64,
     ) -> Result<Step, Box<Damage>>;
 
@@ -49,18 +49,18 @@ pub(crate) trait Gather: Sized + Send {
     /// one's current database.
     ///
     /// # Errors
-    /// [`Fault::Held`] if it holds too much.
-    fn merge(&mut self, other: Self) -> Result<(), Fault>;
+    /// [`ParseErrorKind::Held`] if it holds too much.
+    fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind>;
 }
 
 /// A question that is put to dumps one by one.
-pub(crate) trait Ask: Sync {
+pub(crate) trait Query: Sync {
     /// What answers it.
-    type Gather: Gather;
+    type Accumulator: Accumulator;
 
     /// The gatherer for a dump, the `number`th; without a context, for one whose start cannot be read.
     ///
     /// # Errors
-    /// [`Cause::Options`] if the question cannot be put to this dump.
-    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Self::Gather, Cause>;
+    /// [`ErrorKind::Options`] if the question cannot be put to this dump.
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Self::Accumulator, ErrorKind>;
 }

@@ -1,65 +1,65 @@
 //! What a scan has found: what was gathered from keys, and the keys whose values are damaged.
 
 use super::scan::Stop;
-use crate::analysis::gather::Gather;
-use crate::rdb::entry::{Damage, Open, Step};
-use crate::rdb::source::Keep;
-use crate::rdb::{Context, Fault};
+use crate::analysis::accumulator::Accumulator;
+use crate::rdb::entry::{Damage, PartialValue, Step};
+use crate::rdb::source::KeepsKey;
+use crate::rdb::{Context, ParseErrorKind};
 
 /// What was gathered, and the damage that cost one key each.
-pub(crate) struct Gathered<G> {
-    pub(crate) gathered: G,
+pub(crate) struct Accumulated<G> {
+    pub(crate) accumulated: G,
     pub(crate) damaged: Damaged,
 }
 
-impl<G: Gather> Gathered<G> {
-    pub(super) fn new(gathered: G) -> Self {
-        Self { gathered, damaged: Damaged::default() }
+impl<G: Accumulator> Accumulated<G> {
+    pub(super) fn new(accumulated: G) -> Self {
+        Self { accumulated, damaged: Damaged::default() }
     }
 
     /// An empty one about the same question and dump, for a scan that begins in database `db`.
     pub(super) fn empty(&self, db: Option<u64>) -> Self {
-        Self::new(self.gathered.empty(db))
+        Self::new(self.accumulated.empty(db))
     }
 
     /// What it takes in memory, near enough.
     pub(super) fn held_bytes(&self) -> u64 {
         let Damaged { listed, listed_bytes, .. } = &self.damaged;
-        self.gathered.held_bytes() + (listed_bytes + listed.len() * size_of::<Damage>()) as u64
+        self.accumulated.held_bytes() + (listed_bytes + listed.len() * size_of::<Damage>()) as u64
     }
 
     /// Takes over what was found in what follows.
     ///
     /// # Errors
-    /// As [`Gather::merge`].
-    pub(super) fn merge(&mut self, other: Self) -> Result<(), Fault> {
+    /// As [`Accumulator::merge`].
+    pub(super) fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind> {
         self.damaged.merge(other.damaged);
-        self.gathered.merge(other.gathered)
+        self.accumulated.merge(other.accumulated)
     }
 
     /// Reads one record, or several short ones, to their ends; says how the scan ended if that was its end.
-    pub(super) fn record<S: Keep>(&mut self, source: &mut S, context: &Context) -> Option<Stop> {
+    pub(super) fn record<S: KeepsKey>(&mut self, source: &mut S, context: &Context) -> Option<Stop> {
         // A gatherer that passes over short strings must stop behind the first: what follows may be a blob or a chunk.
-        let mut step = self.gathered.step(source, context, None, source.offset() + 1);
-        if let Ok(Step::Open(key)) = step {
-            step = self.gathered.step(source, context, Some(key), u64::MAX);
+        let mut step = self.accumulated.step(source, context, None, source.offset() + 1);
+        if let Ok(Step::PartialValue(key)) = step {
+            step = self.accumulated.step(source, context, Some(key), u64::MAX);
         }
         self.take_in(source, step).err()
     }
 
     /// Takes in what a step came to: a key that was left open, or how the scan ended.
     #[cold]
-    pub(super) fn take_in<S: Keep>(
+    pub(super) fn take_in<S: KeepsKey>(
         &mut self,
         source: &S,
         step: Result<Step, Box<Damage>>,
-    ) -> Result<Option<Box<Open>>, Stop> {
+    ) -> Result<Option<Box<PartialValue>>, Stop> {
         match step {
             Ok(Step::Key) => {}
-            Ok(Step::Open(key)) => return Ok(Some(key)),
-            Ok(Step::SelectDb(db)) => self.gathered.select(db),
+            Ok(Step::PartialValue(key)) => return Ok(Some(key)),
+            Ok(Step::SelectDb(db)) => self.accumulated.select(db),
             Ok(Step::End) => return Err(Ok(source.offset())),
-            Err(damage) if damage.trouble.costs_one_key() => self.damaged.add(*damage),
+            Err(damage) if damage.error.costs_one_key() => self.damaged.add(*damage),
             Err(damage) => return Err(Err(damage)),
         }
         Ok(None)

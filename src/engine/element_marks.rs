@@ -3,7 +3,7 @@
 //! Strings that follow each other are the elements of a list, set or hash, and with scores between them those of a sorted
 //! set. As with keys, where one begins is guessed, and the chain decides whether the guess was right.
 
-use crate::rdb::Part;
+use crate::rdb::FormatElement;
 use crate::rdb::primitives::array;
 use crate::rdb::run::{Item, Run};
 use crate::rdb::source::{Slice, Source};
@@ -22,22 +22,22 @@ const OFFSETS_MAX: usize = 512;
 pub(super) const ITEMS_MAX: usize = 16 << 10;
 
 /// Elements in a row, and how many of them lie before certain offsets.
-pub(super) struct Marks<'a> {
+pub(super) struct ElementMarks<'a> {
     pub(super) item: Item,
     /// Where the first of them begins.
     pub(super) start: u64,
-    set: Vec<Mark>,
+    set: Vec<ElementMark>,
     source: Slice<'a>,
 }
 
 /// Where an element begins, and how many lie between it and the start.
 #[derive(Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct ElementMark {
     pub(super) offset: u64,
     pub(super) items: u64,
 }
 
-impl<'a> Marks<'a> {
+impl<'a> ElementMarks<'a> {
     /// The first offset behind `from` where elements seem to follow each other. Attempts take from `items_left`.
     pub(super) fn guess(dump: &'a [u8], from: usize, items_left: &mut usize) -> Option<Self> {
         for offset in from..from.saturating_add(OFFSETS_MAX) {
@@ -62,12 +62,12 @@ impl<'a> Marks<'a> {
         if !matches!(run.walk(&mut self.source, until), Ok(false)) {
             return false;
         }
-        self.set.push(Mark { offset: self.source.offset(), items: last + (u64::MAX - run.left) });
+        self.set.push(ElementMark { offset: self.source.offset(), items: last + (u64::MAX - run.left) });
         true
     }
 
     /// The last mark before which there are at most `items`.
-    pub(super) fn last_within(&self, items: u64) -> Option<Mark> {
+    pub(super) fn last_within(&self, items: u64) -> Option<ElementMark> {
         let within = self.set.partition_point(|mark| mark.items <= items);
         self.set.get(within.checked_sub(1)?).copied()
     }
@@ -83,7 +83,7 @@ fn attempt<'a>(mut source: Slice<'a>, item: Item, items_left: &mut usize) -> Opt
         if read == ITEMS_WANTED / 2 {
             in_step = source;
         }
-        let is_empty = source.string(Part::Element).ok()?.value_bytes() == 0;
+        let is_empty = source.string(FormatElement::Element).ok()?.value_bytes() == 0;
         if is_empty && last_is_empty || item == Item::Scored && !is_likely_score(&mut source) || source.offset() > end {
             return None;
         }
@@ -94,7 +94,7 @@ fn attempt<'a>(mut source: Slice<'a>, item: Item, items_left: &mut usize) -> Opt
 }
 
 fn is_likely_score(source: &mut Slice<'_>) -> bool {
-    let Ok(bytes) = source.parse(Part::Score, array::<8>) else { return false };
+    let Ok(bytes) = source.parse(FormatElement::Score, array::<8>) else { return false };
     let score = f64::from_le_bytes(bytes);
     // Text read as a number is outside.
     score == 0.0 || score.is_infinite() || (1e-9..1e19).contains(&score.abs())

@@ -1,14 +1,12 @@
 //! What can be wrong with bytes, small enough to copy.
 //!
-//! Parsers answer with a one-byte [`Fault`]; the source they ran on adds where that was and what was being read, which
-//! makes a [`Trouble`]. Words are put to it only when a person is told, in `error.rs`.
-
-use nom::error::{ErrorKind, ParseError};
+//! Parsers answer with a one-byte [`ParseErrorKind`]; the source they ran on adds where that was and what was being read, which
+//! makes a [`ParseError`]. Words are put to it only when a person is told, in `error.rs`.
 
 /// What a parser found wrong. One byte, so that results stay in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Fault {
+pub enum ParseErrorKind {
     /// The bytes end before what was to be read.
     Eof,
     /// A length starts with a byte that no length starts with (format section 3.1).
@@ -93,7 +91,7 @@ pub enum Fault {
     Trailing,
 }
 
-impl Fault {
+impl ParseErrorKind {
     /// The fault in one word, `snake_case`, for programs.
     pub fn name(self) -> String {
         let mut name = String::new();
@@ -107,20 +105,20 @@ impl Fault {
     }
 }
 
-impl<'a> ParseError<&'a [u8]> for Fault {
-    fn from_error_kind(_: &'a [u8], kind: ErrorKind) -> Self {
-        if kind == ErrorKind::Eof { Self::Eof } else { Self::LengthForm }
+impl<'a> nom::error::ParseError<&'a [u8]> for ParseErrorKind {
+    fn from_error_kind(_: &'a [u8], kind: nom::error::ErrorKind) -> Self {
+        if kind == nom::error::ErrorKind::Eof { Self::Eof } else { Self::LengthForm }
     }
 
-    fn append(_: &'a [u8], _: ErrorKind, first: Self) -> Self {
+    fn append(_: &'a [u8], _: nom::error::ErrorKind, first: Self) -> Self {
         first
     }
 }
 
-/// What was being read when a [`Fault`] was met.
+/// What was being read when a [`ParseErrorKind`] was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Part {
+pub enum FormatElement {
     /// The opcode or type byte of the next record.
     Opcode,
     /// The database number, or a database's size hints.
@@ -171,33 +169,38 @@ pub enum Part {
     Checksum,
 }
 
-/// A [`Fault`] with its place: all that is known where bytes are read, still without words.
+/// A [`ParseErrorKind`] with its place: all that is known where bytes are read, still without words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct ParseError {
     /// Offset of the first byte of what could not be read, from the start of the (inflated) dump.
     pub offset: u64,
     /// What is wrong.
-    pub fault: Fault,
+    pub kind: ParseErrorKind,
     /// What was being read.
-    pub part: Part,
+    pub element: FormatElement,
     /// The number that was claimed: bytes asked for, or the type, opcode or tag met.
-    pub claim: u64,
+    pub declared: u64,
 }
 
-impl Trouble {
+impl ParseError {
     /// Whether every server reads on over it: worth telling, but nothing that a server refuses.
     pub fn is_tolerated(&self) -> bool {
-        let is_packed_score = self.fault == Fault::Score && self.part == Part::Blob;
-        is_packed_score || matches!(self.fault, Fault::StreamLength | Fault::KeyCount)
+        let is_packed_score = self.kind == ParseErrorKind::Score && self.element == FormatElement::Blob;
+        is_packed_score || matches!(self.kind, ParseErrorKind::StreamLength | ParseErrorKind::KeyCount)
     }
 
     /// Whether the fault lies inside a packed value, or a compressed name, whose stored length is known. A walk that
     /// returns such a trouble has stepped over the whole value, so the damage costs that key alone.
     pub fn costs_one_key(&self) -> bool {
         let is_packed = matches!(
-            self.fault,
-            Fault::BlobForm | Fault::BlobSize | Fault::BlobEntry | Fault::BlobCount | Fault::BackLength
+            self.kind,
+            ParseErrorKind::BlobForm
+                | ParseErrorKind::BlobSize
+                | ParseErrorKind::BlobEntry
+                | ParseErrorKind::BlobCount
+                | ParseErrorKind::BackLength
         );
-        is_packed || self.fault == Fault::Lzf && matches!(self.part, Part::Blob | Part::Key)
+        is_packed
+            || self.kind == ParseErrorKind::Lzf && matches!(self.element, FormatElement::Blob | FormatElement::Key)
     }
 }
