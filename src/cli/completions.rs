@@ -10,6 +10,7 @@ use clap_complete::Shell;
 
 use super::exit::{Exit, fail, print, say};
 use super::sink::Sink;
+use super::verb::DEFAULT;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,7 +36,10 @@ pub(super) struct CompletionsArgs {
 
 pub(super) fn run(args: &CompletionsArgs, program: &Command) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut visible(program), "bigkeys", &mut script);
+    // Those of the default command can be typed without it.
+    let default = program.find_subcommand(DEFAULT).into_iter().flat_map(Command::get_arguments);
+    let options = default.filter(|argument| !argument.is_positional() && !argument.is_hide_set()).cloned();
+    clap_complete::generate(args.shell, &mut visible(program).args(options), "bigkeys", &mut script);
     if !args.install && args.output.is_none() {
         return print(&script);
     }

@@ -1,5 +1,7 @@
 //! `bigkeys keys`: one row per key.
 
+use std::io::{self, Write};
+
 use bigkeys::output::rows::RowWriter;
 use bigkeys::report::Question;
 use bigkeys::rows_all;
@@ -84,6 +86,37 @@ impl Format {
     }
 }
 
+/// Rows on their way to a writer, which begins with the first of them.
+struct Rows<W: Write + Send> {
+    format: Format,
+    /// What the dumps are called.
+    names: Vec<String>,
+    to: Option<W>,
+    writer: Option<RowWriter<W>>,
+}
+
+impl<W: Write + Send> Rows<W> {
+    fn writer(&mut self) -> io::Result<&mut RowWriter<W>> {
+        if let Some(to) = self.to.take() {
+            let names = std::mem::take(&mut self.names);
+            self.writer = Some(match self.format {
+                Format::Csv => RowWriter::csv(names, to)?,
+                Format::Ndjson => RowWriter::ndjson(names, to),
+                #[cfg(feature = "columnar")]
+                Format::Parquet => RowWriter::parquet(names, to)?,
+                #[cfg(feature = "columnar")]
+                Format::Arrow => RowWriter::arrow(names, to)?,
+            });
+        }
+        self.writer.as_mut().ok_or_else(|| io::Error::other("the rows could not be begun"))
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.writer()?;
+        self.writer.map_or(Ok(()), RowWriter::finish)
+    }
+}
+
 pub(super) fn run(args: &KeysArgs) -> Exit {
     match try_run(args) {
         Ok(exit) => exit,
@@ -118,28 +151,24 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
     let written = watched(args.scan.when(), |progress| {
         sink.write_with(|to| {
             let names = dumps.iter().map(|dump| dump.path.display().to_string()).collect();
-            let mut writer = match format {
-                Format::Csv => RowWriter::csv(names, to)?,
-                Format::Ndjson => RowWriter::ndjson(names, to),
-                #[cfg(feature = "columnar")]
-                Format::Parquet => RowWriter::parquet(names, to)?,
-                #[cfg(feature = "columnar")]
-                Format::Arrow => RowWriter::arrow(names, to)?,
-            };
+            let mut rows = Rows { format, names, to: Some(to), writer: None };
             let mut failed = None;
-            scanned = Some(rows_all(&dumps, &question, &options, progress, |row| {
+            let result = rows_all(&dumps, &question, &options, progress, |row| {
                 if failed.is_none()
-                    && let Err(error) = writer.write(row)
+                    && let Err(error) = rows.writer().and_then(|writer| writer.write(row))
                 {
                     failed = Some(error);
                     progress.cancel();
                 }
-            }));
-            match failed {
-                Some(error) => Err(error),
-                // However the scan ended, what it found is a whole file.
-                None => writer.finish(),
-            }
+            });
+            // However the scan ended, what it found is a whole file; where none was possible, nothing is written.
+            let written = match (failed, &result) {
+                (Some(error), _) => Err(error),
+                (None, Ok(_)) => rows.finish(),
+                (None, Err(_)) => Ok(()),
+            };
+            scanned = Some(result);
+            written
         })
     });
     let exit = match scanned {

@@ -24,12 +24,7 @@ pub(super) fn run(args: &ManArgs, mut program: Command) -> Exit {
     for name in &args.command {
         match page.find_subcommand(name) {
             Some(command) => page = command,
-            None => {
-                return fail(&format!(
-                    "no manual page: {} has no command '{name}'",
-                    page.get_display_name().unwrap_or("bigkeys")
-                ));
-            }
+            None => return fail(&format!("no manual page: there is no command `{}`", args.command.join(" "))),
         }
     }
     let mut roff = Vec::new();

@@ -64,8 +64,10 @@ enum Command {
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
-    let arguments = verb::with_default(&Cli::command(), env::args_os().collect());
-    let cli = Cli::try_parse_from(&arguments).unwrap_or_else(|error| verb::explained(error, &arguments).exit());
+    let program = Cli::command();
+    let arguments = verb::with_default(&program, env::args_os().collect());
+    let cli =
+        Cli::try_parse_from(&arguments).unwrap_or_else(|error| verb::explained(&program, error, &arguments).exit());
     let exit = match cli.command {
         Command::Analyze(args) => analyze::run(&args),
         Command::Report(args) => report::run(&args),
@@ -76,8 +78,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Task(args) => task::run(&args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(&args),
-        Command::Completions(args) => completions::run(&args, &Cli::command()),
-        Command::Man(args) => man::run(&args, Cli::command()),
+        Command::Completions(args) => completions::run(&args, &program),
+        Command::Man(args) => man::run(&args, program),
     };
     ExitCode::from(exit as u8)
 }

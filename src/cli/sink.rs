@@ -130,6 +130,10 @@ impl Unfinished {
         let nameless = fs::File::options().write(true).custom_flags(libc::O_TMPFILE).mode(NEW_RIGHTS).open(folder);
         let unfinished = match nameless {
             Ok(file) if own_file(&file).exists() => Self::Nameless(file),
+            // A file with a name would fail likewise, and its name would be in the message.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+                return Err(error);
+            }
             _ => {
                 let rights = fs::Permissions::from_mode(NEW_RIGHTS);
                 Self::Named(tempfile::Builder::new().prefix(PREFIX).permissions(rights).tempfile_in(folder)?)

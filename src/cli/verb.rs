@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::args::input::{dump, is_url};
 
 /// The command of `bigkeys DUMP...`.
-const DEFAULT: &str = "report";
+pub(super) const DEFAULT: &str = "report";
 
 /// Options of the program itself.
 const OWN_OPTIONS: [&str; 4] = ["-h", "--help", "-V", "--version"];
@@ -38,8 +38,19 @@ fn stands_for_dump(argument: &OsStr) -> bool {
     argument == "-" || is_url(argument) || dump(Path::new(argument)).shard.is_some() || is_there(Path::new(argument))
 }
 
-/// An error of parsing the arguments, in words that fit a first argument that may be a command or a file.
-pub(super) fn explained(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+/// An error of parsing the arguments, with the advice that fits this program.
+pub(super) fn explained(program: &Command, mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == ErrorKind::UnknownArgument
+    {
+        let owners = owners(program, option.trim_start_matches('-'));
+        if !owners.is_empty() {
+            let tip = format!("'{option}' is an option of: {}", owners.join(", "));
+            error.remove(ContextKind::SuggestedArg);
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        }
+        return error;
+    }
     let invalid = match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(invalid)) if error.kind() == ErrorKind::InvalidSubcommand => invalid,
         _ => return error,
@@ -48,28 +59,39 @@ pub(super) fn explained(error: clap::Error, arguments: &[OsString]) -> clap::Err
         return error;
     }
     let invalid: String = invalid.escape_debug().collect();
-    let mut message = format!("no such file or command: '{invalid}'\n\n");
     let similar = match error.get(ContextKind::SuggestedSubcommand) {
         Some(ContextValue::String(similar)) => Some(similar.clone()),
         Some(ContextValue::Strings(similar)) => similar.first().cloned(),
         _ => None,
     };
-    if let Some(similar) = similar {
-        message.push_str(&format!("  tip: a similar command exists: '{similar}'\n\n"));
-    }
-    message.push_str("For the commands and examples, try 'bigkeys --help'.\n");
+    let tip = similar.map(|similar| format!("  tip: a similar command exists: '{similar}'\n\n")).unwrap_or_default();
+    let message =
+        format!("no such file or command: '{invalid}'\n\n{tip}For the commands and examples, try 'bigkeys --help'.\n");
     clap::Error::raw(ErrorKind::InvalidSubcommand, message)
+}
+
+/// The commands that have a long option.
+fn owners(program: &Command, long: &str) -> Vec<String> {
+    let mut owners = Vec::new();
+    for command in program.get_subcommands() {
+        if command.get_arguments().any(|argument| argument.get_long() == Some(long) && !argument.is_hide_set()) {
+            owners.push(command.get_name().to_owned());
+        }
+        for below in self::owners(command, long) {
+            owners.push(format!("{} {below}", command.get_name()));
+        }
+    }
+    owners
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn completed(typed: &str) -> String {
         let arguments = ["bigkeys"].into_iter().chain(typed.split_whitespace()).map(OsString::from).collect();
-        let words = with_default(&super::super::Cli::command(), arguments);
+        let program = Command::new("bigkeys").subcommands(["report", "check", "analyze"].map(Command::new));
+        let words = with_default(&program, arguments);
         words[1..].iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 

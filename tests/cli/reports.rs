@@ -146,6 +146,7 @@ fn the_ending_says_the_format() {
         let written = fs::read_to_string(path(name)).expect("the file");
         assert_eq!(written, run(&format!("{same} {MIXED}")).expect(0, &[]).stdout, "{command} -o {name}");
     }
+    assert_eq!(run(&format!("keys {MIXED} no/such.rdb")).expect(2, &["no/such.rdb"]).stdout, "", "not even a header");
     for (command, name, sentence) in [
         ("report", "a.csv", "a report cannot be written as .csv; use `bigkeys keys` (formats: table, json, folded)"),
         ("report", "a.html", "a report cannot be written as .html (formats: table, json, folded)"),

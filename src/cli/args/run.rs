@@ -1,7 +1,9 @@
 //! How a run goes: threads, verification, progress.
 
 use bigkeys::Options;
-use clap::{Args, ValueEnum, value_parser};
+use clap::{Args, ValueEnum};
+
+use super::value::from_to;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run")]
@@ -53,14 +55,14 @@ impl ScanArgs {
 #[command(next_help_heading = "Run")]
 pub(crate) struct ThreadArgs {
     /// Number of threads; by default one per core
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024), allow_negative_numbers = true)]
-    pub(crate) threads: Option<u16>,
+    #[arg(long, value_name = "N", value_parser = from_to(1, 1024), allow_negative_numbers = true)]
+    pub(crate) threads: Option<u64>,
 }
 
 impl ThreadArgs {
     pub(crate) fn options(self) -> Options {
         let mut options = Options::default();
-        options.threads = self.threads.map_or(0, usize::from);
+        options.threads = self.threads.and_then(|threads| usize::try_from(threads).ok()).unwrap_or(0);
         options
     }
 }

@@ -9,6 +9,14 @@ pub(crate) fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "expected a whole number, 0 or more, without a unit".to_owned())
 }
 
+/// A whole number of a range.
+pub(crate) fn from_to(low: u64, high: u64) -> impl Fn(&str) -> Result<u64, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (low..=high).contains(number));
+        number.ok_or_else(|| format!("expected a whole number from {low} to {high}"))
+    }
+}
+
 /// `12`, `12K`, `12KB` or `12KiB`; M, G and T alike.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -30,7 +38,7 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     let midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
     let parsed = match text.parse::<i64>() {
         Ok(seconds) => Timestamp::from_second(seconds),
-        Err(_) => text.parse().or_else(|_| text.parse().and_then(midnight)),
+        Err(_) => text.parse().or_else(|_| Date::strptime("%Y-%m-%d", text).and_then(midnight)),
     };
     parsed.map_err(|_| {
         "invalid time; expected e.g. 2026-01-31T12:00:00Z, 2026-01-31 (midnight in UTC) or 1769860800 (seconds since 1970)"
@@ -58,9 +66,11 @@ mod tests {
         assert_eq!(bytes("16777215T"), Ok(16_777_215 << 40));
         assert!(bytes("ten").is_err() && bytes("1P").is_err() && bytes("16777216T").is_err() && bytes("T").is_err());
         assert!(number("1K").is_err() && number("-1").is_err() && number("5000") == Ok(5000));
+        assert_eq!((from_to(1, 1024)("1024"), from_to(0, 9)("0")), (Ok(1024), Ok(0)));
+        assert!(from_to(1, 1024)("0").is_err() && from_to(1, 9)("-1").is_err());
         assert_eq!(time("0"), time("1970-01-01T00:00:00Z"));
         assert_eq!(time("2026-01-31"), time("2026-01-31T00:00:00Z"));
-        for wrong in ["yesterday", "2026-02-30", "2026-01-31T12:00:00", ""] {
+        for wrong in ["yesterday", "2026-02-30", "2026-01-31T12:00:00", "2026-01-31 ", "2026-1", ""] {
             assert!(time(wrong).is_err(), "{wrong}");
         }
         assert!(shard("[::1]:6379").is_ok() && shard("redis-0.svc:6379").is_ok());

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::args::input::dump_path;
 use crate::cli::args::run::{ProgressArgs, ThreadArgs, When};
-use crate::cli::args::value::number;
+use crate::cli::args::value::{from_to, number};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,13 +49,13 @@ Examples:
 /// Tasks are kept in an SQLite file: in the user's data directory, or where --store says. `bigkeys task create` creates it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, arg_required_else_help = true)]
-pub(in super::super) struct TaskArgs {
+pub(crate) struct TaskArgs {
     /// The file with the tasks, instead of the one in the user's data directory
-    #[arg(long, value_name = "PATH", global = true, value_hint = ValueHint::FilePath, help_heading = "Output")]
+    #[arg(long, value_name = "PATH", global = true, value_hint = ValueHint::FilePath)]
     pub(super) store: Option<PathBuf>,
 
     /// The format
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Json, global = true, help_heading = "Output")]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Json, global = true)]
     pub(super) format: Format,
 
     #[command(subcommand)]
@@ -148,7 +148,7 @@ pub(super) struct ListArgs {
     pub(super) offset: u64,
 
     /// How many are printed
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = from_to(1, 1000), allow_negative_numbers = true)]
     pub(super) limit: u64,
 }
 
