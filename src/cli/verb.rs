@@ -46,7 +46,10 @@ pub(super) fn explained(program: &Command, mut error: clap::Error, arguments: &[
         let owners = owners(program, option.trim_start_matches('-'));
         if !owners.is_empty() {
             let tip = format!("'{option}' is an option of: {}", owners.join(", "));
-            error.remove(ContextKind::SuggestedArg);
+            // The usage would show what clap took for similar.
+            if error.remove(ContextKind::SuggestedArg).is_some() {
+                error.remove(ContextKind::Usage);
+            }
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
         }
         return error;
