@@ -3,16 +3,16 @@
 //! One pass over any source. Each record goes to a [`Sink`] when it has been read, with its place in the dump: a check
 //! counts it, a salvage copies it.
 
-use std::ops::Range;
-
-use super::tagged::{Around, Streams};
+use super::record::{Key, Record, Sink, What};
+use super::tagged::{Around, StreamSink, Streams};
 use crate::engine::chunked::Chunked;
 use crate::engine::dragonfly::{in_blob, inflated_blob};
 use crate::engine::tagged;
+use crate::rdb::context::Context;
 use crate::rdb::deep::Deep;
 use crate::rdb::dragonfly::opcode as dragonfly;
 use crate::rdb::entry::Damage;
-use crate::rdb::header::{self, Context};
+use crate::rdb::header;
 use crate::rdb::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, TEMPLATES_MAX};
 use crate::rdb::packed::Text;
 use crate::rdb::packed::module::TAG_UINT;
@@ -25,59 +25,6 @@ use crate::rdb::{Dialect, FormatElement, ModuleId, ParseError, ParseErrorKind, V
 
 /// Bytes of an auxiliary field's value that are kept for the report.
 const AUX_BYTES_MAX: usize = 200;
-
-/// Where records go.
-pub(crate) trait Sink {
-    /// A record that was read to its end.
-    ///
-    /// # Errors
-    /// Why the walk cannot go on.
-    fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind>;
-}
-
-/// A record of a dump, with all that was found wrong within it.
-#[derive(Debug)]
-pub(crate) struct Record<'r> {
-    /// Where it lies, its opcode or type and what precedes that included.
-    pub(crate) span: Range<u64>,
-    pub(crate) what: What<'r>,
-    pub(crate) flaws: &'r [ParseError],
-}
-
-/// What a record is.
-#[derive(Debug)]
-pub(crate) enum What<'r> {
-    /// An auxiliary field; long values are cut.
-    Aux {
-        name: &'r str,
-        value: &'r str,
-    },
-    SelectDb(u64),
-    /// How many keys the database has.
-    ResizeDb {
-        keys: u64,
-    },
-    Function,
-    ModuleAux(ModuleId),
-    HashTemplate,
-    /// A slot's key counts, or a slot migration.
-    Slot,
-    Key(Key<'r>),
-    /// A part of an entry; the key is a record of its own.
-    TaggedChunk,
-    /// The EOF opcode.
-    End,
-}
-
-/// A key of a dump.
-#[derive(Debug)]
-pub(crate) struct Key<'r> {
-    /// Its name; empty where the name itself is damaged.
-    pub(crate) name: &'r [u8],
-    pub(crate) value_type: ValueType,
-    pub(crate) module: Option<ModuleId>,
-    pub(crate) expires_at_ms: Option<i64>,
-}
 
 /// A walk, standing in front of a record.
 #[derive(Debug)]
@@ -144,11 +91,7 @@ impl Walk {
     ///
     /// # Errors
     /// The fault met. The dump's own end lies in no chunk, and neither do blobs and other chunks.
-    pub(super) fn record_in_stream(
-        &mut self,
-        source: &mut Chunked,
-        sink: &mut impl Sink,
-    ) -> Result<(), ParseErrorKind> {
+    fn record_in_stream(&mut self, source: &mut Chunked, sink: &mut impl Sink) -> Result<(), ParseErrorKind> {
         match self.record(source, sink, None) {
             Ok(false) => Ok(()),
             Ok(true) => Err(ParseErrorKind::Flag),
@@ -285,8 +228,11 @@ impl Walk {
         let Some(streams) = streams else { return Ok(()) };
         let around = Around { context: &self.context, db: self.db, end: self.record_start };
         tagged::chunk(source, self.record_start, |chunk, bytes| {
-            let walk = || Self::with_context(self.context.clone(), self.is_deep);
-            streams.feed((chunk, bytes), &around, walk, sink)
+            let read = || {
+                let mut walk = Self::with_context(self.context.clone(), self.is_deep);
+                move |source: &mut Chunked, sink: &mut StreamSink| walk.record_in_stream(source, sink)
+            };
+            streams.feed((chunk, bytes), &around, read, sink)
         })
     }
 

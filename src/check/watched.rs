@@ -1,6 +1,6 @@
 //! A sink that moves the counters of a [`Progress`] and ends the walk when that is cancelled.
 
-use super::walk::{Record, Sink, What};
+use super::record::{Record, Sink, What};
 use crate::engine::Progress;
 use crate::rdb::{Context, ParseErrorKind};
 

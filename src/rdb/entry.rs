@@ -1,6 +1,8 @@
 //! A key as a scan hands it on, and the scan over bytes in memory.
 
-use super::header::{self, Context};
+use super::context::Context;
+use super::header;
+use super::measure::Measure;
 use super::packed::lzf;
 use super::packed::module::ModuleId;
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
@@ -9,7 +11,7 @@ use super::record::{self, KeyHeader, Record};
 use super::run::Run;
 use super::source::{KeepsKey, Slice, Source};
 use super::types::{Kind, ValueType};
-use super::value::{Measure, ValueStart, begin};
+use super::value::{ValueStart, begin};
 
 /// A key's name as it is stored: raw bytes are borrowed, the other forms are decoded when asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What stands between keys: the opcodes (format section 4), up to the next key, database or end.
 
+use super::context::Context;
 use super::dragonfly;
-use super::header::Context;
 use super::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, SLOTS};
 use super::packed::module;
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};

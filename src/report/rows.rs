@@ -1,5 +1,6 @@
 //! One row a key, in the order of the dump.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Name, QueryPlan};
@@ -49,6 +50,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// The type as `TYPE` answers it, of a module's value the module's own name.
+    pub fn type_name(&self) -> Cow<'static, str> {
+        match self.module {
+            Some(module) if self.kind == Kind::Module => Cow::Owned(module.to_string()),
+            _ => Cow::Borrowed(self.kind.name()),
+        }
+    }
+
     fn new(dump: u32, db: u64, entry: &Entry<'_>, footprint: &Footprint, name: &[u8]) -> Self {
         Self {
             dump,

@@ -95,7 +95,7 @@ pub(crate) enum HowExpired {
 impl From<HowExpired> for Expired {
     fn from(how: HowExpired) -> Self {
         match how {
-            HowExpired::Keep => Self::KeepsKey,
+            HowExpired::Keep => Self::Keep,
             HowExpired::Skip => Self::Skip,
             HowExpired::Only => Self::Only,
         }

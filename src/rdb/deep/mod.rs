@@ -11,8 +11,9 @@ mod stream;
 pub(crate) use distinct::Distinct;
 
 use super::bounded::Bounded;
+use super::context::Context;
 use super::dragonfly;
-use super::header::Context;
+use super::measure::unknown;
 use super::packed::lzf::{self, Inflated};
 use super::packed::module::{ModuleId, TAG_DOUBLE, TAG_EOF, TAG_FLOAT, TAG_SINT, TAG_STRING, TAG_UINT};
 use super::packed::{Text, listpack};
@@ -21,7 +22,7 @@ use super::primitives::{StringHeader, array, byte, i64_le, length, string_header
 use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
 use super::source::{KeepsKey, Source};
 use super::types::{Dialect, ValueType};
-use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, cron, unknown};
+use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, cron};
 
 /// A string longer than this, stored or inflated, is not held, so nobody looks into it. Servers pack values of a few
 /// kilobytes; this is for those that were told to pack more.
