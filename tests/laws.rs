@@ -188,6 +188,7 @@ fn scanned_keys(dump: &[u8], shard: Option<&str>) -> Vec<BigKey> {
     while let Some(entry) = scanner.next() {
         let entry = entry.expect("a well-formed dump");
         keys.push(BigKey {
+            name_bytes: entry.key.bytes(),
             name: entry.key.decode(&mut Vec::new()).expect("a well-formed name").to_vec(),
             kind: entry.kind,
             module: entry.module,

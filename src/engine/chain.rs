@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::accumulated::Accumulated;
 use super::element_marks::ElementMarks;
 use super::scan::Walk;
-use super::segment_scan::{Guess, SegmentScan, strides};
+use super::segment_scan::{Guess, STEP_BYTES, SegmentScan, strides};
 use super::segments::Work;
 use super::{Ending, Outcome};
 use crate::analysis::accumulator::Accumulator;
@@ -62,7 +62,7 @@ impl<'a, G: Accumulator> Chain<'a, G> {
             Some(segment_scan) => {
                 segment_scan.marks.into_iter().for_each(|marks| self.leap(work, &marks));
                 segment_scan.guess.into_iter().for_each(|guess| self.take_over(work, guess));
-                self.walk.until(work.context, range.end as u64);
+                self.walk_until(work, range.end as u64);
                 segment_scan.checksum
             }
             None => self.pass(work, range.clone()),
@@ -87,9 +87,20 @@ impl<'a, G: Accumulator> Chain<'a, G> {
             if let Some(checksum) = &mut checksum {
                 checksum.update(work.bytes(stride.clone()));
             }
-            self.walk.until(work.context, stride.end as u64);
+            self.walk_until(work, stride.end as u64);
         }
         checksum.map_or(0, |checksum| checksum.value())
+    }
+
+    /// Scans on to `until`. What was found is kept as soon as it is as much as a piece may hold, so that it is not held twice
+    /// over.
+    fn walk_until(&mut self, work: &Work<'a, G>, until: u64) {
+        while self.offset() < until && !self.has_ended() {
+            self.walk.until(work.context, until.min(self.offset().saturating_add(STEP_BYTES)));
+            if self.walk.found.held_bytes() > G::PIECE_HELD_BYTES_MAX {
+                self.keep_found(work);
+            }
+        }
     }
 
     /// Leaps over elements that were counted, if it comes to stand before the first of them in a value that has such.
@@ -97,7 +108,7 @@ impl<'a, G: Accumulator> Chain<'a, G> {
         if self.walk.open.is_none() {
             return;
         }
-        self.walk.until(work.context, marks.start);
+        self.walk_until(work, marks.start);
         let Walk { source, open: Some(open), ending: None, .. } = &mut self.walk else { return };
         if source.offset() != marks.start || open.run.item != marks.item {
             return;
@@ -111,7 +122,7 @@ impl<'a, G: Accumulator> Chain<'a, G> {
 
     /// Goes on where a guess ended, if it comes to stand where the guess began.
     fn take_over(&mut self, work: &Work<'a, G>, guess: Guess<'a, G>) {
-        self.walk.until(work.context, guess.start);
+        self.walk_until(work, guess.start);
         let Walk { ending: None, open: None, .. } = &self.walk else { return };
         if self.offset() != guess.start {
             return;
@@ -140,11 +151,11 @@ impl<'a, G: Accumulator> Chain<'a, G> {
     }
 
     pub(super) fn finish(mut self, work: &Work<'a, G>) -> Outcome<G> {
-        let Work { dump, context, .. } = work;
+        let Work { dump, context, .. } = *work;
         let cancelled_at = Some(self.offset()).filter(|_| work.progress.is_cancelled() && !self.has_ended());
         // Where the file ends too early, going on tells what is missing.
         if cancelled_at.is_none() {
-            self.walk.until(context, u64::MAX);
+            self.walk_until(work, u64::MAX);
             self.keep_found(work);
         }
         let missing = || self.walk.source.error(FormatElement::Opcode, ParseErrorKind::Eof, 0).into();

@@ -25,9 +25,11 @@ pub fn report_all(
 ) -> Result<(Report, Vec<String>, Vec<Error>), Error> {
     let mut all = All::new(options, ReportAsk(question))?;
     all.add_files(dumps, progress)?;
-    let All { accumulated, read, notes, damage, .. } = all;
+    let All { accumulated, read, mut notes, damage, .. } = all;
     let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
-    Ok((Report::new(question, infos, accumulated), notes, damage))
+    let report = Report::new(question, infos, accumulated);
+    notes.extend(report.notes());
+    Ok((report, notes, damage))
 }
 
 /// Looks into the values of the keys that a report lists, and says what their largest elements are, packed ones too. `dumps`
