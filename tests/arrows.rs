@@ -13,7 +13,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("rdb", &[]),
     ("memory", &["rdb"]),
     ("error", &["rdb"]),
-    ("input", &["error", "rdb::header", "rdb::payload"]),
+    ("input", &["error", "rdb::context", "rdb::header", "rdb::payload"]),
     ("analysis", &["rdb", "error"]),
     ("report", &["rdb", "analysis", "memory", "error"]),
     ("engine", &["input", "rdb", "analysis", "memory", "report", "error"]),

@@ -8,7 +8,7 @@ use crate::rdb::{Entry, Kind, Unit};
 pub enum Expired {
     /// Count them like all others.
     #[default]
-    KeepsKey,
+    Keep,
     /// Leave them out.
     Skip,
     /// Count them alone.
@@ -55,7 +55,7 @@ impl Filter {
     pub(crate) fn is_of_all(&self) -> bool {
         let Self { databases: _, kinds, patterns, min_bytes, min_elements, expired, now_ms: _ } = self;
         let is_of_any_size = (*min_bytes, *min_elements) == (0, 0);
-        is_of_any_size && kinds.is_empty() && patterns.is_empty() && *expired == Expired::KeepsKey
+        is_of_any_size && kinds.is_empty() && patterns.is_empty() && *expired == Expired::Keep
     }
 
     /// Whether this kind was asked for by name.
@@ -72,7 +72,7 @@ impl Filter {
         };
         entry.size >= least
             && (self.kinds.is_empty() || self.names_kind(entry.kind))
-            && (self.expired == Expired::KeepsKey || self.has_expired(entry) == (self.expired == Expired::Only))
+            && (self.expired == Expired::Keep || self.has_expired(entry) == (self.expired == Expired::Only))
             && (self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(name)))
     }
 

@@ -16,10 +16,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::rdb::entry::{self, Damage, KeyRef, PartialValue, Step};
+use crate::rdb::measure::Measure;
 use crate::rdb::primitives::StringHeader;
 use crate::rdb::short::{self, Short, Visitor};
 use crate::rdb::source::KeepsKey;
-use crate::rdb::value::Measure;
 use crate::rdb::{Context, Entry, FormatElement, Kind, ParseErrorKind};
 use accumulator::Accumulator;
 use filter::Filter;

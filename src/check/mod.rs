@@ -3,6 +3,7 @@
 //! A walk reads the records over any source, a map or a stream; the [`Report`] counts them and lists what is wrong.
 
 pub(crate) mod recent;
+pub(crate) mod record;
 mod report;
 mod tagged;
 pub(crate) mod walk;

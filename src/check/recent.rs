@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::walk::{Record, What};
+use super::record::{Record, What};
 use crate::rdb::entry::Damage;
 use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
 

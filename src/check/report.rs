@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::recent::Recent;
-use super::walk::{Key, Record, Sink, What};
+use super::record::{Key, Record, Sink, What};
 use crate::error::{Quoted, name_text, words};
 use crate::rdb::deep::Distinct;
 use crate::rdb::dragonfly;

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::walk::{Key, Record, Sink, Walk, What};
+use super::record::{Key, Record, Sink, What};
 use crate::engine::chunked::Chunked;
 use crate::engine::tagged::{self, Chunk};
 use crate::rdb::{Context, ModuleId, ParseError, ParseErrorKind, ValueType};
@@ -11,11 +11,11 @@ use crate::rdb::{Context, ModuleId, ParseError, ParseErrorKind, ValueType};
 /// The streams of tagged chunks, and what was found in them and has not gone to the sink.
 pub(super) struct Streams<'s, 'e> {
     tagged: tagged::Streams<'s, 'e, Result<(), ParseErrorKind>>,
-    found: KeyRef,
+    found: FoundRecords,
 }
 
 /// A piece of a chunk, 64 KiB at most, adds to it; it is emptied after each.
-type KeyRef = Arc<Mutex<Vec<Owned>>>;
+type FoundRecords = Arc<Mutex<Vec<Owned>>>;
 
 /// A record of a stream. Of its place there is no more than that of the stream's first chunk.
 struct Owned {
@@ -26,6 +26,7 @@ struct Owned {
 }
 
 struct OwnedKey {
+    is_oversized: bool,
     name: Vec<u8>,
     value_type: ValueType,
     module: Option<ModuleId>,
@@ -54,25 +55,28 @@ impl Around<'_> {
 
 impl<'s, 'e> Streams<'s, 'e> {
     pub(super) fn new(tagged: tagged::Streams<'s, 'e, Result<(), ParseErrorKind>>) -> Self {
-        Self { tagged, found: KeyRef::default() }
+        Self { tagged, found: FoundRecords::default() }
     }
 
-    /// Hands bytes to their stream, whose walk begins as `walk` says if they are its first ones, and what it finds in them
-    /// to `sink`.
+    /// Hands bytes to their stream, which is read as `read` says if they are its first ones, and what is found in them to
+    /// `sink`.
     ///
     /// # Errors
     /// The fault that ends the stream, or what `sink` says.
-    pub(super) fn feed(
+    pub(super) fn feed<R>(
         &mut self,
         (chunk, bytes): (Chunk, &[u8]),
         around: &Around<'_>,
-        walk: impl FnOnce() -> Walk,
+        read: impl FnOnce() -> R,
         sink: &mut impl Sink,
-    ) -> Result<(), ParseErrorKind> {
+    ) -> Result<(), ParseErrorKind>
+    where
+        R: FnMut(&mut Chunked, &mut StreamSink) -> Result<(), ParseErrorKind> + Send + 's,
+    {
         let ended = self.tagged.feed(chunk, bytes, || {
-            let mut walk = walk();
-            let mut kept = KeyBytes { first: chunk, db: around.db, found: self.found.clone() };
-            move |mut source: Chunked| source.each_record(|source| walk.record_in_stream(source, &mut kept))
+            let mut read = read();
+            let mut sink = StreamSink { first: chunk, db: around.db, found: self.found.clone() };
+            move |mut source: Chunked| source.each_record(|source| read(source, &mut sink))
         })?;
         self.hand_on(around, sink)?;
         ended.unwrap_or(Ok(()))
@@ -86,9 +90,13 @@ impl<'s, 'e> Streams<'s, 'e> {
                 around.give(first.offset, What::SelectDb(db), &[], sink)?;
             }
             let what = match &key {
-                Some(OwnedKey { name, value_type, module, expires_at_ms }) => {
-                    What::Key(Key { name, value_type: *value_type, module: *module, expires_at_ms: *expires_at_ms })
-                }
+                Some(key) => What::Key(Key {
+                    name: &key.name,
+                    is_oversized: key.is_oversized,
+                    value_type: key.value_type,
+                    module: key.module,
+                    expires_at_ms: key.expires_at_ms,
+                }),
                 None => What::TaggedChunk,
             };
             around.give(first.offset, what, &flaws, sink)?;
@@ -110,16 +118,17 @@ impl<'s, 'e> Streams<'s, 'e> {
 }
 
 /// The sink of a stream's walk.
-struct KeyBytes {
+pub(super) struct StreamSink {
     first: Chunk,
     db: u64,
-    found: KeyRef,
+    found: FoundRecords,
 }
 
-impl Sink for KeyBytes {
+impl Sink for StreamSink {
     fn record(&mut self, _context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
         let key = match &record.what {
             What::Key(key) => Some(OwnedKey {
+                is_oversized: key.is_oversized,
                 name: key.name.to_vec(),
                 value_type: key.value_type,
                 module: key.module,

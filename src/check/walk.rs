@@ -3,17 +3,17 @@
 //! One pass over any source. Each record goes to a [`Sink`] when it has been read, with its place in the dump: a check
 //! counts it, a salvage copies it.
 
-use std::ops::Range;
-
-use super::tagged::{Around, Streams};
+use super::record::{Key, Record, Sink, What};
+use super::tagged::{Around, StreamSink, Streams};
 use crate::engine::chunked::Chunked;
 use crate::engine::dragonfly::{in_blob, inflated_blob};
 use crate::engine::tagged;
+use crate::rdb::context::Context;
 use crate::rdb::deep::Deep;
 use crate::rdb::dragonfly::opcode as dragonfly;
 use crate::rdb::entry::Damage;
-use crate::rdb::header::{self, Context};
-use crate::rdb::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, TEMPLATES_MAX};
+use crate::rdb::header;
+use crate::rdb::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX};
 use crate::rdb::packed::Text;
 use crate::rdb::packed::module::TAG_UINT;
 use crate::rdb::primitives::{array, byte, i32_le, i64_le, length, string_header, u32_le};
@@ -25,59 +25,6 @@ use crate::rdb::{Dialect, FormatElement, ModuleId, ParseError, ParseErrorKind, V
 
 /// Bytes of an auxiliary field's value that are kept for the report.
 const AUX_BYTES_MAX: usize = 200;
-
-/// Where records go.
-pub(crate) trait Sink {
-    /// A record that was read to its end.
-    ///
-    /// # Errors
-    /// Why the walk cannot go on.
-    fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind>;
-}
-
-/// A record of a dump, with all that was found wrong within it.
-#[derive(Debug)]
-pub(crate) struct Record<'r> {
-    /// Where it lies, its opcode or type and what precedes that included.
-    pub(crate) span: Range<u64>,
-    pub(crate) what: What<'r>,
-    pub(crate) flaws: &'r [ParseError],
-}
-
-/// What a record is.
-#[derive(Debug)]
-pub(crate) enum What<'r> {
-    /// An auxiliary field; long values are cut.
-    Aux {
-        name: &'r str,
-        value: &'r str,
-    },
-    SelectDb(u64),
-    /// How many keys the database has.
-    ResizeDb {
-        keys: u64,
-    },
-    Function,
-    ModuleAux(ModuleId),
-    HashTemplate,
-    /// A slot's key counts, or a slot migration.
-    Slot,
-    Key(Key<'r>),
-    /// A part of an entry; the key is a record of its own.
-    TaggedChunk,
-    /// The EOF opcode.
-    End,
-}
-
-/// A key of a dump.
-#[derive(Debug)]
-pub(crate) struct Key<'r> {
-    /// Its name; empty where the name itself is damaged.
-    pub(crate) name: &'r [u8],
-    pub(crate) value_type: ValueType,
-    pub(crate) module: Option<ModuleId>,
-    pub(crate) expires_at_ms: Option<i64>,
-}
 
 /// A walk, standing in front of a record.
 #[derive(Debug)]
@@ -93,6 +40,7 @@ pub(crate) struct Walk {
     /// The database of the keys that come next.
     db: u64,
     name: Vec<u8>,
+    is_name_oversized: bool,
     is_in_blob: bool,
 }
 
@@ -123,6 +71,7 @@ impl Walk {
             has_begun: false,
             db: 0,
             name: Vec::new(),
+            is_name_oversized: false,
             is_in_blob: false,
         }
     }
@@ -144,11 +93,7 @@ impl Walk {
     ///
     /// # Errors
     /// The fault met. The dump's own end lies in no chunk, and neither do blobs and other chunks.
-    pub(super) fn record_in_stream(
-        &mut self,
-        source: &mut Chunked,
-        sink: &mut impl Sink,
-    ) -> Result<(), ParseErrorKind> {
+    fn record_in_stream(&mut self, source: &mut Chunked, sink: &mut impl Sink) -> Result<(), ParseErrorKind> {
         match self.record(source, sink, None) {
             Ok(false) => Ok(()),
             Ok(true) => Err(ParseErrorKind::Flag),
@@ -285,8 +230,11 @@ impl Walk {
         let Some(streams) = streams else { return Ok(()) };
         let around = Around { context: &self.context, db: self.db, end: self.record_start };
         tagged::chunk(source, self.record_start, |chunk, bytes| {
-            let walk = || Self::with_context(self.context.clone(), self.is_deep);
-            streams.feed((chunk, bytes), &around, walk, sink)
+            let read = || {
+                let mut walk = Self::with_context(self.context.clone(), self.is_deep);
+                move |source: &mut Chunked, sink: &mut StreamSink| walk.record_in_stream(source, sink)
+            };
+            streams.feed((chunk, bytes), &around, read, sink)
         })
     }
 
@@ -338,7 +286,8 @@ impl Walk {
         };
         self.deep.flaws.splice(..0, earlier_flaws);
         self.not_zeros(source, value_type)?;
-        let key = Key { name: &self.name, value_type, module, expires_at_ms };
+        let is_oversized = self.is_name_oversized;
+        let key = Key { name: &self.name, is_oversized, value_type, module, expires_at_ms };
         self.pass(source.offset(), What::Key(key), sink)
     }
 
@@ -358,16 +307,16 @@ impl Walk {
         }
     }
 
-    /// A key's name, kept for the report.
+    /// A key's name, kept for the report unless it is too long for that.
     fn name<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
-        let offset = source.offset();
-        let declared =
+        self.name.clear();
+        let bytes =
             source.parse(FormatElement::Key, |i| string_header(i).map(|(_, header)| (i, header.value_bytes())))?;
-        if declared > KEY_BYTES_MAX {
-            return Err(ParseError { offset, kind: ParseErrorKind::Limit, element: FormatElement::Key, declared });
+        self.is_name_oversized = bytes > KEY_BYTES_MAX;
+        if self.is_name_oversized {
+            return source.string(FormatElement::Key).map(|_| ());
         }
         let name = &mut self.name;
-        name.clear();
         self.deep.with_text(source, FormatElement::Key, |_, text| match text {
             Some(Text::Bytes(bytes)) => name.extend_from_slice(bytes),
             Some(Text::Int(value)) => name.extend_from_slice(value.to_string().as_bytes()),
@@ -419,7 +368,7 @@ impl Walk {
         if classes > KEY_META_CLASSES_MAX {
             return Err(ParseError {
                 offset,
-                kind: ParseErrorKind::Limit,
+                kind: ParseErrorKind::Flag,
                 element: FormatElement::KeyMeta,
                 declared: classes,
             });
@@ -458,10 +407,7 @@ impl Walk {
         if !is_in_order {
             self.deep.flaws.push(error(ParseErrorKind::Order, 0));
         }
-        self.context.template_fields.insert(id, fields);
-        if self.context.template_fields.len() > TEMPLATES_MAX {
-            return Err(error(ParseErrorKind::Limit, TEMPLATES_MAX as u64));
-        }
+        self.context.define_template(id, fields);
         Ok(())
     }
 }

@@ -140,7 +140,7 @@ pub(crate) struct AnalyzeArgs {
     pub(crate) regexes: Vec<Pattern>,
 
     /// What to do with keys that had expired when the dump was made
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = HowExpired::KeepsKey, help_heading = "Which keys")]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = HowExpired::Keep, help_heading = "Which keys")]
     pub(crate) expired: HowExpired,
 
     /// The time that decides which keys have expired, instead of the dump's own
@@ -355,7 +355,7 @@ pub(crate) struct SalvageArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum HowExpired {
     /// Count them like all others
-    KeepsKey,
+    Keep,
     /// Leave them out
     Skip,
     /// Count them alone
@@ -365,7 +365,7 @@ pub(crate) enum HowExpired {
 impl From<HowExpired> for Expired {
     fn from(how: HowExpired) -> Self {
         match how {
-            HowExpired::KeepsKey => Self::KeepsKey,
+            HowExpired::Keep => Self::Keep,
             HowExpired::Skip => Self::Skip,
             HowExpired::Only => Self::Only,
         }

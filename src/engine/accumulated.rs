@@ -1,10 +1,12 @@
 //! What a scan has found: what was gathered from keys, and the keys whose values are damaged.
 
-use super::scan::Stop;
 use crate::analysis::accumulator::Accumulator;
 use crate::rdb::entry::{Damage, PartialValue, Step};
 use crate::rdb::source::KeepsKey;
 use crate::rdb::{Context, ParseErrorKind};
+
+/// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
+pub(super) type Stop = Result<u64, Box<Damage>>;
 
 /// What was gathered, and the damage that cost one key each.
 pub(crate) struct Accumulated<G> {

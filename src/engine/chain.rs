@@ -6,7 +6,7 @@ use super::accumulated::Accumulated;
 use super::element_marks::ElementMarks;
 use super::scan::Walk;
 use super::segment_scan::{Guess, STEP_BYTES, SegmentScan, strides};
-use super::segments::Work;
+use super::segmented::SegmentedDump;
 use super::{Ending, Outcome};
 use crate::analysis::accumulator::Accumulator;
 use crate::rdb::checksum::{self, Checksum};
@@ -55,60 +55,60 @@ impl<'a, G: Accumulator> Chain<'a, G> {
     }
 
     /// Passes through the next segment, by its piece where there is one and where it fits.
-    pub(super) fn join(&mut self, work: &Work<'a, G>, segment_scan: Option<SegmentScan<'a, G>>) {
-        let range = work.range(self.next);
+    pub(super) fn join(&mut self, dump: &SegmentedDump<'a, G>, segment_scan: Option<SegmentScan<'a, G>>) {
+        let range = dump.range(self.next);
         let keys = self.found.accumulated.keys();
         let checksum = match segment_scan {
             Some(segment_scan) => {
-                segment_scan.marks.into_iter().for_each(|marks| self.leap(work, &marks));
-                segment_scan.guess.into_iter().for_each(|guess| self.take_over(work, guess));
-                self.walk_until(work, range.end as u64);
+                segment_scan.marks.into_iter().for_each(|marks| self.leap(dump, &marks));
+                segment_scan.guess.into_iter().for_each(|guess| self.take_over(dump, guess));
+                self.walk_until(dump, range.end as u64);
                 segment_scan.checksum
             }
-            None => self.pass(work, range.clone()),
+            None => self.pass(dump, range.clone()),
         };
-        self.keep_found(work);
-        if work.verify {
+        self.keep_found(dump);
+        if dump.verify {
             if let Some(Ok(end)) = self.walk.ending {
-                let last = work.bytes(range.start..usize::try_from(end).unwrap_or(usize::MAX));
+                let last = dump.slice(range.start..usize::try_from(end).unwrap_or(usize::MAX));
                 self.computed = Some(checksum::combine(self.checksum, checksum::of(last), last.len() as u64));
             }
             self.checksum = checksum::combine(self.checksum, checksum, range.len() as u64);
         }
         self.next += 1;
         self.last_keys = self.found.accumulated.keys() - keys;
-        work.progress.add(range.len() as u64, self.last_keys);
+        dump.progress.add(range.len() as u64, self.last_keys);
     }
 
     /// Scans a segment without help; returns its checksum.
-    fn pass(&mut self, work: &Work<'a, G>, range: Range<usize>) -> u64 {
-        let mut checksum = work.verify.then(Checksum::default);
+    fn pass(&mut self, dump: &SegmentedDump<'a, G>, range: Range<usize>) -> u64 {
+        let mut checksum = dump.verify.then(Checksum::default);
         for stride in strides(range) {
             if let Some(checksum) = &mut checksum {
-                checksum.update(work.bytes(stride.clone()));
+                checksum.update(dump.slice(stride.clone()));
             }
-            self.walk_until(work, stride.end as u64);
+            self.walk_until(dump, stride.end as u64);
         }
         checksum.map_or(0, |checksum| checksum.value())
     }
 
     /// Scans on to `until`. What was found is kept as soon as it is as much as a piece may hold, so that it is not held twice
     /// over.
-    fn walk_until(&mut self, work: &Work<'a, G>, until: u64) {
+    fn walk_until(&mut self, dump: &SegmentedDump<'a, G>, until: u64) {
         while self.offset() < until && !self.has_ended() {
-            self.walk.until(work.context, until.min(self.offset().saturating_add(STEP_BYTES)));
+            self.walk.until(dump.context, until.min(self.offset().saturating_add(STEP_BYTES)));
             if self.walk.found.held_bytes() > G::PIECE_HELD_BYTES_MAX {
-                self.keep_found(work);
+                self.keep_found(dump);
             }
         }
     }
 
     /// Leaps over elements that were counted, if it comes to stand before the first of them in a value that has such.
-    fn leap(&mut self, work: &Work<'a, G>, marks: &ElementMarks<'a>) {
+    fn leap(&mut self, dump: &SegmentedDump<'a, G>, marks: &ElementMarks<'a>) {
         if self.walk.open.is_none() {
             return;
         }
-        self.walk_until(work, marks.start);
+        self.walk_until(dump, marks.start);
         let Walk { source, open: Some(open), ending: None, .. } = &mut self.walk else { return };
         if source.offset() != marks.start || open.run.item != marks.item {
             return;
@@ -121,8 +121,8 @@ impl<'a, G: Accumulator> Chain<'a, G> {
     }
 
     /// Goes on where a guess ended, if it comes to stand where the guess began.
-    fn take_over(&mut self, work: &Work<'a, G>, guess: Guess<'a, G>) {
-        self.walk_until(work, guess.start);
+    fn take_over(&mut self, dump: &SegmentedDump<'a, G>, guess: Guess<'a, G>) {
+        self.walk_until(dump, guess.start);
         let Walk { ending: None, open: None, .. } = &self.walk else { return };
         if self.offset() != guess.start {
             return;
@@ -135,8 +135,8 @@ impl<'a, G: Accumulator> Chain<'a, G> {
     }
 
     /// Keeps what was found last, unless the file lost a page meanwhile: then it may be made of zeros.
-    fn keep_found(&mut self, work: &Work<'a, G>) {
-        if work.map.is_lost() {
+    fn keep_found(&mut self, dump: &SegmentedDump<'a, G>) {
+        if dump.map.is_lost() {
             return self.break_off(ParseErrorKind::Read);
         }
         let next = self.found.empty(self.walk.found.accumulated.db());
@@ -150,17 +150,17 @@ impl<'a, G: Accumulator> Chain<'a, G> {
         self.walk.ending = Some(Err(self.walk.source.error(FormatElement::Key, kind, 0).into()));
     }
 
-    pub(super) fn finish(mut self, work: &Work<'a, G>) -> Outcome<G> {
-        let Work { dump, context, .. } = *work;
-        let cancelled_at = Some(self.offset()).filter(|_| work.progress.is_cancelled() && !self.has_ended());
+    pub(super) fn finish(mut self, dump: &SegmentedDump<'a, G>) -> Outcome<G> {
+        let SegmentedDump { bytes, context, .. } = dump;
+        let cancelled_at = Some(self.offset()).filter(|_| dump.progress.is_cancelled() && !self.has_ended());
         // Where the file ends too early, going on tells what is missing.
         if cancelled_at.is_none() {
-            self.walk_until(work, u64::MAX);
-            self.keep_found(work);
+            self.walk_until(dump, u64::MAX);
+            self.keep_found(dump);
         }
         let missing = || self.walk.source.error(FormatElement::Opcode, ParseErrorKind::Eof, 0).into();
         let ending = self.walk.ending.take().unwrap_or_else(|| Err(missing()));
-        let ending = ending.map(|offset| Ending::in_memory(dump, context, offset, self.computed));
-        Outcome { found: self.found, ending, dump_bytes: dump.len() as u64, cancelled_at }
+        let ending = ending.map(|offset| Ending::in_memory(bytes, context, offset, self.computed));
+        Outcome { found: self.found, ending, dump_bytes: bytes.len() as u64, cancelled_at }
     }
 }

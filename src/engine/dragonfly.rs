@@ -3,10 +3,9 @@
 //!
 //! A blob is inflated whole, since servers make them of a megabyte.
 
-use super::accumulated::Accumulated;
+use super::accumulated::{Accumulated, Stop};
 use super::chunked::Chunked;
-use super::scan::Stop;
-use super::tagged::{self, Chunk};
+use super::tagged::{self, Chunk, within};
 use crate::analysis::accumulator::Accumulator;
 use crate::rdb::dragonfly::opcode;
 use crate::rdb::primitives::{byte, length};
@@ -96,11 +95,6 @@ pub(crate) fn in_blob(offset: u64, error: ParseError) -> ParseError {
     ParseError { offset, kind: within(error.kind), element: FormatElement::CompressedBlob, ..error }
 }
 
-/// What ends too early in a blob or a stream of chunks is an entry; the dump goes on.
-pub(super) fn within(kind: ParseErrorKind) -> ParseErrorKind {
-    if kind == ParseErrorKind::Eof { ParseErrorKind::BlobEntry } else { kind }
-}
-
 /// The records of a compressed blob, whose opcode stands at `offset` and has been read.
 ///
 /// # Errors
@@ -145,10 +139,10 @@ impl<'s, G: Accumulator + 's> Streams<'s, '_, G> {
     fn feed(&mut self, chunk: Chunk, bytes: &[u8], found: &mut Accumulated<G>) -> Result<(), ParseErrorKind> {
         let context = self.context;
         let ended = self.tagged.feed(chunk, bytes, || {
-            let mut element = found.empty(found.accumulated.db());
+            let mut part = found.empty(found.accumulated.db());
             move |mut source: Chunked| {
-                let scanned = scan_stream(&mut source, context, &mut element);
-                (element, scanned)
+                let scanned = scan_stream(&mut source, context, &mut part);
+                (part, scanned)
             }
         })?;
         ended.map_or(Ok(()), |ended| take_over(ended, found))
@@ -167,11 +161,11 @@ impl<'s, G: Accumulator + 's> Streams<'s, '_, G> {
 
 /// Takes over what was found in a stream.
 fn take_over<G: Accumulator>(
-    (element, scanned): (Accumulated<G>, Result<(), ParseErrorKind>),
+    (part, scanned): (Accumulated<G>, Result<(), ParseErrorKind>),
     found: &mut Accumulated<G>,
 ) -> Result<(), ParseErrorKind> {
     let db = found.accumulated.db();
-    found.merge(element)?;
+    found.merge(part)?;
     if let Some(db) = db {
         found.accumulated.select(db);
     }

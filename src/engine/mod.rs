@@ -11,6 +11,7 @@ mod report;
 pub(crate) mod resync;
 mod scan;
 mod segment_scan;
+mod segmented;
 mod segments;
 mod stream;
 pub(crate) mod tagged;
@@ -372,7 +373,7 @@ fn analyze_input<A: Query>(
 /// # Errors
 /// [`ErrorKind::Options`] if expired keys are to be told from others and the dump does not say when it was made.
 fn filter(mut filter: Filter, context: &Context) -> Result<Filter, ErrorKind> {
-    if filter.expired != Expired::KeepsKey && filter.now_ms.is_none() {
+    if filter.expired != Expired::Keep && filter.now_ms.is_none() {
         let Some(seconds) = context.aux.created_at_seconds else {
             let what =
                 "the dump does not say when it was made, so no key can be called expired: give the time with --now";

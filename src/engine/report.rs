@@ -11,7 +11,7 @@ use crate::rdb::source::Slice;
 use crate::rdb::{Context, Dialect, Kind, header};
 use crate::report::census::Census;
 use crate::report::rows::{OnRow, Row, Rows};
-use crate::report::{DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest};
+use crate::report::{DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest, oversized_note};
 
 /// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
 ///
@@ -138,7 +138,11 @@ pub fn rows_all(
     let on_row: OnRow<'_> = Arc::new(Mutex::new(on_row));
     let mut all = All::new(&options, RowsAsk { question, on_row })?;
     all.add_files(dumps, progress)?;
-    Ok((all.notes, all.damage))
+    let All { accumulated, mut notes, damage, .. } = all;
+    if accumulated.oversized_names > 0 {
+        notes.push(oversized_note(accumulated.oversized_names, "without a row"));
+    }
+    Ok((notes, damage))
 }
 
 const ROWS_SEGMENT_BYTES: usize = 256 << 10;

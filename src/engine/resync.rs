@@ -1,7 +1,8 @@
 //! Going on behind damage that loses a record's end: where the next records are, over a dump in memory.
 
+use super::accumulated::Stop;
 use super::guess;
-use super::scan::{Stop, Walk};
+use super::scan::Walk;
 use super::{Ending, Outcome};
 use crate::analysis::accumulator::Accumulator;
 use crate::error::ErrorKind;

@@ -1,14 +1,11 @@
 //! A scan on its way: records of a source into what gathers them, as far as it is told to go.
 
-use super::accumulated::Accumulated;
+use super::accumulated::{Accumulated, Stop};
 use super::dragonfly;
 use crate::analysis::accumulator::Accumulator;
-use crate::rdb::entry::{Damage, PartialValue, Step};
+use crate::rdb::entry::{PartialValue, Step};
 use crate::rdb::source::KeepsKey;
 use crate::rdb::{Context, Dialect};
-
-/// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
-pub(super) type Stop = Result<u64, Box<Damage>>;
 
 /// Where a scan stands and what it has found.
 pub(super) struct Walk<S, G> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::element_marks::{self, ElementMarks};
 use super::guess;
 use super::scan::Walk;
-use super::segments::Work;
+use super::segmented::SegmentedDump;
 use crate::analysis::accumulator::Accumulator;
 use crate::rdb::checksum::Checksum;
 use crate::rdb::Context;
@@ -43,8 +43,8 @@ pub(super) fn strides(range: Range<usize>) -> impl Iterator<Item = Range<usize>>
 }
 
 impl<'a, G: Accumulator> SegmentScan<'a, G> {
-    pub(super) fn of(work: &Work<'a, G>, range: Range<usize>) -> Self {
-        let mut checksum = work.verify.then(Checksum::default);
+    pub(super) fn of(dump: &SegmentedDump<'a, G>, range: Range<usize>) -> Self {
+        let mut checksum = dump.verify.then(Checksum::default);
         let mut segment_scan = SegmentScan { marks: None, guess: None, checksum: 0 };
         let mut marks_go_on = true;
         let mut budget = guess::SearchBudget::default();
@@ -52,30 +52,30 @@ impl<'a, G: Accumulator> SegmentScan<'a, G> {
         let mut holds_too_much = false;
         for (number, stride) in strides(range.clone()).enumerate() {
             if let Some(checksum) = &mut checksum {
-                checksum.update(work.bytes(stride.clone()));
+                checksum.update(dump.slice(stride.clone()));
             }
             if let Some(guess) = &mut segment_scan.guess {
-                holds_too_much = !guess.until(work.context, stride.end as u64);
+                holds_too_much = !guess.until(dump.context, stride.end as u64);
                 if holds_too_much {
                     segment_scan.guess = None;
                 }
                 continue;
             }
-            if holds_too_much || work.has_passed(range.end) {
+            if holds_too_much || dump.has_passed(range.end) {
                 continue;
             }
             let is_time_to_look = number % STRIDES_A_LOOK == 0 || !marks_go_on;
             if is_time_to_look
-                && let Some(start) = guess::boundary(work.dump, work.context, stride.start..range.end, &mut budget)
+                && let Some(start) = guess::boundary(dump.bytes, dump.context, stride.start..range.end, &mut budget)
             {
-                let walk = Walk::new(Slice::new(work.dump, start), work.empty(None));
+                let walk = Walk::new(Slice::new(dump.bytes, start), dump.empty(None));
                 let mut guess = Guess { start, walk };
-                holds_too_much = !guess.until(work.context, stride.end as u64);
+                holds_too_much = !guess.until(dump.context, stride.end as u64);
                 segment_scan.guess = Some(guess).filter(|_| !holds_too_much);
                 continue;
             }
             if segment_scan.marks.is_none() && G::LEAVES_OPEN {
-                segment_scan.marks = ElementMarks::guess(work.dump, stride.start, &mut items_left);
+                segment_scan.marks = ElementMarks::guess(dump.bytes, stride.start, &mut items_left);
             }
             if let Some(marks) = &mut segment_scan.marks
                 && marks_go_on

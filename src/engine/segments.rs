@@ -21,12 +21,13 @@
 //!     added what.
 
 use std::collections::BTreeMap;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::accumulated::Accumulated;
 use super::chain::Chain;
 use super::segment_scan::SegmentScan;
+use super::segmented::SegmentedDump;
 use super::{Options, Outcome, Progress};
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::error::ErrorKind;
@@ -82,32 +83,20 @@ impl<A: Query> Scan<'_, A> {
             0 => (dump.len() / threads / SEGMENTS_A_THREAD).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end()),
             bytes => bytes,
         };
-        let segments = dump.len().div_ceil(segment_bytes);
+        let segmented = SegmentedDump::new(map, &context, segment_bytes, options.verify, progress, found.empty(None));
+        let segments = segmented.segments();
         let threads = threads.min(segments);
-        let empty = Mutex::new(found.empty(None));
         let shared = Shared {
             next: 0,
             segment_scans: BTreeMap::new(),
             waiting_bytes: 0,
             chain: Some(Chain::new(dump, &context, found)),
             joined: 0,
-            reached: 0,
             ended: false,
             is_worth_guessing: true,
         };
-        let work = Work {
-            map,
-            empty,
-            verify: options.verify,
-            progress,
-            context: &context,
-            dump,
-            segment_bytes,
-            segments,
-            threads,
-            shared: Mutex::new(shared),
-            moved: Condvar::new(),
-        };
+        let shared = Mutex::new(shared);
+        let work = Work { dump: segmented, segments, threads, shared, moved: Condvar::new() };
         if threads == 1 {
             work.run();
         } else {
@@ -117,22 +106,15 @@ impl<A: Query> Scan<'_, A> {
             pool.broadcast(|_| work.run());
         }
         let chain = work.lock().chain.take();
-        let outcome = chain.map(|chain| chain.finish(&work));
+        let outcome = chain.map(|chain| chain.finish(&work.dump));
         let unfinished = ErrorKind::Io { doing: "finish the scan", source: std::io::Error::other("a worker was lost") };
         Ok((context, outcome.ok_or(unfinished)?))
     }
 }
 
 /// What all workers share.
-pub(super) struct Work<'a, G> {
-    pub(super) map: &'a Map,
-    /// What the empty ones of pieces are made of.
-    empty: Mutex<Accumulated<G>>,
-    pub(super) verify: bool,
-    pub(super) progress: &'a Progress,
-    pub(super) context: &'a Context,
-    pub(super) dump: &'a [u8],
-    segment_bytes: usize,
+struct Work<'a, G> {
+    dump: SegmentedDump<'a, G>,
     segments: usize,
     threads: usize,
     shared: Mutex<Shared<'a, G>>,
@@ -151,8 +133,6 @@ struct Shared<'a, G> {
     chain: Option<Chain<'a, G>>,
     /// Segments that the chain has passed.
     joined: usize,
-    /// The offset that the chain has reached; one large string can bring it past many segments.
-    reached: u64,
     /// The chain has found the end or damage.
     ended: bool,
     /// False while the chain leaps from one large value to the next: guesses would touch pages that nobody needs.
@@ -177,17 +157,17 @@ impl<'a, G: Accumulator> Work<'a, G> {
         let _watch = Watch(self);
         while let Some((segment, chain)) = self.take() {
             if let Some(mut chain) = chain {
-                chain.join(self, None);
+                chain.join(&self.dump, None);
                 self.put_back(chain);
             } else {
-                let segment_scan = SegmentScan::of(self, self.range(segment));
+                let segment_scan = SegmentScan::of(&self.dump, self.dump.range(segment));
                 let mut shared = self.lock();
                 shared.waiting_bytes += segment_scan.held_bytes();
                 shared.segment_scans.insert(segment, segment_scan);
                 drop(shared);
             }
-            let range = self.range(segment);
-            self.map.release(range.start, range.len());
+            let range = self.dump.range(segment);
+            self.dump.map.release(range.start, range.len());
             self.join_waiting();
         }
     }
@@ -201,7 +181,7 @@ impl<'a, G: Accumulator> Work<'a, G> {
         let mut shared = self.lock();
         loop {
             let segment = shared.next;
-            if shared.ended || segment >= self.segments || self.progress.is_cancelled() {
+            if shared.ended || segment >= self.segments || self.dump.progress.is_cancelled() {
                 return None;
             }
             if segment == shared.joined && shared.chain.is_some() {
@@ -230,38 +210,19 @@ impl<'a, G: Accumulator> Work<'a, G> {
             shared.waiting_bytes -= segment_scan.as_ref().map_or(0, SegmentScan::held_bytes);
             drop(shared);
             if let Some(mut chain) = chain {
-                chain.join(self, segment_scan);
+                chain.join(&self.dump, segment_scan);
                 self.put_back(chain);
             }
         }
     }
 
     fn put_back(&self, chain: Chain<'a, G>) {
+        self.dump.set_reached(chain.offset());
         let mut shared = self.lock();
         shared.joined = chain.next;
-        shared.reached = chain.offset();
         shared.ended = chain.has_ended();
-        shared.is_worth_guessing = self.verify || chain.has_much_to_do(self.segment_bytes);
+        shared.is_worth_guessing = self.dump.verify || chain.has_much_to_do(self.dump.segment_bytes);
         shared.chain = Some(chain);
         self.moved.notify_all();
-    }
-
-    pub(super) fn range(&self, segment: usize) -> Range<usize> {
-        let start = segment.saturating_mul(self.segment_bytes).min(self.dump.len());
-        start..start.saturating_add(self.segment_bytes).min(self.dump.len())
-    }
-
-    pub(super) fn bytes(&self, range: Range<usize>) -> &'a [u8] {
-        self.dump.get(range).unwrap_or_default()
-    }
-
-    /// Whether the chain has come to `offset` already.
-    pub(super) fn has_passed(&self, offset: usize) -> bool {
-        self.lock().reached >= offset as u64
-    }
-
-    /// A gatherer of nothing yet, whose first entries are in database `db`.
-    pub(super) fn empty(&self, db: Option<u64>) -> Accumulated<G> {
-        self.empty.lock().unwrap_or_else(PoisonError::into_inner).empty(db)
     }
 }

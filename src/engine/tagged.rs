@@ -9,7 +9,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use super::chunked::Chunked;
-use super::dragonfly::within;
 use crate::rdb::primitives::{byte, u32_le};
 use crate::rdb::source::{KeepsKey, Source};
 use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
@@ -19,6 +18,11 @@ const STREAMS_MAX: usize = 64;
 
 /// Bytes of a chunk that are handed on at a time.
 const STEP_BYTES: u64 = 64 << 10;
+
+/// What ends too early in a blob or a stream of chunks is an entry; the dump goes on.
+pub(super) fn within(kind: ParseErrorKind) -> ParseErrorKind {
+    if kind == ParseErrorKind::Eof { ParseErrorKind::BlobEntry } else { kind }
+}
 
 /// Which stream a chunk belongs to, and the offset of the chunk.
 #[derive(Clone, Copy, Debug)]

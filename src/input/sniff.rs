@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 
 use super::wrap::{self, Capture};
 use crate::error::ErrorKind;
-use crate::rdb::header::{MAGIC_BYTES, magic};
+use crate::rdb::context::MAGIC_BYTES;
+use crate::rdb::header::magic;
 
 /// Bytes that are looked at: enough to tell text from binary, and a tar by its mark.
 pub(crate) const FIRST_BYTES: usize = 512;

@@ -9,11 +9,12 @@ use super::stream::{self, Streamed};
 use super::table::{Made, Table};
 use super::{Encoding, Model};
 use crate::rdb::blob::Packing as Blob;
+use crate::rdb::measure::Measure;
 use crate::rdb::primitives::{Parsed, StringHeader, array, ascii_score_head, i64_le, length, string_header, u64_le};
 use crate::rdb::record::KeyHeader;
 use crate::rdb::run::{CONTAINER_PACKED, CONTAINER_PLAIN, go_on};
 use crate::rdb::source::Source;
-use crate::rdb::value::{self, Measure};
+use crate::rdb::value;
 use crate::rdb::{Context, Dialect, FormatElement, Kind, ParseError, ParseErrorKind, ValueType};
 
 /// What a value is, and what it costs.

@@ -13,7 +13,6 @@ use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::columns::{self, Column, Type};
-use super::rows::type_name;
 use crate::memory::Encoding;
 use crate::rdb::{Unit, ValueType};
 use crate::report::Row;
@@ -135,7 +134,7 @@ impl Batch {
         self.dump.keys.append_value(i32::try_from(row.dump).unwrap_or(i32::MAX));
         self.db.append_value(row.db);
         self.name.append_value(row.name.bytes());
-        self.kind.append_value(type_name(row));
+        self.kind.append_value(row.type_name());
         let stored = self.stored_places.get(usize::from(row.stored.0));
         self.stored_as.keys.append_value(stored.copied().unwrap_or(i8::MAX));
         self.loaded_as.keys.append_value(row.loaded as i8);

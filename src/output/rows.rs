@@ -15,7 +15,6 @@ use super::arrow::ArrowWriter;
 use super::columns;
 #[cfg(feature = "columnar")]
 use super::parquet::ParquetWriter;
-use crate::rdb::Kind;
 use crate::report::{Name, Row};
 
 /// Writes rows. What it has written is whole after [`RowWriter::finish`].
@@ -64,14 +63,6 @@ struct Columns<'r> {
     idle_seconds: Option<u64>,
     frequency: Option<u8>,
     offset: u64,
-}
-
-/// The type as `TYPE` answers it, of a module's value the module's own name.
-pub(super) fn type_name(row: &Row) -> Cow<'static, str> {
-    match row.module {
-        Some(module) if row.kind == Kind::Module => Cow::Owned(module.to_string()),
-        _ => Cow::Borrowed(row.kind.name()),
-    }
 }
 
 impl<W: Write + Send> RowWriter<W> {
@@ -161,7 +152,7 @@ impl<'r> Columns<'r> {
             dump,
             db: row.db,
             name: &row.name,
-            kind: type_name(row),
+            kind: row.type_name(),
             stored_as: row.stored.label(),
             loaded_as: row.loaded.name(),
             size: row.size,
@@ -190,7 +181,7 @@ fn csv_line(line: &mut Vec<u8>, dump: &str, row: &Row) -> io::Result<()> {
         write!(line, ",{}", row.name.base64())?;
     }
     line.push(b',');
-    field(line, &type_name(row));
+    field(line, &row.type_name());
     write!(line, ",{},{},{},{}", row.stored.label(), row.loaded.name(), row.size, row.kind.unit().name())?;
     write!(line, ",{}", row.serialized_bytes)?;
     for value in [row.memory_bytes, row.value_bytes, row.largest_element_bytes, row.largest_element_index] {

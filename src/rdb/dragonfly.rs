@@ -1,11 +1,11 @@
 //! What Dragonfly alone writes (format section 14): its own value types and opcodes.
 
+use super::measure::{Measure, unknown};
 use super::packed::module::ModuleId;
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::{array, length, u32_le};
 use super::source::Source;
 use super::types::{Kind, ValueType};
-use super::value::{Measure, unknown};
 
 /// Opcodes of its own.
 pub(crate) mod opcode {

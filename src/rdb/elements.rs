@@ -3,61 +3,17 @@
 //! A value's elements are handed one by one to a closure. Stored bytes are lent as they lie; compressed ones are
 //! inflated into a buffer that lives for one element or one packed value, and that is bounded.
 
-use super::header::Context;
-use super::limits::INFLATED_BYTES_MAX;
-use super::packed::module::{self, ModuleValue};
-use super::packed::{Text, intset, listpack, lzf, stream, ziplist, zipmap};
+use super::context::Context;
+use super::element::Element;
+use super::packed::module;
+use super::packed::{Text, intset, listpack, stream, ziplist, zipmap};
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
-use super::primitives::{StringHeader, array, byte, i64_le, length, string_header, u64_le};
+use super::primitives::{array, byte, i64_le, length, u64_le};
 use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
 use super::source::{KeepsKey, Slice, Source};
+use super::string::{text, with_blob, with_text};
 use super::types::{Dialect, ValueType};
 use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count};
-
-/// One element of a value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Element<'e> {
-    /// A string's content, a list's element or a set's member.
-    Value(Text<'e>),
-    /// A hash's field.
-    Field {
-        /// Its name.
-        field: Text<'e>,
-        /// Its value.
-        value: Text<'e>,
-        /// When it expires, in milliseconds since 1970.
-        expires_at_ms: Option<u64>,
-    },
-    /// A value of a hash whose field names are in a template of the dump; they come in the template's order.
-    TemplateValue(Text<'e>),
-    /// A sorted set's member.
-    Member {
-        /// Its name.
-        member: Text<'e>,
-        /// Its score.
-        score: f64,
-    },
-    /// A field of a stream's live entry.
-    StreamField {
-        /// The entry's ID: milliseconds and sequence number.
-        id: (u64, u64),
-        /// Whether this is the entry's first field.
-        is_first: bool,
-        /// Its name.
-        field: Text<'e>,
-        /// Its value.
-        value: Text<'e>,
-    },
-    /// An array's element.
-    Item {
-        /// Its place in the array.
-        index: u64,
-        /// Its value; a float's is its eight bytes, little-endian.
-        value: Text<'e>,
-    },
-    /// A part of a module's value.
-    Module(ModuleValue<'e>),
-}
 
 /// Decodes a value of `value_type` at the start of `source` and hands its elements to `visit`, in the dump's order.
 ///
@@ -65,7 +21,7 @@ pub enum Element<'e> {
 ///
 /// # Errors
 /// As `measure`, and for damage inside packed values, which `measure` does not look at. [`ParseErrorKind::Limit`] for a compressed
-/// string that claims more than [`INFLATED_BYTES_MAX`].
+/// string that declares more than [`super::limits::INFLATED_BYTES_MAX`].
 pub fn for_each(
     source: &mut Slice<'_>,
     value_type: ValueType,
@@ -142,13 +98,8 @@ pub fn for_each(
         ValueType::HASH_TEMPLATE_ARRAY_REF => {
             let offset = source.offset();
             let id = source.parse(FormatElement::HashTemplate, length)?;
-            let missing = ParseError {
-                offset,
-                kind: ParseErrorKind::Template,
-                element: FormatElement::HashTemplate,
-                declared: id,
-            };
-            template_values(source, context.template_fields.get(&id).copied().ok_or(missing)?, visit)
+            let missing = |kind| ParseError { offset, kind, element: FormatElement::HashTemplate, declared: id };
+            template_values(source, context.template(id).map_err(missing)?, visit)
         }
         ValueType::BITMAP if context.version >= 16 => {
             source.parse(FormatElement::Count, length)?;
@@ -165,42 +116,6 @@ fn unknown(source: &Slice<'_>, value_type: ValueType) -> ParseError {
 }
 
 type Visit<'v> = dyn FnMut(Element<'_>) + 'v;
-
-/// The next string, inflated if need be, lent to `use_it`.
-pub(crate) fn with_text<T>(source: &mut Slice<'_>, use_it: impl FnOnce(Text<'_>) -> T) -> Result<T, ParseError> {
-    let mut buffer = Vec::new();
-    Ok(use_it(text(source, &mut buffer)?))
-}
-
-fn text<'b, 'a: 'b>(source: &mut Slice<'a>, buffer: &'b mut Vec<u8>) -> Result<Text<'b>, ParseError> {
-    let offset = source.offset();
-    let header = source.parse(FormatElement::Element, string_header)?;
-    source.keep(FormatElement::Element, header.stored_bytes())?;
-    match header {
-        StringHeader::Int(value) => Ok(Text::Int(value.into())),
-        StringHeader::Raw { .. } => Ok(Text::Bytes(source.kept_bytes())),
-        StringHeader::Lzf { bytes, .. } => {
-            let error = |kind| ParseError { offset, kind, element: FormatElement::Element, declared: bytes };
-            let within = usize::try_from(bytes).ok().filter(|_| bytes <= INFLATED_BYTES_MAX);
-            let bytes = within.ok_or_else(|| error(ParseErrorKind::Limit))?;
-            lzf::inflate(source.kept_bytes(), bytes, buffer).map_err(error)?;
-            Ok(Text::Bytes(buffer))
-        }
-    }
-}
-
-/// The next string as a packed structure, lent to `use_it`.
-pub(crate) fn with_blob<T>(
-    source: &mut Slice<'_>,
-    use_it: impl FnOnce(&[u8]) -> Result<T, ParseErrorKind>,
-) -> Result<T, ParseError> {
-    let offset = source.offset();
-    let used = with_text(source, |text| match text {
-        Text::Bytes(blob) => use_it(blob),
-        Text::Int(_) => Err(ParseErrorKind::BlobForm),
-    })?;
-    used.map_err(|kind| ParseError { offset, kind, element: FormatElement::Blob, declared: 0 })
-}
 
 /// Two strings, a hash's field.
 fn field(source: &mut Slice<'_>, expires_at_ms: Option<u64>, visit: &mut Visit<'_>) -> Result<(), ParseError> {

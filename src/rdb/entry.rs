@@ -1,6 +1,9 @@
 //! A key as a scan hands it on, and the scan over bytes in memory.
 
-use super::header::{self, Context};
+use super::context::Context;
+use super::header;
+use super::measure::Measure;
+use super::limits::KEY_BYTES_MAX;
 use super::packed::lzf;
 use super::packed::module::ModuleId;
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
@@ -9,7 +12,7 @@ use super::record::{self, KeyHeader, Record};
 use super::run::Run;
 use super::source::{KeepsKey, Slice, Source};
 use super::types::{Kind, ValueType};
-use super::value::{Measure, ValueStart, begin};
+use super::value::{ValueStart, begin};
 
 /// A key's name as it is stored: raw bytes are borrowed, the other forms are decoded when asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,13 @@ impl<'a> Key<'a> {
         self.header.value_bytes()
     }
 
-    /// The name: borrowed where it is stored raw, else decoded into `buffer`.
+    /// Whether the name is longer than [`KEY_BYTES_MAX`] and was stepped over.
+    pub fn is_oversized(&self) -> bool {
+        self.bytes() > KEY_BYTES_MAX
+    }
+
+    /// The name: borrowed where it is stored raw, else decoded into `buffer`. Of one that is [oversized](Self::is_oversized),
+    /// nothing.
     ///
     /// # Errors
     /// [`ParseErrorKind::Lzf`] if the name is compressed and its stream is damaged.
@@ -42,6 +51,9 @@ impl<'a> Key<'a> {
             }
             StringHeader::Lzf { bytes, .. } => {
                 buffer.clear();
+                if bytes > KEY_BYTES_MAX {
+                    return Ok(buffer);
+                }
                 lzf::inflate(self.stored, usize::try_from(bytes).map_err(|_| ParseErrorKind::Limit)?, buffer)?;
                 Ok(buffer)
             }

@@ -1,7 +1,8 @@
 //! The answer of the DUMP command: one value, with its type before it and a version and a checksum behind.
 
 use super::checksum;
-use super::header::{Context, magic};
+use super::context::Context;
+use super::header::magic;
 use super::record::payload_lead_bytes;
 use super::types::{Dialect, opcode};
 

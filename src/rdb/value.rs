@@ -4,8 +4,9 @@
 //! bytes. The walk ends at the value's last byte, which is where [`super::elements`] ends too.
 
 use super::blob::Packing;
+use super::context::Context;
 use super::dragonfly;
-use super::header::Context;
+use super::measure::{Measure, unknown};
 use super::packed::module::{self, ModuleId};
 use super::packed::stream;
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
@@ -13,17 +14,6 @@ use super::primitives::{array, i64_le, length, u64_le};
 use super::run::{Item, Run, go_on};
 use super::source::Source;
 use super::types::{Dialect, Kind, ValueType};
-
-/// What a value is and how large.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Measure {
-    /// What the key is to a client.
-    pub kind: Kind,
-    /// STRLEN of a string, the number of elements of a collection, the stored bytes of a module's value.
-    pub size: u64,
-    /// The module type, for values of modules and vector sets.
-    pub module: Option<ModuleId>,
-}
 
 /// Steps over a value of `value_type` and returns its measure.
 ///
@@ -170,13 +160,6 @@ fn nodes<S: Source>(source: &mut S, item: Item) -> Result<ValueStart, ParseError
     Ok(ValueStart::Run(Run { kind: Kind::List, size: 0, item, left, damaged: None }))
 }
 
-#[cold]
-pub(crate) fn unknown<S: Source>(source: &S, value_type: ValueType) -> ParseError {
-    let kind =
-        if value_type == ValueType::MODULE_PRE_GA { ParseErrorKind::ModulePreGa } else { ParseErrorKind::UnknownType };
-    source.error(FormatElement::Opcode, kind, value_type.0.into())
-}
-
 fn strings<S: Source>(source: &mut S, strings: u64) -> Result<u64, ParseError> {
     for _ in 0..strings {
         source.string(FormatElement::Element)?;
@@ -267,9 +250,8 @@ fn template_listpack<S: Source>(source: &mut S) -> Result<u64, ParseError> {
 fn template_reference<S: Source>(source: &mut S, context: &Context) -> Result<u64, ParseError> {
     let offset = source.offset();
     let id = source.parse(FormatElement::HashTemplate, length)?;
-    let missing =
-        ParseError { offset, kind: ParseErrorKind::Template, element: FormatElement::HashTemplate, declared: id };
-    context.template_fields.get(&id).copied().ok_or(missing)
+    let missing = |kind| ParseError { offset, kind, element: FormatElement::HashTemplate, declared: id };
+    context.template(id).map_err(missing)
 }
 
 /// A scheduled script of KeyDB (format section 15): script, start, interval, keys and arguments. To a client it is a type

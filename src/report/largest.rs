@@ -4,7 +4,8 @@
 //! keys on the lists, and over a dump that can be read twice. What is inflated is bounded (see [`elements::for_each`]).
 
 use super::{KeyRow, Name};
-use crate::rdb::elements::{self, Element};
+use crate::rdb::element::Element;
+use crate::rdb::elements;
 use crate::rdb::entry::step;
 use crate::rdb::packed::Text;
 use crate::rdb::source::Slice;

@@ -12,7 +12,6 @@ use super::tally::{Expiry, Sizes, Tally, Ttls};
 use super::{KeyRow, QueryPlan, slots};
 use crate::analysis::room::{Cut, Held, Room};
 use crate::memory::{Encoding, Footprint};
-use crate::rdb::limits::KEY_BYTES_MAX;
 use crate::rdb::short::{PADDED_BYTES, Short};
 use crate::rdb::{Context, Entry, Kind, ParseErrorKind, ValueType};
 
@@ -460,7 +459,7 @@ impl Numbers {
         let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
         let tally = Tally::of_key(elements, serialized_bytes, memory_bytes, never_expires);
         self.count_sizes(entry.kind, &tally, found.memory_bytes);
-        if entry.key.bytes() > KEY_BYTES_MAX {
+        if entry.key.is_oversized() {
             self.oversized_names += 1;
         } else {
             self.place(asked, name, &tally);

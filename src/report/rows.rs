@@ -1,5 +1,6 @@
 //! One row a key, in the order of the dump.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Name, QueryPlan};
@@ -49,6 +50,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// The type as `TYPE` answers it, of a module's value the module's own name.
+    pub fn type_name(&self) -> Cow<'static, str> {
+        match self.module {
+            Some(module) if self.kind == Kind::Module => Cow::Owned(module.to_string()),
+            _ => Cow::Borrowed(self.kind.name()),
+        }
+    }
+
     fn new(dump: u32, db: u64, entry: &Entry<'_>, footprint: &Footprint, name: &[u8]) -> Self {
         Self {
             dump,
@@ -84,6 +93,8 @@ pub(crate) struct Rows<'o> {
     waiting: Vec<(Option<u64>, Row)>,
     held_bytes: u64,
     keys: u64,
+    /// Keys that have no row, since their names are too long.
+    pub(crate) oversized_names: u64,
     /// None in a piece.
     on_row: Option<OnRow<'o>>,
     buffer: Vec<u8>,
@@ -91,13 +102,17 @@ pub(crate) struct Rows<'o> {
 
 impl<'o> Rows<'o> {
     pub(crate) fn new(asked: Arc<QueryPlan>, db: Option<u64>, on_row: Option<OnRow<'o>>) -> Self {
-        Self { asked, db, waiting: Vec::new(), held_bytes: 0, keys: 0, on_row, buffer: Vec::new() }
+        Self { asked, db, waiting: Vec::new(), held_bytes: 0, keys: 0, oversized_names: 0, on_row, buffer: Vec::new() }
     }
 
     fn add(&mut self, entry: &Entry<'_>, footprint: &Footprint) -> Result<(), ParseErrorKind> {
         self.keys += 1;
         let name = entry.key.decode(&mut self.buffer)?;
         if !self.asked.filter.wants_database(self.db) || !self.asked.filter.passes(entry, name) {
+            return Ok(());
+        }
+        if entry.key.is_oversized() {
+            self.oversized_names += 1;
             return Ok(());
         }
         let row = Row::new(self.asked.dump, self.db.unwrap_or(0), entry, footprint, name);
@@ -152,6 +167,7 @@ impl Accumulator for Rows<'_> {
     fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind> {
         let inherited = self.db;
         self.keys += other.keys;
+        self.oversized_names += other.oversized_names;
         self.db = other.db.or(inherited);
         let Some(on_row) = &self.on_row else {
             self.held_bytes += other.held_bytes;

@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::check::Checksum;
 use crate::check::recent::{RECENT_MAX, Recent};
-use crate::check::walk::{Record, Sink, Walk, What};
+use crate::check::record::{Record, Sink, What};
+use crate::check::walk::Walk;
 use crate::engine::resync::Resyncs;
 use crate::error::{Error, ErrorKind, name_text, words};
 use crate::input::commands::Commands;

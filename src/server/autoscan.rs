@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::App;
 use super::errors::ApiError;
-use super::routes::{InstanceIds, Json, Who, blocking, instance_of};
+use super::extract::{InstanceIds, Json, Who, blocking, instance_of};
 use super::schedule::minute_of_day;
 use crate::task::Autoscan;
 

@@ -10,6 +10,7 @@ mod autoscan;
 mod backups;
 mod config;
 mod errors;
+mod extract;
 mod listen;
 mod metrics;
 mod offline;

@@ -12,7 +12,7 @@ use super::App;
 use super::autoscan::{member, object};
 use super::config::{Instance, Shard};
 use super::errors::ApiError;
-use super::routes::{Ids, InstanceIds, Json, Who, blocking, instance_of, task_of};
+use super::extract::{Ids, InstanceIds, Json, Who, blocking, instance_of, task_of};
 use super::tasks::{Parameters, dump, query};
 use crate::task::{NewTask, OfflineNumbers, OfflineRequest, ScanType, Status, StoreError, Task, TaskKind, TaskRecord};
 

@@ -9,7 +9,7 @@ use axum::extract::{Query, State};
 use super::App;
 use super::config::{Instance, Shard};
 use super::errors::ApiError;
-use super::routes::{Ids, InstanceIds, Json, Who, blocking, instance_of, task_of};
+use super::extract::{Ids, InstanceIds, Json, Who, blocking, instance_of, task_of};
 use crate::engine::Dump;
 use crate::task::{self, Listing, NewTask, ScanType, Status, Task, TaskKind};
 

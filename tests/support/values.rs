@@ -5,7 +5,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
-use bigkeys::rdb::elements::Element;
+use bigkeys::rdb::Element;
 use bigkeys::rdb::packed::Text;
 use bigkeys::rdb::packed::module::ModuleValue;
 use proptest::collection::vec;

@@ -11,8 +11,9 @@ mod stream;
 pub(crate) use distinct::Distinct;
 
 use super::bounded::Bounded;
+use super::context::Context;
 use super::dragonfly;
-use super::header::Context;
+use super::measure::unknown;
 use super::packed::lzf::{self, Inflated};
 use super::packed::module::{ModuleId, TAG_DOUBLE, TAG_EOF, TAG_FLOAT, TAG_SINT, TAG_STRING, TAG_UINT};
 use super::packed::{Text, listpack};
@@ -21,7 +22,7 @@ use super::primitives::{StringHeader, array, byte, i64_le, length, string_header
 use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
 use super::source::{KeepsKey, Source};
 use super::types::{Dialect, ValueType};
-use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, cron, unknown};
+use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, cron};
 
 /// A string longer than this, stored or inflated, is not held, so nobody looks into it. Servers pack values of a few
 /// kilobytes; this is for those that were told to pack more.
@@ -165,13 +166,8 @@ impl Deep {
             ValueType::HASH_TEMPLATE_ARRAY_REF => {
                 let offset = source.offset();
                 let id = source.parse(FormatElement::HashTemplate, length)?;
-                let missing = ParseError {
-                    offset,
-                    kind: ParseErrorKind::Template,
-                    element: FormatElement::HashTemplate,
-                    declared: id,
-                };
-                for _ in 0..*context.template_fields.get(&id).ok_or(missing)? {
+                let missing = |kind| ParseError { offset, kind, element: FormatElement::HashTemplate, declared: id };
+                for _ in 0..context.template(id).map_err(missing)? {
                     self.string(source, FormatElement::Element)?;
                 }
             }
@@ -490,7 +486,7 @@ impl Deep {
             let first = listpack::entries(blob).ok().and_then(|mut entries| entries.next());
             let looked = packed::listpack(blob, &mut |_| {}).and_then(|entries| {
                 let Some(Ok(Text::Int(id))) = first else { return Err(ParseErrorKind::Template) };
-                let fields = context.template_fields.get(&id.cast_unsigned()).ok_or(ParseErrorKind::Template)?;
+                let fields = context.template(id.cast_unsigned())?;
                 if entries == fields.saturating_add(1) { Ok(()) } else { Err(ParseErrorKind::BlobCount) }
             });
             if let Err(kind) = looked {

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::Text;
-use crate::rdb::elements::with_text;
 use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{array, length};
 use crate::rdb::source::{Slice, Source};
+use crate::rdb::string::with_text;
 
 /// A module type's identity: nine characters of six bits, then ten bits of encoding version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

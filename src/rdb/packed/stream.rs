@@ -1,10 +1,11 @@
 //! Streams (format section 9): listpacks of entries under master IDs, then counters and consumer groups.
 
 use super::{Text, listpack};
-use crate::rdb::elements::{Element, with_blob};
+use crate::rdb::element::Element;
 use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{StringHeader, array, fail, i64_le, length, string_header};
 use crate::rdb::source::{Slice, Source};
+use crate::rdb::string::with_blob;
 use crate::rdb::types::ValueType;
 
 /// Bytes of a stream ID: milliseconds and sequence number, both big-endian.

@@ -1,13 +1,11 @@
 //! What happens to a task: created, claimed, ended, given back, taken up again after the program's end, deleted.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
-use super::read::{self, task};
+use super::read::{self, dumps, task};
 use super::{Store, StoreError, TaskKind, now_ms};
 use crate::engine::Dump;
 use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Status, Task};
@@ -241,14 +239,4 @@ pub(super) fn create(transaction: &Transaction<'_>, new: &NewTask) -> Result<Tas
         params![kind.name(), new.instance_id, TASKS_KEPT - 1],
     )?;
     read::task(transaction, kind, None, &id).map(|(_, task)| task)
-}
-
-/// A task's dumps, in their order.
-pub(super) fn dumps(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<Dump>, StoreError> {
-    let mut select = transaction.prepare_cached("SELECT path, shard FROM task_dump WHERE task = ?1 ORDER BY place")?;
-    let dumps = select.query_map([seq], |row| {
-        let path = PathBuf::from(OsString::from_vec(row.get(0)?));
-        Ok(Dump { path, shard: row.get(1)?, payload_key: None })
-    })?;
-    Ok(dumps.collect::<Result<_, _>>()?)
 }

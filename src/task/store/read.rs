@@ -1,11 +1,14 @@
 //! What is asked of the tasks: one with its keys, a page of the list, how an ended one came out, how many there are.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 
-use super::queue::dumps;
 use super::{Store, StoreError, TaskKind, now_ms};
 use crate::engine::Dump;
 use crate::task::model::{milliseconds, milliseconds_of};
@@ -183,6 +186,16 @@ impl Store {
             Ok(counts)
         })
     }
+}
+
+/// A task's dumps, in their order.
+pub(super) fn dumps(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<Dump>, StoreError> {
+    let mut select = transaction.prepare_cached("SELECT path, shard FROM task_dump WHERE task = ?1 ORDER BY place")?;
+    let dumps = select.query_map([seq], |row| {
+        let path = PathBuf::from(OsString::from_vec(row.get(0)?));
+        Ok(Dump { path, shard: row.get(1)?, payload_key: None })
+    })?;
+    Ok(dumps.collect::<Result<_, _>>()?)
 }
 
 /// A task with its keys, and its place in the tables.
