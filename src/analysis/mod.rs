@@ -33,6 +33,9 @@ use top::{Candidate, Ranked, Top};
 /// and written, such keys take 48 MiB.
 const ROOM: Room = Room { keys: Kind::ALL.len() * 10_240, name_bytes: 16 << 20 };
 
+/// A larger buffer for compressed names is given back: pieces that wait have one each.
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 << 10;
+
 /// What a database takes besides its keys, near enough.
 const DATABASE_BYTES: u64 = 128;
 
@@ -144,13 +147,21 @@ impl Analysis {
     /// # Errors
     /// [`ParseErrorKind::Lzf`] if its name is compressed and damaged.
     pub(crate) fn add(&mut self, entry: &Entry<'_>) -> Result<(), ParseErrorKind> {
-        let name = entry.key.decode(&mut self.buffer)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(entry, name));
+        if buffer.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer = buffer;
+        }
+        added
+    }
+
+    fn add_named(&mut self, entry: &Entry<'_>, name: &[u8]) {
         let database = &mut self.current;
         let kind = entry.kind as usize;
         let (Some(passed), Some(top), Some(floor)) =
             (database.counts.passed.get_mut(kind), database.tops.get_mut(kind), database.floors.get_mut(kind))
         else {
-            return Ok(());
+            return;
         };
         let candidate = Candidate {
             size: entry.size,
@@ -167,11 +178,11 @@ impl Analysis {
             || !database.is_wanted
             || !self.question.filter.passes(entry, name)
         {
-            return Ok(());
+            return;
         }
         *passed += 1;
         if !ranks {
-            return Ok(());
+            return;
         }
         top.insert(self.cut.keys_max, candidate.to_ranked(&self.cut), &mut self.held);
         *floor = top.floor(self.cut.keys_max);
@@ -180,7 +191,6 @@ impl Analysis {
             self.fit();
             self.take_up(self.current_db);
         }
-        Ok(())
     }
 
     /// Puts the current database's lists among the others, and counts its keys.

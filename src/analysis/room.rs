@@ -95,9 +95,8 @@ impl Cut {
     /// list keeps fewer keys; where one key each is too many, the lowest databases keep their lists. Names share the room for
     /// names evenly.
     pub(crate) fn fit(&mut self, room: Room, lists: &[(u64, usize)]) {
-        let keys = |keys_max: usize| {
-            lists.iter().fold(0_usize, |sum, (_, keys)| sum.saturating_add(*keys.min(&keys_max)))
-        };
+        let keys =
+            |keys_max: usize| lists.iter().fold(0_usize, |sum, (_, keys)| sum.saturating_add(*keys.min(&keys_max)));
         let held = keys(self.keys_max);
         if held <= room.keys {
             self.name_bytes_max = self.name_bytes_max.min(room.name_bytes / held.max(1));

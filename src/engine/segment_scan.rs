@@ -7,8 +7,8 @@ use super::guess;
 use super::scan::Walk;
 use super::segmented::SegmentedDump;
 use crate::analysis::accumulator::Accumulator;
-use crate::rdb::checksum::Checksum;
 use crate::rdb::Context;
+use crate::rdb::checksum::Checksum;
 use crate::rdb::source::{Slice, Source};
 
 /// Bytes that are summed and scanned at a time, so that the second of the two finds them in the core's own cache.

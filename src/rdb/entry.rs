@@ -2,8 +2,8 @@
 
 use super::context::Context;
 use super::header;
-use super::measure::Measure;
 use super::limits::KEY_BYTES_MAX;
+use super::measure::Measure;
 use super::packed::lzf;
 use super::packed::module::ModuleId;
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};

@@ -498,12 +498,11 @@ impl Report {
     fn set_cut(&mut self, cut: &Cut, asked: usize) {
         self.top_keys_max = cut.keys_max;
         let is_cut = cut.keys_max < asked || cut.first_unlisted_db.is_some();
-        self.top_cut =
-            is_cut.then_some(TopCut { keys_asked: asked, without_databases_from: cut.first_unlisted_db });
+        self.top_cut = is_cut.then_some(TopCut { keys_asked: asked, without_databases_from: cut.first_unlisted_db });
     }
 
     /// What is not in the report for want of room, in sentences.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    pub fn notes(&self) -> Vec<String> {
         let (cut, asked) = self.cut();
         let listed = self.top.iter().flat_map(|list| &list.keys);
         let mut cut_names: Vec<(u32, u64)> =

@@ -10,6 +10,7 @@ use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::tally::{Expiry, Sizes, Tally, Ttls};
 use super::{KeyRow, QueryPlan, slots};
+use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
 use crate::memory::{Encoding, Footprint};
 use crate::rdb::short::{PADDED_BYTES, Short};
@@ -317,7 +318,9 @@ impl Numbers {
 
     /// Counts the databases from one on together.
     fn lower_other(&mut self, from: Option<u64>) {
-        let Some(from) = from.filter(|from| self.other_from.is_none_or(|other_from| *from < other_from)) else { return };
+        let Some(from) = from.filter(|from| self.other_from.is_none_or(|other_from| *from < other_from)) else {
+            return;
+        };
         self.other_from = Some(from);
         for (_, database) in self.databases.range_mut(Some(from)..) {
             self.tallies -= database.encodings.0.len();
@@ -438,17 +441,13 @@ impl Numbers {
     ) -> Result<(), ParseErrorKind> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let added = entry.key.decode(&mut buffer).map(|name| self.add_named(asked, entry, name, footprint));
-        self.buffer = buffer;
+        if buffer.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer = buffer;
+        }
         added
     }
 
-    fn add_named(
-        &mut self,
-        asked: &QueryPlan,
-        entry: &Entry<'_>,
-        name: &[u8],
-        found: &Footprint,
-    ) {
+    fn add_named(&mut self, asked: &QueryPlan, entry: &Entry<'_>, name: &[u8], found: &Footprint) {
         self.current.keys_added = self.current.keys_added.saturating_add(1);
         if !self.current.is_wanted || !asked.takes_all && !asked.filter.passes(entry, name) {
             return;
@@ -599,7 +598,10 @@ impl OfKind {
     fn rank(
         &mut self,
         (kind, tally, name): (Kind, &Tally, &[u8]),
-        new: impl Fn() -> Arc<KeyRow>, cut: &Cut, held: &mut Held) {
+        new: impl Fn() -> Arc<KeyRow>,
+        cut: &Cut,
+        held: &mut Held,
+    ) {
         let mut row: Option<Arc<KeyRow>> = None;
         let lists = if tally.keys_without_ttl == 0 { 1 } else { 2 };
         for lists in self.tops.iter_mut().take(lists) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Name, QueryPlan};
+use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::accumulator::Accumulator;
 use crate::memory::{Encoding, Footprint, walk};
 use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
@@ -107,22 +108,29 @@ impl<'o> Rows<'o> {
 
     fn add(&mut self, entry: &Entry<'_>, footprint: &Footprint) -> Result<(), ParseErrorKind> {
         self.keys += 1;
-        let name = entry.key.decode(&mut self.buffer)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(entry, footprint, name));
+        if buffer.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer = buffer;
+        }
+        added
+    }
+
+    fn add_named(&mut self, entry: &Entry<'_>, footprint: &Footprint, name: &[u8]) {
         if !self.asked.filter.wants_database(self.db) || !self.asked.filter.passes(entry, name) {
-            return Ok(());
+            return;
         }
         if entry.key.is_oversized() {
             self.oversized_names += 1;
-            return Ok(());
+            return;
         }
         let row = Row::new(self.asked.dump, self.db.unwrap_or(0), entry, footprint, name);
         if let Some(on_row) = &self.on_row {
             (on_row.lock().unwrap_or_else(PoisonError::into_inner))(&row);
-            return Ok(());
+            return;
         }
         self.held_bytes += (size_of::<(Option<u64>, Row)>() + name.len()) as u64;
         self.waiting.push((self.db, row));
-        Ok(())
     }
 }
 
