@@ -84,7 +84,12 @@ impl Error {
 
     /// Whether the dump is to blame (exit code 1), or the program could not run (exit code 2).
     pub fn is_about_dump(&self) -> bool {
-        !matches!(self.cause, ErrorKind::Io { .. } | ErrorKind::Options(_) | ErrorKind::Cancelled { .. })
+        match &self.cause {
+            ErrorKind::Io { .. } | ErrorKind::Options(_) | ErrorKind::Cancelled { .. } => false,
+            // A limit of this program is no damage.
+            ErrorKind::Damaged { damage, .. } => damage.error.kind != ParseErrorKind::Limit,
+            _ => true,
+        }
     }
 }
 
@@ -202,8 +207,9 @@ fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt:
         ParseErrorKind::TemplateLate => {
             write!(f, "{element} is defined behind the first key, where no server puts one")
         }
-        ParseErrorKind::Limit => write!(f, "reading {element}: {declared} is more than this program reads of it"),
-        ParseErrorKind::Held => write!(f, "the names of the top keys take too much memory: ask for fewer with --top"),
+        ParseErrorKind::Limit => {
+            write!(f, "reading {element}: {declared} is beyond what this program can hold of it (a limit, not damage)")
+        }
         ParseErrorKind::Read => write!(f, "reading {element}: the bytes could not be read"),
         ParseErrorKind::GaveUp => write!(f, "reading {element}: given up"),
         ParseErrorKind::BlobEntries => {

@@ -188,6 +188,7 @@ fn scanned_keys(dump: &[u8], shard: Option<&str>) -> Vec<BigKey> {
     while let Some(entry) = scanner.next() {
         let entry = entry.expect("a well-formed dump");
         keys.push(BigKey {
+            name_bytes: entry.key.bytes(),
             name: entry.key.decode(&mut Vec::new()).expect("a well-formed name").to_vec(),
             kind: entry.kind,
             module: entry.module,
@@ -202,16 +203,22 @@ fn scanned_keys(dump: &[u8], shard: Option<&str>) -> Vec<BigKey> {
 
 /// The slow, obvious choice: sort everything, then take the first of each kind in each database.
 fn chosen(mut keys: Vec<(usize, BigKey)>, top: usize, all_kinds: bool) -> Vec<BigKey> {
-    keys.sort_by(|(first_dump, first), (second_dump, second)| {
-        let order = |dump, key: &BigKey| (key.db, key.kind, Reverse(key.size), key.name.clone(), dump, key.offset);
-        order(*first_dump, first).cmp(&order(*second_dump, second))
-    });
-    let mut chosen: Vec<BigKey> = Vec::new();
-    for (_, key) in keys {
-        let alike = chosen.iter().filter(|other| (other.db, other.kind) == (key.db, key.kind)).count();
+    // Of names that begin alike for so long, the first ones are listed.
+    const ORDERED_NAME_BYTES: usize = 128;
+    let sort = |keys: &mut [(usize, BigKey)], name_bytes: usize| {
+        keys.sort_by_key(|(dump, key)| {
+            let name = key.name.iter().copied().take(name_bytes).collect::<Vec<_>>();
+            (key.db, key.kind, Reverse(key.size), name, *dump, key.offset)
+        });
+    };
+    sort(&mut keys, ORDERED_NAME_BYTES);
+    let mut chosen: Vec<(usize, BigKey)> = Vec::new();
+    for (dump, key) in keys {
+        let alike = chosen.iter().filter(|(_, other)| (other.db, other.kind) == (key.db, key.kind)).count();
         if (all_kinds || key.kind.is_core()) && alike < top {
-            chosen.push(key);
+            chosen.push((dump, key));
         }
     }
-    chosen
+    sort(&mut chosen, usize::MAX);
+    chosen.into_iter().map(|(_, key)| key).collect()
 }

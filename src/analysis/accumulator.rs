@@ -49,7 +49,7 @@ pub(crate) trait Accumulator: Sized + Send {
     /// one's current database.
     ///
     /// # Errors
-    /// [`ParseErrorKind::Held`] if it holds too much.
+    /// Why it cannot be taken over.
     fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind>;
 }
 

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::room::ordered;
+
 /// The size of the last key of a full list, and the first bytes of its name, zeros where it ends. By default that of a list
 /// which is not full: it keeps out nothing.
 ///
@@ -35,6 +37,9 @@ impl Default for Floor {
 impl Floor {
     const NAME_BYTES: usize = 16;
 
+    /// The floor that keeps out all keys.
+    pub(crate) const CLOSED: Self = Self { size: u64::MAX, name: 0 };
+
     /// The floor of a full list that ends with a key of this size and name.
     pub(crate) fn new(size: u64, name: &[u8]) -> Self {
         let mut first = [0; Self::NAME_BYTES];
@@ -56,7 +61,7 @@ impl Floor {
         let Some(first) = name.first_chunk() else { return false };
         let first = u128::from_be_bytes(*first);
         let is_equal = first == self.name && self != Self::default();
-        first > self.name || is_equal && last().is_some_and(|last| name > last)
+        first > self.name || is_equal && last().is_some_and(|last| ordered(name) > ordered(last))
     }
 
     /// As [`Floor::keeps_out`], as far as the first bytes tell, and without a branch: for who asks several floors.

@@ -1,13 +1,15 @@
 //! Entries into numbers: `add` each entry, `merge` what others added, `finish` into a report.
 //!
-//! An `Analysis` holds counters and the top keys of each kind in each database, never more. Merging is associative and
-//! does not depend on who added what, so one worker and many give the same report.
+//! An `Analysis` holds counters and the top keys of each kind in each database, as far as there is [`Room`]; a database
+//! without keys takes none. Merging is associative and does not depend on who added what, so one worker and many give the
+//! same report.
 
 pub(crate) mod accumulator;
 pub mod filter;
 pub(crate) mod floor;
 mod pattern;
 pub mod report;
+pub(crate) mod room;
 mod top;
 
 use std::collections::BTreeMap;
@@ -24,13 +26,18 @@ use filter::Filter;
 use floor::Floor;
 pub use pattern::Pattern;
 pub use report::{BigKey, Report};
-use top::{Candidate, Top};
+use room::{Cut, Held, Room};
+use top::{Candidate, Ranked, Top};
 
-/// Bytes of key names that the top lists hold before a scan is refused, for each key that is asked for and for all.
-///
-/// A name may have 8 MiB; twenty of each kind in each of many databases must still not fill the memory.
-const HELD_BYTES: u64 = 8 << 20;
-const HELD_BYTES_PER_TOP: u64 = 4096;
+/// What all lists may hold: a key of each kind for 10,240 databases, and 182 bytes of each name where there are so many. Held
+/// and written, such keys take 48 MiB.
+const ROOM: Room = Room { keys: Kind::ALL.len() * 10_240, name_bytes: 16 << 20 };
+
+/// A larger buffer for compressed names is given back: pieces that wait have one each.
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// What a database takes besides its keys, near enough.
+const DATABASE_BYTES: u64 = 128;
 
 /// What is asked of an analysis.
 #[derive(Clone, Debug)]
@@ -56,15 +63,30 @@ pub(crate) struct Analysis {
     question: Arc<Question>,
     /// Which of the dumps the entries come from, to tell equal keys of several apart.
     dump: u32,
-    /// By database; `None` is the one that a scan from the middle of a file began in.
-    databases: BTreeMap<Option<u64>, Database>,
+    /// The lists of databases other than the current one that have keys on any; `None` is the database that a scan from the
+    /// middle of a file began in.
+    databases: BTreeMap<Option<u64>, Vec<(Kind, Top)>>,
+    /// Keys of the databases whose numbers are known, and of the one whose number is not.
+    counts: Counts,
+    counts_of_unknown: Counts,
     current: Database,
     current_db: Option<u64>,
     buffer: Vec<u8>,
-    held_bytes: u64,
+    room: Room,
+    cut: Cut,
+    held: Held,
 }
 
-/// The top lists and counters of one database.
+/// How many keys there are, by kind in the order of [`Kind::ALL`].
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    /// Keys seen.
+    keys: [u64; Kind::ALL.len()],
+    /// Keys that a filter let pass.
+    passed: [u64; Kind::ALL.len()],
+}
+
+/// The top lists and counters of the current database.
 #[derive(Clone, Debug, Default)]
 struct Database {
     is_wanted: bool,
@@ -72,17 +94,27 @@ struct Database {
     tops: [Top; Kind::ALL.len()],
     /// What keeps smaller keys out of each list.
     floors: [Floor; Kind::ALL.len()],
-    /// Keys seen of each kind.
-    keys: [u64; Kind::ALL.len()],
-    /// Keys that a filter let pass, of each kind.
-    passed: [u64; Kind::ALL.len()],
+    counts: Counts,
 }
 
 impl Analysis {
     /// An analysis whose first entries are in database `db`, or in one that is not known yet.
     pub(crate) fn new(question: Arc<Question>, dump: u32, db: Option<u64>) -> Self {
+        let (room, cut) = (ROOM.for_top(question.top), Cut::none(question.top));
         let current = Database { is_wanted: question.filter.wants_database(db), ..Database::default() };
-        Self { question, dump, databases: BTreeMap::new(), current, current_db: db, buffer: Vec::new(), held_bytes: 0 }
+        Self {
+            question,
+            dump,
+            databases: BTreeMap::new(),
+            counts: Counts::default(),
+            counts_of_unknown: Counts::default(),
+            current,
+            current_db: db,
+            buffer: Vec::new(),
+            room,
+            cut,
+            held: Held::default(),
+        }
     }
 
     /// Counts a key, and says whether it must be added: a key that is too small for its list need not, and nearly every
@@ -96,7 +128,7 @@ impl Analysis {
     /// Counts keys of which none must be added.
     #[inline(always)]
     pub(crate) fn count_all(&mut self, kind: Kind, keys: u64) {
-        if let Some(counted) = self.current.keys.get_mut(kind as usize) {
+        if let Some(counted) = self.current.counts.keys.get_mut(kind as usize) {
             *counted += keys;
         }
     }
@@ -113,55 +145,128 @@ impl Analysis {
     /// Ranks an entry that was counted.
     ///
     /// # Errors
-    /// [`ParseErrorKind::Lzf`] if its name is compressed and damaged, [`ParseErrorKind::Held`] if the top lists hold too much.
+    /// [`ParseErrorKind::Lzf`] if its name is compressed and damaged.
     pub(crate) fn add(&mut self, entry: &Entry<'_>) -> Result<(), ParseErrorKind> {
-        let name = entry.key.decode(&mut self.buffer)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(entry, name));
+        if buffer.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer = buffer;
+        }
+        added
+    }
+
+    fn add_named(&mut self, entry: &Entry<'_>, name: &[u8]) {
         let database = &mut self.current;
         let kind = entry.kind as usize;
         let (Some(passed), Some(top), Some(floor)) =
-            (database.passed.get_mut(kind), database.tops.get_mut(kind), database.floors.get_mut(kind))
+            (database.counts.passed.get_mut(kind), database.tops.get_mut(kind), database.floors.get_mut(kind))
         else {
-            return Ok(());
+            return;
         };
-        let candidate =
-            Candidate { size: entry.size, name, dump: self.dump, offset: entry.offset, module: entry.module };
+        let candidate = Candidate {
+            size: entry.size,
+            name,
+            name_bytes: entry.key.bytes(),
+            dump: self.dump,
+            offset: entry.offset,
+            module: entry.module,
+        };
         let ranks = self.question.ranks(entry.kind);
+        let has_list = self.cut.lists(self.current_db);
         // The list before the filter, which costs more.
-        if ranks && top.has_no_place_for(self.question.top, &candidate)
+        if ranks && (!has_list || top.has_no_place_for(self.cut.keys_max, &candidate))
             || !database.is_wanted
             || !self.question.filter.passes(entry, name)
         {
-            return Ok(());
+            return;
         }
         *passed += 1;
         if !ranks {
-            return Ok(());
+            return;
         }
-        let change = top.insert(self.question.top, candidate.to_ranked());
-        *floor = top.floor(self.question.top);
-        self.held_bytes = self.held_bytes.saturating_add_signed(change);
-        self.check_held()
+        top.insert(self.cut.keys_max, candidate.to_ranked(&self.cut), &mut self.held);
+        *floor = top.floor(self.cut.keys_max);
+        if self.room.is_exceeded_by(self.held) {
+            self.put_away();
+            self.fit();
+            self.take_up(self.current_db);
+        }
     }
 
-    fn check_held(&self) -> Result<(), ParseErrorKind> {
-        let most = HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(self.question.top as u64));
-        if self.held_bytes > most { Err(ParseErrorKind::Held) } else { Ok(()) }
+    /// Puts the current database's lists among the others, and counts its keys.
+    fn put_away(&mut self) {
+        let Database { tops, counts, .. } = std::mem::take(&mut self.current);
+        let all = if self.current_db.is_some() { &mut self.counts } else { &mut self.counts_of_unknown };
+        all.merge(&counts, true);
+        let mut lists: Vec<(Kind, Top)> = Kind::ALL.into_iter().zip(tops).filter(|(_, top)| top.len() > 0).collect();
+        if !lists.is_empty() {
+            lists.iter_mut().for_each(|(_, top)| top.shrink());
+            self.databases.insert(self.current_db, lists);
+        }
+    }
+
+    /// Makes a database the current one, which has none.
+    fn take_up(&mut self, db: Option<u64>) {
+        self.current_db = db;
+        self.current.is_wanted = self.question.filter.wants_database(db);
+        let has_lists = self.cut.lists(db);
+        for (kind, floor) in Kind::ALL.into_iter().zip(&mut self.current.floors) {
+            if self.question.ranks(kind) && !has_lists {
+                *floor = Floor::CLOSED;
+            }
+        }
+        for (kind, top) in self.databases.remove(&db).unwrap_or_default() {
+            if let Some(floor) = self.current.floors.get_mut(kind as usize) {
+                *floor = top.floor(self.cut.keys_max);
+            }
+            if let Some(place) = self.current.tops.get_mut(kind as usize) {
+                *place = top;
+            }
+        }
+    }
+
+    /// Cuts the lists of databases that are put away to what there is room for. Those of a database without a number may turn
+    /// out to be another's, and count twice until then; they are in pieces alone, which are small.
+    fn fit(&mut self) {
+        let lists = self.databases.iter().map(|(db, lists)| db.zip(Some(lists)));
+        let Some(lists) = lists.collect::<Option<Vec<_>>>() else { return };
+        let lists: Vec<(u64, usize)> =
+            lists.into_iter().flat_map(|(db, lists)| lists.iter().map(move |(_, top)| (db, top.len()))).collect();
+        self.cut.fit(self.room, &lists);
+        self.trim();
+    }
+
+    /// Drops what is cut from the databases that are put away.
+    fn trim(&mut self) {
+        self.held = Held::default();
+        let Self { databases, cut, held, .. } = self;
+        databases.retain(|db, lists| {
+            let is_listed = cut.lists(*db);
+            if is_listed {
+                lists.iter_mut().for_each(|(_, top)| top.cut(cut, held));
+            }
+            is_listed
+        });
     }
 
     /// Gives the numbers out, ordered: database, kind, size falling, name.
     pub(crate) fn finish(mut self, shards: &[Option<String>]) -> Report {
-        let last = std::mem::take(&mut self.current);
-        self.databases.insert(self.current_db, last);
+        self.put_away();
+        self.fit();
         let mut report = Report::default();
-        for (db, database) in self.databases {
+        for ((kind, keys), passed) in Kind::ALL.into_iter().zip(self.counts.keys).zip(self.counts.passed) {
+            report.count(keys, passed, self.question.ranks(kind));
+        }
+        report.keys.reserve_exact(self.held.keys);
+        for (db, mut lists) in self.databases {
             let db = db.unwrap_or(0);
-            for ((kind, top), (keys, passed)) in
-                Kind::ALL.into_iter().zip(database.tops).zip(database.keys.into_iter().zip(database.passed))
-            {
-                report.count(keys, passed, self.question.ranks(kind));
+            lists.sort_unstable_by_key(|(kind, _)| *kind);
+            for (kind, top) in lists {
                 report.keys.extend(top.into_sorted().into_iter().map(|ranked| BigKey::new(ranked, kind, db, shards)));
             }
         }
+        let cut_names = report.keys.iter().filter(|key| key.has_cut_name()).count();
+        report.notes = self.cut.notes(self.room, self.question.top, cut_names);
         report
     }
 }
@@ -223,43 +328,53 @@ impl Accumulator for Analysis {
     }
 
     fn held_bytes(&self) -> u64 {
-        self.held_bytes
+        let Held { keys, name_bytes } = self.held;
+        (keys * size_of::<Ranked>() + name_bytes) as u64 + self.databases.len() as u64 * DATABASE_BYTES
     }
 
     fn keys(&self) -> u64 {
-        let databases = self.databases.values().chain([&self.current]);
-        databases.flat_map(|database| database.keys).sum()
+        let all = [&self.counts, &self.counts_of_unknown, &self.current.counts];
+        all.into_iter().flat_map(|counts| counts.keys).sum()
     }
 
     fn select(&mut self, db: u64) {
-        if self.current_db == Some(db) {
-            return;
+        if self.current_db != Some(db) {
+            self.put_away();
+            self.take_up(Some(db));
         }
-        let next = self.databases.remove(&Some(db)).unwrap_or_else(|| {
-            self.held_bytes += size_of::<Database>() as u64;
-            Database { is_wanted: self.question.filter.wants_database(Some(db)), ..Database::default() }
-        });
-        let last = std::mem::replace(&mut self.current, next);
-        self.databases.insert(self.current_db.replace(db), last);
     }
 
     fn merge(&mut self, mut other: Self) -> Result<(), ParseErrorKind> {
         let inherited = self.current_db;
-        let last_db = other.current_db.or(inherited);
-        let last = std::mem::take(&mut other.current);
-        other.databases.insert(other.current_db, last);
-        for (db, database) in other.databases {
-            if let Some(db) = db.or(inherited) {
-                self.select(db);
+        self.put_away();
+        other.put_away();
+        self.counts.merge(&other.counts, true);
+        let unknown = if inherited.is_some() { &mut self.counts } else { &mut self.counts_of_unknown };
+        unknown.merge(&other.counts_of_unknown, self.question.filter.wants_database(inherited));
+        if self.cut.lower(&other.cut) {
+            self.trim();
+        }
+        for (db, lists) in other.databases {
+            let db = db.or(inherited);
+            if !self.question.filter.wants_database(db) || !self.cut.lists(db) {
+                continue;
             }
-            let is_wanted = self.current.is_wanted;
-            let change = self.current.merge(self.question.top, database, is_wanted);
-            self.held_bytes = self.held_bytes.saturating_add_signed(change);
+            let mine = self.databases.entry(db).or_default();
+            for (kind, theirs) in lists {
+                if !mine.iter().any(|(of, _)| *of == kind) {
+                    mine.push((kind, Top::default()));
+                }
+                let same = mine.iter_mut().find(|(of, _)| *of == kind);
+                if let Some((_, top)) = same {
+                    top.merge(&self.cut, theirs, &mut self.held);
+                }
+            }
         }
-        if let Some(db) = last_db {
-            self.select(db);
+        if self.room.is_exceeded_by(self.held) {
+            self.fit();
         }
-        self.check_held()
+        self.take_up(other.current_db.or(inherited));
+        Ok(())
     }
 }
 
@@ -271,23 +386,14 @@ impl Question {
     }
 }
 
-impl Database {
-    /// Returns by how much the bytes held have changed.
-    fn merge(&mut self, top: usize, other: Self, is_wanted: bool) -> i64 {
+impl Counts {
+    /// Adds others, and those that passed only if their database is wanted.
+    fn merge(&mut self, other: &Self, is_wanted: bool) {
         for (mine, theirs) in self.keys.iter_mut().zip(other.keys) {
             *mine += theirs;
         }
-        if !is_wanted {
-            return 0;
-        }
-        for (mine, theirs) in self.passed.iter_mut().zip(other.passed) {
+        for (mine, theirs) in self.passed.iter_mut().zip(other.passed).filter(|_| is_wanted) {
             *mine += theirs;
         }
-        let mut change = 0;
-        for ((mine, floor), theirs) in self.tops.iter_mut().zip(&mut self.floors).zip(other.tops) {
-            change += mine.merge(top, theirs);
-            *floor = mine.floor(top);
-        }
-        change
     }
 }

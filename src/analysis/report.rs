@@ -22,8 +22,10 @@ pub struct Report {
 /// A key in a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BigKey {
-    /// The name, as bytes.
+    /// The name, as bytes; of one that is too long to be held, the first bytes or none.
     pub name: Vec<u8>,
+    /// The length of the whole name.
+    pub name_bytes: u64,
     /// What the key is to a client.
     pub kind: Kind,
     /// The module type, for values of modules and vector sets.
@@ -41,8 +43,13 @@ pub struct BigKey {
 impl BigKey {
     pub(super) fn new(ranked: Ranked, kind: Kind, db: u64, shards: &[Option<String>]) -> Self {
         let shard = usize::try_from(ranked.dump).ok().and_then(|dump| shards.get(dump).cloned().flatten());
-        let Ranked { size, name, offset, module, .. } = ranked;
-        Self { name: name.into_vec(), kind, module, shard, db, size, offset }
+        let Ranked { size, name, name_bytes, offset, module, .. } = ranked;
+        Self { name: name.into_vec(), name_bytes, kind, module, shard, db, size, offset }
+    }
+
+    /// Whether the name is too long to be held whole.
+    pub fn has_cut_name(&self) -> bool {
+        self.name_bytes > self.name.len() as u64
     }
 
     /// What the size counts.

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::floor::Floor;
+use super::room::{Cut, Held, ordered};
 use crate::rdb::ModuleId;
 
 /// A key that may enter a top list; its name is copied only if it does.
@@ -11,17 +12,21 @@ use crate::rdb::ModuleId;
 pub(super) struct Candidate<'a> {
     pub(super) size: u64,
     pub(super) name: &'a [u8],
+    /// The length of the whole name.
+    pub(super) name_bytes: u64,
     pub(super) dump: u32,
     pub(super) offset: u64,
     pub(super) module: Option<ModuleId>,
 }
 
-/// A key in a top list. The order of ranked keys is that of a report: the larger size comes first, then the smaller name,
-/// then the earlier dump, then the earlier place in it.
+/// A key in a top list. The larger size comes first, then the smaller name as far as names are [`ordered`], then the earlier
+/// dump, then the earlier place in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ranked {
     pub(super) size: u64,
+    /// The name, or its first bytes.
     pub(super) name: Box<[u8]>,
+    pub(super) name_bytes: u64,
     pub(super) dump: u32,
     pub(super) offset: u64,
     pub(super) module: Option<ModuleId>,
@@ -29,12 +34,19 @@ pub(super) struct Ranked {
 
 impl Ranked {
     fn key(&self) -> (std::cmp::Reverse<u64>, &[u8], u32, u64) {
-        (std::cmp::Reverse(self.size), &self.name, self.dump, self.offset)
+        (std::cmp::Reverse(self.size), ordered(&self.name), self.dump, self.offset)
+    }
+}
+
+impl Ranked {
+    fn cut_name(&mut self, cut: &Cut) {
+        if self.name.len() > cut.name_bytes_max {
+            self.name = cut.name(&self.name).into();
+        }
     }
 
-    /// What it takes in memory, near enough.
-    fn held_bytes(&self) -> i64 {
-        (size_of::<Self>() + self.name.len()).cast_signed() as i64
+    fn tie_breaker(&self) -> (&[u8], u32, u64) {
+        (&self.name, self.dump, self.offset)
     }
 }
 
@@ -73,24 +85,52 @@ impl Top {
         self.0.peek().map(|last| &*last.name)
     }
 
-    /// Adds a key, and drops the last if there are more than `most`; returns by how much the bytes held have changed.
+    /// Adds a key, and drops the last if there are more than `most`; `held` is what all lists hold.
     #[cold]
-    pub(super) fn insert(&mut self, most: usize, ranked: Ranked) -> i64 {
-        let added = ranked.held_bytes();
+    pub(super) fn insert(&mut self, most: usize, ranked: Ranked, held: &mut Held) {
+        held.add(&ranked.name);
         self.0.push(ranked);
-        if self.0.len() <= most {
-            return added;
+        if self.0.len() > most {
+            self.0.pop().into_iter().for_each(|last| held.remove(&last.name));
         }
-        added - self.0.pop().map_or(0, |last| last.held_bytes())
     }
 
-    /// Takes over the keys of `other`; returns by how much the bytes held have changed.
-    pub(super) fn merge(&mut self, most: usize, other: Self) -> i64 {
-        other.0.into_iter().map(|ranked| self.insert(most, ranked)).sum()
+    /// Takes over the keys of `other`.
+    pub(super) fn merge(&mut self, cut: &Cut, other: Self, held: &mut Held) {
+        for mut ranked in other.0 {
+            ranked.cut_name(cut);
+            self.insert(cut.keys_max, ranked, held);
+        }
     }
 
+    /// Drops what is cut, and counts what is left in `held`.
+    pub(super) fn cut(&mut self, cut: &Cut, held: &mut Held) {
+        while self.0.len() > cut.keys_max {
+            self.0.pop();
+        }
+        // The order of the keys stays as it is: of their names it has no more than what is never cut.
+        let mut keys = std::mem::take(&mut self.0).into_vec();
+        for ranked in &mut keys {
+            ranked.cut_name(cut);
+            held.add(&ranked.name);
+        }
+        self.0 = keys.into();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives back memory that is held for more keys.
+    pub(super) fn shrink(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
+    /// The keys in the order of a report: as they are ranked, and of names that begin alike the smaller one first.
     pub(super) fn into_sorted(self) -> Vec<Ranked> {
-        self.0.into_sorted_vec()
+        let mut keys = self.0.into_vec();
+        keys.sort_unstable_by(|a, b| b.size.cmp(&a.size).then_with(|| a.tie_breaker().cmp(&b.tie_breaker())));
+        keys
     }
 }
 
@@ -100,13 +140,15 @@ impl Candidate<'_> {
         match self.size.cmp(&last.size) {
             Ordering::Greater => true,
             Ordering::Less => false,
-            Ordering::Equal => (self.name, self.dump, self.offset) < (&last.name, last.dump, last.offset),
+            Ordering::Equal => {
+                (ordered(self.name), self.dump, self.offset) < (ordered(&last.name), last.dump, last.offset)
+            }
         }
     }
 
-    pub(super) fn to_ranked(self) -> Ranked {
-        let Self { size, name, dump, offset, module } = self;
-        Ranked { size, name: name.into(), dump, offset, module }
+    pub(super) fn to_ranked(self, cut: &Cut) -> Ranked {
+        let Self { size, name, name_bytes, dump, offset, module } = self;
+        Ranked { size, name: cut.name(name).into(), name_bytes, dump, offset, module }
     }
 }
 
@@ -116,13 +158,17 @@ mod tests {
 
     use super::*;
 
+    fn candidate(size: u64, name: &[u8], offset: u64) -> Candidate<'_> {
+        Candidate { size, name, name_bytes: name.len() as u64, dump: 0, offset, module: None }
+    }
+
     fn add_all<N: AsRef<[u8]>>(keys: &[(u64, N)], start: usize, most: usize) -> Top {
         let mut top = Top::default();
         for (at, (size, name)) in keys.iter().enumerate() {
             let offset = (start + at) as u64;
-            let candidate = Candidate { size: *size, name: name.as_ref(), dump: 0, offset, module: None };
+            let candidate = candidate(*size, name.as_ref(), offset);
             if !top.has_no_place_for(most, &candidate) {
-                top.insert(most, candidate.to_ranked());
+                top.insert(most, candidate.to_ranked(&Cut::none(most)), &mut Held::default());
             }
         }
         top
@@ -141,7 +187,7 @@ mod tests {
 
             let (first, second) = keys.split_at(cut.min(keys.len()));
             let mut merged = add_all(first, 0, most);
-            merged.merge(most, add_all(second, first.len(), most));
+            merged.merge(&Cut::none(most), add_all(second, first.len(), most), &mut Held::default());
             prop_assert_eq!(merged.into_sorted(), sorted);
         }
 
@@ -157,7 +203,7 @@ mod tests {
             let top = add_all(listed, 0, most);
             let floor = top.floor(most);
             for (size, name) in others {
-                let candidate = Candidate { size: *size, name, dump: 0, offset: 99, module: None };
+                let candidate = candidate(*size, name, 99);
                 if floor.keeps_out(*size, name, || top.last_name()) {
                     prop_assert!(top.has_no_place_for(most, &candidate));
                 }

@@ -50,8 +50,10 @@ pub(crate) enum What<'r> {
 /// A key of a dump.
 #[derive(Debug)]
 pub(crate) struct Key<'r> {
-    /// Its name; empty where the name itself is damaged.
+    /// Its name; empty where the name itself is damaged, or too long to be held.
     pub(crate) name: &'r [u8],
+    /// Whether the name is longer than [`crate::rdb::limits::KEY_BYTES_MAX`].
+    pub(crate) is_oversized: bool,
     pub(crate) value_type: ValueType,
     pub(crate) module: Option<ModuleId>,
     pub(crate) expires_at_ms: Option<i64>,

@@ -24,7 +24,10 @@ const FINDINGS_BYTES_MAX: usize = 1 << 20;
 /// Auxiliary fields that are listed: `lua` alone may come thousands of times.
 const AUX_MAX: usize = 64;
 
-/// Databases that are listed; servers have 16 unless they are told otherwise.
+/// Module types that are listed; servers have a few.
+const MODULES_MAX: usize = 1024;
+
+/// Databases with keys that are listed; servers have 16 unless they are told otherwise.
 const DATABASES_MAX: usize = 1 << 16;
 
 /// All that a check found in one dump.
@@ -61,14 +64,23 @@ pub struct Report {
     pub keys_expired: Option<u64>,
     /// Keys with a value or name that is damaged.
     pub keys_damaged: u64,
-    /// By number.
+    /// Those that have keys or say so, by number.
     pub databases: Vec<Database>,
+    /// Keys of databases that are not listed, being too many.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub keys_in_other_databases: u64,
+    /// Keys with names of more than 8 MiB, which were stepped over.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub oversized_names: u64,
     /// By type byte.
     pub encodings: Vec<Encoding>,
     /// Function libraries.
     pub functions: u64,
     /// Module types, in keys or in records of their own: how often each occurs.
     pub modules: BTreeMap<String, u64>,
+    /// How often those occur that are not listed, being too many.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub modules_unlisted: u64,
     /// Values of which not every element was looked at: too long, or too many to find one that is there twice.
     #[serde(skip_serializing_if = "is_zero")]
     pub values_not_looked_through: u64,
@@ -103,6 +115,9 @@ pub struct Report {
     names_bytes: usize,
     #[serde(skip)]
     db: u64,
+    /// What becomes of `databases`, by number.
+    #[serde(skip)]
+    by_number: BTreeMap<u64, Database>,
     #[serde(skip)]
     has_errors: bool,
 }
@@ -271,15 +286,19 @@ impl Report {
     }
 
     fn database(&mut self) -> Option<&mut Database> {
-        let at = match self.databases.binary_search_by_key(&self.db, |database| database.db) {
-            Ok(at) => at,
-            Err(_) if self.databases.len() >= DATABASES_MAX => return None,
-            Err(at) => {
-                self.databases.insert(at, Database { db: self.db, keys: 0, keys_expiring: 0, keys_stated: None });
-                at
-            }
-        };
-        self.databases.get_mut(at)
+        if self.by_number.len() >= DATABASES_MAX && !self.by_number.contains_key(&self.db) {
+            return None;
+        }
+        let new = Database { db: self.db, keys: 0, keys_expiring: 0, keys_stated: None };
+        Some(self.by_number.entry(self.db).or_insert(new))
+    }
+
+    fn count_module(&mut self, name: String) {
+        if self.modules.len() < MODULES_MAX || self.modules.contains_key(&name) {
+            *self.modules.entry(name).or_default() += 1;
+        } else {
+            self.modules_unlisted += 1;
+        }
     }
 
     /// Compares what databases say with what is in them; it says nothing where keys were lost anyway.
@@ -288,8 +307,8 @@ impl Report {
             return;
         }
         let wrong: Vec<(u64, u64)> = self
-            .databases
-            .iter()
+            .by_number
+            .values()
             .filter_map(|database| Some((database.db, database.keys_stated.filter(|keys| *keys != database.keys)?)))
             .collect();
         for (db, declared) in wrong {
@@ -304,7 +323,7 @@ impl Report {
     fn is_new(&mut self, key: &Key<'_>, flaws: &[ParseError]) -> bool {
         let is_name_damaged = flaws.iter().any(|flaw| flaw.element == FormatElement::Key);
         // Dragonfly may write a key again that changed while it wrote the snapshot; its loader takes the last.
-        let is_asked = self.dialect != Some(Dialect::Dragonfly) && !is_name_damaged;
+        let is_asked = self.dialect != Some(Dialect::Dragonfly) && !is_name_damaged && !key.is_oversized;
         let Some(names) = self.names.as_mut().filter(|_| is_asked) else { return true };
         let is_new = names.add(Text::Bytes(&[&self.db.to_be_bytes(), key.name].concat()));
         self.keys_not_compared += u64::from(names.is_partial());
@@ -313,6 +332,12 @@ impl Report {
 
     pub(super) fn conclude(&mut self, context: Option<&Context>) {
         self.sound = !self.has_errors && self.interrupted_at.is_none();
+        self.databases = std::mem::take(&mut self.by_number).into_values().collect();
+        if self.oversized_names > 0 {
+            let keys =
+                if self.oversized_names == 1 { "1 name".to_owned() } else { format!("{} names", self.oversized_names) };
+            self.notes.push(format!("{keys} of more than 8 MiB: stepped over, neither looked into nor compared"));
+        }
         let Some(context) = context else { return };
         self.format = Some(Format {
             dialect: context.dialect.to_string(),
@@ -349,17 +374,19 @@ impl Sink for Report {
             }
             What::SelectDb(db) => {
                 self.db = *db;
-                self.database();
             }
             What::ResizeDb { keys } => {
                 // Dragonfly repeats it with each flush, of what is in the shard by then.
                 let keys = (context.dialect != Dialect::Dragonfly).then_some(*keys);
-                if let Some(database) = self.database() {
+                // One that says it is empty, and is, takes no place.
+                if (keys != Some(0) || self.by_number.contains_key(&self.db))
+                    && let Some(database) = self.database()
+                {
                     database.keys_stated = keys;
                 }
             }
             What::Function => self.functions += 1,
-            What::ModuleAux(id) => *self.modules.entry(id.to_string()).or_default() += 1,
+            What::ModuleAux(id) => self.count_module(id.to_string()),
             What::Key(key) => {
                 self.keys += 1;
                 self.keys_damaged += u64::from(record.flaws.iter().any(|flaw| !flaw.is_tolerated()));
@@ -369,10 +396,14 @@ impl Sink for Report {
                     let had_expired = key.expires_at_ms.is_some_and(|at_ms| at_ms < seconds.saturating_mul(1000));
                     *self.keys_expired.get_or_insert(0) += u64::from(had_expired);
                 }
-                if let Some(database) = self.database() {
-                    database.keys += 1;
-                    database.keys_expiring += u64::from(is_expiring);
+                match self.database() {
+                    Some(database) => {
+                        database.keys += 1;
+                        database.keys_expiring += u64::from(is_expiring);
+                    }
+                    None => self.keys_in_other_databases += 1,
                 }
+                self.oversized_names += u64::from(key.is_oversized);
                 let value_type = key.value_type.0;
                 match self.encodings.binary_search_by_key(&value_type, |encoding| encoding.value_type) {
                     Ok(at) => self.encodings.get_mut(at).into_iter().for_each(|encoding| encoding.keys += 1),
@@ -382,7 +413,7 @@ impl Sink for Report {
                     }
                 }
                 if let Some(id) = key.module {
-                    *self.modules.entry(id.to_string()).or_default() += 1;
+                    self.count_module(id.to_string());
                 }
                 key_found = Some((key.name, key.value_type));
                 if !self.is_new(key, record.flaws) {
@@ -495,6 +526,9 @@ impl Report {
         for Database { db, keys, keys_expiring, .. } in &self.databases {
             writeln!(f, "    db {db}: {keys}, {keys_expiring} expire")?;
         }
+        if self.keys_in_other_databases > 0 {
+            writeln!(f, "    other databases: {}", self.keys_in_other_databases)?;
+        }
         for Encoding { encoding, keys, .. } in &self.encodings {
             writeln!(f, "    {encoding}: {keys}")?;
         }
@@ -503,6 +537,9 @@ impl Report {
         }
         for (module, records) in &self.modules {
             writeln!(f, "  module {module}: {records}")?;
+        }
+        if self.modules_unlisted > 0 {
+            writeln!(f, "  other modules: {}", self.modules_unlisted)?;
         }
         let aux: Vec<String> = self
             .aux

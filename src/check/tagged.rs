@@ -26,6 +26,7 @@ struct Owned {
 }
 
 struct OwnedKey {
+    is_oversized: bool,
     name: Vec<u8>,
     value_type: ValueType,
     module: Option<ModuleId>,
@@ -89,9 +90,13 @@ impl<'s, 'e> Streams<'s, 'e> {
                 around.give(first.offset, What::SelectDb(db), &[], sink)?;
             }
             let what = match &key {
-                Some(OwnedKey { name, value_type, module, expires_at_ms }) => {
-                    What::Key(Key { name, value_type: *value_type, module: *module, expires_at_ms: *expires_at_ms })
-                }
+                Some(key) => What::Key(Key {
+                    name: &key.name,
+                    is_oversized: key.is_oversized,
+                    value_type: key.value_type,
+                    module: key.module,
+                    expires_at_ms: key.expires_at_ms,
+                }),
                 None => What::TaggedChunk,
             };
             around.give(first.offset, what, &flaws, sink)?;
@@ -123,6 +128,7 @@ impl Sink for StreamSink {
     fn record(&mut self, _context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
         let key = match &record.what {
             What::Key(key) => Some(OwnedKey {
+                is_oversized: key.is_oversized,
                 name: key.name.to_vec(),
                 value_type: key.value_type,
                 module: key.module,

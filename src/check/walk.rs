@@ -13,7 +13,7 @@ use crate::rdb::deep::Deep;
 use crate::rdb::dragonfly::opcode as dragonfly;
 use crate::rdb::entry::Damage;
 use crate::rdb::header;
-use crate::rdb::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX, TEMPLATES_MAX};
+use crate::rdb::limits::{KEY_BYTES_MAX, KEY_META_CLASSES_MAX};
 use crate::rdb::packed::Text;
 use crate::rdb::packed::module::TAG_UINT;
 use crate::rdb::primitives::{array, byte, i32_le, i64_le, length, string_header, u32_le};
@@ -40,6 +40,7 @@ pub(crate) struct Walk {
     /// The database of the keys that come next.
     db: u64,
     name: Vec<u8>,
+    is_name_oversized: bool,
     is_in_blob: bool,
 }
 
@@ -70,6 +71,7 @@ impl Walk {
             has_begun: false,
             db: 0,
             name: Vec::new(),
+            is_name_oversized: false,
             is_in_blob: false,
         }
     }
@@ -284,7 +286,8 @@ impl Walk {
         };
         self.deep.flaws.splice(..0, earlier_flaws);
         self.not_zeros(source, value_type)?;
-        let key = Key { name: &self.name, value_type, module, expires_at_ms };
+        let is_oversized = self.is_name_oversized;
+        let key = Key { name: &self.name, is_oversized, value_type, module, expires_at_ms };
         self.pass(source.offset(), What::Key(key), sink)
     }
 
@@ -304,16 +307,16 @@ impl Walk {
         }
     }
 
-    /// A key's name, kept for the report.
+    /// A key's name, kept for the report unless it is too long for that.
     fn name<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
-        let offset = source.offset();
-        let declared =
+        self.name.clear();
+        let bytes =
             source.parse(FormatElement::Key, |i| string_header(i).map(|(_, header)| (i, header.value_bytes())))?;
-        if declared > KEY_BYTES_MAX {
-            return Err(ParseError { offset, kind: ParseErrorKind::Limit, element: FormatElement::Key, declared });
+        self.is_name_oversized = bytes > KEY_BYTES_MAX;
+        if self.is_name_oversized {
+            return source.string(FormatElement::Key).map(|_| ());
         }
         let name = &mut self.name;
-        name.clear();
         self.deep.with_text(source, FormatElement::Key, |_, text| match text {
             Some(Text::Bytes(bytes)) => name.extend_from_slice(bytes),
             Some(Text::Int(value)) => name.extend_from_slice(value.to_string().as_bytes()),
@@ -365,7 +368,7 @@ impl Walk {
         if classes > KEY_META_CLASSES_MAX {
             return Err(ParseError {
                 offset,
-                kind: ParseErrorKind::Limit,
+                kind: ParseErrorKind::Flag,
                 element: FormatElement::KeyMeta,
                 declared: classes,
             });
@@ -404,10 +407,7 @@ impl Walk {
         if !is_in_order {
             self.deep.flaws.push(error(ParseErrorKind::Order, 0));
         }
-        self.context.template_fields.insert(id, fields);
-        if self.context.template_fields.len() > TEMPLATES_MAX {
-            return Err(error(ParseErrorKind::Limit, TEMPLATES_MAX as u64));
-        }
+        self.context.define_template(id, fields);
         Ok(())
     }
 }

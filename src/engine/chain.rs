@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::accumulated::Accumulated;
 use super::element_marks::ElementMarks;
 use super::scan::Walk;
-use super::segment_scan::{Guess, SegmentScan, strides};
+use super::segment_scan::{Guess, STEP_BYTES, SegmentScan, strides};
 use super::segmented::SegmentedDump;
 use super::{Ending, Outcome};
 use crate::analysis::accumulator::Accumulator;
@@ -62,7 +62,7 @@ impl<'a, G: Accumulator> Chain<'a, G> {
             Some(segment_scan) => {
                 segment_scan.marks.into_iter().for_each(|marks| self.leap(dump, &marks));
                 segment_scan.guess.into_iter().for_each(|guess| self.take_over(dump, guess));
-                self.walk.until(dump.context, range.end as u64);
+                self.walk_until(dump, range.end as u64);
                 segment_scan.checksum
             }
             None => self.pass(dump, range.clone()),
@@ -87,9 +87,20 @@ impl<'a, G: Accumulator> Chain<'a, G> {
             if let Some(checksum) = &mut checksum {
                 checksum.update(dump.slice(stride.clone()));
             }
-            self.walk.until(dump.context, stride.end as u64);
+            self.walk_until(dump, stride.end as u64);
         }
         checksum.map_or(0, |checksum| checksum.value())
+    }
+
+    /// Scans on to `until`. What was found is kept as soon as it is as much as a piece may hold, so that it is not held twice
+    /// over.
+    fn walk_until(&mut self, dump: &SegmentedDump<'a, G>, until: u64) {
+        while self.offset() < until && !self.has_ended() {
+            self.walk.until(dump.context, until.min(self.offset().saturating_add(STEP_BYTES)));
+            if self.walk.found.held_bytes() > G::PIECE_HELD_BYTES_MAX {
+                self.keep_found(dump);
+            }
+        }
     }
 
     /// Leaps over elements that were counted, if it comes to stand before the first of them in a value that has such.
@@ -97,7 +108,7 @@ impl<'a, G: Accumulator> Chain<'a, G> {
         if self.walk.open.is_none() {
             return;
         }
-        self.walk.until(dump.context, marks.start);
+        self.walk_until(dump, marks.start);
         let Walk { source, open: Some(open), ending: None, .. } = &mut self.walk else { return };
         if source.offset() != marks.start || open.run.item != marks.item {
             return;
@@ -111,7 +122,7 @@ impl<'a, G: Accumulator> Chain<'a, G> {
 
     /// Goes on where a guess ended, if it comes to stand where the guess began.
     fn take_over(&mut self, dump: &SegmentedDump<'a, G>, guess: Guess<'a, G>) {
-        self.walk.until(dump.context, guess.start);
+        self.walk_until(dump, guess.start);
         let Walk { ending: None, open: None, .. } = &self.walk else { return };
         if self.offset() != guess.start {
             return;
@@ -144,7 +155,7 @@ impl<'a, G: Accumulator> Chain<'a, G> {
         let cancelled_at = Some(self.offset()).filter(|_| dump.progress.is_cancelled() && !self.has_ended());
         // Where the file ends too early, going on tells what is missing.
         if cancelled_at.is_none() {
-            self.walk.until(context, u64::MAX);
+            self.walk_until(dump, u64::MAX);
             self.keep_found(dump);
         }
         let missing = || self.walk.source.error(FormatElement::Opcode, ParseErrorKind::Eof, 0).into();

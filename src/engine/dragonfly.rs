@@ -3,6 +3,8 @@
 //!
 //! A blob is inflated whole, since servers make them of a megabyte.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::accumulated::{Accumulated, Stop};
 use super::chunked::Chunked;
 use super::tagged::{self, Chunk, within};
@@ -20,7 +22,8 @@ const BLOB_BYTES_MAX: u64 = 16 << 20;
 /// Scans to the end or to damage.
 pub(super) fn scan<S: KeepsKey, G: Accumulator>(source: &mut S, context: &Context, found: &mut Accumulated<G>) -> Stop {
     std::thread::scope(|scope| {
-        let mut streams = Streams { tagged: tagged::Streams::new(scope), context, is_in_blob: false };
+        let tagged = tagged::Streams::new(scope);
+        let mut streams = Streams { tagged, context, is_in_blob: false, spilled: Arc::default() };
         let stop = records(source, context, found, &mut streams);
         // The whole dump's damage is told first; that of a stream may have followed from it.
         let finished = streams.finish(found);
@@ -132,7 +135,11 @@ struct Streams<'s, 'e, G> {
     tagged: tagged::Streams<'s, 'e, (Accumulated<G>, Result<(), ParseErrorKind>)>,
     context: &'s Context,
     is_in_blob: bool,
+    /// What was found in streams that go on, so that each of them holds little.
+    spilled: Spilled<G>,
 }
+
+type Spilled<G> = Arc<Mutex<Vec<Accumulated<G>>>>;
 
 impl<'s, G: Accumulator + 's> Streams<'s, '_, G> {
     /// Hands bytes to their stream; of one whose entry ends with them, what it found is taken over.
@@ -140,11 +147,16 @@ impl<'s, G: Accumulator + 's> Streams<'s, '_, G> {
         let context = self.context;
         let ended = self.tagged.feed(chunk, bytes, || {
             let mut part = found.empty(found.accumulated.db());
+            let spilled = self.spilled.clone();
             move |mut source: Chunked| {
-                let scanned = scan_stream(&mut source, context, &mut part);
+                let scanned = scan_stream(&mut source, context, &mut part, &spilled);
                 (part, scanned)
             }
         })?;
+        let spilled = std::mem::take(&mut *self.spilled.lock().unwrap_or_else(PoisonError::into_inner));
+        for part in spilled {
+            take_over((part, Ok(())), found)?;
+        }
         ended.map_or(Ok(()), |ended| take_over(ended, found))
     }
 
@@ -176,9 +188,17 @@ fn scan_stream<G: Accumulator>(
     source: &mut Chunked,
     context: &Context,
     found: &mut Accumulated<G>,
+    spilled: &Spilled<G>,
 ) -> Result<(), ParseErrorKind> {
     source.each_record(|source| match found.record(source, context) {
-        None => Ok(()),
+        None => {
+            if found.held_bytes() > G::PIECE_HELD_BYTES_MAX / 16 {
+                let next = found.empty(found.accumulated.db());
+                let full = std::mem::replace(found, next);
+                spilled.lock().unwrap_or_else(PoisonError::into_inner).push(full);
+            }
+            Ok(())
+        }
         // The dump's own end lies in no chunk.
         Some(Ok(_)) => Err(ParseErrorKind::Flag),
         Some(Err(damage)) => Err(damage.error.kind),

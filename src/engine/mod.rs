@@ -17,6 +17,7 @@ mod stream;
 pub(crate) mod tagged;
 pub(crate) mod window;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -218,7 +219,9 @@ impl<'o, A: Query> All<'o, A> {
         };
         let name = input.name.clone();
         let scanned = analyze_input(input, number, self.options, &self.ask, progress)?;
-        let Scanned { context, bytes, .. } = scanned;
+        let Scanned { mut context, bytes, .. } = scanned;
+        // Of many dumps with many templates, those of the one at hand are enough.
+        context.template_fields = HashMap::new();
         let damage = scanned.damage.last().map(ToString::to_string);
         self.read.push(Read { context: Some(context), bytes, damage });
         self.notes.extend(scanned.notes);
@@ -254,7 +257,7 @@ impl<'o, A: Query> All<'o, A> {
 impl All<'_, TaskAsk<'_>> {
     fn report(self, shards: &[Option<String>]) -> Report {
         let mut report = self.accumulated.finish(shards);
-        report.notes = self.notes;
+        report.notes.splice(..0, self.notes);
         report.damage = self.damage;
         report
     }

@@ -11,7 +11,7 @@ use crate::rdb::source::Slice;
 use crate::rdb::{Context, Dialect, Kind, header};
 use crate::report::census::Census;
 use crate::report::rows::{OnRow, Row, Rows};
-use crate::report::{DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest};
+use crate::report::{DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest, oversized_note};
 
 /// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
 ///
@@ -25,9 +25,11 @@ pub fn report_all(
 ) -> Result<(Report, Vec<String>, Vec<Error>), Error> {
     let mut all = All::new(options, ReportAsk(question))?;
     all.add_files(dumps, progress)?;
-    let All { accumulated, read, notes, damage, .. } = all;
+    let All { accumulated, read, mut notes, damage, .. } = all;
     let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
-    Ok((Report::new(question, infos, accumulated), notes, damage))
+    let report = Report::new(question, infos, accumulated);
+    notes.extend(report.notes());
+    Ok((report, notes, damage))
 }
 
 /// Looks into the values of the keys that a report lists, and says what their largest elements are, packed ones too. `dumps`
@@ -136,7 +138,11 @@ pub fn rows_all(
     let on_row: OnRow<'_> = Arc::new(Mutex::new(on_row));
     let mut all = All::new(&options, RowsAsk { question, on_row })?;
     all.add_files(dumps, progress)?;
-    Ok((all.notes, all.damage))
+    let All { accumulated, mut notes, damage, .. } = all;
+    if accumulated.oversized_names > 0 {
+        notes.push(oversized_note(accumulated.oversized_names, "without a row"));
+    }
+    Ok((notes, damage))
 }
 
 const ROWS_SEGMENT_BYTES: usize = 256 << 10;

@@ -7,11 +7,15 @@ use super::guess;
 use super::scan::Walk;
 use super::segmented::SegmentedDump;
 use crate::analysis::accumulator::Accumulator;
+use crate::rdb::Context;
 use crate::rdb::checksum::Checksum;
-use crate::rdb::source::Slice;
+use crate::rdb::source::{Slice, Source};
 
 /// Bytes that are summed and scanned at a time, so that the second of the two finds them in the core's own cache.
 pub(super) const STRIDE_BYTES: usize = 128 << 10;
+
+/// Bytes after which a scan looks how much it holds: few enough that what it gathers from them is little, whatever they are.
+pub(super) const STEP_BYTES: u64 = 16 << 10;
 
 /// In every so manieth stride an entry's start is looked for.
 const STRIDES_A_LOOK: usize = 4;
@@ -45,24 +49,29 @@ impl<'a, G: Accumulator> SegmentScan<'a, G> {
         let mut marks_go_on = true;
         let mut budget = guess::SearchBudget::default();
         let mut items_left = element_marks::ITEMS_MAX;
+        let mut holds_too_much = false;
         for (number, stride) in strides(range.clone()).enumerate() {
             if let Some(checksum) = &mut checksum {
                 checksum.update(dump.slice(stride.clone()));
             }
             if let Some(guess) = &mut segment_scan.guess {
-                guess.walk.until(dump.context, stride.end as u64);
+                holds_too_much = !guess.until(dump.context, stride.end as u64);
+                if holds_too_much {
+                    segment_scan.guess = None;
+                }
                 continue;
             }
-            if dump.has_passed(range.end) {
+            if holds_too_much || dump.has_passed(range.end) {
                 continue;
             }
             let is_time_to_look = number % STRIDES_A_LOOK == 0 || !marks_go_on;
             if is_time_to_look
                 && let Some(start) = guess::boundary(dump.bytes, dump.context, stride.start..range.end, &mut budget)
             {
-                let mut walk = Walk::new(Slice::new(dump.bytes, start), dump.empty(None));
-                walk.until(dump.context, stride.end as u64);
-                segment_scan.guess = Some(Guess { start, walk });
+                let walk = Walk::new(Slice::new(dump.bytes, start), dump.empty(None));
+                let mut guess = Guess { start, walk };
+                holds_too_much = !guess.until(dump.context, stride.end as u64);
+                segment_scan.guess = Some(guess).filter(|_| !holds_too_much);
                 continue;
             }
             if segment_scan.marks.is_none() && G::LEAVES_OPEN {
@@ -74,9 +83,26 @@ impl<'a, G: Accumulator> SegmentScan<'a, G> {
                 marks_go_on = marks.count(stride.end as u64);
             }
         }
-        segment_scan.guess =
-            segment_scan.guess.filter(|guess| guess.walk.found.held_bytes() <= G::PIECE_HELD_BYTES_MAX);
         segment_scan.checksum = checksum.map_or(0, |checksum| checksum.value());
         segment_scan
+    }
+
+    /// What it takes in memory, near enough.
+    pub(super) fn held_bytes(&self) -> u64 {
+        self.guess.as_ref().map_or(0, |guess| guess.walk.found.held_bytes())
+    }
+}
+
+impl<G: Accumulator> Guess<'_, G> {
+    /// Scans on to `until`; false if that is more than a piece may hold.
+    fn until(&mut self, context: &Context, until: u64) -> bool {
+        while self.walk.source.offset() < until && self.walk.ending.is_none() {
+            let step = self.walk.source.offset().saturating_add(STEP_BYTES);
+            self.walk.until(context, until.min(step));
+            if self.walk.found.held_bytes() > G::PIECE_HELD_BYTES_MAX {
+                return false;
+            }
+        }
+        true
     }
 }

@@ -46,6 +46,9 @@ const SEGMENT_BYTES: RangeInclusive<usize> = 4 << 20..=32 << 20;
 /// How many segments each thread should get at least, so that all end at about the same time.
 const SEGMENTS_A_THREAD: usize = 16;
 
+/// Bytes that all pieces that wait may hold: where they hold more, no segment is taken but the one that the chain comes to.
+const WAITING_BYTES_MAX: u64 = 16 << 20;
+
 /// A scan over a map, ready to run.
 pub(super) struct Scan<'a, A> {
     pub(super) map: &'a Map,
@@ -86,6 +89,7 @@ impl<A: Query> Scan<'_, A> {
         let shared = Shared {
             next: 0,
             segment_scans: BTreeMap::new(),
+            waiting_bytes: 0,
             chain: Some(Chain::new(dump, &context, found)),
             joined: 0,
             ended: false,
@@ -123,6 +127,8 @@ struct Shared<'a, G> {
     next: usize,
     /// Pieces that wait for the chain.
     segment_scans: BTreeMap<usize, SegmentScan<'a, G>>,
+    /// What these hold, near enough.
+    waiting_bytes: u64,
     /// The chain, unless a worker has it in hand.
     chain: Option<Chain<'a, G>>,
     /// Segments that the chain has passed.
@@ -156,6 +162,7 @@ impl<'a, G: Accumulator> Work<'a, G> {
             } else {
                 let segment_scan = SegmentScan::of(&self.dump, self.dump.range(segment));
                 let mut shared = self.lock();
+                shared.waiting_bytes += segment_scan.held_bytes();
                 shared.segment_scans.insert(segment, segment_scan);
                 drop(shared);
             }
@@ -181,7 +188,8 @@ impl<'a, G: Accumulator> Work<'a, G> {
                 shared.next += 1;
                 return Some((segment, shared.chain.take()));
             }
-            let ahead = if shared.is_worth_guessing { G::PIECES_AHEAD * self.threads } else { 0 };
+            let may_wait = shared.is_worth_guessing && shared.waiting_bytes < WAITING_BYTES_MAX;
+            let ahead = if may_wait { G::PIECES_AHEAD * self.threads } else { 0 };
             if segment < shared.joined + ahead {
                 shared.next += 1;
                 return Some((segment, None));
@@ -199,6 +207,7 @@ impl<'a, G: Accumulator> Work<'a, G> {
                 return;
             }
             let (segment_scan, chain) = (shared.segment_scans.remove(&next), shared.chain.take());
+            shared.waiting_bytes -= segment_scan.as_ref().map_or(0, SegmentScan::held_bytes);
             drop(shared);
             if let Some(mut chain) = chain {
                 chain.join(&self.dump, segment_scan);

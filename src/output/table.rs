@@ -152,6 +152,9 @@ impl Table {
             let keys = count(report.memory_unknown_keys);
             self.paragraph(DIM, &format!("unknown for {keys} keys of modules or newer types, which count with none"));
         }
+        for note in report.notes() {
+            self.paragraph(DIM, &note);
+        }
     }
 
     /// Keys, memory and its share.
@@ -173,7 +176,8 @@ impl Table {
         self.heading("Types", Self::COLUMNS);
         let mut types: Vec<(&str, Tally)> = Vec::new();
         let mut encodings: Vec<(&str, &str, Tally)> = Vec::new();
-        for of_type in report.databases.iter().flat_map(|database| &database.types) {
+        let others = report.other_databases.iter().flat_map(|other| &other.types);
+        for of_type in report.databases.iter().flat_map(|database| &database.types).chain(others) {
             add_to(&mut types, &of_type.kind, &of_type.tally);
             for encoding in &of_type.encodings {
                 match encodings.iter_mut().find(|(kind, held, _)| *kind == of_type.kind && *held == encoding.loaded_as)
@@ -198,7 +202,7 @@ impl Table {
     }
 
     fn databases(&mut self, report: &Report) {
-        if report.databases.len() < 2 {
+        if report.databases.len() < 2 && report.other_databases.is_none() {
             return;
         }
         self.heading("Databases", Self::COLUMNS);
@@ -208,6 +212,11 @@ impl Table {
             self.bar_line(&format!("db {}", database.db), 13, element, &columns);
         }
         self.more(report.databases.len(), KEYS_MAX, "databases");
+        if let Some(other) = &report.other_databases {
+            let element = (other.tally.memory_bytes, report.totals.memory_bytes);
+            let columns = Self::columns(&other.tally, &report.totals);
+            self.bar_line(&format!("from {}", other.from_db), 13, element, &columns);
+        }
     }
 
     fn more(&mut self, all: usize, shown: usize, what: &str) {
@@ -275,6 +284,15 @@ impl Table {
         if other.keys > 0 {
             let element = (other.memory_bytes, report.totals.memory_bytes);
             self.bar_line("(no or other prefix)", width, element, &Self::columns(other, &report.totals));
+        }
+        if !prefixes.found.is_complete {
+            let cut = if prefixes.found.has_longer {
+                "longer prefixes are left out: of more than 8 parts or 128 bytes"
+            } else {
+                "there are more prefixes than there was room for"
+            };
+            let line = self.styled(DIM, &format!("  {cut}"));
+            self.line(&line);
         }
     }
 
@@ -385,7 +403,12 @@ impl Table {
             self.bar_line(&label, width, element, &Self::columns(&tag.tally, &report.totals));
         }
         if !found.tags.is_complete {
-            let line = self.styled(DIM, "  there are more hash tags than there was room for; others may gather more");
+            let cut = if found.tags.has_longer {
+                "longer hash tags are left out: of more than 128 bytes"
+            } else {
+                "there are more hash tags than there was room for; others may gather more"
+            };
+            let line = self.styled(DIM, &format!("  {cut}"));
             self.line(&line);
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::limits::TEMPLATES_MAX;
+use super::parse_error::ParseErrorKind;
 use super::types::Dialect;
 
 /// The magic and the version, nine bytes.
@@ -79,6 +81,24 @@ impl Context {
     pub fn is_newer_than_known(&self) -> bool {
         let known = if self.dialect == Dialect::Valkey { VALKEY_VERSION_KNOWN } else { REDIS_VERSION_KNOWN };
         self.version > known
+    }
+
+    /// Takes in a hash template, unless as many are held as there may be.
+    pub(crate) fn define_template(&mut self, id: u64, fields: u64) {
+        if self.template_fields.len() < TEMPLATES_MAX || self.template_fields.contains_key(&id) {
+            self.template_fields.insert(id, fields);
+        }
+    }
+
+    /// How many fields a hash template has.
+    ///
+    /// # Errors
+    /// [`ParseErrorKind::Template`] if the dump defines none of this id, [`ParseErrorKind::Limit`] if it defines so many that
+    /// not all are held.
+    pub(crate) fn template(&self, id: u64) -> Result<u64, ParseErrorKind> {
+        let are_all_held = self.template_fields.len() < TEMPLATES_MAX;
+        let missing = if are_all_held { ParseErrorKind::Template } else { ParseErrorKind::Limit };
+        self.template_fields.get(&id).copied().ok_or(missing)
     }
 
     /// Takes in an auxiliary field of the dump's start.

@@ -98,13 +98,8 @@ pub fn for_each(
         ValueType::HASH_TEMPLATE_ARRAY_REF => {
             let offset = source.offset();
             let id = source.parse(FormatElement::HashTemplate, length)?;
-            let missing = ParseError {
-                offset,
-                kind: ParseErrorKind::Template,
-                element: FormatElement::HashTemplate,
-                declared: id,
-            };
-            template_values(source, context.template_fields.get(&id).copied().ok_or(missing)?, visit)
+            let missing = |kind| ParseError { offset, kind, element: FormatElement::HashTemplate, declared: id };
+            template_values(source, context.template(id).map_err(missing)?, visit)
         }
         ValueType::BITMAP if context.version >= 16 => {
             source.parse(FormatElement::Count, length)?;

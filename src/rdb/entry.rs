@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::header;
+use super::limits::KEY_BYTES_MAX;
 use super::measure::Measure;
 use super::packed::lzf;
 use super::packed::module::ModuleId;
@@ -26,7 +27,13 @@ impl<'a> Key<'a> {
         self.header.value_bytes()
     }
 
-    /// The name: borrowed where it is stored raw, else decoded into `buffer`.
+    /// Whether the name is longer than [`KEY_BYTES_MAX`] and was stepped over.
+    pub fn is_oversized(&self) -> bool {
+        self.bytes() > KEY_BYTES_MAX
+    }
+
+    /// The name: borrowed where it is stored raw, else decoded into `buffer`. Of one that is [oversized](Self::is_oversized),
+    /// nothing.
     ///
     /// # Errors
     /// [`ParseErrorKind::Lzf`] if the name is compressed and its stream is damaged.
@@ -44,6 +51,9 @@ impl<'a> Key<'a> {
             }
             StringHeader::Lzf { bytes, .. } => {
                 buffer.clear();
+                if bytes > KEY_BYTES_MAX {
+                    return Ok(buffer);
+                }
                 lzf::inflate(self.stored, usize::try_from(bytes).map_err(|_| ParseErrorKind::Limit)?, buffer)?;
                 Ok(buffer)
             }

@@ -5,7 +5,6 @@
 use nom::Err;
 
 use super::context::{AUX_FIELDS_MAX, Context, MAGIC_BYTES};
-use super::limits::TEMPLATES_MAX;
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::{Parsed, StringHeader, byte, length, string_header};
 use super::record::skip_between;
@@ -45,8 +44,7 @@ pub fn magic(i: &[u8]) -> Parsed<'_, (Dialect, u32)> {
 /// Reads the start of a dump, up to the first record that is about a database or a key.
 ///
 /// # Errors
-/// A [`ParseError`] where the bytes end or a record is damaged, or [`ParseErrorKind::Limit`] for more than [`TEMPLATES_MAX`]
-/// templates.
+/// A [`ParseError`] where the bytes end or a record is damaged.
 pub fn read<S: Source>(source: &mut S) -> Result<Context, ParseError> {
     let (dialect, version) = source.parse(FormatElement::Opcode, magic)?;
     let mut context = Context::new(dialect, version);
@@ -111,17 +109,12 @@ fn aux<S: Source>(source: &mut S, context: &mut Context) -> Result<(), ParseErro
 }
 
 fn template<S: Source>(source: &mut S, context: &mut Context) -> Result<(), ParseError> {
-    let offset = source.offset();
     let id = source.parse(FormatElement::HashTemplate, length)?;
     let fields = source.parse(FormatElement::HashTemplate, length)?;
     for _ in 0..fields {
         source.string(FormatElement::HashTemplate)?;
     }
-    context.template_fields.insert(id, fields);
-    if context.template_fields.len() > TEMPLATES_MAX {
-        let declared = TEMPLATES_MAX as u64;
-        return Err(ParseError { offset, kind: ParseErrorKind::Limit, element: FormatElement::HashTemplate, declared });
-    }
+    context.define_template(id, fields);
     Ok(())
 }
 

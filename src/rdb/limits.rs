@@ -1,9 +1,10 @@
 //! Every bound of the reader, in one place. A length in a file is a claim; these say how far a claim is followed.
 
-/// Longest key name that is read, in bytes. Servers allow 512 MiB; a name is held in memory while its value is walked.
+/// Longest key name that is held while its value is walked, in bytes. Servers allow 512 MiB; longer names are stepped over.
 pub const KEY_BYTES_MAX: u64 = 8 << 20;
 
-/// Most hash templates of one dump that are held (RDB 15, about 32 bytes each).
+/// Most hash templates of one dump that are held (RDB 15, about 32 bytes each). A hash that refers to another ends the scan,
+/// since nothing else says where its value ends.
 pub const TEMPLATES_MAX: usize = 1 << 18;
 
 /// Largest factor by which an LZF stream can grow: three bytes give at most 264.

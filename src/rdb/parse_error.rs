@@ -49,8 +49,6 @@ pub enum ParseErrorKind {
     TemplateLate,
     /// More than this program holds of one thing: see the limits in `rdb/limits.rs`.
     Limit,
-    /// The top lists hold more bytes of key names than they may.
-    Held,
     /// The bytes could not be read; the reason is kept by whoever reads them.
     Read,
     /// A segment was looked at for longer than a guess is worth.

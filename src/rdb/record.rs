@@ -12,7 +12,8 @@ use super::types::{Dialect, ValueType, opcode};
 /// The next thing in a dump that a scan acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A key, whose lead has been filled in; its name is kept by the source, its value comes next.
+    /// A key, whose lead has been filled in; its name is kept by the source unless it is longer than [`KEY_BYTES_MAX`]; its
+    /// value comes next.
     Key,
     /// The keys that follow are in this database.
     SelectDb(u64),
@@ -56,7 +57,7 @@ const VALUE_TYPE_MAX: u8 = 99;
 /// fills in `header`, which is not returned since copying it costs a tenth of a tiny key's instructions.
 ///
 /// # Errors
-/// A [`ParseError`] where the bytes end, an opcode is unknown, or a name is longer than [`KEY_BYTES_MAX`].
+/// A [`ParseError`] where the bytes end or an opcode is unknown.
 #[inline(always)]
 pub fn next<S: KeepsKey>(source: &mut S, context: &Context, header: &mut KeyHeader) -> Result<Record, ParseError> {
     header.expires_at_ms = None;
@@ -105,17 +106,18 @@ fn not_zeros<S: Source>(source: &mut S) -> Result<(), ParseError> {
 
 #[inline(always)]
 fn key<S: KeepsKey>(source: &mut S) -> Result<StringHeader, ParseError> {
-    let offset = source.offset();
     let header = source.parse(FormatElement::Key, string_header)?;
     if header.value_bytes() > KEY_BYTES_MAX {
-        return Err(ParseError {
-            offset,
-            kind: ParseErrorKind::Limit,
-            element: FormatElement::Key,
-            declared: header.value_bytes(),
-        });
+        return step_over_name(source, header);
     }
     source.keep(FormatElement::Key, header.stored_bytes())?;
+    Ok(header)
+}
+
+#[cold]
+fn step_over_name<S: KeepsKey>(source: &mut S, header: StringHeader) -> Result<StringHeader, ParseError> {
+    source.keep(FormatElement::Key, 0)?;
+    source.skip(FormatElement::Key, header.stored_bytes())?;
     Ok(header)
 }
 
@@ -208,7 +210,7 @@ fn skip_key_meta<S: Source>(source: &mut S) -> Result<(), ParseError> {
     if classes > KEY_META_CLASSES_MAX {
         return Err(ParseError {
             offset,
-            kind: ParseErrorKind::Limit,
+            kind: ParseErrorKind::Flag,
             element: FormatElement::KeyMeta,
             declared: classes,
         });

@@ -250,9 +250,8 @@ fn template_listpack<S: Source>(source: &mut S) -> Result<u64, ParseError> {
 fn template_reference<S: Source>(source: &mut S, context: &Context) -> Result<u64, ParseError> {
     let offset = source.offset();
     let id = source.parse(FormatElement::HashTemplate, length)?;
-    let missing =
-        ParseError { offset, kind: ParseErrorKind::Template, element: FormatElement::HashTemplate, declared: id };
-    context.template_fields.get(&id).copied().ok_or(missing)
+    let missing = |kind| ParseError { offset, kind, element: FormatElement::HashTemplate, declared: id };
+    context.template(id).map_err(missing)
 }
 
 /// A scheduled script of KeyDB (format section 15): script, start, interval, keys and arguments. To a client it is a type

@@ -18,6 +18,8 @@ mod tally;
 mod text;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -31,11 +33,12 @@ pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
 
 use crate::analysis::filter::Filter;
+use crate::analysis::room::{Cut, Held};
 use crate::memory::{Allocator, Footprint, Model, Target};
-use crate::rdb::{Entry, Kind};
+use crate::rdb::{self, Kind};
 use census::Census;
 use names::Rank;
-use numbers::{Database, SizesOfKind};
+use numbers::{Database, Encodings, SizesOfKind, TALLIES_MAX, room};
 use prefix::Separators;
 use rank::List;
 
@@ -121,12 +124,21 @@ pub struct Report {
     pub totals: Tally,
     /// Keys whose memory is not known: values of modules, and of types that no model has. They count with none.
     pub memory_unknown_keys: u64,
+    /// Keys with names of more than 8 MiB, which are in no prefix and no slot.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub oversized_names: u64,
     /// By database, type and encoding.
     pub databases: Vec<DatabaseTally>,
+    /// The keys of all databases above these, if there are too many to have tallies each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_databases: Option<OtherDatabases>,
     /// The top keys of each database and type.
     pub top: Vec<TopKeys>,
     /// How many keys a list has at most.
     pub top_keys_max: usize,
+    /// What was cut of the lists, if they would have held too much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_cut: Option<TopCut>,
     /// Keys by how soon they expire, seen from when their dump was made.
     pub ttl: Ttls,
     /// Keys by their sizes.
@@ -197,6 +209,33 @@ pub struct DatabaseTally {
     pub tally: Tally,
     /// Its keys by type.
     pub types: Vec<TypeTally>,
+}
+
+/// The keys of the databases that have no tallies of their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OtherDatabases {
+    /// The first of these databases: all from this number on are among them.
+    pub from_db: u64,
+    /// All their keys.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// Their keys by type.
+    pub types: Vec<TypeTally>,
+}
+
+/// How lists of keys were cut so that they fit into memory together. Which keys are listed depends on nothing but the dumps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopCut {
+    /// How many keys of each list were asked for.
+    pub keys_asked: usize,
+    /// The first database without lists, if some have none: neither have all above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_databases_from: Option<u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The keys of one type in a database.
@@ -278,9 +317,12 @@ pub struct Prefixes {
 /// A key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRow {
-    /// Its name.
+    /// Its name; of one that is too long to be held, the first bytes or none.
     #[serde(flatten)]
     pub name: Name,
+    /// The length of the whole name, if it is cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_bytes: Option<u64>,
     /// The number of its dump, from 0, in the order of the report's dumps.
     pub dump: u32,
     /// Offset of its record in the (inflated) dump.
@@ -350,9 +392,11 @@ impl Prefixes {
 }
 
 impl KeyRow {
-    pub(crate) fn new(dump: u32, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> Self {
+    /// The row of a key whose `name` is held so far.
+    pub(crate) fn new(dump: u32, entry: &rdb::Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> Self {
         Self {
             name: Name::new(name),
+            name_bytes: Some(entry.key.bytes()).filter(|bytes| *bytes > name.len() as u64),
             dump,
             offset: entry.offset,
             stored_as: entry.value_type.label().into(),
@@ -369,8 +413,10 @@ impl KeyRow {
         }
     }
 
-    pub(crate) fn held_bytes(&self) -> i64 {
-        (size_of::<Self>() + self.name.bytes().len() + 64).cast_signed() as i64
+    fn cut_name(&mut self, cut: &Cut) {
+        let bytes = self.name.bytes().len() as u64;
+        self.name_bytes = self.name_bytes.or(Some(bytes));
+        self.name = Name::new(cut.name(self.name.bytes()));
     }
 }
 
@@ -385,10 +431,6 @@ impl Report {
                 info.keys = *tally;
             }
         }
-        let mut ttl = Ttls::default();
-        for (class, tally) in numbers.databases.values().flat_map(Database::classes) {
-            ttl.of(class.expiry).merge(tally);
-        }
         let separators = Separators::new(&question.separators);
         let mut report = Self {
             format: FORMAT.to_owned(),
@@ -396,10 +438,13 @@ impl Report {
             dumps,
             totals,
             memory_unknown_keys: numbers.memory_unknown_keys,
+            oversized_names: numbers.oversized_names,
             databases: Vec::new(),
+            other_databases: None,
             top: Vec::new(),
             top_keys_max: question.top,
-            ttl,
+            top_cut: None,
+            ttl: numbers.ttl,
             sizes: kind_sizes(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
@@ -408,29 +453,26 @@ impl Report {
             streams: numbers.streams,
             modules: numbers.modules.finish(),
         };
+        report.set_cut(&numbers.cut, question.top);
         for (db, database) in numbers.databases {
             report.add_database(db.unwrap_or(0), database);
         }
+        report.other_databases = numbers.other_from.map(|from_db| {
+            let (tally, types) = by_type(numbers.other);
+            OtherDatabases { from_db, tally, types }
+        });
         report
     }
 
     fn add_database(&mut self, db: u64, database: Database) {
-        let mut types = Vec::new();
-        let mut all = Tally::default();
-        for (kind, of_kind) in Kind::ALL.into_iter().zip(database.kinds) {
-            if of_kind.classes.is_empty() {
-                continue;
-            }
-            let mut tally = Tally::default();
-            let mut encodings = Vec::new();
-            for (class, of_class) in of_kind.classes {
-                tally.merge(&of_class);
-                let (stored_as, loaded_as) = (class.stored.label().to_owned(), class.held.name().to_owned());
-                merge_encoding(&mut encodings, EncodingKeys { stored_as, loaded_as, tally: of_class });
-            }
-            all.merge(&tally);
-            types.push(TypeTally { kind: kind.name().to_owned(), tally, encodings });
-            for (lists, is_without_ttl) in of_kind.tops.into_iter().zip([false, true]) {
+        let (tally, types) = by_type(database.encodings);
+        if tally.keys > 0 {
+            self.databases.push(DatabaseTally { db, tally, types });
+        }
+        let mut of_kinds = database.lists;
+        of_kinds.sort_unstable_by_key(|(kind, _)| *kind);
+        for (kind, lists) in of_kinds {
+            for (lists, is_without_ttl) in lists.into_iter().zip([false, true]) {
                 for (list, by) in lists.into_iter().zip(By::ALL) {
                     let keys = list.into_keys();
                     if !keys.is_empty() {
@@ -439,14 +481,51 @@ impl Report {
                 }
             }
         }
-        if all.keys > 0 {
-            self.databases.push(DatabaseTally { db, tally: all, types });
+    }
+
+    /// How far the lists are cut, and how many keys were asked for.
+    fn cut(&self) -> (Cut, usize) {
+        let asked = self.top_cut.as_ref().map_or(self.top_keys_max, |cut| cut.keys_asked);
+        let mut cut = Cut::none(self.top_keys_max);
+        if let Some(TopCut { without_databases_from, .. }) = self.top_cut {
+            let room = room(asked);
+            cut.name_bytes_max = room.name_bytes / room.keys;
+            cut.first_unlisted_db = without_databases_from;
         }
+        (cut, asked)
+    }
+
+    fn set_cut(&mut self, cut: &Cut, asked: usize) {
+        self.top_keys_max = cut.keys_max;
+        let is_cut = cut.keys_max < asked || cut.first_unlisted_db.is_some();
+        self.top_cut = is_cut.then_some(TopCut { keys_asked: asked, without_databases_from: cut.first_unlisted_db });
+    }
+
+    /// What is not in the report for want of room, in sentences.
+    pub fn notes(&self) -> Vec<String> {
+        let (cut, asked) = self.cut();
+        let listed = self.top.iter().flat_map(|list| &list.keys);
+        let mut cut_names: Vec<(u32, u64)> =
+            listed.filter(|key| key.name_bytes.is_some()).map(|key| (key.dump, key.offset)).collect();
+        cut_names.sort_unstable();
+        cut_names.dedup();
+        let mut notes = cut.notes(room(asked), asked, cut_names.len());
+        if let Some(OtherDatabases { from_db, tally, .. }) = &self.other_databases {
+            notes.push(format!(
+                "the {} keys of databases from {from_db} on are counted together (limit: {TALLIES_MAX} tallies by \
+                 database, type and encoding); use --db to count them apart",
+                tally.keys
+            ));
+        }
+        if self.oversized_names > 0 {
+            notes.push(oversized_note(self.oversized_names, "not in prefixes and slots"));
+        }
+        notes
     }
 
     /// Adds another report, whose dumps come after the ones of this: `(a + b) + c` is `a + (b + c)`, to the byte.
     ///
-    /// Lists have as many keys as the shorter of both. Prefixes and other names that either report had no room for are
+    /// Lists have as many keys as the shorter of both, and no more than there is room for. Prefixes and other names that either report had no room for are
     /// missing, those that it lists are exact.
     ///
     /// # Errors
@@ -460,13 +539,16 @@ impl Report {
             ));
         }
         let dumps_before = u32::try_from(self.dumps.len()).map_err(|_| "there are too many dumps".to_owned())?;
+        let ((mut cut, asked), (their_cut, their_asked)) = (self.cut(), other.cut());
         self.is_complete &= other.is_complete;
         self.dumps.extend(other.dumps);
         self.totals.merge(&other.totals);
         self.memory_unknown_keys += other.memory_unknown_keys;
+        self.oversized_names += other.oversized_names;
+        cut.lower(&their_cut);
         self.merge_databases(other.databases);
-        self.top_keys_max = self.top_keys_max.min(other.top_keys_max);
-        self.merge_top(other.top, dumps_before);
+        self.merge_other_databases(other.other_databases);
+        self.merge_top(other.top, dumps_before, cut, asked.min(their_asked));
         self.ttl.merge(&other.ttl);
         for sizes in other.sizes {
             merge_sizes(&mut self.sizes, sizes);
@@ -509,43 +591,102 @@ impl Report {
     }
 
     fn merge_databases(&mut self, others: Vec<DatabaseTally>) {
+        let mut all: BTreeMap<u64, DatabaseTally> =
+            std::mem::take(&mut self.databases).into_iter().map(|database| (database.db, database)).collect();
         for other in others {
-            let Some(mine) = self.databases.iter_mut().find(|mine| mine.db == other.db) else {
-                self.databases.push(other);
-                continue;
-            };
-            mine.tally.merge(&other.tally);
-            for theirs in other.types {
-                let Some(mine) = mine.types.iter_mut().find(|mine| mine.kind == theirs.kind) else {
-                    mine.types.push(theirs);
-                    continue;
-                };
-                mine.tally.merge(&theirs.tally);
-                for encoding in theirs.encodings {
-                    merge_encoding(&mut mine.encodings, encoding);
+            match all.entry(other.db) {
+                Entry::Vacant(place) => _ = place.insert(other),
+                Entry::Occupied(mine) => {
+                    let mine = mine.into_mut();
+                    mine.tally.merge(&other.tally);
+                    merge_types(&mut mine.types, other.types);
                 }
             }
-            mine.types.sort_by_key(|of_type| kind_order(&of_type.kind));
         }
-        self.databases.sort_by_key(|database| database.db);
+        self.databases = all.into_values().collect();
     }
 
-    fn merge_top(&mut self, others: Vec<TopKeys>, dumps_before: u32) {
+    /// Counts the databases together that either report has no tallies of, or that there is no room for now.
+    fn merge_other_databases(&mut self, other: Option<OtherDatabases>) {
+        let mut tallies = 0;
+        let too_many = self.databases.iter().find(|database| {
+            tallies += database.types.iter().map(|of_type| of_type.encodings.len()).sum::<usize>();
+            tallies > TALLIES_MAX
+        });
+        let too_many = too_many.map(|database| database.db);
+        let all: Vec<OtherDatabases> = self.other_databases.take().into_iter().chain(other).collect();
+        let Some(from_db) = all.iter().map(|other| other.from_db).chain(too_many).min() else { return };
+        let mut together = OtherDatabases { from_db, tally: Tally::default(), types: Vec::new() };
+        let cut = self.databases.partition_point(|database| database.db < from_db);
+        let of_databases = self.databases.drain(cut..).map(|database| (database.tally, database.types));
+        for (tally, types) in all.into_iter().map(|other| (other.tally, other.types)).chain(of_databases) {
+            together.tally.merge(&tally);
+            merge_types(&mut together.types, types);
+        }
+        self.other_databases = Some(together);
+    }
+
+    fn merge_top(&mut self, others: Vec<TopKeys>, dumps_before: u32, mut cut: Cut, asked: usize) {
+        let id = |list: &TopKeys| (list.db, kind_order(&list.kind), list.kind.clone(), list.is_without_ttl, list.by);
+        let mut all: BTreeMap<_, TopKeys> =
+            std::mem::take(&mut self.top).into_iter().map(|list| (id(&list), list)).collect();
         for mut theirs in others {
             for key in &mut theirs.keys {
                 key.dump = key.dump.saturating_add(dumps_before);
             }
-            let id = |list: &TopKeys| (list.db, list.kind.clone(), list.by, list.is_without_ttl);
-            match self.top.iter_mut().find(|mine| id(mine) == id(&theirs)) {
-                Some(mine) => mine.keys.append(&mut theirs.keys),
-                None => self.top.push(theirs),
+            match all.entry(id(&theirs)) {
+                Entry::Vacant(place) => _ = place.insert(theirs),
+                Entry::Occupied(mut mine) => mine.get_mut().keys.append(&mut theirs.keys),
             }
         }
-        for list in &mut self.top {
-            let keys = std::mem::take(&mut list.keys);
-            list.keys = List::of_keys(list.by, keys, self.top_keys_max).into_keys();
+        let lists: Vec<(u64, usize)> = all.values().map(|list| (list.db, list.keys.len().min(cut.keys_max))).collect();
+        cut.fit(room(asked), &lists);
+        self.top = all.into_values().filter(|list| cut.lists(Some(list.db))).collect();
+        for top in &mut self.top {
+            let mut list = List::of_keys(top.by, std::mem::take(&mut top.keys), cut.keys_max);
+            list.cut(&cut, &mut Held::default());
+            top.keys = list.into_keys();
         }
-        self.top.sort_by_key(|list| (list.db, kind_order(&list.kind), list.is_without_ttl, list.by));
+        self.set_cut(&cut, asked);
+    }
+}
+
+/// Tallies by type and encoding, and all of them together.
+fn by_type(encodings: Encodings) -> (Tally, Vec<TypeTally>) {
+    let (mut all, mut types) = (Tally::default(), Vec::<TypeTally>::new());
+    for (class, tally) in encodings.into_sorted() {
+        all.merge(&tally);
+        let kind = class.kind.name();
+        if types.last().is_none_or(|of_type| of_type.kind != kind) {
+            types.push(TypeTally { kind: kind.to_owned(), tally: Tally::default(), encodings: Vec::new() });
+        }
+        let Some(of_type) = types.last_mut() else { continue };
+        of_type.tally.merge(&tally);
+        let (stored_as, loaded_as) = (class.stored.label().to_owned(), class.held.name().to_owned());
+        merge_encoding(&mut of_type.encodings, EncodingKeys { stored_as, loaded_as, tally });
+    }
+    (all, types)
+}
+
+fn merge_types(types: &mut Vec<TypeTally>, others: Vec<TypeTally>) {
+    for theirs in others {
+        let Some(mine) = types.iter_mut().find(|mine| mine.kind == theirs.kind) else {
+            types.push(theirs);
+            continue;
+        };
+        mine.tally.merge(&theirs.tally);
+        for encoding in theirs.encodings {
+            merge_encoding(&mut mine.encodings, encoding);
+        }
+    }
+    types.sort_by_key(|of_type| kind_order(&of_type.kind));
+}
+
+/// How many keys have names that are too long to be held, and what that means for them.
+pub(crate) fn oversized_note(keys: u64, what: &str) -> String {
+    match keys {
+        1 => format!("1 key has a name of more than 8 MiB: {what}"),
+        _ => format!("{keys} keys have names of more than 8 MiB: {what}"),
     }
 }
 

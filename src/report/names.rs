@@ -20,6 +20,8 @@ pub(super) struct Names {
     held: HashTable<Named>,
     /// The first rank that there was no room for.
     limit: Option<Rank>,
+    /// Whether names were met that have no tally of their own, being too long.
+    has_longer: bool,
     held_bytes: u64,
 }
 
@@ -54,6 +56,16 @@ impl Names {
         self.limit
     }
 
+    /// Whether names were met that are too long.
+    pub(super) fn has_longer(&self) -> bool {
+        self.has_longer
+    }
+
+    /// Names were met that are too long.
+    pub(super) fn set_has_longer(&mut self) {
+        self.has_longer = true;
+    }
+
     /// Whether a name may be held: whether it comes before the limit, and is not too long. `rank` must follow from the name.
     #[inline]
     pub(super) fn has_room(&self, name: &[u8], rank: Rank) -> bool {
@@ -77,6 +89,7 @@ impl Names {
     /// Adds to a name's tally, if there is room for it.
     pub(super) fn add(&mut self, name: &[u8], rank: Rank, tally: &Tally) {
         if !self.has_room(name, rank) {
+            self.has_longer |= name.len() > NAME_BYTES_MAX;
             return;
         }
         if let Some(held) = self.find(name, rank) {
@@ -123,6 +136,7 @@ impl Names {
 
     pub(super) fn merge(&mut self, other: Self) {
         self.lower(other.limit);
+        self.has_longer |= other.has_longer;
         for Named { rank, name, tally } in other.held {
             self.add(&name, rank, &tally);
         }
@@ -134,15 +148,21 @@ impl Names {
         let name_tally = |Named { name, tally, .. }| NameTally { name: Name::new(name.into_vec()), tally };
         let mut names: Vec<NameTally> = self.held.into_iter().map(name_tally).collect();
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        NamesFound { is_complete: self.limit.is_none(), limit: self.limit, names }
+        // Where names were cut off, it is not known whether longer ones are among them.
+        let has_longer = self.has_longer && self.limit.is_none();
+        NamesFound { is_complete: self.limit.is_none() && !has_longer, has_longer, limit: self.limit, names }
     }
 }
 
 /// Tallies by name, as they stand in a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamesFound {
-    /// Whether every name that was met is listed, those of more than 128 bytes excepted.
+    /// Whether every name that was met is listed.
     pub is_complete: bool,
+    /// Whether there is room for all names but those of more than 128 bytes, or of more than eight parts where they are
+    /// prefixes, and there are such.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_longer: bool,
     /// Where the order was cut, for merging.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<Rank>,
@@ -166,6 +186,7 @@ impl NamesFound {
         let mut all = Names::default();
         for found in [std::mem::take(self), other] {
             all.lower(found.limit);
+            all.has_longer |= found.has_longer;
             for NameTally { name, tally } in found.names {
                 all.add(name.bytes(), rank(name.bytes()), &tally);
             }

@@ -1,4 +1,5 @@
-//! The numbers of a report while keys are added to them. They merge in any grouping.
+//! The numbers of a report while keys are added to them, in bounded memory: a database without keys takes none, and where
+//! there are too many with keys, the highest are counted together. They merge in any grouping.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,29 +8,56 @@ use super::names::{Names, hash};
 use super::prefix::{Padded, Prefixes};
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
-use super::tally::{Expiry, Sizes, Tally};
+use super::tally::{Expiry, Sizes, Tally, Ttls};
 use super::{KeyRow, QueryPlan, slots};
+use crate::analysis::BUFFER_BYTES_MAX;
+use crate::analysis::room::{Cut, Held, Room};
 use crate::memory::{Encoding, Footprint};
 use crate::rdb::short::{PADDED_BYTES, Short};
 use crate::rdb::{Context, Entry, Kind, ParseErrorKind, ValueType};
 
-/// Bytes that top lists may take in memory, with their names, and for each key that is asked for. Tallies by name are
-/// bounded by their number.
-const HELD_BYTES: u64 = 24 << 20;
-const HELD_BYTES_PER_TOP: u64 = 16 << 10;
+/// What all lists may hold: a key of 10,240 databases of strings, which have four lists each. Such keys take 24 MiB.
+const ROOM: Room = Room { keys: 4 * 10_240, name_bytes: 8 << 20 };
+
+/// What lists of so many keys each may hold together.
+pub(super) fn room(top: usize) -> Room {
+    ROOM.for_top(top)
+}
+
+/// Tallies by database, type and encoding that are held. In a report each takes some 400 bytes.
+pub(super) const TALLIES_MAX: usize = 51_200;
+
+/// What a tally takes with its share of a database and its empty lists, and a listed key without its name, near enough.
+const TALLY_BYTES: u64 = 640;
+const LISTED_BYTES: u64 = 400;
+
+/// Keys of a database that are added one by one: where databases have no more, counting them by shapes costs more.
+const KEYS_ADDED_SINGLY: u32 = 64;
 
 /// Numbers over entries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Numbers {
-    /// By database; `None` is the one that a scan from the middle of a dump began in.
+    /// Databases that have keys; `None` is the one that a scan from the middle of a dump began in. Of the keys in the current
+    /// one only those are here that came before it was left.
     pub(super) databases: BTreeMap<Option<u64>, Database>,
-    current: Database,
+    /// How many tallies these have.
+    tallies: usize,
+    /// The first database that there was no room for, and the tallies of all from there on.
+    pub(super) other_from: Option<u64>,
+    pub(super) other: Encodings,
+    /// Keys of databases that are not the current one.
+    pub(super) ttl: Ttls,
+    current: Current,
     current_db: Option<u64>,
+    room: Room,
+    pub(super) cut: Cut,
+    held: Held,
     /// Strings that are not among the current database's classes yet.
     shorts: Shorts,
     /// Keys of the dumps that were merged, by the dump's number; those that were added here are in no dump yet.
     pub(super) dumps: BTreeMap<u32, Tally>,
     pub(super) memory_unknown_keys: u64,
+    pub(super) oversized_names: u64,
     /// By kind in the order of [`Kind::ALL`].
     pub(super) sizes: [SizesOfKind; Kind::ALL.len()],
     pub(super) idle: Sizes,
@@ -38,7 +66,6 @@ pub(super) struct Numbers {
     pub(super) modules: Names,
     pub(super) slots: slots::Slots,
     pub(super) streams: Streams,
-    held_bytes: u64,
     buffer: Vec<u8>,
 }
 
@@ -64,30 +91,84 @@ impl Streams {
     }
 }
 
-/// The numbers of one database, by kind in the order of [`Kind::ALL`].
+/// The numbers of the current database, by kind in the order of [`Kind::ALL`].
 #[derive(Debug, Default)]
-pub(super) struct Database {
+struct Current {
     is_wanted: bool,
-    pub(super) kinds: [OfKind; Kind::ALL.len()],
+    /// How many keys its lists may have; 0 if it has none.
+    list_keys_max: usize,
+    keys_added: u32,
+    kinds: [OfKind; Kind::ALL.len()],
 }
 
-/// The numbers of one kind of keys.
+/// All keys, then those without TTL, by each of [`By::ALL`].
+type Lists = [[List; By::ALL.len()]; 2];
+
+/// The numbers of one kind of keys in the current database.
 #[derive(Debug, Default)]
-pub(super) struct OfKind {
-    pub(super) classes: Vec<(Class, Tally)>,
-    /// All keys, then those without TTL, by each of [`By::ALL`].
-    pub(super) tops: [[List; By::ALL.len()]; 2],
+struct OfKind {
+    classes: Vec<(Class, Tally)>,
+    tops: Lists,
+}
+
+/// The numbers of a database that is not the current one.
+#[derive(Debug, Default)]
+pub(super) struct Database {
+    pub(super) encodings: Encodings,
+    /// Of the kinds that have any.
+    pub(super) lists: Vec<(Kind, Box<Lists>)>,
+}
+
+/// Tallies by kind and encoding.
+#[derive(Debug, Default)]
+pub(super) struct Encodings(Vec<(Stored, Tally)>);
+
+/// How keys of a kind are stored in the dump, and held by the server that loaded them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) kind: Kind,
+    pub(super) stored: ValueType,
+    pub(super) held: Encoding,
+}
+
+impl Encodings {
+    fn add(&mut self, stored: Stored, tally: &Tally) {
+        match self.0.iter_mut().find(|(of, _)| *of == stored) {
+            Some((_, of)) => of.merge(tally),
+            None => {
+                // Most databases have few.
+                self.0.reserve_exact(1);
+                self.0.push((stored, *tally));
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        other.0.iter().for_each(|(stored, tally)| self.add(*stored, tally));
+    }
+
+    fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        self.0.iter().for_each(|(_, tally)| total.merge(tally));
+        total
+    }
+
+    /// The tallies in the order of their kinds.
+    pub(super) fn into_sorted(mut self) -> impl Iterator<Item = (Stored, Tally)> {
+        self.0.sort_by_key(|(stored, _)| stored.kind);
+        self.0.into_iter()
+    }
 }
 
 /// What keys of one kind are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Class {
+struct Class {
     /// How they are stored in the dump.
-    pub(super) stored: ValueType,
+    stored: ValueType,
     /// How they are held by the server that loaded them.
-    pub(super) held: Encoding,
+    held: Encoding,
     /// How soon they expire.
-    pub(super) expiry: Expiry,
+    expiry: Expiry,
 }
 
 /// How many keys of one kind have which sizes, in all databases.
@@ -101,8 +182,32 @@ pub(super) struct SizesOfKind {
 impl Numbers {
     /// None yet; the first entries are in database `db`, or in one that is not known.
     pub(super) fn new(asked: &QueryPlan, db: Option<u64>) -> Self {
-        let current = Database { is_wanted: asked.filter.wants_database(db), ..Database::default() };
-        Self { current, current_db: db, prefixes: Prefixes::within(asked.late.get()), ..Self::default() }
+        let mut numbers = Self {
+            databases: BTreeMap::new(),
+            tallies: 0,
+            other_from: None,
+            other: Encodings::default(),
+            ttl: Ttls::default(),
+            current: Current::default(),
+            current_db: None,
+            room: room(asked.top),
+            cut: Cut::none(asked.top),
+            held: Held::default(),
+            shorts: Shorts::default(),
+            dumps: BTreeMap::new(),
+            memory_unknown_keys: 0,
+            oversized_names: 0,
+            sizes: Default::default(),
+            idle: Sizes::default(),
+            frequencies: Vec::new(),
+            prefixes: Prefixes::within(asked.late.get()),
+            modules: Names::default(),
+            slots: slots::Slots::default(),
+            streams: Streams::default(),
+            buffer: Vec::new(),
+        };
+        numbers.take_up(asked, db);
+        numbers
     }
 
     /// The database of the entries that come next.
@@ -111,39 +216,136 @@ impl Numbers {
     }
 
     pub(super) fn select(&mut self, asked: &QueryPlan, db: u64) {
-        if self.current_db == Some(db) {
-            return;
+        if self.current_db != Some(db) {
+            self.put_away(asked);
+            if self.holds_too_much() {
+                self.fit();
+            }
+            self.take_up(asked, Some(db));
         }
-        let next = self.databases.remove(&Some(db)).unwrap_or_else(|| {
-            self.held_bytes += size_of::<Database>() as u64;
-            Database { is_wanted: asked.filter.wants_database(Some(db)), ..Database::default() }
-        });
-        self.count_shorts(asked);
-        let last = std::mem::replace(&mut self.current, next);
-        self.databases.insert(self.current_db.replace(db), last);
     }
 
-    /// Puts the current database among the others, when no more keys come.
-    pub(super) fn put_away(&mut self, asked: &QueryPlan) {
+    /// Puts the current database among the others.
+    fn put_away(&mut self, asked: &QueryPlan) {
         self.count_shorts(asked);
-        let last = std::mem::take(&mut self.current);
-        self.databases.insert(self.current_db, last);
+        if self.current.kinds.iter().all(|of_kind| of_kind.classes.is_empty() && of_kind.has_no_lists()) {
+            return;
+        }
+        let (db, mut encodings, mut lists) = (self.current_db, Encodings::default(), Vec::new());
+        for (kind, of_kind) in Kind::ALL.into_iter().zip(&mut self.current.kinds) {
+            for (Class { stored, held, expiry }, tally) in std::mem::take(&mut of_kind.classes) {
+                self.ttl.of(expiry).merge(&tally);
+                encodings.add(Stored { kind, stored, held }, &tally);
+            }
+            if !of_kind.has_no_lists() {
+                let mut tops = Box::new(std::mem::take(&mut of_kind.tops));
+                tops.iter_mut().flatten().for_each(List::shrink);
+                lists.push((kind, tops));
+            }
+        }
+        lists.shrink_to_fit();
+        self.add_encodings(db, encodings);
+        if !lists.is_empty() {
+            self.databases.entry(db).or_default().lists = lists;
+        }
+    }
+
+    fn add_encodings(&mut self, db: Option<u64>, encodings: Encodings) {
+        if db.zip(self.other_from).is_some_and(|(db, other_from)| db >= other_from) {
+            return self.other.merge(encodings);
+        }
+        if !encodings.0.is_empty() {
+            let mine = &mut self.databases.entry(db).or_default().encodings;
+            let before = mine.0.len();
+            mine.merge(encodings);
+            self.tallies += mine.0.len() - before;
+        }
+    }
+
+    /// Makes a database the current one, which has none.
+    fn take_up(&mut self, asked: &QueryPlan, db: Option<u64>) {
+        self.current_db = db;
+        self.current.is_wanted = asked.filter.wants_database(db);
+        self.current.list_keys_max = if self.cut.lists(db) { self.cut.keys_max } else { 0 };
+        self.current.keys_added = 0;
+        let Some(database) = self.databases.get_mut(&db) else { return };
+        for (kind, lists) in std::mem::take(&mut database.lists) {
+            if let Some(of_kind) = self.current.kinds.get_mut(kind as usize) {
+                of_kind.tops = *lists;
+            }
+        }
+        if database.encodings.0.is_empty() {
+            self.databases.remove(&db);
+        }
+    }
+
+    /// Puts away all that is in hand, and cuts it to what there is room for.
+    pub(super) fn finish(&mut self, asked: &QueryPlan) {
+        self.put_away(asked);
+        self.fit();
     }
 
     pub(super) fn held_bytes(&self) -> u64 {
-        self.held_bytes + self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes()
+        let lists = self.held.keys as u64 * LISTED_BYTES + self.held.name_bytes as u64;
+        let tallies = self.tallies as u64 * TALLY_BYTES;
+        lists + tallies + self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes()
     }
 
-    /// # Errors
-    /// [`ParseErrorKind::Held`] if the lists hold too much.
-    pub(super) fn check_held(&self, asked: &QueryPlan) -> Result<(), ParseErrorKind> {
-        let most = HELD_BYTES.saturating_add(HELD_BYTES_PER_TOP.saturating_mul(asked.top as u64));
-        if self.held_bytes > most { Err(ParseErrorKind::Held) } else { Ok(()) }
+    fn holds_too_much(&self) -> bool {
+        self.tallies > TALLIES_MAX + TALLIES_MAX / 4 || self.room.is_exceeded_by(self.held)
     }
 
-    /// Whether short strings can be added as they are found: whether all keys count.
+    /// Cuts what is put away to what there is room for. What a database without a number has may turn out to be another's, and
+    /// counts twice until then; it is in pieces alone, which are small.
+    fn fit(&mut self) {
+        if self.databases.contains_key(&None) {
+            return;
+        }
+        let mut tallies = 0;
+        let too_many = self.databases.iter().find(|(_, database)| {
+            tallies += database.encodings.0.len();
+            tallies > TALLIES_MAX
+        });
+        self.lower_other(too_many.and_then(|(db, _)| *db));
+        let lists = self.databases.iter().flat_map(|(db, database)| {
+            let lists = database.lists.iter().flat_map(|(_, tops)| tops.iter().flatten());
+            lists.map(List::len).filter(|keys| *keys > 0).map(|keys| (db.unwrap_or(0), keys))
+        });
+        let lists: Vec<(u64, usize)> = lists.collect();
+        self.cut.fit(self.room, &lists);
+        self.trim();
+    }
+
+    /// Counts the databases from one on together.
+    fn lower_other(&mut self, from: Option<u64>) {
+        let Some(from) = from.filter(|from| self.other_from.is_none_or(|other_from| *from < other_from)) else {
+            return;
+        };
+        self.other_from = Some(from);
+        for (_, database) in self.databases.range_mut(Some(from)..) {
+            self.tallies -= database.encodings.0.len();
+            self.other.merge(std::mem::take(&mut database.encodings));
+        }
+        self.databases.retain(|_, database| !database.is_empty());
+    }
+
+    /// Drops what is cut from the lists that are put away.
+    fn trim(&mut self) {
+        self.held = Held::default();
+        let Self { databases, cut, held, .. } = self;
+        databases.retain(|db, database| {
+            if !cut.lists(*db) {
+                database.lists = Vec::new();
+            }
+            let lists = database.lists.iter_mut().flat_map(|(_, tops)| tops.iter_mut().flatten());
+            lists.for_each(|list| list.cut(cut, held));
+            !database.is_empty()
+        });
+    }
+
+    /// Whether short strings can be added as they are found: whether all keys count, and there are enough of them.
     pub(super) fn takes_short(&self, asked: &QueryPlan) -> bool {
-        self.current.is_wanted && asked.takes_all
+        self.current.is_wanted && asked.takes_all && self.current.keys_added >= KEYS_ADDED_SINGLY
     }
 
     /// Adds a short string, unless it may have a place on a list.
@@ -151,7 +353,7 @@ impl Numbers {
     pub(super) fn add_short(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
         let Some(shape) = Shape::of(&short) else { return self.add_shapeless(asked, context, short) };
         let Some(memory_bytes) = asked.shorts.memory_bytes(shape) else { return false };
-        if !self.keeps_out(asked, &short, memory_bytes) {
+        if !self.keeps_out(&short, memory_bytes) {
             return false;
         }
         self.shorts.add(shape);
@@ -175,7 +377,7 @@ impl Numbers {
     #[inline(never)]
     fn add_shapeless(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
         let (held, memory_bytes) = asked.model.short_string(&short);
-        if !self.keeps_out(asked, &short, memory_bytes) {
+        if !self.keeps_out(&short, memory_bytes) {
             return false;
         }
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return false };
@@ -193,8 +395,9 @@ impl Numbers {
 
     /// Whether a short string has no place on a list.
     #[inline(always)]
-    fn keeps_out(&self, asked: &QueryPlan, short: &Short<'_>, memory_bytes: u64) -> bool {
-        if asked.top == 0 {
+    fn keeps_out(&self, short: &Short<'_>, memory_bytes: u64) -> bool {
+        let most = self.current.list_keys_max;
+        if most == 0 {
             return true;
         }
         let Some(of_kind) = self.current.kinds.get(Kind::String as usize) else { return false };
@@ -206,8 +409,7 @@ impl Numbers {
                 & by_memory.floor.keeps_out_at_once(memory_bytes, *first)
         };
         name.first_chunk().is_some_and(at_once)
-            || by_serialized.keeps_out(serialized_bytes, name, asked.top)
-                && by_memory.keeps_out(memory_bytes, name, asked.top)
+            || by_serialized.keeps_out(serialized_bytes, name, most) && by_memory.keeps_out(memory_bytes, name, most)
     }
 
     /// Counts the short strings among the current database's classes, and by sizes as far as they were not.
@@ -230,7 +432,7 @@ impl Numbers {
     /// Adds an entry.
     ///
     /// # Errors
-    /// [`ParseErrorKind::Lzf`] if its name is compressed and damaged, [`ParseErrorKind::Held`] if the lists hold too much.
+    /// [`ParseErrorKind::Lzf`] if its name is compressed and damaged.
     pub(super) fn add(
         &mut self,
         asked: &QueryPlan,
@@ -238,20 +440,17 @@ impl Numbers {
         footprint: &Footprint,
     ) -> Result<(), ParseErrorKind> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let added = entry.key.decode(&mut buffer).and_then(|name| self.add_named(asked, entry, name, footprint));
-        self.buffer = buffer;
+        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(asked, entry, name, footprint));
+        if buffer.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer = buffer;
+        }
         added
     }
 
-    fn add_named(
-        &mut self,
-        asked: &QueryPlan,
-        entry: &Entry<'_>,
-        name: &[u8],
-        found: &Footprint,
-    ) -> Result<(), ParseErrorKind> {
+    fn add_named(&mut self, asked: &QueryPlan, entry: &Entry<'_>, name: &[u8], found: &Footprint) {
+        self.current.keys_added = self.current.keys_added.saturating_add(1);
         if !self.current.is_wanted || !asked.takes_all && !asked.filter.passes(entry, name) {
-            return Ok(());
+            return;
         }
         let never_expires = entry.expires_at_ms.is_none();
         let memory_bytes = found.memory_bytes.unwrap_or(0);
@@ -259,7 +458,11 @@ impl Numbers {
         let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
         let tally = Tally::of_key(elements, serialized_bytes, memory_bytes, never_expires);
         self.count_sizes(entry.kind, &tally, found.memory_bytes);
-        self.place(asked, name, &tally);
+        if entry.key.is_oversized() {
+            self.oversized_names += 1;
+        } else {
+            self.place(asked, name, &tally);
+        }
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
         }
@@ -281,15 +484,19 @@ impl Numbers {
                 pending: streamed.pending,
             });
         }
-        let Some(of_kind) = self.current.kinds.get_mut(entry.kind as usize) else { return Ok(()) };
+        let Some(of_kind) = self.current.kinds.get_mut(entry.kind as usize) else { return };
         let expiry = Expiry::of(entry.expires_at_ms, asked.now_ms);
         of_kind.count(Class { stored: entry.value_type, held: found.encoding, expiry }, &tally);
-        if asked.top == 0 || of_kind.keeps_out(entry.kind, &tally, name) {
-            return Ok(());
+        if self.current.list_keys_max == 0 || of_kind.keeps_out(entry.kind, &tally, name) {
+            return;
         }
-        let change = of_kind.rank(asked, entry, found, &tally, name);
-        self.held_bytes = self.held_bytes.saturating_add_signed(change);
-        if change == 0 { Ok(()) } else { self.check_held(asked) }
+        let row = || Arc::new(KeyRow::new(asked.dump, entry, found, &tally, self.cut.name(name)));
+        of_kind.rank((entry.kind, &tally, name), row, &self.cut, &mut self.held);
+        if self.room.is_exceeded_by(self.held) {
+            self.put_away(asked);
+            self.fit();
+            self.take_up(asked, self.current_db);
+        }
     }
 
     /// Counts a key under its prefixes, and in its slot.
@@ -316,25 +523,34 @@ impl Numbers {
     /// Takes over what was found in what follows. Entries whose database `theirs` does not know are in the current one.
     pub(super) fn merge(&mut self, asked: &QueryPlan, mut theirs: Self) {
         let inherited = self.current_db;
-        let last_db = theirs.current_db.or(inherited);
+        self.put_away(asked);
         theirs.put_away(asked);
-        let mut own = Tally::default();
-        for (db, database) in std::mem::take(&mut theirs.databases) {
-            database.classes().for_each(|(_, tally)| own.merge(tally));
-            if let Some(db) = db.or(inherited) {
-                self.select(asked, db);
+        let mut own = theirs.other.total();
+        self.lower_other(theirs.other_from);
+        self.other.merge(theirs.other);
+        if self.cut.lower(&theirs.cut) {
+            self.trim();
+        }
+        for (db, Database { encodings, lists }) in theirs.databases {
+            own.merge(&encodings.total());
+            let db = db.or(inherited);
+            self.add_encodings(db, encodings);
+            if self.cut.lists(db) && !lists.is_empty() {
+                let mine = self.databases.entry(db).or_default();
+                mine.merge_lists(lists, &self.cut, &mut self.held);
             }
-            let change = self.current.merge(database, asked.top);
-            self.held_bytes = self.held_bytes.saturating_add_signed(change);
         }
-        if let Some(db) = last_db {
-            self.select(asked, db);
-        }
+        self.ttl.merge(&theirs.ttl);
         for (dump, tally) in &theirs.dumps {
             own = own.without(tally);
             self.dumps.entry(*dump).or_default().merge(tally);
         }
         self.dumps.entry(asked.dump).or_default().merge(&own);
+        if self.holds_too_much() {
+            self.fit();
+        }
+        self.take_up(asked, theirs.current_db.or(inherited));
+        self.oversized_names += theirs.oversized_names;
         self.memory_unknown_keys += theirs.memory_unknown_keys;
         for (mine, theirs) in self.sizes.iter_mut().zip(&theirs.sizes) {
             mine.memory.merge(&theirs.memory);
@@ -379,33 +595,26 @@ impl OfKind {
         lists.fold(true, |out, (list, (_, value))| out & list.floor.keeps_out_at_once(value, *first))
     }
 
-    fn rank(&mut self, asked: &QueryPlan, entry: &Entry<'_>, footprint: &Footprint, tally: &Tally, name: &[u8]) -> i64 {
-        let top = asked.top;
+    fn rank(
+        &mut self,
+        (kind, tally, name): (Kind, &Tally, &[u8]),
+        new: impl Fn() -> Arc<KeyRow>,
+        cut: &Cut,
+        held: &mut Held,
+    ) {
         let mut row: Option<Arc<KeyRow>> = None;
-        let mut change = 0;
-        let lists = if entry.expires_at_ms.is_none() { 2 } else { 1 };
+        let lists = if tally.keys_without_ttl == 0 { 1 } else { 2 };
         for lists in self.tops.iter_mut().take(lists) {
-            for (list, (by, value)) in lists.iter_mut().zip(ranked(entry.kind, tally)) {
-                if !list.keeps_out(value, name, top) {
-                    let new = || Arc::new(KeyRow::new(asked.dump, entry, footprint, tally, name));
-                    change += list.insert(by, row.get_or_insert_with(new).clone(), top);
+            for (list, (by, value)) in lists.iter_mut().zip(ranked(kind, tally)) {
+                if !list.keeps_out(value, name, cut.keys_max) {
+                    list.insert(by, row.get_or_insert_with(&new).clone(), cut.keys_max, held);
                 }
             }
         }
-        change
     }
 
-    pub(super) fn merge(&mut self, other: Self, top: usize) -> i64 {
-        for (class, tally) in other.classes {
-            self.count(class, &tally);
-        }
-        let mut change = 0;
-        for (mine, theirs) in self.tops.iter_mut().zip(other.tops) {
-            for ((mine, theirs), by) in mine.iter_mut().zip(theirs).zip(By::ALL) {
-                change += mine.merge(by, theirs, top);
-            }
-        }
-        change
+    fn has_no_lists(&self) -> bool {
+        self.tops.iter().flatten().all(|list| list.len() == 0)
     }
 }
 
@@ -417,15 +626,21 @@ fn ranked(kind: Kind, tally: &Tally) -> impl Iterator<Item = (By, u64)> {
 }
 
 impl Database {
-    /// The tallies of all classes of keys.
-    pub(super) fn classes(&self) -> impl Iterator<Item = &(Class, Tally)> {
-        self.kinds.iter().flat_map(|of_kind| &of_kind.classes)
+    fn is_empty(&self) -> bool {
+        self.encodings.0.is_empty() && self.lists.is_empty()
     }
 
-    fn merge(&mut self, other: Self, top: usize) -> i64 {
-        if !self.is_wanted {
-            return 0;
+    fn merge_lists(&mut self, others: Vec<(Kind, Box<Lists>)>, cut: &Cut, held: &mut Held) {
+        for (kind, theirs) in others {
+            if !self.lists.iter().any(|(of, _)| *of == kind) {
+                self.lists.push((kind, Box::default()));
+            }
+            let mine = self.lists.iter_mut().find(|(of, _)| *of == kind).into_iter().flat_map(|(_, tops)| &mut **tops);
+            for (mine, theirs) in mine.zip(*theirs) {
+                for ((mine, theirs), by) in mine.iter_mut().zip(theirs).zip(By::ALL) {
+                    mine.merge(by, theirs, cut, held);
+                }
+            }
         }
-        self.kinds.iter_mut().zip(other.kinds).map(|(mine, theirs)| mine.merge(theirs, top)).sum()
     }
 }

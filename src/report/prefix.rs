@@ -47,6 +47,9 @@ impl Prefixes {
         if !separators.are_any() {
             return;
         }
+        if name.get(NAME_BYTES_MAX..).is_some_and(|rest| separators.is_among(rest)) {
+            self.held.set_has_longer();
+        }
         self.add_padded(separators, Padded::new(name, &mut [0; NAME_BYTES_MAX]), tally);
     }
 
@@ -70,6 +73,9 @@ impl Prefixes {
     fn add_held(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally, may_cache: bool) -> Option<Slot> {
         let Self { held, cache, levels } = self;
         separators.find(name, held.limit(), levels);
+        if levels.is_cut {
+            held.set_has_longer();
+        }
         let (prefix, rank) = levels.all(name).rev().find(|(prefix, rank)| held.has_room(prefix, *rank))?;
         let first = name.bytes.first_chunk().filter(|_| may_cache && prefix.len() <= cache::PREFIX_BYTES_MAX);
         if first.is_some_and(|first| cache.hit(first, prefix.len(), tally)) {
@@ -126,6 +132,9 @@ impl Prefixes {
     pub(super) fn merge(&mut self, separators: &Separators, mut other: Self) {
         other.settle(separators);
         let dropped = self.held.lower(other.limit());
+        if other.held.has_longer() {
+            self.held.set_has_longer();
+        }
         self.take_over(separators, dropped);
         self.take_over(separators, other.held.into_held().collect());
     }
@@ -136,6 +145,9 @@ impl Prefixes {
         let dropped = self.held.cut();
         self.take_over(separators, dropped);
         let mut all = Names::within(self.limit());
+        if self.held.has_longer() {
+            all.set_has_longer();
+        }
         for Named { name, tally, .. } in self.held.into_held() {
             let mut padded = [0; NAME_BYTES_MAX];
             let name = Padded::new(&name, &mut padded);
@@ -164,6 +176,8 @@ struct Level {
 struct Levels {
     found: [Level; DEPTH_MAX],
     depth: usize,
+    /// Whether there are deeper ones.
+    is_cut: bool,
 }
 
 impl Levels {
@@ -211,6 +225,11 @@ impl Separators {
         !self.0.is_empty()
     }
 
+    /// Whether any of the bytes ends a prefix.
+    fn is_among(&self, bytes: &[u8]) -> bool {
+        self.0.iter().any(|separator| separator.to_array().first().is_some_and(|separator| bytes.contains(separator)))
+    }
+
     /// The rank of a prefix.
     pub(super) fn rank(&self, prefix: &[u8]) -> Rank {
         let mut levels = Levels::default();
@@ -239,6 +258,7 @@ impl Separators {
     #[inline]
     fn find(&self, name: Padded<'_>, limit: Option<Rank>, levels: &mut Levels) {
         levels.depth = 0;
+        levels.is_cut = false;
         let Padded { bytes, name_bytes } = name;
         let class_max = limit.map_or(u16::MAX, |(class, _)| class);
         let mut ids = 0;
@@ -256,7 +276,10 @@ impl Separators {
                 has_others |= others & element != 0;
                 ids += u16::from(has_digits && !has_others);
                 (has_digits, has_others, ahead) = (false, false, !(separator | (separator - 1)));
-                let Some(level) = levels.found.get_mut(levels.depth) else { return };
+                let Some(level) = levels.found.get_mut(levels.depth) else {
+                    levels.is_cut = true;
+                    return;
+                };
                 let class = ids << 8 | u16::try_from(levels.depth + 1).unwrap_or(u16::MAX);
                 if class > class_max {
                     return;

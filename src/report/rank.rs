@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::KeyRow;
 use crate::analysis::floor::Floor;
+use crate::analysis::room::{Cut, Held, ordered};
 
 /// What keys are ranked by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,7 +36,8 @@ impl By {
     }
 }
 
-/// A key on a list: the larger comes first, then the smaller name, then the earlier dump and place in it.
+/// A key on a list: the larger comes first, then the smaller name as far as names are [`ordered`], then the earlier dump and
+/// place in it.
 #[derive(Clone, Debug)]
 struct Listed {
     /// What it is ranked by, and the first bytes of its name: the floor of a list that it is the last of. Most keys are told
@@ -50,7 +52,7 @@ impl Listed {
     }
 
     fn order(&self) -> (Floor, &[u8], u32, u64) {
-        (self.floor, self.key.name.bytes(), self.key.dump, self.key.offset)
+        (self.floor, ordered(self.key.name.bytes()), self.key.dump, self.key.offset)
     }
 }
 
@@ -89,41 +91,86 @@ impl List {
         let last = || self.keys.peek().map(|last| last.key.name.bytes());
         let is_full = || self.keys.len() >= most;
         self.floor.keeps_out(value, name, last)
-            || value == self.floor.size && is_full() && last().is_none_or(|last| name > last)
+            || value == self.floor.size && is_full() && last().is_none_or(|last| ordered(name) > ordered(last))
     }
 
-    /// Adds a key and drops the last if there are more than `most`; by how much the bytes held have changed, near enough.
-    pub(super) fn insert(&mut self, by: By, key: Arc<KeyRow>, most: usize) -> i64 {
+    /// Adds a key and drops the last if there are more than may be; `held` is what all lists hold.
+    pub(super) fn insert(&mut self, by: By, key: Arc<KeyRow>, most: usize, held: &mut Held) {
         let listed = Listed::new(by, key);
-        let mut change = listed.key.held_bytes();
         if self.keys.len() < most {
+            held.add(listed.key.name.bytes());
             self.keys.push(listed);
         } else if let Some(mut last) = self.keys.peek_mut()
             && listed < *last
         {
-            change -= std::mem::replace(&mut *last, listed).key.held_bytes();
+            held.add(listed.key.name.bytes());
+            held.remove(last.key.name.bytes());
+            *last = listed;
         } else {
-            return 0;
+            return;
         }
+        self.set_floor(most);
+    }
+
+    fn set_floor(&mut self, most: usize) {
         if self.keys.len() >= most {
             self.floor = self.keys.peek().map_or(Floor::default(), |last| last.floor);
         }
-        change
     }
 
-    pub(super) fn merge(&mut self, by: By, other: Self, most: usize) -> i64 {
-        other.keys.into_iter().map(|listed| self.insert(by, listed.key, most)).sum()
+    pub(super) fn merge(&mut self, by: By, other: Self, cut: &Cut, held: &mut Held) {
+        for mut listed in other.keys {
+            cut_name(&mut listed.key, cut);
+            self.insert(by, listed.key, cut.keys_max, held);
+        }
     }
 
+    /// Drops what is cut, and counts what is left in `held`.
+    pub(super) fn cut(&mut self, cut: &Cut, held: &mut Held) {
+        while self.keys.len() > cut.keys_max {
+            self.keys.pop();
+        }
+        // The order of the keys stays as it is: of their names it has no more than what is never cut.
+        let mut keys = std::mem::take(&mut self.keys).into_vec();
+        for listed in &mut keys {
+            cut_name(&mut listed.key, cut);
+            held.add(listed.key.name.bytes());
+        }
+        self.keys = keys.into();
+        self.set_floor(cut.keys_max);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Gives back memory that is held for more keys.
+    pub(super) fn shrink(&mut self) {
+        self.keys.shrink_to_fit();
+    }
+
+    /// The keys in the order of a report: as they are ranked, and of names that begin alike the smaller one first.
     pub(super) fn into_keys(self) -> Vec<KeyRow> {
-        self.keys.into_sorted_vec().into_iter().map(|listed| Arc::unwrap_or_clone(listed.key)).collect()
+        let mut keys = self.keys.into_vec();
+        let tie_breaker = |listed: &Listed| (listed.key.dump, listed.key.offset);
+        keys.sort_unstable_by(|a, b| {
+            let by_name = a.key.name.cmp(&b.key.name);
+            b.floor.size.cmp(&a.floor.size).then(by_name).then_with(|| tie_breaker(a).cmp(&tie_breaker(b)))
+        });
+        keys.into_iter().map(|listed| Arc::unwrap_or_clone(listed.key)).collect()
     }
 
     pub(super) fn of_keys(by: By, keys: Vec<KeyRow>, most: usize) -> Self {
         let mut list = Self::default();
         for key in keys {
-            list.insert(by, Arc::new(key), most);
+            list.insert(by, Arc::new(key), most, &mut Held::default());
         }
         list
+    }
+}
+
+fn cut_name(key: &mut Arc<KeyRow>, cut: &Cut) {
+    if key.name.bytes().len() > cut.name_bytes_max {
+        Arc::make_mut(key).cut_name(cut);
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Name, QueryPlan};
+use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::accumulator::Accumulator;
 use crate::memory::{Encoding, Footprint, walk};
 use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
@@ -93,6 +94,8 @@ pub(crate) struct Rows<'o> {
     waiting: Vec<(Option<u64>, Row)>,
     held_bytes: u64,
     keys: u64,
+    /// Keys that have no row, since their names are too long.
+    pub(crate) oversized_names: u64,
     /// None in a piece.
     on_row: Option<OnRow<'o>>,
     buffer: Vec<u8>,
@@ -100,23 +103,34 @@ pub(crate) struct Rows<'o> {
 
 impl<'o> Rows<'o> {
     pub(crate) fn new(asked: Arc<QueryPlan>, db: Option<u64>, on_row: Option<OnRow<'o>>) -> Self {
-        Self { asked, db, waiting: Vec::new(), held_bytes: 0, keys: 0, on_row, buffer: Vec::new() }
+        Self { asked, db, waiting: Vec::new(), held_bytes: 0, keys: 0, oversized_names: 0, on_row, buffer: Vec::new() }
     }
 
     fn add(&mut self, entry: &Entry<'_>, footprint: &Footprint) -> Result<(), ParseErrorKind> {
         self.keys += 1;
-        let name = entry.key.decode(&mut self.buffer)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(entry, footprint, name));
+        if buffer.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer = buffer;
+        }
+        added
+    }
+
+    fn add_named(&mut self, entry: &Entry<'_>, footprint: &Footprint, name: &[u8]) {
         if !self.asked.filter.wants_database(self.db) || !self.asked.filter.passes(entry, name) {
-            return Ok(());
+            return;
+        }
+        if entry.key.is_oversized() {
+            self.oversized_names += 1;
+            return;
         }
         let row = Row::new(self.asked.dump, self.db.unwrap_or(0), entry, footprint, name);
         if let Some(on_row) = &self.on_row {
             (on_row.lock().unwrap_or_else(PoisonError::into_inner))(&row);
-            return Ok(());
+            return;
         }
         self.held_bytes += (size_of::<(Option<u64>, Row)>() + name.len()) as u64;
         self.waiting.push((self.db, row));
-        Ok(())
     }
 }
 
@@ -161,6 +175,7 @@ impl Accumulator for Rows<'_> {
     fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind> {
         let inherited = self.db;
         self.keys += other.keys;
+        self.oversized_names += other.oversized_names;
         self.db = other.db.or(inherited);
         let Some(on_row) = &self.on_row else {
             self.held_bytes += other.held_bytes;

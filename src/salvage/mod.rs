@@ -414,7 +414,7 @@ impl Sink for Copier<'_, '_> {
                     Some(self.say(*flaw))
                 } else if self.is_template_lost && refers_to_template(key.value_type) {
                     Some("it refers to a hash template, and one was lost".to_owned())
-                } else if !self.names.add(Text::Bytes(&name)) {
+                } else if !key.is_oversized && !self.names.add(Text::Bytes(&name)) {
                     Some("a key of this name is in the database already".to_owned())
                 } else {
                     None

@@ -60,7 +60,8 @@ pub enum ScanType {
 /// A big key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyRecord {
-    /// The name; where it is not UTF-8, each offending byte is written as `\xff`.
+    /// The name; where it is not UTF-8, each offending byte is written as `\xff`. One that is too long to be held is cut, and
+    /// its length and the offset of its record follow.
     pub name: String,
     /// The name without loss, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +141,9 @@ impl From<BigKey> for KeyRecord {
     fn from(key: BigKey) -> Self {
         let type_name = key.type_name();
         let unit = key.unit().name();
-        let (name, name_base64) = name_text(key.name);
+        let cut = key.has_cut_name().then(|| format!("... ({} bytes, at byte {})", key.name_bytes, key.offset));
+        let (mut name, name_base64) = name_text(key.name);
+        name.extend(cut);
         Self { name, name_base64, type_name, shard: key.shard, db: key.db, size: key.size, unit }
     }
 }
@@ -168,6 +171,7 @@ mod tests {
     fn the_json_is_the_published_one() {
         let key = |name: &[u8], shard: Option<&str>| BigKey {
             name: name.to_vec(),
+            name_bytes: name.len() as u64,
             kind: Kind::String,
             module: None,
             shard: shard.map(str::to_owned),

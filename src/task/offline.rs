@@ -21,11 +21,18 @@ const DELIMITER: u8 = b':';
 /// A prefix ends within this many bytes, or the key has none.
 const PREFIX_BYTES_MAX: usize = 256;
 
-/// Prefixes of a type that are told apart; later ones are not counted, so that a dump of nothing else takes 16 MiB.
+/// Prefixes that are told apart, of all types together; later ones are not counted, so that a dump of nothing else takes
+/// 16 MiB.
 const PREFIXES_MAX: usize = 1 << 16;
 
-/// Bytes of key names that the largest keys may hold, or fewer are listed: a name may have 8 MiB, and there are thousands.
-const HELD_BYTES_MAX: usize = 64 << 20;
+/// Module types that are told apart; values of later ones count as one type.
+const TYPES_MAX: usize = 64;
+const OTHER_MODULES: &str = "module";
+
+/// Bytes of a name that are held of the largest keys, and of all these names together, or fewer are listed: a name may have
+/// 8 MiB, and there are thousands.
+const NAME_BYTES_MAX: usize = 4096;
+const HELD_BYTES_MAX: usize = 16 << 20;
 
 /// What an offline key analysis was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,16 +125,19 @@ struct Ranked {
     bytes: u64,
     name: Reverse<Box<[u8]>>,
     size: u64,
+    /// The length of the whole name and the offset of the key, if the name is cut.
+    cut: Option<(usize, u64)>,
 }
 
 #[derive(Debug, Default)]
 struct Offline {
     /// By kind, then the module type's name.
     types: BTreeMap<(Kind, String), OfType>,
+    prefixes: usize,
     held_bytes: usize,
 }
 
-/// Analyzes dumps as one and returns what was found, and why a dump could not be read to its end.
+/// Analyzes dumps as one and returns what was found, what was noticed beside it, and why a dump could not be read to its end.
 ///
 /// # Errors
 /// As [`rows_all`].
@@ -135,10 +145,10 @@ pub(super) fn analyze(
     dumps: &[Dump],
     options: &Options,
     progress: &Arc<Progress>,
-) -> Result<(OfflineNumbers, Vec<Error>), Error> {
+) -> Result<(OfflineNumbers, Vec<String>, Vec<Error>), Error> {
     let mut offline = Offline::default();
-    let (_, damage) = rows_all(dumps, &Question::default(), options, progress, |row| offline.add(row))?;
-    Ok((offline.finish(), damage))
+    let (notes, damage) = rows_all(dumps, &Question::default(), options, progress, |row| offline.add(row))?;
+    Ok((offline.finish(), notes, damage))
 }
 
 impl Offline {
@@ -146,18 +156,25 @@ impl Offline {
         let name = row.name.bytes();
         let bytes = key_bytes(row);
         let module = row.module.filter(|_| row.kind == Kind::Module).map(|module| module.to_string());
-        let of_type = self.types.entry((row.kind, module.unwrap_or_default())).or_default();
+        let mut type_name = (row.kind, module.unwrap_or_default());
+        if self.types.len() >= TYPES_MAX && !self.types.contains_key(&type_name) && row.kind == Kind::Module {
+            OTHER_MODULES.clone_into(&mut type_name.1);
+        }
+        let of_type = self.types.entry(type_name).or_default();
         of_type.sum.add(bytes);
         if let Some(prefix) = prefix(name) {
-            let is_known = of_type.prefixes.contains_key(prefix);
-            if is_known || of_type.prefixes.len() < PREFIXES_MAX {
+            let is_new = !of_type.prefixes.contains_key(prefix);
+            if !is_new || self.prefixes < PREFIXES_MAX {
+                self.prefixes += usize::from(is_new);
                 of_type.prefixes.entry(prefix.into()).or_default().add(bytes);
             }
         }
+        let cut = (name.len() > NAME_BYTES_MAX).then_some((name.len(), row.offset));
+        let name = name.get(..NAME_BYTES_MAX).unwrap_or(name);
         if of_type.largest.len() < LARGEST_MAX
             || of_type.largest.peek().is_some_and(|Reverse(last)| (bytes, Reverse(name)) > last.place())
         {
-            let ranked = Ranked { bytes, name: Reverse(name.into()), size: row.size };
+            let ranked = Ranked { bytes, name: Reverse(name.into()), size: row.size, cut };
             self.held_bytes += name.len();
             of_type.largest.push(Reverse(ranked));
             while of_type.largest.len() > LARGEST_MAX || self.held_bytes > HELD_BYTES_MAX && of_type.largest.len() > 1 {
@@ -176,8 +193,9 @@ impl Offline {
             numbers.type_bytes.push(TypeBytes { type_name: name.clone(), bytes: of_type.sum.bytes });
             numbers.type_num.push(TypeNum { type_name: name.clone(), num: of_type.sum.num });
             let keys = of_type.largest.into_sorted_vec();
-            numbers.largest_keys.extend(keys.into_iter().map(|Reverse(Ranked { bytes, name: key, size })| {
-                let (key, key_base64) = name_text(key.0.into_vec());
+            numbers.largest_keys.extend(keys.into_iter().map(|Reverse(Ranked { bytes, name: key, size, cut })| {
+                let (mut key, key_base64) = name_text(key.0.into_vec());
+                key.extend(cut.map(|(bytes, offset)| format!("... ({bytes} bytes, at byte {offset})")));
                 LargestKey { key, key_base64, type_name: name.clone(), bytes, num_of_elem: size }
             }));
             let mut prefixes: Vec<(Box<[u8]>, Sum)> = of_type.prefixes.into_iter().collect();
@@ -217,7 +235,8 @@ mod tests {
     use super::*;
 
     fn numbers(path: &Path) -> (OfflineNumbers, Vec<Error>) {
-        analyze(&[Dump::from(path)], &Options::default(), &Arc::default()).unwrap()
+        let (numbers, _, damage) = analyze(&[Dump::from(path)], &Options::default(), &Arc::default()).unwrap();
+        (numbers, damage)
     }
 
     /// Every dump of the fixtures with the JSON beside it.

@@ -174,8 +174,8 @@ impl Runner {
                 Ok((Ended { reason, keys, report: None }, report.notes))
             }
             TaskKind::Offline => {
-                let (report, damage) = offline::analyze(&claim.dumps, &self.options, progress)?;
-                Ok((Ended { reason: reason(&damage), keys: Vec::new(), report: Some(report) }, Vec::new()))
+                let (report, notes, damage) = offline::analyze(&claim.dumps, &self.options, progress)?;
+                Ok((Ended { reason: reason(&damage), keys: Vec::new(), report: Some(report) }, notes))
             }
         }
     }

@@ -4,6 +4,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
@@ -33,14 +34,27 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Begins to look for the most that is held; returns what is now.
-pub(crate) fn begin() -> usize {
-    let held = HELD.load(Ordering::Relaxed);
-    MOST.store(held, Ordering::Relaxed);
-    held
+/// A look at the most that is held while something is done.
+pub(crate) struct Measured {
+    held_before: usize,
 }
 
-/// The most that was held since.
-pub(crate) fn most() -> usize {
-    MOST.load(Ordering::Relaxed)
+impl Measured {
+    /// The tests' turn: whoever measures has it, so that no other test's memory is counted.
+    pub(crate) fn turn() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+        TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to look.
+    pub(crate) fn begin() -> Self {
+        let held_before = HELD.load(Ordering::Relaxed);
+        MOST.store(held_before, Ordering::Relaxed);
+        Self { held_before }
+    }
+
+    /// The most that was held since, beyond what was held then.
+    pub(crate) fn most(&self) -> usize {
+        MOST.load(Ordering::Relaxed).saturating_sub(self.held_before)
+    }
 }

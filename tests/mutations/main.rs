@@ -15,9 +15,12 @@ use support::fixtures;
 use support::random::Random;
 use support::ways::Doing;
 
+use allocated::Measured;
+
 mod allocated;
 #[path = "../../fuzz/laws.rs"]
 mod laws;
+mod many;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -43,12 +46,13 @@ const MEASURED_AGAIN: usize = 5;
 
 fn holds(dump: &[u8]) {
     let started = Instant::now();
-    let held_before = allocated::begin();
+    let _turn = Measured::turn();
+    let measured = Measured::begin();
     laws::check_any(dump);
     laws::scanner(dump);
     laws::salvage(dump);
     laws::segments(dump);
-    let held = allocated::most().saturating_sub(held_before);
+    let held = measured.most();
     assert!(held <= HELD_BYTES_MAX, "{held} bytes of memory");
     assert!(started.elapsed() < HUNG, "{:?}", started.elapsed());
 }

@@ -166,13 +166,8 @@ impl Deep {
             ValueType::HASH_TEMPLATE_ARRAY_REF => {
                 let offset = source.offset();
                 let id = source.parse(FormatElement::HashTemplate, length)?;
-                let missing = ParseError {
-                    offset,
-                    kind: ParseErrorKind::Template,
-                    element: FormatElement::HashTemplate,
-                    declared: id,
-                };
-                for _ in 0..*context.template_fields.get(&id).ok_or(missing)? {
+                let missing = |kind| ParseError { offset, kind, element: FormatElement::HashTemplate, declared: id };
+                for _ in 0..context.template(id).map_err(missing)? {
                     self.string(source, FormatElement::Element)?;
                 }
             }
@@ -491,7 +486,7 @@ impl Deep {
             let first = listpack::entries(blob).ok().and_then(|mut entries| entries.next());
             let looked = packed::listpack(blob, &mut |_| {}).and_then(|entries| {
                 let Some(Ok(Text::Int(id))) = first else { return Err(ParseErrorKind::Template) };
-                let fields = context.template_fields.get(&id.cast_unsigned()).ok_or(ParseErrorKind::Template)?;
+                let fields = context.template(id.cast_unsigned())?;
                 if entries == fields.saturating_add(1) { Ok(()) } else { Err(ParseErrorKind::BlobCount) }
             });
             if let Err(kind) = looked {
