@@ -22,9 +22,9 @@ pub(super) fn cancel_on_signal(progress: &Arc<Progress>) {
         match progress {
             Some(progress) if !progress.is_cancelled() => {
                 progress.cancel();
-                // Before the first bytes there is nothing to report, and a pipe may never send them.
+                // Before the first bytes there is nothing to report, and a pipe, whose length is unknown, may never send them.
                 std::thread::sleep(SILENCE);
-                if progress.done_bytes() == 0 {
+                if progress.done_bytes() == 0 && progress.total_bytes().is_none() {
                     std::process::exit(Exit::Interrupted as i32);
                 }
             }

@@ -15,7 +15,7 @@ pub(super) enum Sink {
         temporary: BufWriter<Unfinished>,
         path: PathBuf,
     },
-    /// Something that is there and is no regular file, such as a FIFO or `/dev/null`.
+    /// Something that exists and is not a regular file, such as a FIFO or `/dev/null`.
     Special {
         file: BufWriter<fs::File>,
         path: PathBuf,
@@ -66,7 +66,7 @@ impl Sink {
         written.map(|()| true).map_err(|error| sentence(self.path(), &error))
     }
 
-    /// Where bytes go that are no task.
+    /// The writer itself, for what is not JSON.
     pub(super) fn writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Stdout(stdout) => stdout,

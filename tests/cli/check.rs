@@ -6,8 +6,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::reports::interrupted_halfway;
-use super::{MIXED, Outcome, bigkeys, ended, run, stated_keys};
+use super::reports::{interrupt, interrupted_halfway};
+use super::{MIXED, Outcome, bigkeys, ended, run, stated_keys, write_long_dump};
 
 const CUT: &str = "fixtures/refused/cut_in_string_v09.rdb";
 
@@ -255,4 +255,24 @@ fn report_of(folder: &Path) -> String {
     let path = folder.join("report.json").display().to_string();
     run(&format!("report -q {MIXED} -o {path}")).expect(0, &[]);
     path
+}
+
+#[test]
+fn interrupted_over_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dump = folder.path().join("dump.rdb");
+    write_long_dump(&dump);
+    let dump = dump.display();
+    let saved = folder.path().join("saved.rdb");
+    for (arguments, told, printed) in [
+        (format!("check --quick {dump} {MIXED}"), "dumps that were not checked: 1", "dump.rdb: interrupted\n"),
+        (format!("salvage {dump} -o {}", saved.display()), "dump.rdb: interrupted at byte ", ""),
+    ] {
+        let child = bigkeys(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = child.expect("the program starts");
+        interrupt(&child, 0);
+        let outcome = ended(child).expect(130, &[told]);
+        assert!(outcome.stdout.contains(printed) && outcome.stdout.is_empty() == printed.is_empty(), "{outcome:?}");
+        assert!(!saved.exists());
+    }
 }

@@ -107,6 +107,17 @@ fn stated_keys(fixture: &str) -> Vec<Value> {
     stated["keys"].as_array().expect("keys").clone()
 }
 
+/// Writes a dump of fifty million tiny keys, without an end: what reads it can be interrupted.
+fn write_long_dump(path: &Path) {
+    use std::io::Write;
+    let records = b"\x00\x01a\x01b".repeat(1 << 20);
+    let mut file = fs::File::create(path).expect("a file");
+    file.write_all(b"REDIS0012\xfe\x00").expect("room");
+    for _ in 0..50 {
+        file.write_all(&records).expect("room");
+    }
+}
+
 /// A command that is run by nobody special. Where the tests are run by root, who may do everything, it gets a copy of
 /// the program in `folder` and runs it as another user.
 fn unprivileged(folder: &Path, arguments: &str) -> Command {

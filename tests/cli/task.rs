@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{MIXED, Outcome, bigkeys, ended, run};
+use super::{MIXED, Outcome, bigkeys, ended, run, write_long_dump};
 
 const DAMAGED: &str = "fixtures/refused/wrong_checksum_v09.rdb";
 
@@ -173,9 +173,7 @@ fn only_a_first_task_creates_a_store() {
 fn an_interrupted_run_lets_its_task_wait() {
     let tasks = Tasks::new();
     let dump = tasks.0.path().join("dump.rdb");
-    // Seconds of work that take no room on the disk: three zeros are a string without a name, 350 million of them.
-    fs::write(&dump, b"REDIS0012\xfe\x00").expect("a file");
-    fs::File::options().write(true).open(&dump).and_then(|file| file.set_len(1 << 30)).expect("a sparse file");
+    write_long_dump(&dump);
     let created = tasks.json(&format!("create {} --instance-id i", dump.display()));
     let child = bigkeys(&tasks.arguments("run")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("a run");

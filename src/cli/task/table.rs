@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bigkeys::task::{KeyRecord, Listing, Task, TaskRecord};
 use jiff::Timestamp;
 
-/// A page of a list: a line a task. What is of no fixed width stands last.
+/// A page of a list, one line per task. The column without a fixed width comes last.
 pub(super) fn listing(listing: &Listing) -> String {
     let mut text = format!("{:36}  {:7}  {:6}  {:19}  INSTANCE\n", "ID", "STATUS", "SCAN", "CREATED (UTC)");
     for record in &listing.records {
