@@ -91,6 +91,9 @@ Examples:
       --task-id 858ee14c-2271-4489-8b82-7bda7459ae3e \\
       --instance-id 5f9057b5-c330-4ee2-8138-7e69896eeec3 dump.rdb
 
+Filters of different kinds narrow: a key must pass all of them, so with --match
+and --regex its name must match both. Several of one kind widen: one of them.
+
 Exit codes: 0 done, 1 a dump is damaged or is no dump (what was found before is
 printed), 2 the program could not run (arguments, files), 130 Ctrl-C.";
 
@@ -131,11 +134,11 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long = "type", value_name = "T", value_parser = kind_parser(), help_heading = "Which keys")]
     pub(crate) kinds: Vec<Kind>,
 
-    /// Only names that match this glob, as KEYS has it; may be given again
-    #[arg(long = "match", value_name = "GLOB", value_parser = Pattern::glob, help_heading = "Which keys")]
+    /// Only names that match this glob, as KEYS has it, with \xff for any byte; may be given again
+    #[arg(long = "match", value_name = "GLOB", value_parser = glob_parser(), help_heading = "Which keys")]
     pub(crate) globs: Vec<Pattern>,
 
-    /// Only names that match this regular expression, over bytes; may be given again
+    /// Only names that match this regular expression, over bytes ((?u) for Unicode); may be given again
     #[arg(long = "regex", value_name = "RE", value_parser = Pattern::regex, help_heading = "Which keys")]
     pub(crate) regexes: Vec<Pattern>,
 
@@ -143,7 +146,7 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = HowExpired::KeepsKey, help_heading = "Which keys")]
     pub(crate) expired: HowExpired,
 
-    /// The time that decides which keys have expired, instead of the dump's own
+    /// The time that decides which keys have expired and that times to live are measured from, instead of the dump's own
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Which keys")]
     pub(crate) now: Option<Timestamp>,
 
@@ -242,6 +245,10 @@ pub(crate) struct MergeArgs {
     /// What to print: report, table or folded
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Format::Report)]
     pub(crate) format: Format,
+
+    /// Merge reports of different filters or times (--now), and a dump that is in several
+    #[arg(long)]
+    pub(crate) force: bool,
 
     /// Write to this file, whole or not at all
     #[arg(short, long, value_name = "FILE")]
@@ -386,6 +393,14 @@ pub(crate) enum When {
 fn target_parser() -> impl clap::builder::TypedValueParser<Value = Target> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
     PossibleValuesParser::new(Target::ALL.map(Target::name)).try_map(|name| name.parse::<Target>())
+}
+
+/// Globs of any bytes: names are bytes, and a shell can write them.
+fn glob_parser() -> impl clap::builder::TypedValueParser<Value = Pattern> {
+    use std::os::unix::ffi::OsStrExt;
+
+    use clap::builder::{OsStringValueParser, TypedValueParser};
+    OsStringValueParser::new().try_map(|glob| Pattern::glob_bytes(glob.as_bytes()))
 }
 
 fn allocator_parser() -> impl clap::builder::TypedValueParser<Value = Allocator> {

@@ -14,6 +14,7 @@ mod task;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use bigkeys::error::Visible;
 use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
@@ -86,7 +87,8 @@ fn fail(sentence: &str) -> Exit {
     Exit::CouldNotRun
 }
 
-/// Writes one line to standard error. Where even that cannot be written there is nobody to tell.
+/// Writes one line to standard error, where names in it must do nothing to a terminal. Where even that cannot be written there
+/// is nobody to tell.
 fn say(sentence: &str) {
-    _ = writeln!(io::stderr(), "bigkeys: {sentence}");
+    _ = writeln!(io::stderr(), "bigkeys: {}", Visible(sentence.as_bytes()));
 }

@@ -170,6 +170,7 @@ pub(super) fn merge(args: &MergeArgs) -> Exit {
         let read = read(path);
         let added = match (read, &mut merged) {
             (Err(sentence), _) => Err(sentence),
+            (Ok(report), Some(merged)) if args.force => merged.merge_anyway(report),
             (Ok(report), Some(merged)) => merged.merge(report),
             (Ok(report), none) => {
                 *none = Some(report);

@@ -3,6 +3,7 @@
 //! Everything that decides how later bytes are read is here, so that scans can begin anywhere behind it.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use nom::Err;
 
@@ -24,6 +25,9 @@ pub const VALKEY_VERSION_KNOWN: u32 = 80;
 
 /// Redis owns the versions up to this one, Valkey the ones above (format section 1).
 const REDIS_VERSION_MAX: u32 = 79;
+
+/// The seconds that can be when a dump was made: a `ctime` of 0 or past the year 9999 says nothing.
+const SECONDS: RangeInclusive<i64> = 1..=253_402_207_200;
 
 /// What the start of a dump says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +57,7 @@ pub struct Aux {
     pub server_version: Option<String>,
     /// Whether that was `valkey-ver`.
     pub is_valkey: bool,
-    /// `ctime`: when the dump was begun, in seconds since 1970.
+    /// `ctime`: when the dump was begun, in seconds since 1970, if that can be.
     pub created_at_seconds: Option<i64>,
     /// `used-mem`: the server's memory then, in bytes.
     pub used_memory_bytes: Option<u64>,
@@ -101,7 +105,7 @@ impl Context {
                 self.dialect = Dialect::Dragonfly;
                 self.aux.server_version = Some(value);
             }
-            "ctime" => self.aux.created_at_seconds = value.parse().ok(),
+            "ctime" => self.aux.created_at_seconds = value.parse().ok().filter(|at| SECONDS.contains(at)),
             "snapshot-id" => self.aux.snapshot_id = Some(value),
             "shard-count" => self.aux.shard_count = value.parse().ok(),
             "used-mem" => self.aux.used_memory_bytes = value.parse().ok(),
