@@ -104,7 +104,7 @@ impl std::error::Error for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.dump, self.cause)
+        write!(f, "{}: {}", Visible(self.dump.as_bytes()), self.cause)
     }
 }
 
@@ -137,9 +137,12 @@ impl fmt::Display for ErrorKind {
                  something in the dump was changed after it was written"
             ),
             Self::Trailing { offset, bytes } => {
-                write!(f, "at byte {offset}: the dump ends here, but {bytes} more {} follow", plural(*bytes, "byte"))
+                write!(f, "at byte {offset}: the dump ends here, but {}", more_bytes(*bytes))
             }
-            Self::Refused(what) | ErrorKind::Changed(what) | ErrorKind::Options(what) => write!(f, "{what}"),
+            // Some of these sentences name a file.
+            Self::Refused(what) | ErrorKind::Changed(what) | ErrorKind::Options(what) => {
+                write!(f, "{}", Visible(what.as_bytes()))
+            }
             Self::Io { doing, source } => write!(f, "could not {doing}: {source}"),
         }
     }
@@ -147,6 +150,10 @@ impl fmt::Display for ErrorKind {
 
 fn plural(count: u64, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+fn more_bytes(bytes: u64) -> String {
+    format!("{bytes} more {}", if bytes == 1 { "byte follows" } else { "bytes follow" })
 }
 
 /// What was being read and what was wrong with it, in words, without its place.
@@ -202,10 +209,10 @@ fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt:
         ParseErrorKind::Flag => write!(f, "reading {element}: no such flag or tag {declared} is known"),
         ParseErrorKind::Score => write!(f, "reading {element}: a score is not a number"),
         ParseErrorKind::StreamId => write!(f, "reading {element}: a node's ID takes {declared} bytes instead of 16"),
-        ParseErrorKind::Slot => write!(f, "reading {element}: there is no slot {declared}, they end at 16383"),
+        ParseErrorKind::Slot => write!(f, "reading {element}: slot {declared} does not exist, the last one is 16383"),
         ParseErrorKind::Template => write!(f, "reading {element}: the dump defines no template {declared}"),
         ParseErrorKind::TemplateLate => {
-            write!(f, "{element} is defined behind the first key, where no server puts one")
+            write!(f, "{element} is defined after the first key, where no server writes one")
         }
         ParseErrorKind::Limit => {
             write!(f, "reading {element}: {declared} is beyond what this program can hold of it (a limit, not damage)")
@@ -225,7 +232,7 @@ fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt:
             write!(f, "reading {element}: the value has no elements, and servers keep no such key")
         }
         ParseErrorKind::Order => write!(f, "reading {element}: its elements are not in order"),
-        ParseErrorKind::Ttl => write!(f, "reading {element}: {declared} is no time that a server takes"),
+        ParseErrorKind::Ttl => write!(f, "reading {element}: {declared} is not a time that servers accept"),
         ParseErrorKind::StreamNode => write!(f, "reading {element}: the entries of a node are not as it says"),
         ParseErrorKind::StreamDeleted => {
             write!(f, "reading {element}: a node has another number of deleted entries than it says")
@@ -245,7 +252,7 @@ fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt:
             )
         }
         ParseErrorKind::Trailing => {
-            write!(f, "the dump ends here, but {declared} more {} follow", plural(declared, "byte"))
+            write!(f, "the dump ends here, but {}", more_bytes(declared))
         }
         ParseErrorKind::KeyCount => write!(f, "the database says it has {declared} keys, another number is in it"),
     }
@@ -294,8 +301,7 @@ impl fmt::Display for Quoted<'_> {
             for character in chunk.valid().chars() {
                 match character {
                     '"' | '\\' => write!(f, "\\{character}")?,
-                    _ if character.is_control() => write!(f, "{}", character.escape_default())?,
-                    _ => write!(f, "{character}")?,
+                    _ => visible(f, character)?,
                 }
             }
             for byte in chunk.invalid() {
@@ -304,9 +310,71 @@ impl fmt::Display for Quoted<'_> {
         }
         match self.0.len() - shown.len() {
             0 => write!(f, "\""),
-            more => write!(f, "\" and {more} more bytes"),
+            more => write!(f, "\" and {more} more {}", plural(more as u64, "byte")),
         }
     }
+}
+
+/// A name, a path or a sentence with one in it, as a terminal may have it: characters that it would obey, that reorder what
+/// is around them or that cannot be seen come as `\n` or `\u{202e}`, bytes that are not UTF-8 as `\xff`.
+///
+/// Text that has been through it once comes out unchanged. Backslashes stay as they are: this is for reading, not for
+/// reading back.
+///
+/// ```
+/// use bigkeys::error::Visible;
+///
+/// assert_eq!(Visible(b"a\x1b[31m\xff").to_string(), "a\\u{1b}[31m\\xff");
+/// assert_eq!(Visible("日本 'b'".as_bytes()).to_string(), "日本 'b'");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Visible<'a>(pub &'a [u8]);
+
+impl fmt::Display for Visible<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                visible(f, character)?;
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn visible(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
+    use fmt::Write;
+    if is_invisible(character) { write!(f, "{}", character.escape_default()) } else { f.write_char(character) }
+}
+
+/// Whether a character is not shown as itself: control characters, the ends of lines and paragraphs, marks of direction, and
+/// those that Unicode calls format characters or ignorable by default. Variation selectors, which emoji have, are none.
+pub(crate) fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// Bytes as text, those that are not UTF-8 as `\xff`. For reading: the lossless form stands beside it.
@@ -350,6 +418,8 @@ mod tests {
              900 bytes should follow, 112 remain; if it is a cut copy or a part of a split one, fetch it again or join \
              the parts"
         );
+        let error = Error::new("a\u{202e}b\r", ErrorKind::Refused("c\u{9b}31m".to_owned()));
+        assert_eq!(error.to_string(), "a\\u{202e}b\\r: c\\u{9b}31m");
         let error = ParseError {
             offset: 9,
             kind: ParseErrorKind::UnknownOpcode,
@@ -360,5 +430,23 @@ mod tests {
             damaged(error, None, 20),
             "dump.rdb: at byte 9: opcode 200 is unknown, and nothing says where such a record ends"
         );
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        for (name, expected) in [
+            (&b"a\x1b[31mb"[..], "a\\u{1b}[31mb"),
+            (b"line\nfeed\x7f", "line\\nfeed\\u{7f}"),
+            (b"\xc2\x9b1m", "\\u{9b}1m"),
+            (b"\x9b1m", "\\x9b1m"),
+            ("\u{200e}\u{200f}\u{202a}\u{202e}".as_bytes(), "\\u{200e}\\u{200f}\\u{202a}\\u{202e}"),
+            ("\u{2066}\u{2069}\u{2028}\u{feff}".as_bytes(), "\\u{2066}\\u{2069}\\u{2028}\\u{feff}"),
+            ("日本 Ünï 'q' \"q\" a\\b e\u{301} ❤\u{fe0f}".as_bytes(), "日本 Ünï 'q' \"q\" a\\b e\u{301} ❤\u{fe0f}"),
+        ] {
+            let shown = Visible(name).to_string();
+            assert_eq!(shown, expected);
+            assert_eq!(Visible(shown.as_bytes()).to_string(), shown, "once is enough");
+        }
+        assert_eq!(Quoted("\u{202e}\"".as_bytes()).to_string(), "\"\\u{202e}\\\"\"");
     }
 }

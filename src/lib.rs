@@ -45,7 +45,7 @@
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` knows `rdb`, `report` those three; `engine` knows
 //! all of these; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `task` knows `engine` and what that
-//! knows, but for `input`; `output` knows `report`, `server` knows `task`. A test holds this.
+//! knows, but for `input`; `output` knows `report` and `error`, `server` knows `task`. A test holds this.
 //!
 //! # What holds everywhere
 //!

@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("salvage", &["check", "engine::Progress", "engine::resync", "input", "rdb", "error"]),
     ("task", &["engine", "analysis", "report", "rdb", "error"]),
     ("server", &["task", "engine", "error"]),
-    ("output", &["analysis", "memory", "report", "rdb"]),
+    ("output", &["analysis", "memory", "report", "rdb", "error"]),
 ];
 
 #[test]

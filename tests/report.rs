@@ -14,7 +14,7 @@ use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
-use bigkeys::report::{KeyRow, Question, Report, Row};
+use bigkeys::report::{FilteredExpired, Filters, KeyRow, Question, Report, Row};
 use bigkeys::{Dump, Options, look_into, report_all, rows_all};
 use serde_json::Value;
 use support::assembler::Rdb;
@@ -107,7 +107,9 @@ fn the_short_way_counts_what_the_long_one_does() {
             question.filter.patterns = patterns;
             question.filter.now_ms = Some(1_700_000_500_000);
             let dumps = [Dump::from(&path)];
-            json(&report_all(&dumps, &question, &options(1, 4 << 20), &Arc::default()).expect("a file").0)
+            let mut report = report_all(&dumps, &question, &options(1, 4 << 20), &Arc::default()).expect("a file").0;
+            report.filters = Filters::default();
+            json(&report)
         };
         let all = of(vec![Pattern::glob("*").expect("a glob")]);
         assert!(all.contains("\"keys\": 30000"), "{target}");
@@ -376,6 +378,17 @@ fn the_schema_describes_the_json() {
         report.dumps[0].sha256 = Some("00".to_owned());
         report.dumps[0].shard = Some("10.0.0.1:6379".to_owned());
         report.dumps[0].damage = Some("at byte 1".to_owned());
+        report.dumps[0].is_now_given = true;
+        report.filters = Filters {
+            databases: vec![0],
+            types: vec!["hash".to_owned()],
+            globs: vec!["*".to_owned()],
+            regexes: vec![".".to_owned()],
+            min_bytes: Some(1),
+            min_elements: Some(1),
+            expired: Some(FilteredExpired::Only),
+            is_mixed: true,
+        };
         check(&schema, &schema, &serde_json::to_value(&report).expect("JSON"), "", &mut used);
     }
     // What the schema has and no report does is a mistake in either.
@@ -396,15 +409,17 @@ fn check(root: &Value, schema: &Value, value: &Value, name: &str, used: &mut BTr
         let name = reference.strip_prefix("#/$defs/").expect("a definition");
         return check(root, &root["$defs"][name], value, name, used);
     }
-    let is_of_type = match schema["type"].as_str().expect("a type") {
+    let is_of_type = |of: &Value| match of.as_str().expect("a type") {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
+        "null" => value.is_null(),
         other => panic!("the schema has a type of its own: {other}"),
     };
-    assert!(is_of_type, "{name}: {value} is no {}", schema["type"]);
+    let types = schema["type"].as_array().map_or(std::slice::from_ref(&schema["type"]), Vec::as_slice);
+    assert!(types.iter().any(is_of_type), "{name}: {value} is no {}", schema["type"]);
     if let Some(least) = schema["minimum"].as_i64() {
         assert!(value.as_i64().is_none_or(|value| value >= least), "{name}: {value}");
     }

@@ -21,14 +21,14 @@ pub const BIG_STRING_BYTES: u64 = 10 * 1024;
 /// The number of elements over which it calls a collection big.
 pub const BIG_ELEMENTS: u64 = 5000;
 
-/// Conditions that a key must meet, all of them; of several patterns, databases or kinds, one.
+/// Conditions that a key must meet, all of them; of several globs, regular expressions, databases or kinds, one.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Databases; none for all.
     pub databases: Vec<u64>,
     /// Kinds; none for all.
     pub kinds: Vec<Kind>,
-    /// Patterns of names; none for all.
+    /// Patterns of names; none for all. Where there are globs and regular expressions, one of each must match.
     pub patterns: Vec<Pattern>,
     /// The least size of keys that are measured in bytes.
     pub min_bytes: u64,
@@ -73,10 +73,39 @@ impl Filter {
         entry.size >= least
             && (self.kinds.is_empty() || self.names_kind(entry.kind))
             && (self.expired == Expired::Keep || self.has_expired(entry) == (self.expired == Expired::Only))
-            && (self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(name)))
+            && (self.patterns.is_empty() || self.matches(name))
+    }
+
+    fn matches(&self, name: &[u8]) -> bool {
+        [true, false].into_iter().all(|is_glob| {
+            let mut of_kind = self.patterns.iter().filter(|pattern| pattern.is_glob() == is_glob).peekable();
+            of_kind.peek().is_none() || of_kind.any(|pattern| pattern.matches(name))
+        })
     }
 
     fn has_expired(&self, entry: &Entry<'_>) -> bool {
         entry.expires_at_ms.zip(self.now_ms).is_some_and(|(at_ms, now_ms)| at_ms <= now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_of_one_kind_widen_and_those_of_two_narrow() {
+        let filter = |globs: &[&str], regexes: &[&str]| {
+            let globs = globs.iter().map(|glob| Pattern::glob(glob).unwrap());
+            let patterns = globs.chain(regexes.iter().map(|regex| Pattern::regex(regex).unwrap())).collect();
+            Filter { patterns, ..Filter::default() }
+        };
+        let left = |filter: Filter| {
+            let names = ["user:ab:42", "user:c", "a b", "x"];
+            names.into_iter().filter(|name| filter.matches(name.as_bytes())).collect::<Vec<_>>()
+        };
+        assert_eq!(left(filter(&["a*", "x"], &[])), ["a b", "x"]);
+        assert_eq!(left(filter(&[], &["^user", "x"])), ["user:ab:42", "user:c", "x"]);
+        assert_eq!(left(filter(&["*a*"], &["^user"])), ["user:ab:42"]);
+        assert!(left(filter(&["a*"], &["^user"])).is_empty());
     }
 }

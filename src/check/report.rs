@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::recent::Recent;
 use super::record::{Key, Record, Sink, What};
-use crate::error::{Quoted, name_text, words};
+use crate::error::{Quoted, Visible, name_text, words};
 use crate::rdb::deep::Distinct;
 use crate::rdb::dragonfly;
 use crate::rdb::entry::Damage;
@@ -461,18 +461,18 @@ impl fmt::Display for Report {
             Some(_) => "interrupted",
             None => "sound",
         };
-        writeln!(f, "{}: {verdict}", self.dump)?;
+        writeln!(f, "{}: {verdict}", Visible(self.dump.as_bytes()))?;
         if let Some(offset) = self.interrupted_at {
             writeln!(f, "  interrupted at byte {offset}; the rest was not checked")?;
         }
         if let Some(error) = &self.error {
-            writeln!(f, "  {error}")?;
+            writeln!(f, "  {}", Visible(error.as_bytes()))?;
         }
         if let Some(format) = &self.format {
             self.about(f, format)?;
         }
         for note in &self.notes {
-            writeln!(f, "  note: {note}")?;
+            writeln!(f, "  note: {}", Visible(note.as_bytes()))?;
         }
         for skipped in &self.skipped {
             let Skipped { from, to, bytes } = skipped;
@@ -495,7 +495,7 @@ impl Report {
     fn about(&self, f: &mut fmt::Formatter<'_>, format: &Format) -> fmt::Result {
         write!(f, "  format: {} RDB {}", format.dialect, format.version)?;
         if let Some(version) = &format.server_version {
-            write!(f, ", written by version {}", version.escape_default())?;
+            write!(f, ", written by version {}", Visible(version.as_bytes()))?;
         }
         if let Some(at) = &format.created_at {
             write!(f, " at {at}")?;
@@ -536,7 +536,7 @@ impl Report {
             writeln!(f, "  function libraries: {}", self.functions)?;
         }
         for (module, records) in &self.modules {
-            writeln!(f, "  module {module}: {records}")?;
+            writeln!(f, "  module {}: {records}", Visible(module.as_bytes()))?;
         }
         if self.modules_unlisted > 0 {
             writeln!(f, "  other modules: {}", self.modules_unlisted)?;
@@ -544,7 +544,7 @@ impl Report {
         let aux: Vec<String> = self
             .aux
             .iter()
-            .map(|(name, value)| format!("{}={}", name.escape_default(), value.escape_default()))
+            .map(|(name, value)| format!("{}={}", Visible(name.as_bytes()), Visible(value.as_bytes())))
             .collect();
         if !aux.is_empty() {
             writeln!(f, "  aux: {}", aux.join(" "))?;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use bigkeys::error::Visible;
 use bigkeys::{Error, ErrorKind};
 
 /// How a run ended, as the shell sees it.
@@ -45,9 +46,10 @@ pub(super) fn fail(sentence: &str) -> Exit {
     Exit::CouldNotRun
 }
 
-/// Writes one line to standard error. If even that fails, there is nobody to report it to.
+/// Writes one line to standard error, where names in it must do nothing to a terminal. If even that fails, there is nobody to
+/// report it to.
 pub(super) fn say(sentence: &str) {
-    _ = writeln!(io::stderr(), "bigkeys: {sentence}");
+    _ = writeln!(io::stderr(), "bigkeys: {}", Visible(sentence.as_bytes()));
 }
 
 /// Says what was wrong with dumps, and, unless `is_quiet`, what is worth knowing but is not damage.

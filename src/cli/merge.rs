@@ -41,6 +41,10 @@ pub(super) struct MergeArgs {
     #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Output")]
     format: Option<ReportFormat>,
 
+    /// Merge reports of different filters or times (--now), and a dump that is in several
+    #[arg(long)]
+    force: bool,
+
     #[command(flatten)]
     output: OutputArgs,
 
@@ -62,7 +66,7 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
     let format = choose(args.format, output, ReportFormat::Table)?;
     keep_inputs(args.reports.iter().map(PathBuf::as_path), output)?;
     let sink = Sink::open(output)?;
-    let Some(report) = watched(args.progress.progress, |progress| merge(&args.reports, progress))? else {
+    let Some(report) = watched(args.progress.progress, |progress| merge(args, progress))? else {
         say("interrupted; not all reports were read, so nothing is printed");
         return Ok(Exit::Interrupted);
     };
@@ -73,11 +77,11 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
 ///
 /// # Errors
 /// A sentence if one cannot be read, or does not fit those before it.
-fn merge(paths: &[PathBuf], progress: &Arc<Progress>) -> Result<Option<Report>, String> {
+fn merge(args: &MergeArgs, progress: &Arc<Progress>) -> Result<Option<Report>, String> {
     let bytes = |path: &PathBuf| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
-    progress.expect(paths.iter().map(bytes).sum());
+    progress.expect(args.reports.iter().map(bytes).sum());
     let mut merged: Option<Report> = None;
-    for path in paths {
+    for path in &args.reports {
         let read = read(path, progress);
         if progress.is_cancelled() {
             return Ok(None);
@@ -86,6 +90,7 @@ fn merge(paths: &[PathBuf], progress: &Arc<Progress>) -> Result<Option<Report>, 
         let report = read.map_err(named)?;
         progress.add(0, report.totals.keys);
         match &mut merged {
+            Some(merged) if args.force => merged.merge_anyway(report).map_err(named)?,
             Some(merged) => merged.merge(report).map_err(named)?,
             None => merged = Some(report),
         }

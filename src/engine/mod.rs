@@ -161,6 +161,7 @@ struct Read {
     /// What its start says; of a file that is no dump, nothing.
     context: Option<Context>,
     bytes: u64,
+    checksum: Option<u64>,
     /// Why it was not read to its end, or is not sound.
     damage: Option<String>,
 }
@@ -211,7 +212,7 @@ impl<'o, A: Query> All<'o, A> {
         self.dumps += 1;
         let input = match input {
             Err(error) if error.is_about_dump() => {
-                self.read.push(Read { context: None, bytes: 0, damage: Some(error.to_string()) });
+                self.read.push(Read { context: None, bytes: 0, checksum: None, damage: Some(error.to_string()) });
                 self.damage.push(error);
                 return Ok(());
             }
@@ -219,11 +220,11 @@ impl<'o, A: Query> All<'o, A> {
         };
         let name = input.name.clone();
         let scanned = analyze_input(input, number, self.options, &self.ask, progress)?;
-        let Scanned { mut context, bytes, .. } = scanned;
+        let Scanned { mut context, bytes, checksum, .. } = scanned;
         // Of many dumps with many templates, those of the one at hand are enough.
         context.template_fields = HashMap::new();
         let damage = scanned.damage.last().map(ToString::to_string);
-        self.read.push(Read { context: Some(context), bytes, damage });
+        self.read.push(Read { context: Some(context), bytes, checksum, damage });
         self.notes.extend(scanned.notes);
         // A snapshot in one file, an RDB, has no others.
         let is_of_many = Path::new(&name).extension().is_some_and(|extension| extension == "dfs");
@@ -268,6 +269,8 @@ struct Scanned<G> {
     accumulated: G,
     context: Context,
     bytes: u64,
+    /// The checksum that stands at its end, or the one of its bytes where that is zero or missing.
+    checksum: Option<u64>,
     notes: Vec<String>,
     damage: Vec<Error>,
     /// The ID of the snapshot of Dragonfly that it belongs to, and the number of shards it states.
@@ -375,8 +378,7 @@ fn analyze_input<A: Query>(
 fn filter(mut filter: Filter, context: &Context) -> Result<Filter, ErrorKind> {
     if filter.expired != Expired::Keep && filter.now_ms.is_none() {
         let Some(seconds) = context.aux.created_at_seconds else {
-            let what =
-                "the dump does not say when it was made, so no key can be called expired: give the time with --now";
+            let what = "the dump does not say when it was made, which --expired needs; use --now to give the time";
             return Err(ErrorKind::Options(what.to_owned()));
         };
         filter.now_ms = Some(seconds.saturating_mul(1000));
@@ -396,6 +398,8 @@ fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: 
     }
     let cancelled = cancelled_at.map(|offset| ErrorKind::Cancelled { offset });
     let is_broken = broken_input.is_some();
+    let checksum =
+        ending.as_ref().ok().and_then(|ending| ending.stored.filter(|stored| *stored != 0).or(ending.computed));
     let cause = match (cancelled.or(broken_input), ending) {
         (Some(cause), _) => Some(cause),
         (None, Err(damage)) => Some(ErrorKind::Damaged { damage, dump_bytes }),
@@ -407,7 +411,7 @@ fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: 
     let unlisted = (damaged.unlisted > 0).then_some(ErrorKind::DamagedKeys { more: damaged.unlisted });
     let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(name, cause)).collect();
     let snapshot = context.aux.snapshot_id.clone().map(|id| (id, context.aux.shard_count));
-    Scanned { accumulated, context, bytes: dump_bytes, notes, damage, snapshot }
+    Scanned { accumulated, context, bytes: dump_bytes, checksum, notes, damage, snapshot }
 }
 
 fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<ErrorKind> {

@@ -11,7 +11,9 @@ use crate::rdb::source::Slice;
 use crate::rdb::{Context, Dialect, Kind, header};
 use crate::report::census::Census;
 use crate::report::rows::{OnRow, Row, Rows};
-use crate::report::{DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest, oversized_note};
+use crate::report::{
+    DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest, model_notes, oversized_note, unlike,
+};
 
 /// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
 ///
@@ -26,10 +28,23 @@ pub fn report_all(
     let mut all = All::new(options, ReportAsk(question))?;
     all.add_files(dumps, progress)?;
     let All { accumulated, read, mut notes, damage, .. } = all;
+    notes.extend(notes_on_bits(dumps, &read));
     let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
     let report = Report::new(question, infos, accumulated);
+    for (number, dump) in report.dumps.iter().enumerate() {
+        if let Some(first) = unlike::copy_of(dump, report.dumps.get(..number).unwrap_or_default()) {
+            notes.push(format!("{}: the same dump as {}: its keys count again", dump.name, first.name));
+        }
+    }
     notes.extend(report.notes());
     Ok((report, notes, damage))
+}
+
+/// Notes on dumps that no model is of.
+fn notes_on_bits(dumps: &[Dump], read: &[Read]) -> Vec<String> {
+    let of_32_bits = |read: &Read| read.context.as_ref().is_some_and(model_notes::is_32_bit);
+    let dumps = dumps.iter().zip(read).filter(|(_, read)| of_32_bits(read));
+    dumps.map(|(dump, _)| format!("{}: {}", dump.path.display(), model_notes::BITS_32)).collect()
 }
 
 /// Looks into the values of the keys that a report lists, and says what their largest elements are, packed ones too. `dumps`
@@ -51,7 +66,7 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
         let Some(Bytes::Mapped(map)) =
             can_be_read_twice.then(|| input::open(&dump.path)).transpose()?.map(|input| input.bytes)
         else {
-            notes.push(format!("{name}: its keys were not looked into, which needs a dump in a file, not compressed"));
+            notes.push(format!("{name}: skipped the search for largest elements, which needs an uncompressed file"));
             continue;
         };
         let Ok(context) = header::read(&mut Slice::new(map.bytes(), 0)) else { continue };
@@ -69,6 +84,7 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
         }
         map.check().map_err(|cause| Error::new(name.to_string(), cause))?;
     }
+    report.has_largest_elements = true;
     Ok(notes)
 }
 
@@ -88,26 +104,39 @@ impl Query for ReportAsk<'_> {
 /// As [`filter`].
 pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>) -> Result<Arc<QueryPlan>, ErrorKind> {
     let mut for_dump = question.filter.clone();
-    let mut now_ms = question.filter.now_ms;
     if let Some(context) = context {
         for_dump = filter(for_dump, context)?;
-        now_ms = now_ms.or_else(|| context.aux.created_at_seconds.map(|seconds| seconds.saturating_mul(1000)));
     }
     let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_8);
-    Ok(QueryPlan::new(question, for_dump, number, now_ms.unwrap_or(0), target))
+    let now_ms = moment(question, context);
+    Ok(QueryPlan::new(question, for_dump, number, now_ms, target))
+}
+
+/// What times to live are measured from, in milliseconds since 1970, if it was given or the dump says when it was made.
+fn moment(question: &Question, context: Option<&Context>) -> Option<i64> {
+    let created_at = || context?.aux.created_at_seconds.map(|seconds| seconds.saturating_mul(1000));
+    question.filter.now_ms.or_else(created_at)
 }
 
 fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
+    let ttl_measured_at_ms = moment(question, read.context.as_ref());
+    let target = |context: &Context| question.target.unwrap_or_else(|| Target::of(context));
+    let of_model = |context: &Context| model_notes::of(context, target(context), question.allocator);
+    let model_notes = read.context.as_ref().map(of_model).unwrap_or_default();
     let context = read.context.unwrap_or_else(|| Context::new(Dialect::Redis, 0));
     DumpInfo {
         name: dump.path.display().to_string(),
         shard: dump.shard.clone(),
         bytes: read.bytes,
         sha256: None,
+        checksum: read.checksum.map(|checksum| format!("{checksum:016x}")),
         dialect: context.dialect.to_string(),
         rdb_version: context.version,
-        target: question.target.unwrap_or_else(|| Target::of(&context)).to_string(),
+        target: target(&context).to_string(),
         allocator: question.allocator.to_string(),
+        model_notes,
+        ttl_measured_at_ms,
+        is_now_given: question.filter.now_ms.is_some(),
         functions: context.functions,
         functions_bytes: context.functions_bytes,
         used_memory_bytes: context.aux.used_memory_bytes,
@@ -138,7 +167,8 @@ pub fn rows_all(
     let on_row: OnRow<'_> = Arc::new(Mutex::new(on_row));
     let mut all = All::new(&options, RowsAsk { question, on_row })?;
     all.add_files(dumps, progress)?;
-    let All { accumulated, mut notes, damage, .. } = all;
+    let All { accumulated, read, mut notes, damage, .. } = all;
+    notes.extend(notes_on_bits(dumps, &read));
     if accumulated.oversized_names > 0 {
         notes.push(oversized_note(accumulated.oversized_names, "without a row"));
     }

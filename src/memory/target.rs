@@ -65,6 +65,7 @@ impl Target {
         let version = context.aux.server_version.as_deref().and_then(version);
         // Valkey up to 8.1 writes Redis's format under `valkey-ver`, and claims no Redis version above 7.2.4.
         let is_valkey = context.dialect == Dialect::Valkey || context.aux.is_valkey;
+        let version = version.map(|version| possible(version, is_valkey, context.version));
         let by_format = match (is_valkey, context.version) {
             (true, 80..) => 9_01,
             (true, _) => 8_00,
@@ -112,6 +113,23 @@ impl Target {
     }
 }
 
+/// The version nearest to `version` whose servers write this version of the format (RDB 10 is of 7.0, 11 of 7.2, 12 of 7.4 to
+/// 8.4, 13 of 8.6, 14 of 8.8; 80 of Valkey 9): forks and hand-made dumps claim any.
+fn possible(version: u32, is_valkey: bool, rdb_version: u32) -> u32 {
+    let (first, last) = match (is_valkey, rdb_version) {
+        (true, 80..) => (9_00, u32::MAX),
+        (true, _) => (7_02, 8_99),
+        (false, 0..=9) => (0, 6_99),
+        (false, 10) => (7_00, 7_01),
+        (false, 11) => (7_02, 7_03),
+        (false, 12) => (7_04, 8_05),
+        (false, 13) => (8_06, 8_07),
+        (false, 14) => (8_08, 8_09),
+        (false, 15..) => (8_10, u32::MAX),
+    };
+    version.clamp(first, last)
+}
+
 /// `7.2.4` as 702: a hundred times the major number, and the minor. Servers built from a branch call themselves
 /// `255.255.255`, which is newer than all.
 fn version(text: &str) -> Option<u32> {
@@ -151,7 +169,16 @@ mod tests {
             (Dialect::Redis, 11, true, Some("7.2.9"), "valkey-8.0"),
             (Dialect::Valkey, 80, true, Some("9.1.2"), "valkey-9.1"),
             (Dialect::Valkey, 80, false, Some("unstable"), "valkey-9.1"),
-            (Dialect::Redis, 12, false, Some("255.255.255"), "redis-8.8"),
+            (Dialect::Redis, 12, false, Some("255.255.255"), "redis-8.4"),
+            (Dialect::Redis, 16, false, Some("255.255.255"), "redis-8.8"),
+            (Dialect::Redis, 8, false, Some("999.999.999"), "redis-6.2"),
+            (Dialect::Redis, 9, false, Some("255.255.255"), "redis-6.2"),
+            (Dialect::Redis, 10, false, Some("99.0.0"), "redis-7.0"),
+            (Dialect::Redis, 11, false, Some("2.8.24"), "redis-7.2"),
+            (Dialect::Redis, 12, false, Some("6.2.5"), "redis-7.4"),
+            (Dialect::Redis, 11, true, Some("255.255.255"), "valkey-8.1"),
+            (Dialect::Valkey, 80, true, Some("7.2.4"), "valkey-9.1"),
+            (Dialect::Valkey, 80, true, Some("255.255.255"), "valkey-9.1"),
         ] {
             let mut context = Context::new(dialect, format);
             context.aux.is_valkey = is_valkey;

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::error::is_invisible;
 
 /// `1,234,567`.
 pub fn count(number: u64) -> String {
@@ -36,6 +39,25 @@ pub fn bytes(bytes: u64) -> String {
     if amount < 99.95 { format!("{amount:.1} {unit}") } else { format!("{amount:.0} {unit}") }
 }
 
+/// `45 s`, `3 min`, `5 h`, `24 days`: whole ones of the largest unit.
+pub fn duration(seconds: u64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        86_400..172_800 => "1 day".to_owned(),
+        _ => format!("{} days", count(seconds / 86_400)),
+    }
+}
+
+/// `2023-11-14 22:13:20 UTC`.
+pub fn moment(at_ms: i64) -> String {
+    match Timestamp::from_millisecond(at_ms) {
+        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) => format!("{at_ms} ms"),
+    }
+}
+
 /// `12.3 %`; nothing has no share of nothing.
 #[allow(clippy::cast_precision_loss, reason = "for reading")]
 pub fn share(element: u64, whole: u64) -> String {
@@ -60,8 +82,8 @@ pub fn name(bytes: &[u8], width: usize) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            // Characters without a width of their own, such as marks of direction, could disguise a name.
-            if character.is_control() || character.width().unwrap_or(0) == 0 {
+            // Of marks without a width any number would fit into a column.
+            if is_invisible(character) || character.width().unwrap_or(0) == 0 {
                 _ = write!(text, "{}", character.escape_default());
             } else {
                 text.push(character);
@@ -115,6 +137,10 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0, 1023, 1024, 150 << 10, 3 << 29].map(bytes), ["0 B", "1023 B", "1.0 KiB", "150 KiB", "1.5 GiB"]);
         assert!(bytes(u64::MAX).len() <= 8);
+        let durations = [0, 59, 60, 4096, 86_399, 131_072, 2_097_152, 1 << 30].map(duration);
+        assert_eq!(durations, ["0 s", "59 s", "1 min", "1 h", "23 h", "1 day", "24 days", "12,427 days"]);
+        assert_eq!(moment(1_700_000_000_123), "2023-11-14 22:13:20 UTC");
+        assert_eq!(moment(i64::MAX), "9223372036854775807 ms");
         assert_eq!((share(1, 8), share(0, 0)), ("12.5 %".to_owned(), "-".to_owned()));
         assert_eq!([0, 1, 50, 100].map(|element| bar(element, 100, 4)), ["", "▏", "██", "████"]);
         assert_eq!(bar(1, 1 << 60, 10), "▏");

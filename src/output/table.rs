@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::human::{bar, bytes, count, left, name, right, share};
+use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
 use crate::report::{By, KeyRow, NameTally, Report, Sizes, Tally};
 
 /// Narrower than this nothing is laid out.
@@ -17,6 +17,15 @@ const WIDTH_MAX: usize = 120;
 /// Keys of the list of the whole dump, and prefixes on each level.
 const KEYS_MAX: usize = 15;
 const PREFIXES_MAX: usize = 10;
+
+/// Columns of a key's type and database.
+const ABOUT_WIDTH_MAX: usize = 24;
+
+/// Columns of what is said of a dump beside its name.
+const FACTS_WIDTH_MAX: usize = 50;
+
+/// Sentences about the memory model; dumps of many servers have as many.
+const MODEL_NOTES_MAX: usize = 6;
 
 /// How a table looks.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +80,7 @@ impl Table {
         let mut line = String::new();
         for word in text.split(' ') {
             // A word that is longer than a line, such as a path, is cut.
-            let word = name(word.as_bytes(), width);
+            let word = if word.is_empty() { String::new() } else { name(word.as_bytes(), width) };
             if !line.is_empty() && line.width() + 1 + word.width() > width {
                 let full = format!("  {}", self.styled(style, &std::mem::take(&mut line)));
                 self.line(&full);
@@ -102,6 +111,7 @@ impl Table {
 
     /// A label, a bar of `element` in `whole`, and columns on the right; the bar takes what they leave.
     fn bar_line(&mut self, label: &str, label_width: usize, (element, whole): (u64, u64), columns: &str) {
+        let label = &name(label.as_bytes(), label_width);
         let bar_width = self.look.width.saturating_sub(2 + label_width + 1 + columns.width() + 1);
         let bar = left(&bar(element, whole, bar_width), bar_width);
         let line = format!("  {} {} {columns}", left(label, label_width), self.styled(BARS, &bar));
@@ -112,6 +122,7 @@ impl Table {
         for dump in report.dumps.iter().take(8) {
             let server = dump.aux.iter().find(|(name, _)| name.ends_with("-ver")).map_or("", |(_, version)| version);
             let facts = format!("{} {server} (RDB {}), {}", dump.dialect, dump.rdb_version, bytes(dump.bytes));
+            let facts = name(facts.as_bytes(), FACTS_WIDTH_MAX);
             let name = name(dump.name.as_bytes(), self.look.width.saturating_sub(facts.width() + 2).max(20));
             let line = format!("{}  {facts}", self.styled(BOLD, &name));
             self.line(&line);
@@ -134,6 +145,9 @@ impl Table {
         if let Some(used) = used.filter(|used| *used > 0) {
             facts.push(("used-mem", bytes(used)));
         }
+        if !report.filters.is_of_all() {
+            self.paragraph("", &format!("only keys that pass {}", report.filters));
+        }
         self.text.push('\n');
         let per_line = if self.look.width >= 90 { 3 } else { 2 };
         let column = self.look.width / per_line - 2;
@@ -148,6 +162,18 @@ impl Table {
             report.dumps.iter().map(|dump| format!("{} with {}", dump.target, dump.allocator)).collect();
         models.dedup();
         self.paragraph(DIM, &format!("memory as MEMORY USAGE of {}", models.join(", ")));
+        let mut notes: Vec<&String> = Vec::new();
+        for note in report.dumps.iter().flat_map(|dump| &dump.model_notes) {
+            if notes.len() <= MODEL_NOTES_MAX && !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        for note in notes.iter().take(MODEL_NOTES_MAX) {
+            self.paragraph(DIM, note);
+        }
+        if notes.len() > MODEL_NOTES_MAX {
+            self.paragraph(DIM, "there are more such notes, see model_notes in the JSON");
+        }
         if report.memory_unknown_keys > 0 {
             let keys = count(report.memory_unknown_keys);
             self.paragraph(DIM, &format!("unknown for {keys} keys of modules or newer types, which count with none"));
@@ -244,15 +270,21 @@ impl Table {
             let share = share(key.memory_bytes.unwrap_or(0), report.totals.memory_bytes);
             let columns = format!("{} {} {}", right(&count(key.elements), 13), right(&memory, 9), right(&share, 7));
             let about = if report.databases.len() > 1 { format!("{kind} db {db}") } else { kind.to_owned() };
-            let about_width = if report.databases.len() > 1 { 13 } else { 7 };
+            let about = name(about.as_bytes(), ABOUT_WIDTH_MAX);
+            let about_width = about.width().max(if report.databases.len() > 1 { 13 } else { 7 });
             let name_width = self.look.width.saturating_sub(2 + about_width + 1 + columns.width() + 1);
             let shown = left(&name(key.name.bytes(), name_width), name_width);
             let line = format!("  {} {shown} {columns}", self.styled(DIM, &left(&about, about_width)));
             self.line(&line);
-            if let (Some(element), Some(element_bytes)) = (&key.largest_element, key.largest_element_bytes) {
+            let found = (key.largest_element_bytes, key.largest_element_index);
+            if let (true, (Some(element_bytes), Some(index))) = (report.has_largest_elements, found) {
                 let columns = format!("{} {}", right(&bytes(element_bytes), 9), right("", 7));
                 let width = self.look.width.saturating_sub(2 + about_width + 1 + columns.width() + 1);
-                let element = format!("largest element {}", name(element.bytes(), width.saturating_sub(16)));
+                // Elements of lists have no name, and long names are not kept.
+                let element = match &key.largest_element {
+                    Some(element) => format!("largest element {}", name(element.bytes(), width.saturating_sub(16))),
+                    None => name(format!("largest element at index {index}").as_bytes(), width),
+                };
                 let line = format!("  {} {} {columns}", left("", about_width), left(&element, width));
                 let line = self.styled(DIM, line.trim_end());
                 self.line(&line);
@@ -309,11 +341,35 @@ impl Table {
             return;
         }
         self.heading("Time to live", Self::COLUMNS);
+        if report.ttl.never.keys < report.totals.keys {
+            self.moments(report);
+        }
         for (label, tally) in report.ttl.all() {
             if tally.keys > 0 {
                 let element = (tally.memory_bytes, report.totals.memory_bytes);
                 self.bar_line(label, 13, element, &Self::columns(tally, &report.totals));
             }
+        }
+    }
+
+    /// What times to live are measured from.
+    fn moments(&mut self, report: &Report) {
+        let known = report.dumps.iter().filter_map(|dump| dump.ttl_measured_at_ms.map(|at_ms| (at_ms, dump)));
+        let first = known.clone().min_by_key(|(at_ms, _)| *at_ms);
+        let last = known.max_by_key(|(at_ms, _)| *at_ms);
+        if let (Some((first_ms, dump)), Some((last_ms, _))) = (first, last) {
+            let whose = match (first_ms == last_ms, dump.is_now_given) {
+                (_, true) => "the given time",
+                (true, false) => "when the dump was made",
+                (false, false) => "when each dump was made",
+            };
+            let from = moment(first_ms);
+            let to = if first_ms == last_ms { String::new() } else { format!(" to {}", moment(last_ms)) };
+            self.paragraph(DIM, &format!("measured from {whose}, {from}{to}"));
+        }
+        if report.ttl.unknown.keys > 0 {
+            let why = "unknown where a dump does not say when it was made; use --now to give the time";
+            self.paragraph(DIM, why);
         }
     }
 
@@ -341,8 +397,9 @@ impl Table {
     }
 
     fn access(&mut self, report: &Report) {
-        let idle = report.idle_seconds.iter().map(|bucket| (format!("from {} s", count(bucket.at_least)), bucket.keys));
-        self.histogram("Keys by seconds unused", idle);
+        let idle =
+            report.idle_seconds.iter().map(|bucket| (format!("from {}", duration(bucket.at_least)), bucket.keys));
+        self.histogram("Keys by time unused", idle);
         let mut frequencies: Vec<(String, u64)> = Vec::new();
         for of in &report.frequencies {
             let from = of.frequency / 32 * 32;

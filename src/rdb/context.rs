@@ -1,6 +1,7 @@
 //! What decides how the bytes of a dump are read: its dialect, version and templates, and what its auxiliary fields say.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use super::limits::TEMPLATES_MAX;
 use super::parse_error::ParseErrorKind;
@@ -17,6 +18,9 @@ pub const VALKEY_VERSION_KNOWN: u32 = 80;
 
 /// How many auxiliary fields are kept; servers write about ten.
 pub const AUX_FIELDS_MAX: usize = 64;
+
+/// The seconds that can be when a dump was made: a `ctime` of 0 or past the year 9999 says nothing.
+const SECONDS: RangeInclusive<i64> = 1..=253_402_207_200;
 
 /// What the start of a dump says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +50,7 @@ pub struct Aux {
     pub server_version: Option<String>,
     /// Whether that was `valkey-ver`.
     pub is_valkey: bool,
-    /// `ctime`: when the dump was begun, in seconds since 1970.
+    /// `ctime`: when the dump was begun, in seconds since 1970, if that can be.
     pub created_at_seconds: Option<i64>,
     /// `used-mem`: the server's memory then, in bytes.
     pub used_memory_bytes: Option<u64>,
@@ -112,7 +116,7 @@ impl Context {
                 self.dialect = Dialect::Dragonfly;
                 self.aux.server_version = Some(value);
             }
-            "ctime" => self.aux.created_at_seconds = value.parse().ok(),
+            "ctime" => self.aux.created_at_seconds = value.parse().ok().filter(|at| SECONDS.contains(at)),
             "snapshot-id" => self.aux.snapshot_id = Some(value),
             "shard-count" => self.aux.shard_count = value.parse().ok(),
             "used-mem" => self.aux.used_memory_bytes = value.parse().ok(),

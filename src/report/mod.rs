@@ -6,7 +6,9 @@
 
 mod cache;
 pub(crate) mod census;
+mod filters;
 pub(crate) mod largest;
+pub(crate) mod model_notes;
 mod names;
 mod numbers;
 mod prefix;
@@ -16,6 +18,7 @@ mod shorts;
 mod slots;
 mod tally;
 mod text;
+pub(crate) mod unlike;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+pub use filters::{FilteredExpired, Filters};
 pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
 pub use rank::By;
@@ -86,8 +90,8 @@ pub(crate) struct QueryPlan {
     needs_names: bool,
     /// The number of the dump.
     pub(crate) dump: u32,
-    /// The moment that TTLs are seen from.
-    pub(crate) now_ms: i64,
+    /// The moment that TTLs are seen from, in milliseconds since 1970, if it is known.
+    pub(crate) now_ms: Option<i64>,
     pub(crate) model: Model,
     shorts: shorts::Costs,
 }
@@ -120,6 +124,8 @@ pub struct Report {
     pub is_complete: bool,
     /// The dumps, in the order in which they were read.
     pub dumps: Vec<DumpInfo>,
+    /// Which keys it is about.
+    pub filters: Filters,
     /// All keys together.
     pub totals: Tally,
     /// Keys whose memory is not known: values of modules, and of types that no model has. They count with none.
@@ -139,7 +145,10 @@ pub struct Report {
     /// What was cut of the lists, if they would have held too much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_cut: Option<TopCut>,
-    /// Keys by how soon they expire, seen from when their dump was made.
+    /// Whether the listed keys were looked into for their largest elements, of one dump at least.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_largest_elements: bool,
+    /// Keys by how soon they expire, seen from [`DumpInfo::ttl_measured_at_ms`].
     pub ttl: Ttls,
     /// Keys by their sizes.
     pub sizes: Vec<KindSizes>,
@@ -173,6 +182,9 @@ pub struct DumpInfo {
     /// The SHA-256 of the file, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// The CRC-64 at its end in hexadecimal, or where it has none, that of its bytes, if it was computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
     /// `Redis`, `Valkey` or `Dragonfly`.
     pub dialect: String,
     /// The version of the format.
@@ -186,6 +198,15 @@ pub struct DumpInfo {
     pub target: String,
     /// The allocator of that server.
     pub allocator: String,
+    /// What to know of the memory figures, a sentence each: how far the server that wrote the dump is from the modelled one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub model_notes: Vec<String>,
+    /// The moment that times to live are measured from, in milliseconds since 1970: the one that was given, or when the dump
+    /// was made. Where neither is known, they are in no class but `unknown`.
+    pub ttl_measured_at_ms: Option<i64>,
+    /// Whether that moment was given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_now_given: bool,
     /// Function libraries.
     pub functions: u64,
     /// Bytes of their code.
@@ -436,6 +457,7 @@ impl Report {
             format: FORMAT.to_owned(),
             is_complete: dumps.iter().all(|dump| dump.is_complete),
             dumps,
+            filters: Filters::of(&question.filter),
             totals,
             memory_unknown_keys: numbers.memory_unknown_keys,
             oversized_names: numbers.oversized_names,
@@ -444,6 +466,7 @@ impl Report {
             top: Vec::new(),
             top_keys_max: question.top,
             top_cut: None,
+            has_largest_elements: false,
             ttl: numbers.ttl,
             sizes: kind_sizes(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
@@ -529,8 +552,20 @@ impl Report {
     /// missing, those that it lists are exact.
     ///
     /// # Errors
-    /// A sentence if they cannot be merged: their JSON is of another version, or they tell prefixes apart otherwise.
+    /// A sentence if they cannot be merged (their JSON is of another version, or they tell prefixes apart otherwise), or
+    /// should not be: they are of different filters, they measure times to live from different moments that were given
+    /// ([`Question::filter`]'s `now_ms`), or a dump is in both.
     pub fn merge(&mut self, other: Self) -> Result<(), String> {
+        other.check()?;
+        unlike::obstacle(self, &other).map_or(Ok(()), Err)?;
+        self.merge_anyway(other)
+    }
+
+    /// As [`Report::merge`], of reports that should not be merged too; [`Filters::is_mixed`] then says so of filters.
+    ///
+    /// # Errors
+    /// A sentence if they cannot be merged.
+    pub fn merge_anyway(&mut self, other: Self) -> Result<(), String> {
         other.check()?;
         if self.prefixes.separators != other.prefixes.separators {
             return Err(format!(
@@ -542,6 +577,8 @@ impl Report {
         let ((mut cut, asked), (their_cut, their_asked)) = (self.cut(), other.cut());
         self.is_complete &= other.is_complete;
         self.dumps.extend(other.dumps);
+        self.filters.merge(&other.filters);
+        self.has_largest_elements |= other.has_largest_elements;
         self.totals.merge(&other.totals);
         self.memory_unknown_keys += other.memory_unknown_keys;
         self.oversized_names += other.oversized_names;
@@ -586,7 +623,7 @@ impl Report {
         if self.format == FORMAT {
             Ok(())
         } else {
-            Err(format!("it is not of the format {FORMAT} but {}", self.format))
+            Err(format!("unknown report format {} (expected {FORMAT})", self.format))
         }
     }
 
@@ -732,7 +769,13 @@ fn merge_sizes(all: &mut Vec<KindSizes>, other: KindSizes) {
 }
 
 impl QueryPlan {
-    pub(crate) fn new(question: &Question, filter: Filter, dump: u32, now_ms: i64, target: Target) -> Arc<Self> {
+    pub(crate) fn new(
+        question: &Question,
+        filter: Filter,
+        dump: u32,
+        now_ms: Option<i64>,
+        target: Target,
+    ) -> Arc<Self> {
         let model = Model::new(target, question.allocator);
         Arc::new(Self {
             top: question.top,

@@ -124,7 +124,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 /// Keys by how soon they expire.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ttls {
-    /// Had expired when the dump was made.
+    /// Had expired at the moment that times to live are measured from.
     pub expired: Tally,
     /// In less than an hour.
     pub under_1_hour: Tally,
@@ -136,6 +136,8 @@ pub struct Ttls {
     pub under_30_days: Tally,
     /// Later.
     pub later: Tally,
+    /// At some time, of dumps that do not say when they were made, and where no moment was given instead.
+    pub unknown: Tally,
     /// Never.
     pub never: Tally,
 }
@@ -149,26 +151,29 @@ pub(super) enum Expiry {
     Under7Days,
     Under30Days,
     Later,
+    Unknown,
     Never,
 }
 
 impl Expiry {
     /// All of them, soonest first.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Expired,
         Self::Under1Hour,
         Self::Under1Day,
         Self::Under7Days,
         Self::Under30Days,
         Self::Later,
+        Self::Unknown,
         Self::Never,
     ];
 
     /// The class of keys that expire at a time, seen from another.
     #[inline]
-    pub(super) fn of(expires_at_ms: Option<i64>, now_ms: i64) -> Self {
-        match expires_at_ms.map(|at_ms| at_ms.saturating_sub(now_ms)) {
-            None => Self::Never,
+    pub(super) fn of(expires_at_ms: Option<i64>, now_ms: Option<i64>) -> Self {
+        let Some(at_ms) = expires_at_ms else { return Self::Never };
+        match now_ms.map(|now_ms| at_ms.saturating_sub(now_ms)) {
+            None => Self::Unknown,
             Some(..=0) => Self::Expired,
             Some(1..HOUR_MS) => Self::Under1Hour,
             Some(HOUR_MS..DAY_MS) => Self::Under1Day,
@@ -189,12 +194,13 @@ impl Ttls {
             Expiry::Under7Days => &mut self.under_7_days,
             Expiry::Under30Days => &mut self.under_30_days,
             Expiry::Later => &mut self.later,
+            Expiry::Unknown => &mut self.unknown,
             Expiry::Never => &mut self.never,
         }
     }
 
     /// All of them, soonest first, with what they are called.
-    pub fn all(&self) -> [(&'static str, &Tally); 7] {
+    pub fn all(&self) -> [(&'static str, &Tally); 8] {
         [
             ("expired", &self.expired),
             ("under 1 hour", &self.under_1_hour),
@@ -202,6 +208,7 @@ impl Ttls {
             ("under 7 days", &self.under_7_days),
             ("under 30 days", &self.under_30_days),
             ("later", &self.later),
+            ("unknown", &self.unknown),
             ("never", &self.never),
         ]
     }
@@ -213,6 +220,7 @@ impl Ttls {
         self.under_7_days.merge(&other.under_7_days);
         self.under_30_days.merge(&other.under_30_days);
         self.later.merge(&other.later);
+        self.unknown.merge(&other.unknown);
         self.never.merge(&other.never);
     }
 }

@@ -82,13 +82,28 @@ fn names() {
     check(MIXED, "--match [a-c]*:?i*", |key| matches(key, r"(?s-u)^[a-c].*:.i"));
     check(MIXED, "--regex ^user:string:[A-Z]", |key| matches(key, "^user:string:[A-Z]"));
     check(MIXED, r"--regex (?-u)\xff", |key| name(key).contains(&0xff));
-    check(MIXED, "--regex ^user: --match session:*", |key| matches(key, "^(user|session):"));
+    check(MIXED, r"--regex \xff", |key| name(key).contains(&0xff));
+    check(MIXED, r"--match *\xff*", |key| name(key).contains(&0xff));
+    check(MIXED, "--regex ^user: --regex ^session: --match *:[a-m]*", |key| {
+        matches(key, "^(user|session):") && matches(key, "(?s-u):[a-m].*$")
+    });
     check("fixtures/key_names_v13.rdb", "--match user:*", |key| name(key).starts_with(b"user:"));
     check("fixtures/key_names_v13.rdb", "--match ???", |key| name(key).len() == 3);
     check("fixtures/key_names_v13.rdb", "--regex ^[0-9]+$", |key| matches(key, "^[0-9]+$"));
     check(MIXED, "--db 0 --type hash --match user:*", |key| {
         key["db"] == 0 && is_type(key, &["hash"]) && name(key).starts_with(b"user:")
     });
+}
+
+#[test]
+fn a_glob_of_bytes_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut command = bigkeys(&format!("analyze {EVERY} {MIXED} --match"));
+    let glob = std::ffi::OsStr::from_bytes(b"*\xff*");
+    let found = outcome(command.arg(glob)).expect(0, &[]);
+    assert_eq!(found.keys(), run(&format!(r"analyze {EVERY} {MIXED} --regex \xff")).expect(0, &[]).keys());
+    assert!(!found.keys().is_empty());
+    run(&format!("analyze --regex [ö] {MIXED}")).expect(2, &["(?u)"]);
 }
 
 #[test]

@@ -71,6 +71,14 @@ fn merging_from_files() {
     run(&format!("merge --format csv {}", path("a"))).expect(2, &["[possible values: table, json, folded]"]);
     run(&format!("report --format json --separators / {other} -o {}", path("d"))).expect(0, &[]);
     run(&format!("merge {} {}", path("a"), path("d"))).expect(2, &["d: it was made with --separators /"]);
+
+    run(&format!("analyze --format report --type hash {other} -o {}", path("e"))).expect(0, &[]);
+    run(&format!("merge {} {}", path("a"), path("e")))
+        .expect(2, &["e: it was made with --type hash, the reports before it with no filter; use --force"]);
+    let forced = run(&format!("merge --force {} {}", path("a"), path("e"))).expect(0, &[]).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&forced).expect("JSON")["filters"], serde_json::json!({"is_mixed": true}));
+    run(&format!("merge {} {}", path("a"), path("a"))).expect(2, &["is the same dump as", "--force"]);
+    run(&format!("merge --force {} {}", path("a"), path("a"))).expect(0, &[]);
 }
 
 #[test]
@@ -105,7 +113,7 @@ fn largest_elements_are_looked_for_when_asked() {
     let outcome = piped.stdin(fs::File::open(MIXED).expect("a dump")).output().expect("the program runs");
     assert_eq!(outcome.status.code(), Some(0));
     let said = String::from_utf8_lossy(&outcome.stderr);
-    assert!(said.contains("its keys were not looked into"), "{said}");
+    assert!(said.contains("skipped the search for largest elements"), "{said}");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Which keys are of interest.
 
+use std::os::unix::ffi::OsStrExt;
+
 use bigkeys::Pattern;
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Expired, Filter};
 use bigkeys::rdb::Kind;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
@@ -20,11 +22,14 @@ pub(crate) struct FilterArgs {
     #[arg(long = "type", value_name = "TYPE", value_parser = kind_parser())]
     pub(crate) kinds: Vec<Kind>,
 
-    /// Only names that match this glob, with the syntax of KEYS; may be repeated
-    #[arg(long = "match", value_name = "GLOB", value_parser = Pattern::glob)]
+    /// Only names that match this glob, with the syntax of KEYS and \xff for any byte; may be repeated
+    #[arg(long = "match", value_name = "GLOB", value_parser = glob_parser())]
     pub(crate) globs: Vec<Pattern>,
 
-    /// Only names that match this regular expression, over bytes; may be repeated
+    /// Only names that match this regular expression, over bytes ((?u) for Unicode); may be repeated
+    ///
+    /// Filters of different kinds narrow: with --match and --regex a name must match both. Several of one kind widen: one of
+    /// them is enough.
     #[arg(long = "regex", value_name = "REGEX", value_parser = Pattern::regex)]
     pub(crate) regexes: Vec<Pattern>,
 
@@ -44,7 +49,7 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = HowExpired::Keep)]
     pub(crate) expired: HowExpired,
 
-    /// The time that decides which keys have expired, instead of the dump's own
+    /// The time that decides which keys have expired and that times to live are measured from, instead of the dump's own
     #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true)]
     pub(crate) now: Option<Timestamp>,
 }
@@ -100,6 +105,11 @@ impl From<HowExpired> for Expired {
             HowExpired::Only => Self::Only,
         }
     }
+}
+
+/// Globs of any bytes: names are bytes, and a shell can write them.
+fn glob_parser() -> impl TypedValueParser<Value = Pattern> {
+    OsStringValueParser::new().try_map(|glob| Pattern::glob_bytes(glob.as_bytes()))
 }
 
 fn kind_parser() -> impl TypedValueParser<Value = Kind> {

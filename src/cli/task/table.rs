@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use bigkeys::error::Visible;
 use bigkeys::task::{KeyRecord, Listing, Task, TaskRecord};
 use jiff::Timestamp;
 
@@ -69,15 +70,7 @@ fn moment(at: Timestamp) -> String {
 
 /// Text without what a terminal would obey.
 pub(super) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            plain.extend(character.escape_default());
-        } else {
-            plain.push(character);
-        }
-    }
-    plain
+    Visible(text.as_bytes()).to_string()
 }
 
 #[cfg(test)]
