@@ -86,9 +86,13 @@ impl<'s, 'e> Streams<'s, 'e> {
                 around.give(first.offset, What::SelectDb(db), &[], sink)?;
             }
             let what = match &key {
-                Some(OwnedKey { name, value_type, module, expires_at_ms }) => {
-                    What::Key(Key { name, value_type: *value_type, module: *module, expires_at_ms: *expires_at_ms })
-                }
+                Some(OwnedKey { name, value_type, module, expires_at_ms }) => What::Key(Key {
+                    name,
+                    value_type: *value_type,
+                    module: *module,
+                    expires_at_ms: *expires_at_ms,
+                    apart: &[],
+                }),
                 None => What::TaggedChunk,
             };
             around.give(first.offset, what, &flaws, sink)?;
