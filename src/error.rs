@@ -156,6 +156,7 @@ pub(crate) fn words(error: ParseError, dump_bytes: u64) -> String {
 const FETCH_OR_JOIN: &str = "; if it is a cut copy or a part of a split one, fetch it again or join the parts";
 
 /// What was being read and what was wrong with it.
+#[allow(clippy::too_many_lines, reason = "a table: an arm for each kind")]
 fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt::Result {
     let ParseError { offset, kind, element, declared } = error;
     let (is_at_start, element) = (element == FormatElement::Opcode, part_name(element));

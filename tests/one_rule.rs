@@ -89,7 +89,8 @@ fn an_expiry_before_select_db_is_that_of_the_next_key() {
     let later = AT_MS + 5000;
     let hint = |rdb: Rdb| rdb.resize_db(2, 1).aux("lua", "return 1");
     let one = |rdb: Rdb| rdb.expire_ms(later).freq(7).select_db(3).key(0, "a", |b| b.string("1"));
-    let two = |rdb: Rdb| hint(rdb.select_db(9).expire_ms(later)).select_db(3).key(4, "a", |b| b.strings(&["f"]).string("v"));
+    let two =
+        |rdb: Rdb| hint(rdb.select_db(9).expire_ms(later)).select_db(3).key(4, "a", |b| b.strings(&["f"]).string("v"));
     for fill in [&one as &dyn Fn(Rdb) -> Rdb, &two] {
         let dump = among_others(start(10), |rdb| fill(rdb).key(0, "b", |b| b.string("2")));
         let (found, is_damaged) = rows(&dump);
@@ -131,7 +132,11 @@ fn an_expiry_goes_with_its_key_and_no_further() {
 #[test]
 fn a_key_expires_when_its_moment_has_passed() {
     let rdb = start(10).select_db(0).expire_ms(AT_MS - 1).key(0, "before", |b| b.string("1"));
-    let rdb = rdb.expire_ms(AT_MS).key(0, "now", |b| b.string("1")).expire_ms(AT_MS + 1).key(2, "then", |b| b.strings(&["a"]));
+    let rdb = rdb
+        .expire_ms(AT_MS)
+        .key(0, "now", |b| b.string("1"))
+        .expire_ms(AT_MS + 1)
+        .key(2, "then", |b| b.strings(&["a"]));
     let dump = rdb.key(0, "never", |b| b.string("1")).eof();
     assert_eq!(task(&dump, Expired::Only), [(0, "before".to_owned())]);
     assert_eq!(task(&dump, Expired::Skip).len(), 3);

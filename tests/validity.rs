@@ -80,7 +80,11 @@ fn nodes_of_lists() {
             ("plain, compressed", lzf(b().len(1).len(1)), Sound),
             ("plain, no bytes", b().len(1).len(1).string(""), Error("empty_node")),
             ("plain, no bytes, and another", b().len(2).len(1).string("").len(2).string(one()), Error("empty_node")),
-            ("packed, none, and another", b().len(2).len(2).string(packed(Listpack::new())).len(2).string(one()), Sound),
+            (
+                "packed, none, and another",
+                b().len(2).len(2).string(packed(Listpack::new())).len(2).string(one()),
+                Sound,
+            ),
             ("packed, none", b().len(1).len(2).string(packed(Listpack::new())), Error("empty")),
             ("packed, a number", b().len(1).len(2).string_i8(5), Error("blob_form")),
             ("no nodes", b().len(0), Error("empty")),
@@ -116,7 +120,11 @@ fn lengths_in_zipmaps() {
             ("a value's in five bytes", map(long(b().u8(1).raw("a"), "b").u8(0).raw("b")), Error("blob_entry")),
             ("253 bytes", map(long(b().u8(1).raw("a"), &longest_short).u8(0).raw(&longest_short)), Error("blob_entry")),
             ("254 bytes", b().string(Zipmap::new().pair("a", "x".repeat(254), 0).build()), Sound),
-            ("a field twice", b().string(Zipmap::new().pair("a", "b", 0).pair("a", "c", 0).build()), Error("duplicate")),
+            (
+                "a field twice",
+                b().string(Zipmap::new().pair("a", "b", 0).pair("a", "c", 0).build()),
+                Error("duplicate"),
+            ),
             ("none", b().string(Zipmap::new().build()), Error("empty")),
         ],
     );
@@ -160,7 +168,11 @@ fn ttls_of_fields() {
     let text = b().u64(LEAST).string(Listpack::new().string("a").string("v").string("2000000000000").build());
     cases(Redis(12), 25, &[("a text", text, Error("blob_entry"))]);
     let valkey = |at_ms: i64| b().len(1).string("f").string("v").i64(at_ms);
-    cases(Valkey80, 22, &[("never", valkey(-1), Sound), ("1970", valkey(0), Sound), ("before", valkey(-2), Error("ttl"))]);
+    cases(
+        Valkey80,
+        22,
+        &[("never", valkey(-1), Sound), ("1970", valkey(0), Sound), ("before", valkey(-2), Error("ttl"))],
+    );
 }
 
 #[test]
@@ -486,14 +498,22 @@ fn links_of_vector_sets() {
             ("more than have room", room(1), refused),
             ("the most room", room(16_384), Sound),
             ("more room", room(16_385), refused),
-            ("on a level that others do not reach", three(|vector| {
-                vector.level_and_version += 1;
-                vector.levels.push((vec![2], 16));
-            }), refused),
-            ("none there", three(|vector| {
-                vector.level_and_version += 1;
-                vector.levels.push((vec![], 16));
-            }), Sound),
+            (
+                "on a level that others do not reach",
+                three(|vector| {
+                    vector.level_and_version += 1;
+                    vector.levels.push((vec![2], 16));
+                }),
+                refused,
+            ),
+            (
+                "none there",
+                three(|vector| {
+                    vector.level_and_version += 1;
+                    vector.levels.push((vec![], 16));
+                }),
+                Sound,
+            ),
             ("the worst is not among them", three(|vector| vector.worst = Some(2)), refused),
             ("the worst of none", alone(|vector| vector.worst = Some(99)), Sound),
         ],

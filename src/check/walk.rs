@@ -282,7 +282,9 @@ impl Walk {
                 }
             }
             is_begun = true;
-            part.into_iter().for_each(|part| self.header.keep(part, start..source.offset()));
+            if let Some(part) = part {
+                self.header.keep(part, start..source.offset());
+            }
         };
         let is_end = matches!(what, What::End);
         self.pass(source.offset(), what, sink)?;
@@ -501,9 +503,7 @@ impl Walk {
         }
         let mut names = Names::default();
         for _ in 0..fields {
-            self.deep.with_text(source, FormatElement::HashTemplate, |_, text| {
-                text.into_iter().for_each(|name| names.add(name));
-            })?;
+            self.deep.with_text(source, FormatElement::HashTemplate, |_, text| text.map(|name| names.add(name)))?;
         }
         if !names.are_in_order() {
             self.deep.flaws.push(error(ParseErrorKind::Order, 0));

@@ -4,6 +4,7 @@
 //! The walk ends where `measure` ends. Damage that leaves it in step with the dump is put on a list, and the walk goes
 //! on; only what loses the value's end is returned. It runs over any source, and holds one string at a time.
 
+mod array;
 mod distinct;
 mod packed;
 mod stream;
@@ -28,7 +29,7 @@ use super::primitives::{StringHeader, array, byte, i64_le, length, string_header
 use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
 use super::source::{KeepsKey, Source};
 use super::types::{Dialect, ValueType};
-use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, cron, unknown};
+use super::value::{cron, unknown};
 
 /// A string longer than this, stored or inflated, is not held, so nobody looks into it. Servers pack values of a few
 /// kilobytes; this is for those that were told to pack more.
@@ -39,9 +40,6 @@ const FLAWS_MAX: usize = 4;
 
 /// The last time that a field can expire at: 48 bits, in Redis.
 const FIELD_TTL_MS_MAX: u64 = 0xffff_ffff_ffff;
-
-/// The longest text that an array keeps in a pointer's place.
-const SMALL_TEXT_BYTES_MAX: u64 = 7;
 
 /// What servers read as an error where a number is due, though it can be written.
 pub(crate) const ERROR_LENGTH: u64 = u64::MAX;
@@ -112,13 +110,7 @@ impl Deep {
             })?,
             ValueType::ZSET_2 => self.each(source, |deep, source| {
                 deep.member(source)?;
-                let offset = source.offset();
-                let score = f64::from_le_bytes(source.parse(FormatElement::Score, array)?);
-                deep.demand(
-                    !score.is_nan(),
-                    ParseError { offset, kind: ParseErrorKind::Score, element: FormatElement::Score, declared: 0 },
-                );
-                Ok(())
+                deep.score(source)
             })?,
             ValueType::MODULE_2 => return self.module(source).map(Some),
             ValueType::HASH_ZIPMAP => self.blob(source, packed::zipmap, Records::Fields)?,
@@ -130,7 +122,7 @@ impl Deep {
             ValueType::ZSET_LISTPACK => self.blob(source, packed::listpack, Records::Scores)?,
             ValueType::SET_LISTPACK => self.blob(source, packed::listpack, Records::Members)?,
             ValueType::LIST_QUICKLIST => {
-                self.nodes(source, |deep, source| deep.entries(source, packed::ziplist, Records::Values))?
+                self.nodes(source, |deep, source| deep.entries(source, packed::ziplist, Records::Values))?;
             }
             ValueType::LIST_QUICKLIST_2 => self.nodes(source, Self::quicklist_node)?,
             ValueType::STREAM
@@ -141,14 +133,7 @@ impl Deep {
             ValueType::HASH_2 if context.dialect == Dialect::Valkey => self.each(source, |deep, source| {
                 deep.member(source)?;
                 deep.string(source, FormatElement::Element)?;
-                let offset = source.offset();
-                let at_ms = source.parse(FormatElement::FieldTtl, i64_le)?;
-                let declared = at_ms.cast_unsigned();
-                deep.demand(
-                    at_ms >= -1,
-                    ParseError { offset, kind: ParseErrorKind::Ttl, element: FormatElement::FieldTtl, declared },
-                );
-                Ok(())
+                deep.field_expiry(source)
             })?,
             _ if context.dialect == Dialect::Dragonfly => {
                 let offset = source.offset();
@@ -303,6 +288,13 @@ impl Deep {
         })
     }
 
+    fn score<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
+        let (offset, element) = (source.offset(), FormatElement::Score);
+        let score = f64::from_le_bytes(source.parse(element, array)?);
+        self.demand(!score.is_nan(), ParseError { offset, kind: ParseErrorKind::Score, element, declared: 0 });
+        Ok(())
+    }
+
     fn text_score<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         let offset = source.offset();
         let is_number = match source.parse(FormatElement::Score, byte)? {
@@ -394,6 +386,15 @@ impl Deep {
         }
     }
 
+    /// When a field of Valkey expires, -1 for never.
+    fn field_expiry<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
+        let (offset, element) = (source.offset(), FormatElement::FieldTtl);
+        let at_ms = source.parse(element, i64_le)?;
+        let declared = at_ms.cast_unsigned();
+        self.demand(at_ms >= -1, ParseError { offset, kind: ParseErrorKind::Ttl, element, declared });
+        Ok(())
+    }
+
     fn least_ttl<S: KeepsKey>(&mut self, source: &mut S) -> Result<u64, ParseError> {
         let offset = source.offset();
         let least = source.parse(FormatElement::FieldTtl, u64_le)?;
@@ -418,61 +419,6 @@ impl Deep {
             deep.member(source)?;
             deep.string(source, FormatElement::Element)
         })
-    }
-
-    fn array<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
-        let offset = source.offset();
-        let elements = self.array_count(source)?;
-        self.demand(elements > 0, empty(offset, FormatElement::Count));
-        let mut last = None;
-        for _ in 0..elements {
-            let offset = source.offset();
-            let index = source.parse(FormatElement::Element, length)?;
-            let error =
-                ParseError { offset, kind: ParseErrorKind::Order, element: FormatElement::Element, declared: index };
-            self.demand(last.is_none_or(|last| last < index), error);
-            self.demand(index != ERROR_LENGTH, ParseError { kind: ParseErrorKind::Index, ..error });
-            last = Some(index);
-            let offset = source.offset();
-            match source.parse(FormatElement::Element, length)? {
-                ARRAY_TEXT => self.string(source, FormatElement::Element)?,
-                ARRAY_SMALL_TEXT => {
-                    let (offset, element) = (source.offset(), FormatElement::Element);
-                    let header = source.parse(element, string_header)?;
-                    self.pass(source, element, offset, header)?;
-                    let (kind, declared) = (ParseErrorKind::SmallText, header.value_bytes());
-                    self.demand(declared <= SMALL_TEXT_BYTES_MAX, ParseError { offset, kind, element, declared });
-                }
-                ARRAY_INT | ARRAY_FLOAT => _ = source.parse(FormatElement::Element, array::<8>)?,
-                tag => {
-                    return Err(ParseError {
-                        offset,
-                        kind: ParseErrorKind::Flag,
-                        element: FormatElement::Element,
-                        declared: tag,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The number of elements, and the index of the next one to be added, if the array has one.
-    fn array_count<S: KeepsKey>(&mut self, source: &mut S) -> Result<u64, ParseError> {
-        let element = FormatElement::Count;
-        let elements = source.parse(element, length)?;
-        let offset = source.offset();
-        match source.parse(element, length)? {
-            0 => {}
-            1 => {
-                let offset = source.offset();
-                let declared = source.parse(element, length)?;
-                let error = ParseError { offset, kind: ParseErrorKind::Index, element, declared };
-                self.demand(declared != ERROR_LENGTH, error);
-            }
-            declared => return Err(ParseError { offset, kind: ParseErrorKind::Flag, element, declared }),
-        }
-        Ok(elements)
     }
 
     fn module<S: KeepsKey>(&mut self, source: &mut S) -> Result<ModuleId, ParseError> {

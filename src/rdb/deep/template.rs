@@ -53,9 +53,7 @@ impl Deep {
             1 => {
                 let fields = source.parse(FormatElement::Count, length)?;
                 for _ in 0..fields {
-                    self.with_text(source, FormatElement::Element, |_, text| {
-                        text.into_iter().for_each(|name| names.add(name));
-                    })?;
+                    self.with_text(source, FormatElement::Element, |_, text| text.map(|name| names.add(name)))?;
                 }
                 fields
             }

@@ -51,7 +51,9 @@ impl Balance {
         let half = |salt: u8| {
             let mut hasher = DefaultHasher::new();
             hasher.write_u8(salt);
-            [from.min(to), from.max(to), level].iter().for_each(|number| hasher.write_u64(*number));
+            for number in [from.min(to), from.max(to), level] {
+                hasher.write_u64(number);
+            }
             u128::from(hasher.finish())
         };
         let link = half(0) << 64 | half(1);
@@ -98,7 +100,7 @@ impl Deep {
             demand(ids.add_id(id.into()), offset)?;
         }
         let end = source.offset();
-        match self.module_tag(source)? {
+        match source.parse(FormatElement::Module, length)? {
             TAG_EOF if balance.0 == 0 => {}
             TAG_EOF => return Err(Stop::Wrong { offset, has_ended: true }),
             tag => {
@@ -176,10 +178,6 @@ impl Deep {
         Ok(id)
     }
 
-    fn module_tag<S: KeepsKey>(&mut self, source: &mut S) -> Result<u64, ParseError> {
-        source.parse(FormatElement::Module, length)
-    }
-
     fn module_uint<S: KeepsKey>(&mut self, source: &mut S) -> Result<u64, Stop> {
         self.due(source, TAG_UINT)?;
         Ok(source.parse(FormatElement::Module, length)?)
@@ -197,7 +195,7 @@ impl Deep {
     /// Reads the tag of a value that is due.
     fn due<S: KeepsKey>(&mut self, source: &mut S, due: u64) -> Result<(), Stop> {
         let offset = source.offset();
-        match self.module_tag(source)? {
+        match source.parse(FormatElement::Module, length)? {
             tag if tag == due => Ok(()),
             TAG_EOF => Err(Stop::Wrong { offset, has_ended: true }),
             tag => {
