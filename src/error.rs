@@ -168,6 +168,7 @@ pub(crate) fn words(error: ParseError, dump_bytes: u64) -> String {
 const FETCH_OR_JOIN: &str = "; if it is a cut copy or a part of a split one, fetch it again or join the parts";
 
 /// What was being read and what was wrong with it.
+#[allow(clippy::too_many_lines, reason = "a table: an arm for each kind")]
 fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt::Result {
     let ParseError { offset, kind, element, declared } = error;
     let (is_at_start, element) = (element == FormatElement::Opcode, part_name(element));
@@ -207,6 +208,7 @@ fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt:
             write!(f, "reading {element}: a list node of container {declared}, which is neither 1 nor 2")
         }
         ParseErrorKind::Flag => write!(f, "reading {element}: no such flag or tag {declared} is known"),
+        ParseErrorKind::EmptyNode => write!(f, "reading {element}: a plain list node has no bytes"),
         ParseErrorKind::Score => write!(f, "reading {element}: a score is not a number"),
         ParseErrorKind::StreamId => write!(f, "reading {element}: a node's ID takes {declared} bytes instead of 16"),
         ParseErrorKind::Slot => write!(f, "reading {element}: slot {declared} does not exist, the last one is 16383"),
@@ -238,10 +240,33 @@ fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt:
             write!(f, "reading {element}: a node has another number of deleted entries than it says")
         }
         ParseErrorKind::StreamLength => {
-            write!(f, "the stream says it has {declared} entries, its nodes have another number")
+            write!(f, "the stream says it has {declared} entries, its nodes have another number; ")?;
+            write!(f, "Redis 8.10 and Valkey 9.1 refuse it")
         }
         ParseErrorKind::Pending => {
             write!(f, "reading {element}: a consumer group and its consumers disagree on a pending entry")
+        }
+        ParseErrorKind::StreamLive => {
+            write!(f, "reading {element}: a node has no live entries, or counts them as text; Redis 8.10 refuses it")
+        }
+        ParseErrorKind::StreamCounters => {
+            write!(
+                f,
+                "reading {element}: the counter {declared} contradicts the stream or is out of range; Redis 8.10 refuses it"
+            )
+        }
+        ParseErrorKind::PendingShared => {
+            write!(f, "reading {element}: an entry is pending for two consumers of the same group")
+        }
+        ParseErrorKind::VectorSet => {
+            write!(f, "reading {element}: the vectors or links of a vector set are not what its header says")
+        }
+        ParseErrorKind::Index => write!(f, "reading {element}: {declared} is not a valid index"),
+        ParseErrorKind::SmallText => {
+            write!(f, "reading {element}: a short text of an array takes {declared} bytes, 7 are the most")
+        }
+        ParseErrorKind::FunctionPreGa => {
+            write!(f, "a function in the format of the Redis 7.0 release candidates, which servers after 7.0 refuse")
         }
         ParseErrorKind::Frame => write!(f, "reading {element}: its {declared} bytes do not inflate"),
         ParseErrorKind::Zeros => write!(f, "zeros stand here in the place of records"),

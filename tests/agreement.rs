@@ -178,6 +178,9 @@ fn excuse(report: &Report, verdict: &Verdict) -> Option<&'static str> {
         .map(|finding| finding.kind.as_str())
         .collect();
     let all = |faults: &[&str]| !errors.is_empty() && errors.iter().all(|kind| faults.contains(kind));
+    let has_warning = |kind: &str| {
+        report.findings.iter().any(|finding| finding.severity == Severity::Warning && finding.kind == kind)
+    };
     let says = |words: &str| verdict.says.contains(words);
     match (verdict.judge, verdict.accepts) {
         (_, true) if errors == ["length_form"] => {
@@ -185,6 +188,15 @@ fn excuse(report: &Report, verdict: &Verdict) -> Option<&'static str> {
         }
         (_, true) if errors.first() == Some(&"stream_deleted") => {
             Some("Redis 7.0 does not count a node's deleted entries, Valkey 9.1 does")
+        }
+        (_, true) if all(&["pending_shared"]) => {
+            Some("Redis before 8.10 loads an entry that is pending for two consumers, and frees it twice")
+        }
+        (_, false) if errors.is_empty() && has_warning("stream_length") && says("Stream length inconsistent") => {
+            Some("Valkey 9.1 refuses a length that the servers of a dump of RDB 11 or older load")
+        }
+        (_, false) if errors.is_empty() && has_warning("function_pre_ga") && says("Pre-release function") => {
+            Some("only Redis 7.0 loads functions in the format of its release candidates")
         }
         (_, true) if errors == ["trailing"] => Some("servers do not look behind the checksum"),
         (Judge::Checker, true) if errors.first() == Some(&"module_tag") => {

@@ -83,8 +83,9 @@ impl Filter {
         })
     }
 
+    /// Whether a server expires the entry: once the moment has passed, and not at that moment.
     fn has_expired(&self, entry: &Entry<'_>) -> bool {
-        entry.expires_at_ms.zip(self.now_ms).is_some_and(|(at_ms, now_ms)| at_ms <= now_ms)
+        entry.expires_at_ms.zip(self.now_ms).is_some_and(|(at_ms, now_ms)| at_ms < now_ms)
     }
 }
 

@@ -310,6 +310,7 @@ impl Accumulator for Analysis {
         }
         let on_key = |source: &S, found: KeyRef<'_>| {
             let Measure { kind, size, .. } = found.measure;
+            found.header.selected_db.into_iter().for_each(|db| self.select(db));
             // A compressed name is always decoded, so that a damaged one is found whatever the top lists hold.
             if self.count(kind, size) || matches!(found.header.key, StringHeader::Lzf { .. }) {
                 self.add(&found.entry(source.kept()))

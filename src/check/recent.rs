@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use super::record::{Record, What};
+use crate::rdb::deep::is_tolerated;
 use crate::rdb::entry::Damage;
-use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
+use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind};
 
 /// Records before the damage that may be doubted.
 pub(crate) const RECENT_MAX: usize = 64;
@@ -18,14 +19,15 @@ pub(crate) struct Recent(VecDeque<(u64, bool)>);
 
 impl Recent {
     /// Takes in a record.
-    pub(crate) fn add(&mut self, record: &Record<'_>) {
+    pub(crate) fn add(&mut self, context: &Context, record: &Record<'_>) {
         const NAME_BYTES_MAX: usize = 1 << 16;
         const MS_IN_THE_YEAR_5138: i64 = 100_000_000_000_000;
+        let is_loaded = |flaw: &ParseError| is_tolerated(flaw, context.dialect, context.version);
         let looks_right = match &record.what {
             What::Key(key) => {
                 let expiry_looks_right = key.expires_at_ms.is_none_or(|ms| (0..MS_IN_THE_YEAR_5138).contains(&ms));
                 let name_looks_right = (1..=NAME_BYTES_MAX).contains(&key.name.len());
-                expiry_looks_right && name_looks_right && record.flaws.iter().all(ParseError::is_tolerated)
+                expiry_looks_right && name_looks_right && record.flaws.iter().all(is_loaded)
             }
             What::SelectDb(db) => *db < 1 << 20,
             What::ResizeDb { .. } => true,

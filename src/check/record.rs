@@ -57,4 +57,6 @@ pub(crate) struct Key<'r> {
     pub(crate) value_type: ValueType,
     pub(crate) module: Option<ModuleId>,
     pub(crate) expires_at_ms: Option<i64>,
+    /// Where its expiry, access data and metadata are, if other records are between them and the key's own.
+    pub(crate) apart: &'r [Range<u64>],
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::recent::Recent;
 use super::record::{Key, Record, Sink, What};
 use crate::error::{Quoted, Visible, name_text, words};
-use crate::rdb::deep::Distinct;
+use crate::rdb::deep::{Distinct, is_tolerated};
 use crate::rdb::dragonfly;
 use crate::rdb::entry::Damage;
 use crate::rdb::packed::Text;
@@ -108,6 +108,8 @@ pub struct Report {
     pub tagged_chunks: u64,
     #[serde(skip)]
     dialect: Option<Dialect>,
+    #[serde(skip)]
+    version: u32,
     /// Names of the keys so far, database included, unless values are only stepped over.
     #[serde(skip)]
     names: Option<Distinct>,
@@ -188,7 +190,7 @@ pub struct Encoding {
 pub struct Finding {
     /// Offset of what is wrong, or of the string that it is in.
     pub offset: u64,
-    /// `error` where servers refuse the dump, `warning` where they read on over it.
+    /// `error` where servers refuse the dump or leave the key out, `warning` where those that it was written for load it.
     pub severity: Severity,
     /// The fault in one word.
     #[serde(rename = "fault")]
@@ -217,7 +219,7 @@ pub struct Finding {
 pub enum Severity {
     /// A server refuses the dump for it.
     Error,
-    /// Every server reads on over it.
+    /// The servers that the dump was written for read on over it.
     Warning,
 }
 
@@ -255,7 +257,8 @@ impl Report {
     }
 
     pub(super) fn find(&mut self, error: ParseError, key: Option<(&[u8], ValueType)>, dump_bytes: u64) {
-        self.has_errors |= !error.is_tolerated();
+        let is_tolerated = self.is_tolerated(&error);
+        self.has_errors |= !is_tolerated;
         let name = key.map(|(name, _)| name);
         let names_bytes = self.names_bytes + name.map_or(0, <[u8]>::len);
         if self.findings.len() >= FINDINGS_MAX || names_bytes > FINDINGS_BYTES_MAX {
@@ -267,7 +270,7 @@ impl Report {
         let has_db = key.is_some() || error.kind == ParseErrorKind::KeyCount;
         self.findings.push(Finding {
             offset: error.offset,
-            severity: if error.is_tolerated() { Severity::Warning } else { Severity::Error },
+            severity: if is_tolerated { Severity::Warning } else { Severity::Error },
             kind: error.kind.name(),
             what: words(error, dump_bytes),
             db: has_db.then_some(self.db),
@@ -278,6 +281,10 @@ impl Report {
                 .map(|(_, value_type)| self.label(value_type)),
             name: name.map(<[u8]>::to_vec),
         });
+    }
+
+    fn is_tolerated(&self, error: &ParseError) -> bool {
+        self.dialect.is_some_and(|dialect| is_tolerated(error, dialect, self.version))
     }
 
     fn label(&self, value_type: ValueType) -> &'static str {
@@ -322,8 +329,10 @@ impl Report {
     /// Whether a key is the first of its name in the database, as far as names are held.
     fn is_new(&mut self, key: &Key<'_>, flaws: &[ParseError]) -> bool {
         let is_name_damaged = flaws.iter().any(|flaw| flaw.element == FormatElement::Key);
+        // Servers leave it out, and load another of its name.
+        let is_empty = flaws.iter().any(|flaw| flaw.kind == ParseErrorKind::Empty);
         // Dragonfly may write a key again that changed while it wrote the snapshot; its loader takes the last.
-        let is_asked = self.dialect != Some(Dialect::Dragonfly) && !is_name_damaged && !key.is_oversized;
+        let is_asked = self.dialect != Some(Dialect::Dragonfly) && !is_name_damaged && !is_empty && !key.is_oversized;
         let Some(names) = self.names.as_mut().filter(|_| is_asked) else { return true };
         let is_new = names.add(Text::Bytes(&[&self.db.to_be_bytes(), key.name].concat()));
         self.keys_not_compared += u64::from(names.is_partial());
@@ -363,8 +372,8 @@ impl Report {
 
 impl Sink for Report {
     fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
-        self.dialect = Some(context.dialect);
-        self.recent.add(record);
+        (self.dialect, self.version) = (Some(context.dialect), context.version);
+        self.recent.add(context, record);
         let mut key_found = None;
         match &record.what {
             What::Aux { name, value } => {
@@ -389,7 +398,7 @@ impl Sink for Report {
             What::ModuleAux(id) => self.count_module(id.to_string()),
             What::Key(key) => {
                 self.keys += 1;
-                self.keys_damaged += u64::from(record.flaws.iter().any(|flaw| !flaw.is_tolerated()));
+                self.keys_damaged += u64::from(record.flaws.iter().any(|flaw| !self.is_tolerated(flaw)));
                 let is_expiring = key.expires_at_ms.is_some();
                 self.keys_expiring += u64::from(is_expiring);
                 if let Some(seconds) = context.aux.created_at_seconds {

@@ -96,6 +96,7 @@ impl<'s, 'e> Streams<'s, 'e> {
                     value_type: key.value_type,
                     module: key.module,
                     expires_at_ms: key.expires_at_ms,
+                    apart: &[],
                 }),
                 None => What::TaggedChunk,
             };

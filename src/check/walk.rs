@@ -3,13 +3,15 @@
 //! One pass over any source. Each record goes to a [`Sink`] when it has been read, with its place in the dump: a check
 //! counts it, a salvage copies it.
 
+use std::ops::Range;
+
 use super::record::{Key, Record, Sink, What};
 use super::tagged::{Around, StreamSink, Streams};
 use crate::engine::chunked::Chunked;
 use crate::engine::dragonfly::{in_blob, inflated_blob};
 use crate::engine::tagged;
 use crate::rdb::context::Context;
-use crate::rdb::deep::Deep;
+use crate::rdb::deep::{Deep, ERROR_LENGTH, Names};
 use crate::rdb::dragonfly::opcode as dragonfly;
 use crate::rdb::entry::Damage;
 use crate::rdb::header;
@@ -41,14 +43,41 @@ pub(crate) struct Walk {
     db: u64,
     name: Vec<u8>,
     is_name_oversized: bool,
+    /// What of the next key has been read while its type has not.
+    header: KeyHeader,
     is_in_blob: bool,
 }
 
-/// What of a key has been read while its type has not.
-#[derive(Default)]
+/// What of a key has been read while its type has not: servers keep it until the next key, whatever is between.
+#[derive(Debug, Default)]
 struct KeyHeader {
     expires_at_ms: Option<i64>,
-    is_begun: bool,
+    /// Where each part is that was read last, by [`Part`].
+    parts: [Option<Range<u64>>; 4],
+}
+
+/// What can be in front of a key's type.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Expiry,
+    Idle,
+    Frequency,
+    Meta,
+}
+
+impl KeyHeader {
+    fn keep(&mut self, part: Part, span: Range<u64>) {
+        if let Some(place) = self.parts.get_mut(part as usize) {
+            *place = Some(span);
+        }
+    }
+
+    /// The parts that are in front of offset `start`, in their order.
+    fn apart(&self, start: u64) -> Vec<Range<u64>> {
+        let mut apart: Vec<_> = self.parts.iter().flatten().filter(|span| span.start < start).cloned().collect();
+        apart.sort_unstable_by_key(|span| span.start);
+        apart
+    }
 }
 
 impl Walk {
@@ -72,6 +101,7 @@ impl Walk {
             db: 0,
             name: Vec::new(),
             is_name_oversized: false,
+            header: KeyHeader::default(),
             is_in_blob: false,
         }
     }
@@ -81,6 +111,8 @@ impl Walk {
     /// # Errors
     /// The damage that loses a record's end, or what `sink` says.
     pub(crate) fn run<S: KeepsKey>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<u64, Box<Damage>> {
+        // What was read before damage belongs to a key that is lost.
+        self.header = KeyHeader::default();
         std::thread::scope(|scope| {
             let mut streams = Streams::new(tagged::Streams::new(scope));
             while !self.record(source, sink, Some(&mut streams))? {}
@@ -111,22 +143,36 @@ impl Walk {
     ) -> Result<bool, Box<Damage>> {
         self.record_start = source.offset();
         self.deep.flaws.clear();
-        let mut header = KeyHeader::default();
+        let mut is_begun = false;
         let what = loop {
+            let start = source.offset();
             let code = source.parse(FormatElement::Opcode, byte)?;
+            let mut part = None;
             match code {
                 opcode::EXPIRE_TIME_MS => {
                     let stored = source.parse(FormatElement::Expiry, i64_le)?;
-                    header.expires_at_ms = Some(self.context.time_ms(stored));
+                    self.header.expires_at_ms = self.context.expires_at_ms(stored);
+                    part = Some(Part::Expiry);
                 }
                 opcode::EXPIRE_TIME => {
-                    header.expires_at_ms = Some(i64::from(source.parse(FormatElement::Expiry, i32_le)?) * 1000);
+                    let seconds = source.parse(FormatElement::Expiry, i32_le)?;
+                    self.header.expires_at_ms = Some(i64::from(seconds) * 1000);
+                    part = Some(Part::Expiry);
                 }
-                opcode::IDLE => _ = source.parse(FormatElement::Access, length)?,
-                opcode::FREQ => _ = source.parse(FormatElement::Access, byte)?,
-                opcode::KEY_META if self.context.dialect == Dialect::Redis => self.key_meta(source)?,
+                opcode::IDLE => {
+                    source.parse(FormatElement::Access, length)?;
+                    part = Some(Part::Idle);
+                }
+                opcode::FREQ => {
+                    source.parse(FormatElement::Access, byte)?;
+                    part = Some(Part::Frequency);
+                }
+                opcode::KEY_META if self.context.dialect == Dialect::Redis => {
+                    self.key_meta(source)?;
+                    part = Some(Part::Meta);
+                }
                 // KeyDB puts a field of its own between a key's expiry and its type.
-                opcode::AUX if header.is_begun => skip_between(source, &self.context, code)?,
+                opcode::AUX if is_begun => skip_between(source, &self.context, code)?,
                 opcode::AUX => return self.aux(source, sink),
                 opcode::SELECT_DB => {
                     self.has_begun = true;
@@ -144,19 +190,19 @@ impl Walk {
                 }
                 opcode::FUNCTION_PRE_GA => {
                     skip_between(source, &self.context, code)?;
+                    let (kind, element) = (ParseErrorKind::FunctionPreGa, FormatElement::Function);
+                    self.deep.flaws.push(ParseError { offset: start, kind, element, declared: 0 });
                     break What::Function;
                 }
-                dragonfly::BLOB_ZSTD | dragonfly::BLOB_LZ4
-                    if self.is_dragonfly() && !header.is_begun && streams.is_some() =>
-                {
+                dragonfly::BLOB_ZSTD | dragonfly::BLOB_LZ4 if self.is_dragonfly() && !is_begun && streams.is_some() => {
                     return self.blob(source, code, sink, streams).map(|()| false);
                 }
-                dragonfly::TAGGED_CHUNK if self.is_dragonfly() && !header.is_begun && streams.is_some() => {
+                dragonfly::TAGGED_CHUNK if self.is_dragonfly() && !is_begun && streams.is_some() => {
                     self.chunk(source, sink, streams.as_deref_mut())?;
                     break What::TaggedChunk;
                 }
                 dragonfly::FULLSYNC_END | dragonfly::JOURNAL_BLOB | dragonfly::JOURNAL_OFFSET
-                    if self.is_dragonfly() && !header.is_begun =>
+                    if self.is_dragonfly() && !is_begun =>
                 {
                     skip_between(source, &self.context, code)?;
                     break What::Slot;
@@ -172,14 +218,18 @@ impl Walk {
                 opcode::EOF => break What::End,
                 opcode::RAM_LRU | opcode::SLOT_NUM => skip_between(source, &self.context, code)?,
                 code if code < opcode::KEY_META => {
-                    return self.key(source, ValueType(code), header.expires_at_ms, sink).map(|()| false);
+                    let header = std::mem::take(&mut self.header);
+                    return self.key(source, ValueType(code), &header, sink).map(|()| false);
                 }
                 _ => {
                     skip_between(source, &self.context, code)?;
                     break What::Slot;
                 }
             }
-            header.is_begun = true;
+            is_begun = true;
+            if let Some(part) = part {
+                self.header.keep(part, start..source.offset());
+            }
         };
         let is_end = matches!(what, What::End);
         self.pass(source.offset(), what, sink)?;
@@ -248,7 +298,7 @@ impl Walk {
         &mut self,
         source: &mut S,
         value_type: ValueType,
-        expires_at_ms: Option<i64>,
+        header: &KeyHeader,
         sink: &mut impl Sink,
     ) -> Result<(), Box<Damage>> {
         const VALUE_TYPE_MAX: u8 = 99;
@@ -275,8 +325,15 @@ impl Walk {
                 Err(error) => return Err(named(self, error)),
             }
         } else {
+            let offset = source.offset();
             match measure(source, value_type, &self.context) {
-                Ok(measure) => measure.module,
+                Ok(measure) => {
+                    if measure.is_empty_collection() {
+                        let (kind, element) = (ParseErrorKind::Empty, FormatElement::Count);
+                        self.deep.flaws.push(ParseError { offset, kind, element, declared: 0 });
+                    }
+                    measure.module
+                }
                 Err(error) if error.costs_one_key() => {
                     self.deep.flaws.push(error);
                     None
@@ -286,8 +343,15 @@ impl Walk {
         };
         self.deep.flaws.splice(..0, earlier_flaws);
         self.not_zeros(source, value_type)?;
-        let is_oversized = self.is_name_oversized;
-        let key = Key { name: &self.name, is_oversized, value_type, module, expires_at_ms };
+        let apart = header.apart(self.record_start);
+        let key = Key {
+            name: &self.name,
+            is_oversized: self.is_name_oversized,
+            value_type,
+            module,
+            expires_at_ms: header.expires_at_ms,
+            apart: &apart,
+        };
         self.pass(source.offset(), What::Key(key), sink)
     }
 
@@ -392,20 +456,18 @@ impl Walk {
         if fields == 0 {
             self.deep.flaws.push(error(ParseErrorKind::Empty, 0));
         }
-        let mut last: Option<Vec<u8>> = None;
-        let mut is_in_order = true;
+        let mut names = Names::default();
         for _ in 0..fields {
-            let name = self.deep.with_text(source, FormatElement::HashTemplate, |_, text| match text {
-                Some(Text::Bytes(bytes)) => Some(bytes.to_vec()),
-                Some(Text::Int(value)) => Some(value.to_string().into_bytes()),
-                None => None,
-            })?;
-            let pair = last.as_ref().zip(name.as_ref());
-            is_in_order &= pair.is_none_or(|(last, name)| (last.len(), last) < (name.len(), name));
-            last = name;
+            self.deep.with_text(source, FormatElement::HashTemplate, |_, text| text.map(|name| names.add(name)))?;
         }
-        if !is_in_order {
+        if !names.are_in_order() {
             self.deep.flaws.push(error(ParseErrorKind::Order, 0));
+        }
+        if id == ERROR_LENGTH {
+            self.deep.flaws.push(error(ParseErrorKind::Index, id));
+        }
+        if self.context.template_fields.contains_key(&id) {
+            self.deep.flaws.push(error(ParseErrorKind::Duplicate, id));
         }
         self.context.define_template(id, fields);
         Ok(())

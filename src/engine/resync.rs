@@ -6,7 +6,7 @@ use super::scan::Walk;
 use super::{Ending, Outcome};
 use crate::analysis::accumulator::Accumulator;
 use crate::error::ErrorKind;
-use crate::rdb::deep::Deep;
+use crate::rdb::deep::{Deep, is_tolerated};
 use crate::rdb::entry::{Damage, Step, step};
 use crate::rdb::header::magic;
 use crate::rdb::primitives::u64_le;
@@ -120,7 +120,8 @@ fn begins_soundly(dump: &[u8], context: &Context, start: u64) -> bool {
             continue;
         }
         let walked = deep.value(&mut Slice::new(dump, offset), value_type, context);
-        if walked.is_err() || !deep.flaws.iter().all(ParseError::is_tolerated) {
+        let is_loaded = |flaw: &ParseError| is_tolerated(flaw, context.dialect, context.version);
+        if walked.is_err() || !deep.flaws.iter().all(is_loaded) {
             return false;
         }
     }

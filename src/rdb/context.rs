@@ -13,6 +13,9 @@ pub const MAGIC_BYTES: usize = 9;
 /// The newest version of Redis's format whose every type is known (Redis 8.12).
 pub const REDIS_VERSION_KNOWN: u32 = 16;
 
+/// The format's version of Redis 8.10, which refuses what older servers read on over.
+pub(crate) const REDIS_8_10_VERSION: u32 = 15;
+
 /// The newest version of Valkey's format whose every type is known (Valkey 9.1).
 pub const VALKEY_VERSION_KNOWN: u32 = 80;
 
@@ -125,6 +128,15 @@ impl Context {
         }
     }
 
+    /// When a key expires, in milliseconds since 1970, by what opcode 252 stores. Servers take -1 for no expiry, all but
+    /// Redis 8.10 (RDB 15), where such a key has expired.
+    #[inline]
+    pub(crate) fn expires_at_ms(&self, stored: i64) -> Option<i64> {
+        const NONE: i64 = -1;
+        let is_time = stored != NONE || self.dialect == Dialect::Redis && self.version >= REDIS_8_10_VERSION;
+        is_time.then(|| self.time_ms(stored))
+    }
+
     /// An expiry time as it is stored, in milliseconds since 1970. Before version 9 it is in the byte order of the
     /// machine that wrote it: a time past the year 5138 is then read the other way round.
     #[inline]
@@ -137,6 +149,18 @@ impl Context {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn minus_one_is_no_expiry_before_redis_8_10() {
+        for (dialect, version, expected) in
+            [(Dialect::Redis, 10, None), (Dialect::Redis, 15, Some(-1)), (Dialect::Valkey, 80, None)]
+        {
+            let context = Context::new(dialect, version);
+            assert_eq!(context.expires_at_ms(-1), expected, "{dialect} {version}");
+            assert_eq!(context.expires_at_ms(-2), Some(-2));
+            assert_eq!(context.expires_at_ms(0), Some(0));
+        }
+    }
 
     #[test]
     fn times_of_old_big_endian_machines() {

@@ -97,6 +97,7 @@ impl Entry<'_> {
             expires_at_ms: self.expires_at_ms,
             idle_seconds: self.idle_seconds,
             frequency: self.frequency,
+            selected_db: None,
         }
     }
 }
@@ -202,6 +203,9 @@ pub fn step<S: KeepsKey>(
     }
     let value_offset = source.offset();
     match begin(source, header.value_type, context) {
+        Ok(ValueStart::Whole(measure)) if measure.is_empty_collection() => {
+            Err(empty(source.kept(), &header, offset, value_offset))
+        }
         Ok(ValueStart::Whole(measure)) => {
             on_key(source, KeyRef { header: &header, measure, offset, value_offset, end: source.offset() })
                 .map_err(|kind| refused(offset, &header, kind))?;
@@ -229,7 +233,11 @@ pub fn resume<S: KeepsKey>(
         Err(error) => return Err(in_value(source.kept(), &open.header, open.offset, error)),
     }
     let PartialValue { header, offset, value_offset, run } = open;
-    on_key(source, KeyRef { header: &header, measure: run.into(), offset, value_offset, end: source.offset() })
+    let measure = Measure::from(run);
+    if measure.is_empty_collection() {
+        return Err(empty(source.kept(), &header, offset, value_offset));
+    }
+    on_key(source, KeyRef { header: &header, measure, offset, value_offset, end: source.offset() })
         .map_err(|kind| refused(offset, &header, kind))?;
     Ok(Step::Key)
 }
@@ -259,6 +267,9 @@ pub fn step_with<S: KeepsKey, M: AsRef<Measure>>(
         Ok(walked) => walked,
         Err(error) => return Err(in_value(source.kept(), &header, offset, *error)),
     };
+    if walked.as_ref().is_empty_collection() {
+        return Err(empty(source.kept(), &header, offset, value_offset));
+    }
     let found = KeyRef { header: &header, measure: *walked.as_ref(), offset, value_offset, end: source.offset() };
     on_key(source, found, walked).map_err(|kind| refused(offset, &header, kind))?;
     Ok(Step::Key)
@@ -272,6 +283,13 @@ fn refused(offset: u64, header: &KeyHeader, kind: ParseErrorKind) -> Box<Damage>
 #[cold]
 fn in_record(record_offset: u64, error: ParseError) -> Box<Damage> {
     Box::new(Damage { error, key: None, record_offset })
+}
+
+/// Damage of a collection without elements, which servers leave out when they load a dump.
+#[cold]
+fn empty(stored: &[u8], header: &KeyHeader, record_offset: u64, offset: u64) -> Box<Damage> {
+    let error = ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Count, declared: 0 };
+    in_value(stored, header, record_offset, error)
 }
 
 #[cold]
@@ -341,7 +359,9 @@ impl<'a> Scanner<'a> {
     fn step(&mut self) -> Result<Option<Entry<'a>>, Box<Damage>> {
         loop {
             let mut found = None;
+            let db = &mut self.db;
             let keep = |source: &Slice<'a>, key: KeyRef<'_>| {
+                *db = key.header.selected_db.unwrap_or(*db);
                 found = Some(key.entry(source.kept_bytes()));
                 Ok(())
             };

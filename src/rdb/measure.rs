@@ -16,6 +16,15 @@ pub struct Measure {
     pub module: Option<ModuleId>,
 }
 
+impl Measure {
+    /// Whether this is a collection without elements: servers keep no such key, and leave it out when they load a dump.
+    /// A stream may be empty, and so may a vector set.
+    #[inline(always)]
+    pub(crate) fn is_empty_collection(&self) -> bool {
+        self.size == 0 && matches!(self.kind, Kind::List | Kind::Set | Kind::Hash | Kind::Zset | Kind::Array)
+    }
+}
+
 /// The error for a type that cannot be stepped over.
 #[cold]
 pub(crate) fn unknown<S: Source>(source: &S, value_type: ValueType) -> ParseError {

@@ -35,6 +35,8 @@ pub enum ParseErrorKind {
     ModuleTag,
     /// A quicklist node's container is neither plain (1) nor packed (2).
     Container,
+    /// A plain quicklist node has no bytes, which servers refuse.
+    EmptyNode,
     /// A flag or tag byte has a value that the format does not know.
     Flag,
     /// A sorted set's score is not a number.
@@ -73,10 +75,24 @@ pub enum ParseErrorKind {
     StreamNode,
     /// A stream's node has another number of deleted entries than it says; servers since Valkey 9.1 refuse that.
     StreamDeleted,
-    /// A stream has a length other than the number of its live entries.
+    /// A stream has a length other than the number of its live entries: Redis 8.10 and Valkey 9.1 refuse it.
     StreamLength,
+    /// A stream's node has no live entry, or counts them as text: Redis 8.10 refuses it.
+    StreamLive,
+    /// A stream's counters contradict each other or its entries, or are out of range: Redis 8.10 refuses it.
+    StreamCounters,
     /// A pending entry of a consumer that its group does not have, or one of a group that no consumer has.
     Pending,
+    /// An entry is pending for two consumers of a group: Redis 8.10 and Valkey 9.1 refuse it, older ones free it twice.
+    PendingShared,
+    /// A vector set whose vectors or links are not what its header and its other nodes say.
+    VectorSet,
+    /// An array's index or a template's number is the largest there is, which servers read as an error.
+    Index,
+    /// An array's short text takes more than the 7 bytes of a pointer's place.
+    SmallText,
+    /// A function in the form of the 7.0 release candidates: of all releases, those of 7.0 alone load it.
+    FunctionPreGa,
     /// A database says that it has another number of keys than it has.
     KeyCount,
     /// A compressed frame does not inflate.
@@ -181,14 +197,9 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// Whether every server reads on over it: worth telling, but nothing that a server refuses.
-    pub fn is_tolerated(&self) -> bool {
-        let is_packed_score = self.kind == ParseErrorKind::Score && self.element == FormatElement::Blob;
-        is_packed_score || matches!(self.kind, ParseErrorKind::StreamLength | ParseErrorKind::KeyCount)
-    }
-
-    /// Whether the fault lies inside a packed value, or a compressed name, whose stored length is known. A walk that
-    /// returns such a trouble has stepped over the whole value, so the damage costs that key alone.
+    /// Whether the fault lies inside a packed value, or a compressed name, whose stored length is known, or is that a
+    /// collection is empty. A walk that returns such a trouble has stepped over the whole value, so the damage costs that
+    /// key alone.
     pub fn costs_one_key(&self) -> bool {
         let is_packed = matches!(
             self.kind,
@@ -199,6 +210,7 @@ impl ParseError {
                 | ParseErrorKind::BackLength
         );
         is_packed
+            || self.kind == ParseErrorKind::Empty
             || self.kind == ParseErrorKind::Lzf && matches!(self.element, FormatElement::Blob | FormatElement::Key)
     }
 }

@@ -34,6 +34,9 @@ pub struct KeyHeader {
     pub idle_seconds: Option<u64>,
     /// The access counter, if the server evicts by LFU.
     pub frequency: Option<u8>,
+    /// The database of this key and of those that follow, if it was selected behind the key's expiry or access data:
+    /// servers keep those until the next key, wherever it is.
+    pub selected_db: Option<u64>,
 }
 
 impl Default for KeyHeader {
@@ -44,7 +47,15 @@ impl Default for KeyHeader {
             expires_at_ms: None,
             idle_seconds: None,
             frequency: None,
+            selected_db: None,
         }
+    }
+}
+
+impl KeyHeader {
+    /// Whether something of a key has been read that is not its type or name.
+    fn has_access_data(&self) -> bool {
+        self.expires_at_ms.is_some() || self.idle_seconds.is_some() || self.frequency.is_some()
     }
 }
 
@@ -63,6 +74,7 @@ pub fn next<S: KeepsKey>(source: &mut S, context: &Context, header: &mut KeyHead
     header.expires_at_ms = None;
     header.idle_seconds = None;
     header.frequency = None;
+    header.selected_db = None;
     loop {
         let code = source.parse(FormatElement::Opcode, byte)?;
         // Most records are a key without any prefix: types are the small numbers, opcodes the large ones.
@@ -77,14 +89,21 @@ pub fn next<S: KeepsKey>(source: &mut S, context: &Context, header: &mut KeyHead
         match code {
             opcode::EXPIRE_TIME_MS => {
                 let stored = source.parse(FormatElement::Expiry, i64_le)?;
-                header.expires_at_ms = Some(context.time_ms(stored));
+                header.expires_at_ms = context.expires_at_ms(stored);
             }
             opcode::EXPIRE_TIME => {
                 header.expires_at_ms = Some(i64::from(source.parse(FormatElement::Expiry, i32_le)?) * 1000);
             }
             opcode::IDLE => header.idle_seconds = Some(source.parse(FormatElement::Access, length)?),
             opcode::FREQ => header.frequency = Some(source.parse(FormatElement::Access, byte)?),
-            opcode::SELECT_DB => return Ok(Record::SelectDb(source.parse(FormatElement::Database, length)?)),
+            opcode::SELECT_DB => {
+                let db = source.parse(FormatElement::Database, length)?;
+                // One record with its key, so that a scan can begin at any.
+                if !header.has_access_data() {
+                    return Ok(Record::SelectDb(db));
+                }
+                header.selected_db = Some(db);
+            }
             opcode::EOF => return Ok(Record::End),
             _ => skip_between(source, context, code)?,
         }

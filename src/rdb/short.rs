@@ -102,12 +102,14 @@ pub(crate) fn skip_short_strings(bytes: &[u8], until: usize, taker: &mut impl Vi
 #[inline(always)]
 fn expiring(ahead: &[u8]) -> Option<Short<'_>> {
     let ([code, stored @ ..], behind) = ahead.split_first_chunk::<EXPIRY_BYTES>()?;
-    if *code != opcode::EXPIRE_TIME_MS {
+    let stored = i64::from_le_bytes(*stored);
+    // What -1 means depends on the dump.
+    if *code != opcode::EXPIRE_TIME_MS || stored == -1 {
         return None;
     }
     let short = lasting(behind)?;
     let record = ahead.get(..EXPIRY_BYTES + short.record.len())?;
-    Some(Short { record, expires_at: Some(i64::from_le_bytes(*stored)), ..short })
+    Some(Short { record, expires_at: Some(stored), ..short })
 }
 
 /// The short string without a TTL that `ahead` begins with.
@@ -231,7 +233,7 @@ mod tests {
             } else {
                 // Compressed ones may claim too much.
                 let is_special = matches!(header[0], 0x42.. if !(0xc0..=0xc2).contains(&header[0]));
-                let is_of_those = (1..=0x3f).contains(&name.len());
+                let is_of_those = (1..=0x3f).contains(&name.len()) && expires_at != Some(-1);
                 prop_assert!(!is_of_those || is_special || rest.len() < 0x240);
             }
         }

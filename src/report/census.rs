@@ -37,6 +37,15 @@ impl Census {
     }
 }
 
+/// Puts what comes next into database `db`.
+fn select(asked: &QueryPlan, numbers: &mut Box<Numbers>, of_unknown_db: &mut Option<Box<Numbers>>, db: u64) {
+    if numbers.db().is_none() && asked.filter.names_databases() {
+        let of_db = Box::new(Numbers::new(asked, Some(db)));
+        *of_unknown_db = Some(std::mem::replace(numbers, of_db));
+    }
+    numbers.select(asked, db);
+}
+
 /// Counts short strings that find no place on a list.
 struct Counting<'c> {
     asked: &'c QueryPlan,
@@ -69,7 +78,7 @@ impl Accumulator for Census {
         _open: Option<Box<PartialValue>>,
         until: u64,
     ) -> Result<Step, Box<Damage>> {
-        let Self { asked, numbers, keys, .. } = self;
+        let Self { asked, numbers, keys, of_unknown_db } = self;
         if numbers.takes_short(asked) {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
             let passed = short::skip_short_strings(source.ahead(), left, &mut Counting { asked, context, numbers });
@@ -82,16 +91,15 @@ impl Accumulator for Census {
         let walk = |source: &mut S, header: &_| walk::measure(source, header, context, &asked.model);
         step_with(source, context, walk, |source, found, footprint| {
             *keys += 1;
+            if let Some(db) = found.header.selected_db {
+                select(asked, numbers, of_unknown_db, db);
+            }
             numbers.add(asked, &found.entry(source.kept()), footprint)
         })
     }
 
     fn select(&mut self, db: u64) {
-        if self.numbers.db().is_none() && self.asked.filter.names_databases() {
-            let numbers = Box::new(Numbers::new(&self.asked, Some(db)));
-            self.of_unknown_db = Some(std::mem::replace(&mut self.numbers, numbers));
-        }
-        self.numbers.select(&self.asked, db);
+        select(&self.asked, &mut self.numbers, &mut self.of_unknown_db, db);
     }
 
     fn db(&self) -> Option<u64> {

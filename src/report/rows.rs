@@ -153,7 +153,10 @@ impl Accumulator for Rows<'_> {
     ) -> Result<Step, Box<Damage>> {
         let asked = self.asked.clone();
         let walk = |source: &mut S, header: &_| walk::measure(source, header, context, &asked.model);
-        step_with(source, context, walk, |source, found, footprint| self.add(&found.entry(source.kept()), footprint))
+        step_with(source, context, walk, |source, found, footprint| {
+            self.db = found.header.selected_db.or(self.db);
+            self.add(&found.entry(source.kept()), footprint)
+        })
     }
 
     fn select(&mut self, db: u64) {

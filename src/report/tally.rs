@@ -174,8 +174,9 @@ impl Expiry {
         let Some(at_ms) = expires_at_ms else { return Self::Never };
         match now_ms.map(|now_ms| at_ms.saturating_sub(now_ms)) {
             None => Self::Unknown,
-            Some(..=0) => Self::Expired,
-            Some(1..HOUR_MS) => Self::Under1Hour,
+            // A server expires a key once the moment has passed.
+            Some(..0) => Self::Expired,
+            Some(0..HOUR_MS) => Self::Under1Hour,
             Some(HOUR_MS..DAY_MS) => Self::Under1Day,
             Some(left) if left < 7 * DAY_MS => Self::Under7Days,
             Some(left) if left < 30 * DAY_MS => Self::Under30Days,

@@ -21,7 +21,7 @@ use crate::engine::resync::Resyncs;
 use crate::error::{Error, ErrorKind, name_text, words};
 use crate::input::commands::Commands;
 use crate::input::{self, Bytes};
-use crate::rdb::deep::Distinct;
+use crate::rdb::deep::{Distinct, is_tolerated};
 use crate::rdb::entry::Damage;
 use crate::rdb::packed::Text;
 use crate::rdb::primitives::u64_le;
@@ -238,6 +238,8 @@ struct Waiting {
     db: u64,
     /// Its name and type, if it is a key.
     key: Option<(Vec<u8>, ValueType)>,
+    /// Where its expiry and access data are, if they are in front of other records.
+    apart: Vec<Range<u64>>,
     is_template: bool,
 }
 
@@ -297,7 +299,7 @@ impl<'a, 'o> Copier<'a, 'o> {
     /// Writes the records that wait, but for the last `keep`.
     fn flush(&mut self, keep: usize) -> io::Result<()> {
         while self.waiting.len() > keep {
-            let Some(Waiting { span, db, key, .. }) = self.waiting.pop_front() else { break };
+            let Some(Waiting { span, db, key, apart, .. }) = self.waiting.pop_front() else { break };
             if key.is_some() {
                 if self.written_db != Some(db) {
                     self.written_db = Some(db);
@@ -313,6 +315,9 @@ impl<'a, 'o> Copier<'a, 'o> {
                 self.account.keys_written += 1;
                 self.account.keys_resynchronized += u64::from(self.is_resynchronized);
             }
+            for part in apart {
+                self.put(part)?;
+            }
             self.put(span)?;
         }
         Ok(())
@@ -323,7 +328,7 @@ impl<'a, 'o> Copier<'a, 'o> {
         let first = self.waiting.iter().position(|waiting| waiting.span.start >= from).unwrap_or(self.waiting.len());
         let doubtful: Vec<Waiting> = self.waiting.drain(first..).collect();
         let why = format!("doubtful, since damage follows at byte {}: {}", error.offset, self.say(error));
-        for Waiting { span, db, key, is_template } in doubtful {
+        for Waiting { span, db, key, is_template, .. } in doubtful {
             self.is_template_lost |= is_template;
             let key = key.as_ref().map(|(name, value_type)| (name.as_slice(), *value_type));
             self.lose(&span, key.map(|_| db), key, why.clone());
@@ -374,12 +379,12 @@ impl<'a, 'o> Copier<'a, 'o> {
     }
 
     fn wait(&mut self, record: &Record<'_>) -> Result<(), ParseErrorKind> {
-        let key = match &record.what {
-            What::Key(key) => Some((key.name.to_vec(), key.value_type)),
-            _ => None,
+        let (key, apart) = match &record.what {
+            What::Key(key) => (Some((key.name.to_vec(), key.value_type)), key.apart.to_vec()),
+            _ => (None, Vec::new()),
         };
         let is_template = matches!(record.what, What::HashTemplate);
-        self.waiting.push_back(Waiting { span: record.span.clone(), db: self.db, key, is_template });
+        self.waiting.push_back(Waiting { span: record.span.clone(), db: self.db, key, apart, is_template });
         let flushed = self.flush(RECENT_MAX);
         flushed.map_err(|error| {
             self.error = Some(error);
@@ -393,10 +398,10 @@ fn refers_to_template(value_type: ValueType) -> bool {
 }
 
 impl Sink for Copier<'_, '_> {
-    fn record(&mut self, _: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
-        self.recent.add(record);
+    fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
+        self.recent.add(context, record);
         let Record { span, what, flaws } = record;
-        let flaw = flaws.iter().find(|flaw| !flaw.is_tolerated());
+        let flaw = flaws.iter().find(|flaw| !is_tolerated(flaw, context.dialect, context.version));
         match what {
             What::SelectDb(db) => {
                 self.db = *db;

@@ -4,25 +4,33 @@
 //! The walk ends where `measure` ends. Damage that leaves it in step with the dump is put on a list, and the walk goes
 //! on; only what loses the value's end is returned. It runs over any source, and holds one string at a time.
 
+mod array;
 mod distinct;
 mod packed;
 mod stream;
+mod template;
+mod tolerated;
+mod vector_set;
+
+use packed::Flaw;
 
 pub(crate) use distinct::Distinct;
+pub(crate) use template::Names;
+pub(crate) use tolerated::is_tolerated;
 
 use super::bounded::Bounded;
 use super::context::Context;
 use super::dragonfly;
 use super::measure::unknown;
+use super::packed::Text;
 use super::packed::lzf::{self, Inflated};
 use super::packed::module::{ModuleId, TAG_DOUBLE, TAG_EOF, TAG_FLOAT, TAG_SINT, TAG_STRING, TAG_UINT};
-use super::packed::{Text, listpack};
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::{StringHeader, array, byte, i64_le, length, string_header, u64_le};
 use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
 use super::source::{KeepsKey, Source};
 use super::types::{Dialect, ValueType};
-use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, cron};
+use super::value::cron;
 
 /// A string longer than this, stored or inflated, is not held, so nobody looks into it. Servers pack values of a few
 /// kilobytes; this is for those that were told to pack more.
@@ -32,7 +40,10 @@ const HELD_BYTES_MAX: u64 = 32 << 20;
 const FLAWS_MAX: usize = 4;
 
 /// The last time that a field can expire at: 48 bits, in Redis.
-const FIELD_TTL_MS_MAX: u64 = 0xffff_ffff_fffe;
+const FIELD_TTL_MS_MAX: u64 = 0xffff_ffff_ffff;
+
+/// What servers read as an error where a number is due, though it can be written.
+pub(crate) const ERROR_LENGTH: u64 = u64::MAX;
 
 /// What a packed value's entries are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +58,12 @@ enum Records {
     Scores,
     /// Fields, values and the times when they expire, 0 for never.
     FieldsWithTtl,
-    /// A template's id, then a value for each of its fields.
-    TemplateValues,
 }
 
 impl Records {
     fn entries_each(self) -> u64 {
         match self {
-            Self::Values | Self::Members | Self::TemplateValues => 1,
+            Self::Values | Self::Members => 1,
             Self::Fields | Self::Scores => 2,
             Self::FieldsWithTtl => 3,
         }
@@ -62,7 +71,7 @@ impl Records {
 }
 
 /// What is packed into a string.
-type Packed = fn(&[u8], &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind>;
+type Packed = fn(&[u8], &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw>;
 
 /// A walk over values, one after the other.
 #[derive(Debug, Default)]
@@ -102,13 +111,7 @@ impl Deep {
             })?,
             ValueType::ZSET_2 => self.each(source, |deep, source| {
                 deep.member(source)?;
-                let offset = source.offset();
-                let score = f64::from_le_bytes(source.parse(FormatElement::Score, array)?);
-                deep.demand(
-                    !score.is_nan(),
-                    ParseError { offset, kind: ParseErrorKind::Score, element: FormatElement::Score, declared: 0 },
-                );
-                Ok(())
+                deep.score(source)
             })?,
             ValueType::MODULE_2 => return self.module(source).map(Some),
             ValueType::HASH_ZIPMAP => self.blob(source, packed::zipmap, Records::Fields)?,
@@ -119,7 +122,9 @@ impl Deep {
             ValueType::HASH_LISTPACK => self.blob(source, packed::listpack, Records::Fields)?,
             ValueType::ZSET_LISTPACK => self.blob(source, packed::listpack, Records::Scores)?,
             ValueType::SET_LISTPACK => self.blob(source, packed::listpack, Records::Members)?,
-            ValueType::LIST_QUICKLIST => self.nodes(source, |deep, source| deep.node(source, packed::ziplist))?,
+            ValueType::LIST_QUICKLIST => {
+                self.nodes(source, |deep, source| deep.entries(source, packed::ziplist, Records::Values))?;
+            }
             ValueType::LIST_QUICKLIST_2 => self.nodes(source, Self::quicklist_node)?,
             ValueType::STREAM
             | ValueType::STREAM_2
@@ -129,17 +134,13 @@ impl Deep {
             ValueType::HASH_2 if context.dialect == Dialect::Valkey => self.each(source, |deep, source| {
                 deep.member(source)?;
                 deep.string(source, FormatElement::Element)?;
-                let offset = source.offset();
-                let at_ms = source.parse(FormatElement::FieldTtl, i64_le)?;
-                let declared = at_ms.cast_unsigned();
-                deep.demand(
-                    at_ms >= -1,
-                    ParseError { offset, kind: ParseErrorKind::Ttl, element: FormatElement::FieldTtl, declared },
-                );
-                Ok(())
+                deep.field_expiry(source)
             })?,
             _ if context.dialect == Dialect::Dragonfly => {
-                return dragonfly::measure(source, value_type).map(|measure| measure.module);
+                let offset = source.offset();
+                let measure = dragonfly::measure(source, value_type)?;
+                self.demand(!measure.is_empty_collection(), empty(offset, FormatElement::Count));
+                return Ok(measure.module);
             }
             _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
             ValueType::HASH_TTL_PRE_GA => self.hash_with_ttls(source, None)?,
@@ -154,10 +155,12 @@ impl Deep {
             }
             ValueType::ARRAY => self.array(source)?,
             ValueType::HASH_TEMPLATE_LISTPACK => {
-                self.template_fields(source)?;
-                self.blob(source, packed::listpack, Records::TemplateValues)?;
+                let fields = self.template_fields(source)?;
+                self.template_listpack(source, |_| Ok(fields))?;
             }
-            ValueType::HASH_TEMPLATE_LISTPACK_REF => self.template_reference(source, context)?,
+            ValueType::HASH_TEMPLATE_LISTPACK_REF => {
+                self.template_listpack(source, |id| context.template(id).map_err(|kind| Flaw { kind, declared: id }))?
+            }
             ValueType::HASH_TEMPLATE_ARRAY => {
                 for _ in 0..self.template_fields(source)? {
                     self.string(source, FormatElement::Element)?;
@@ -261,10 +264,7 @@ impl Deep {
     ) -> Result<(), ParseError> {
         let offset = source.offset();
         let elements = source.parse(FormatElement::Count, length)?;
-        self.demand(
-            elements > 0,
-            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Count, declared: 0 },
-        );
+        self.demand(elements > 0, empty(offset, FormatElement::Count));
         for _ in 0..elements {
             element(self, source)?;
         }
@@ -281,6 +281,13 @@ impl Deep {
                 ParseError { offset, kind: ParseErrorKind::Duplicate, element: FormatElement::Element, declared: 0 },
             );
         })
+    }
+
+    fn score<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
+        let (offset, element) = (source.offset(), FormatElement::Score);
+        let score = f64::from_le_bytes(source.parse(element, array)?);
+        self.demand(!score.is_nan(), ParseError { offset, kind: ParseErrorKind::Score, element, declared: 0 });
+        Ok(())
     }
 
     fn text_score<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
@@ -304,10 +311,7 @@ impl Deep {
     fn blob<S: KeepsKey>(&mut self, source: &mut S, packed: Packed, records: Records) -> Result<(), ParseError> {
         let offset = source.offset();
         let entries = self.entries(source, packed, records)?;
-        self.demand(
-            entries != Some(0),
-            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Blob, declared: 0 },
-        );
+        self.demand(entries != Some(0), empty(offset, FormatElement::Blob));
         Ok(())
     }
 
@@ -321,21 +325,22 @@ impl Deep {
         let offset = source.offset();
         self.with_text(source, FormatElement::Blob, |deep, text| {
             let mut distinct = std::mem::take(&mut deep.distinct);
-            let mut seen = Seen { distinct: &mut distinct, records, entries: 0, last_ttl: 0, kind: None };
-            let looked = match text? {
-                Text::Bytes(blob) => packed(blob, &mut |entry| seen.entry(entry)),
-                Text::Int(_) => Err(ParseErrorKind::BlobForm),
+            let mut seen = Seen { distinct: &mut distinct, records, entries: 0, last_ttl: 0, flaw: None };
+            let looked = match text {
+                Some(Text::Bytes(blob)) => Some(packed(blob, &mut |entry| seen.entry(entry))),
+                Some(Text::Int(_)) => Some(Err(ParseErrorKind::BlobForm.into())),
+                None => None,
             };
-            let kind = seen.kind;
+            let flaw = seen.flaw;
             deep.distinct = distinct;
-            let looked = looked.and_then(|entries| match entries % records.entries_each() {
-                0 => kind.map_or(Ok(entries), Err),
-                _ => Err(ParseErrorKind::BlobCount),
+            let looked = looked?.and_then(|entries| match entries % records.entries_each() {
+                0 => flaw.map_or(Ok(entries), Err),
+                _ => Err(Flaw { kind: ParseErrorKind::BlobCount, declared: entries }),
             });
             match looked {
                 Ok(entries) => Some(entries),
-                Err(kind) => {
-                    deep.demand(false, ParseError { offset, kind, element: FormatElement::Blob, declared: 0 });
+                Err(Flaw { kind, declared }) => {
+                    deep.demand(false, ParseError { offset, kind, element: FormatElement::Blob, declared });
                     None
                 }
             }
@@ -354,26 +359,35 @@ impl Deep {
             elements =
                 elements.zip(node(self, source)?).map(|(elements, more): (u64, u64)| elements.saturating_add(more));
         }
-        self.demand(
-            elements != Some(0),
-            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Count, declared: 0 },
-        );
+        self.demand(elements != Some(0), empty(offset, FormatElement::Count));
         Ok(())
-    }
-
-    fn node<S: KeepsKey>(&mut self, source: &mut S, packed: Packed) -> Result<Option<u64>, ParseError> {
-        self.entries(source, packed, Records::Values)
     }
 
     fn quicklist_node<S: KeepsKey>(&mut self, source: &mut S) -> Result<Option<u64>, ParseError> {
         let offset = source.offset();
         match source.parse(FormatElement::Element, length)? {
-            CONTAINER_PLAIN => self.string(source, FormatElement::Element).map(|()| Some(1)),
-            CONTAINER_PACKED => self.node(source, packed::listpack),
+            CONTAINER_PLAIN => {
+                let (offset, element) = (source.offset(), FormatElement::Element);
+                let header = source.parse(element, string_header)?;
+                self.pass(source, element, offset, header)?;
+                let error = ParseError { offset, kind: ParseErrorKind::EmptyNode, element, declared: 0 };
+                self.demand(header.value_bytes() > 0, error);
+                Ok(Some(1))
+            }
+            CONTAINER_PACKED => self.entries(source, packed::listpack, Records::Values),
             declared => {
                 Err(ParseError { offset, kind: ParseErrorKind::Container, element: FormatElement::Element, declared })
             }
         }
+    }
+
+    /// When a field of Valkey expires, -1 for never.
+    fn field_expiry<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
+        let (offset, element) = (source.offset(), FormatElement::FieldTtl);
+        let at_ms = source.parse(element, i64_le)?;
+        let declared = at_ms.cast_unsigned();
+        self.demand(at_ms >= -1, ParseError { offset, kind: ParseErrorKind::Ttl, element, declared });
+        Ok(())
     }
 
     fn least_ttl<S: KeepsKey>(&mut self, source: &mut S) -> Result<u64, ParseError> {
@@ -396,108 +410,19 @@ impl Deep {
             };
             let error =
                 ParseError { offset, kind: ParseErrorKind::Ttl, element: FormatElement::FieldTtl, declared: at_ms };
-            deep.demand(at_ms <= FIELD_TTL_MS_MAX + 1, error);
+            deep.demand(at_ms <= FIELD_TTL_MS_MAX, error);
             deep.member(source)?;
             deep.string(source, FormatElement::Element)
         })
     }
 
-    fn array<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
-        let offset = source.offset();
-        let elements = array_count(source)?;
-        self.demand(
-            elements > 0,
-            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::Count, declared: 0 },
-        );
-        let mut last = None;
-        for _ in 0..elements {
-            let offset = source.offset();
-            let index = source.parse(FormatElement::Element, length)?;
-            let error =
-                ParseError { offset, kind: ParseErrorKind::Order, element: FormatElement::Element, declared: index };
-            self.demand(last.is_none_or(|last| last < index), error);
-            last = Some(index);
-            let offset = source.offset();
-            match source.parse(FormatElement::Element, length)? {
-                ARRAY_TEXT | ARRAY_SMALL_TEXT => self.string(source, FormatElement::Element)?,
-                ARRAY_INT | ARRAY_FLOAT => _ = source.parse(FormatElement::Element, array::<8>)?,
-                tag => {
-                    return Err(ParseError {
-                        offset,
-                        kind: ParseErrorKind::Flag,
-                        element: FormatElement::Element,
-                        declared: tag,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The field names that a self-contained template value begins with; returns how many.
-    fn template_fields<S: KeepsKey>(&mut self, source: &mut S) -> Result<u64, ParseError> {
-        let offset = source.offset();
-        let fields = match source.parse(FormatElement::HashTemplate, length)? {
-            0 => {
-                // Without the names nothing says how many values follow.
-                let lost = ParseError {
-                    offset,
-                    kind: ParseErrorKind::Flag,
-                    element: FormatElement::HashTemplate,
-                    declared: 0,
-                };
-                self.entries(source, packed::listpack, Records::Members)?.ok_or(lost)?
-            }
-            1 => {
-                let fields = source.parse(FormatElement::Count, length)?;
-                for _ in 0..fields {
-                    self.member(source)?;
-                }
-                fields
-            }
-            form => {
-                return Err(ParseError {
-                    offset,
-                    kind: ParseErrorKind::Flag,
-                    element: FormatElement::HashTemplate,
-                    declared: form,
-                });
-            }
-        };
-        self.demand(
-            fields > 0,
-            ParseError { offset, kind: ParseErrorKind::Empty, element: FormatElement::HashTemplate, declared: 0 },
-        );
-        Ok(fields)
-    }
-
-    /// A listpack that begins with the id of a template, which says how many values follow.
-    fn template_reference<S: KeepsKey>(&mut self, source: &mut S, context: &Context) -> Result<(), ParseError> {
-        let offset = source.offset();
-        self.with_text(source, FormatElement::Blob, |deep, text| {
-            let Some(Text::Bytes(blob)) = text else {
-                let is_long_or_told = text.is_none();
-                deep.demand(
-                    is_long_or_told,
-                    ParseError { offset, kind: ParseErrorKind::BlobForm, element: FormatElement::Blob, declared: 0 },
-                );
-                return;
-            };
-            let first = listpack::entries(blob).ok().and_then(|mut entries| entries.next());
-            let looked = packed::listpack(blob, &mut |_| {}).and_then(|entries| {
-                let Some(Ok(Text::Int(id))) = first else { return Err(ParseErrorKind::Template) };
-                let fields = context.template(id.cast_unsigned())?;
-                if entries == fields.saturating_add(1) { Ok(()) } else { Err(ParseErrorKind::BlobCount) }
-            });
-            if let Err(kind) = looked {
-                deep.demand(false, ParseError { offset, kind, element: FormatElement::Blob, declared: 0 });
-            }
-        })
-    }
-
     fn module<S: KeepsKey>(&mut self, source: &mut S) -> Result<ModuleId, ParseError> {
         let id = ModuleId(source.parse(FormatElement::Module, length)?);
-        self.module_values(source, FormatElement::Module)?;
+        if id == ModuleId::named(ModuleId::VECTOR_SET_NAME) {
+            self.vector_set(source)?;
+        } else {
+            self.module_values(source, FormatElement::Module)?;
+        }
         Ok(id)
     }
 
@@ -511,13 +436,27 @@ impl Deep {
             let offset = source.offset();
             match source.parse(element, length)? {
                 TAG_EOF => return Ok(()),
-                TAG_SINT | TAG_UINT => _ = source.parse(element, length)?,
-                TAG_FLOAT => _ = source.parse(element, array::<4>)?,
-                TAG_DOUBLE => _ = source.parse(element, array::<8>)?,
-                TAG_STRING => self.string(source, element)?,
-                tag => return Err(ParseError { offset, kind: ParseErrorKind::ModuleTag, element, declared: tag }),
+                tag => self.module_value(source, element, offset, tag)?,
             }
         }
+    }
+
+    /// A value behind its tag, which is at `offset`.
+    fn module_value<S: KeepsKey>(
+        &mut self,
+        source: &mut S,
+        element: FormatElement,
+        offset: u64,
+        tag: u64,
+    ) -> Result<(), ParseError> {
+        match tag {
+            TAG_SINT | TAG_UINT => _ = source.parse(element, length)?,
+            TAG_FLOAT => _ = source.parse(element, array::<4>)?,
+            TAG_DOUBLE => _ = source.parse(element, array::<8>)?,
+            TAG_STRING => self.string(source, element)?,
+            _ => return Err(ParseError { offset, kind: ParseErrorKind::ModuleTag, element, declared: tag }),
+        }
+        Ok(())
     }
 }
 
@@ -527,39 +466,43 @@ struct Seen<'d> {
     records: Records,
     entries: u64,
     last_ttl: u64,
-    /// The first entry that is not as its record asks for.
-    kind: Option<ParseErrorKind>,
+    /// What is wrong with the first entry that is not as its record asks for.
+    flaw: Option<Flaw>,
 }
 
 impl Seen<'_> {
     fn entry(&mut self, text: Text<'_>) {
         let at = self.entries % self.records.entries_each();
         self.entries += 1;
-        let kind = match (self.records, at) {
-            (Records::Values | Records::TemplateValues, _) => None,
-            (_, 0) => (!self.distinct.add(text)).then_some(ParseErrorKind::Duplicate),
+        let flaw = match (self.records, at) {
+            (Records::Values, _) => None,
+            (_, 0) => (!self.distinct.add(text)).then_some(ParseErrorKind::Duplicate.into()),
             (Records::Scores, _) => match text {
-                Text::Bytes(text) => (!is_number(text)).then_some(ParseErrorKind::Score),
+                Text::Bytes(text) => (!is_number(text)).then_some(ParseErrorKind::Score.into()),
                 Text::Int(_) => None,
             },
             (Records::FieldsWithTtl, 2) => self.ttl(text),
             _ => None,
         };
-        self.kind = self.kind.or(kind);
+        self.flaw = self.flaw.or(flaw);
     }
 
     /// Rising times, and behind them the fields that never expire.
-    fn ttl(&mut self, text: Text<'_>) -> Option<ParseErrorKind> {
-        let Text::Int(at_ms) = text else { return Some(ParseErrorKind::Ttl) };
-        let Ok(at_ms) = u64::try_from(at_ms) else { return Some(ParseErrorKind::Ttl) };
-        let rank = if at_ms == 0 { u64::MAX } else { at_ms };
+    fn ttl(&mut self, text: Text<'_>) -> Option<Flaw> {
+        let Text::Int(at_ms) = text else { return Some(ParseErrorKind::BlobEntry.into()) };
+        let declared = at_ms.cast_unsigned();
+        let rank = if at_ms == 0 { u64::MAX } else { declared };
         let is_in_order = self.last_ttl <= rank;
         self.last_ttl = rank;
-        if at_ms > FIELD_TTL_MS_MAX {
-            return Some(ParseErrorKind::Ttl);
+        if declared > FIELD_TTL_MS_MAX {
+            return Some(Flaw { kind: ParseErrorKind::Ttl, declared });
         }
-        (!is_in_order).then_some(ParseErrorKind::Order)
+        (!is_in_order).then_some(ParseErrorKind::Order.into())
     }
+}
+
+fn empty(offset: u64, element: FormatElement) -> ParseError {
+    ParseError { offset, kind: ParseErrorKind::Empty, element, declared: 0 }
 }
 
 /// Whether the C library's `strtod`, which servers read scores with, finds a number other than NaN at the start.

@@ -5,9 +5,23 @@
 use crate::rdb::packed::{Text, intset, listpack, ziplist, zipmap};
 use crate::rdb::parse_error::ParseErrorKind;
 
+/// What is wrong with a packed value, and the number that shows it: what its header or an entry says, or its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flaw {
+    pub(super) kind: ParseErrorKind,
+    pub(super) declared: u64,
+}
+
+impl From<ParseErrorKind> for Flaw {
+    fn from(kind: ParseErrorKind) -> Self {
+        Self { kind, declared: 0 }
+    }
+}
+
 /// The entries of a listpack: none reaches outside, each has its own length behind it, the header counts them.
-pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind> {
-    let (_, (_, stated)) = listpack::header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
+pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw> {
+    let (_, (bytes, stated)) = listpack::header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
+    sized(bytes, blob)?;
     let mut entries = 0;
     for entry in listpack::entries(blob)? {
         visit(entry?);
@@ -17,16 +31,15 @@ pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u
 }
 
 /// The entries of a ziplist: as a listpack's, each says how long the one before it is, and the header where the last is.
-pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind> {
+pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw> {
     let (mut rest, (bytes, stated)) = ziplist::header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
     let Some(tail) = blob.get(4..8).and_then(|tail| tail.try_into().ok()).map(u32::from_le_bytes) else {
-        return Err(ParseErrorKind::BlobForm);
+        return Err(ParseErrorKind::BlobForm.into());
     };
-    if u64::from(bytes) != blob.len() as u64 {
-        return Err(ParseErrorKind::BlobSize);
-    }
+    sized(bytes, blob)?;
+    let tail_is_wrong = Flaw { kind: ParseErrorKind::Tail, declared: tail.into() };
     if u64::from(tail) >= blob.len() as u64 {
-        return Err(ParseErrorKind::Tail);
+        return Err(tail_is_wrong);
     }
     let mut entries = 0;
     let mut last = None;
@@ -35,13 +48,13 @@ pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u6
         let says = match rest {
             [0xfe, a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]).into(),
             [first, ..] => u64::from(*first),
-            [] => return Err(ParseErrorKind::BlobEntry),
+            [] => return Err(ParseErrorKind::BlobEntry.into()),
         };
         let at = blob.len() - rest.len();
         let (behind, entry) = ziplist::entry(rest).map_err(|_| ParseErrorKind::BlobEntry)?;
         let Some(entry) = entry else { break };
         if says != last_bytes {
-            return Err(ParseErrorKind::BackLength);
+            return Err(ParseErrorKind::BackLength.into());
         }
         visit(entry);
         entries += 1;
@@ -50,22 +63,22 @@ pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u6
         rest = behind;
     }
     if rest.len() != 1 {
-        return Err(ParseErrorKind::BlobEntry);
+        return Err(ParseErrorKind::BlobEntry.into());
     }
     if last.is_some_and(|last| last as u64 != u64::from(tail)) {
-        return Err(ParseErrorKind::Tail);
+        return Err(tail_is_wrong);
     }
     counted(stated.map(u64::from), entries)
 }
 
 /// The integers of an intset, which ascend.
-pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind> {
+pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw> {
     let mut integers = 0;
     let mut last = None;
-    for text in intset::entries(blob)? {
+    for text in intset::entries(blob).map_err(|kind| Flaw { kind, declared: blob.len() as u64 })? {
         if let Text::Int(value) = text {
             if last.is_some_and(|last| last >= value) {
-                return Err(ParseErrorKind::Order);
+                return Err(ParseErrorKind::Order.into());
             }
             last = Some(value);
         }
@@ -76,7 +89,7 @@ pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64
 }
 
 /// The fields and values of a zipmap in turn.
-pub(super) fn zipmap(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, ParseErrorKind> {
+pub(super) fn zipmap(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw> {
     /// What the first byte says of a map that has too many pairs to count there.
     const MANY: u8 = 254;
     let stated = blob.first().copied().filter(|pairs| *pairs != MANY);
@@ -91,8 +104,16 @@ pub(super) fn zipmap(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64
     Ok(2 * pairs)
 }
 
-fn counted(stated: Option<u64>, entries: u64) -> Result<u64, ParseErrorKind> {
-    if stated.is_some_and(|stated| stated != entries) { Err(ParseErrorKind::BlobEntries) } else { Ok(entries) }
+fn sized(stated: u32, blob: &[u8]) -> Result<(), Flaw> {
+    let bytes = blob.len() as u64;
+    if u64::from(stated) == bytes { Ok(()) } else { Err(Flaw { kind: ParseErrorKind::BlobSize, declared: bytes }) }
+}
+
+fn counted(stated: Option<u64>, entries: u64) -> Result<u64, Flaw> {
+    match stated {
+        Some(declared) if declared != entries => Err(Flaw { kind: ParseErrorKind::BlobEntries, declared }),
+        _ => Ok(entries),
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +121,10 @@ mod tests {
     use super::*;
 
     fn entries(look: super::super::Packed, blob: &[u8]) -> Result<u64, ParseErrorKind> {
+        looked(look, blob).map_err(|flaw| flaw.kind)
+    }
+
+    fn looked(look: super::super::Packed, blob: &[u8]) -> Result<u64, Flaw> {
         let mut seen = 0;
         let counted = look(blob, &mut |_| seen += 1);
         if let Ok(counted) = counted {
@@ -162,5 +187,19 @@ mod tests {
         assert_eq!(entries(zipmap, map), Ok(4));
         assert_eq!(entries(zipmap, &with(map, 0, 3)), Err(ParseErrorKind::BlobEntries));
         assert_eq!(entries(zipmap, &with(map, 0, 254)), Ok(4));
+        // A length that fits one byte in five, which servers refuse, of a field and of a value.
+        for map in [&b"\x01\xfe\x01\0\0\0a\x01\0x\xff"[..], b"\x01\x01a\xfe\x01\0\0\0\0x\xff"] {
+            assert_eq!(entries(zipmap, map), Err(ParseErrorKind::BlobEntry));
+        }
+    }
+
+    #[test]
+    fn flaws_have_the_number_that_is_stated() {
+        let flaw = |kind, declared| Err(Flaw { kind, declared });
+        assert_eq!(looked(listpack, &with(LISTPACK, 4, 3)), flaw(ParseErrorKind::BlobEntries, 3));
+        assert_eq!(looked(listpack, &with(LISTPACK, 0, 0x0d)), flaw(ParseErrorKind::BlobSize, 12));
+        assert_eq!(looked(ziplist, &with(ZIPLIST, 8, 4)), flaw(ParseErrorKind::BlobEntries, 4));
+        assert_eq!(looked(ziplist, &with(ZIPLIST, 4, 0x16)), flaw(ParseErrorKind::Tail, 0x16));
+        assert_eq!(looked(zipmap, b"\x02\x01a\x01\0x\xff"), flaw(ParseErrorKind::BlobEntries, 2));
     }
 }

@@ -283,9 +283,13 @@ fn node(master: (u64, u64), blob: &[u8], visit: &mut dyn FnMut(Element<'_>)) -> 
     if entries.next().is_none() { Ok(()) } else { Err(ParseErrorKind::BlobCount) }
 }
 
-fn integer(text: Text<'_>) -> Result<i64, ParseErrorKind> {
+/// A number, which servers accept as its decimal text too.
+pub(crate) fn integer(text: Text<'_>) -> Result<i64, ParseErrorKind> {
     match text {
         Text::Int(value) => Ok(value),
-        Text::Bytes(_) => Err(ParseErrorKind::BlobEntry),
+        Text::Bytes(text) => {
+            let value = std::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());
+            value.filter(|value| value.to_string().as_bytes() == text).ok_or(ParseErrorKind::BlobEntry)
+        }
     }
 }

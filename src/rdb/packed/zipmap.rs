@@ -19,13 +19,16 @@ pub fn header(i: &[u8]) -> Parsed<'_, Option<u8>> {
     Ok((i, (pairs < 254).then_some(pairs)))
 }
 
-/// A length; `None` at the terminator.
+/// A length; `None` at the terminator. Servers refuse one in five bytes that fits a single byte.
 fn length(i: &[u8]) -> Parsed<'_, Option<u64>> {
     let (i, first) = byte(i)?;
     match first {
         0xff => Ok((i, None)),
         0xfe => {
             let (i, bytes) = u32_le(i)?;
+            if bytes < 0xfe {
+                return fail(ParseErrorKind::BlobEntry);
+            }
             Ok((i, Some(u64::from(bytes))))
         }
         _ => Ok((i, Some(u64::from(first)))),
