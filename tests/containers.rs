@@ -162,7 +162,7 @@ fn whatever_members_a_file_has_they_are_read() {
         holds(&scratch, &[&empty[..], &first, &empty, &empty, &second, &third, &empty].concat(), &plain);
         // As pzstd writes: the length of each frame before it.
         let skip = |number| skippable(number, &[1, 2, 3, 4]);
-        let long = skippable(15, &[0; 100_000]);
+        let long = skippable(15, &vec![0; 100_000]);
         holds(&scratch, &[skip(0), first.clone(), long, second, skip(9), third, skip(15)].concat(), &plain);
         // As `xz` pads its streams.
         holds(&scratch, &[&first[..], &[0; 8], &compress(rest)].concat(), &plain);
@@ -486,7 +486,7 @@ fn answers_of_the_server_before_a_capture() {
         holds(&scratch, &[&before[..], &marked].concat(), &plain);
         holds(&scratch, &gzip(&[&before[..], &marked, PING].concat()), &plain);
     }
-    for other in [vec![b'\n'; 4096], b"+OK\r\n".repeat(1000), [&[b'\n'; 2_000_000][..], &whole].concat()] {
+    for other in [vec![b'\n'; 4096], b"+OK\r\n".repeat(1000), [b"\n".repeat(2_000_000), whole].concat()] {
         let found = answer(&scratch, &other);
         assert!(found.damage.is_some_and(|damage| damage.contains("no dump follows its first lines")));
     }

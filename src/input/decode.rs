@@ -205,7 +205,7 @@ mod compressed {
         }
     }
 
-    /// An xz stream.
+    /// An xz stream. The decoder keeps sixteen bytes for each block, which it compares with the index.
     pub(in super::super) struct Xz(lzma_rust2::XzStream);
 
     impl Xz {

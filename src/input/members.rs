@@ -209,7 +209,7 @@ impl Members {
                 Ok(Next::More) => {}
                 Ok(Next::End) => self.member = None,
                 Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                    self.ending = Some(Err(too_large("xz -dc")))
+                    self.ending = Some(Err(too_large("xz -dc")));
                 }
                 Err(error) => self.ending = Some(Err(error)),
             }

@@ -39,12 +39,13 @@ impl Tail {
             rest = rest.get(digits..).unwrap_or_default();
         }
         self.bytes += bytes.len() as u64;
-        let zeros = rest.iter().filter(|byte| **byte == 0).count();
-        let blanks = rest.iter().filter(|byte| byte.is_ascii_whitespace()).count();
+        let count = |is_it: fn(u8) -> bool| rest.iter().map(|byte| u64::from(is_it(*byte))).sum::<u64>();
+        let zeros = count(|byte| byte == 0);
+        let blanks = count(|byte| byte.is_ascii_whitespace());
         // Fewer digits than a mark has are no mark.
-        self.has_others |= zeros + blanks < rest.len() || !rest.is_empty() && self.has_part_of_mark();
-        self.zeros += zeros as u64;
-        self.blanks += blanks as u64;
+        self.has_others |= zeros + blanks < rest.len() as u64 || !rest.is_empty() && self.has_part_of_mark();
+        self.zeros += zeros;
+        self.blanks += blanks;
         self.commands.update(rest);
     }
 
