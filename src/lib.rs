@@ -57,8 +57,8 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, with `store`), `server` (the task API, with `store`), `compress` (gzip and zstd input) and `columnar`
-//! (rows as Parquet and Arrow) are on by default; without them this is the light library.
+//! `cli` (the program, with `store`), `server` (the task API, with `store`), `compress` (gzip, zstd, xz and bzip2 input)
+//! and `columnar` (rows as Parquet and Arrow) are on by default; without them this is the light library.
 
 pub mod analysis;
 pub mod check;

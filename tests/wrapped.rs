@@ -99,24 +99,6 @@ fn what_is_left_of_a_split_dump() {
     assert!(second.contains("if it is a later part of a dump that was split, join the parts first"), "{second}");
 }
 
-#[cfg(feature = "compress")]
-#[test]
-fn bytes_behind_a_gzip_file_are_told() {
-    use std::io::Write;
-    let scratch = Scratch::new();
-    let dump = fixtures::sound().into_iter().find(|fixture| fixture.name == "mixed_all_v10.rdb").expect("a fixture");
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(&dump.bytes).expect("memory");
-    let file = encoder.finish().expect("memory");
-    for (behind, is_sound) in [(&b""[..], true), (b"x", false), (&[0; 512], false)] {
-        let path = scratch.write("dump.gz", &[&file[..], behind].concat());
-        let checked = check(&path, &Options::default()).expect("a file");
-        assert_eq!((checked.sound, checked.keys > 0), (is_sound, true));
-        let error = checked.error.unwrap_or_default();
-        assert!(is_sound || error.ends_with("bytes that are no gzip follow it"), "{error}");
-    }
-}
-
 /// A folder with a manifest, a base file and two incremental ones; what `check` says is wrong with it.
 #[test]
 fn a_damaged_multi_part_append_only_file() {

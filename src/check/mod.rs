@@ -21,7 +21,7 @@ use crate::engine::Progress;
 use crate::engine::resync::Resyncs;
 use crate::engine::window::Window;
 use crate::error::{Error, ErrorKind};
-use crate::input::commands::Commands;
+use crate::input::tail::Tail;
 use crate::input::{self, Bytes};
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{KeepsKey, Slice, Source};
@@ -117,9 +117,10 @@ pub fn check_watched(path: impl AsRef<Path>, options: &Options, progress: &Arc<P
             let context = check_stream(&mut window, options, progress, &mut report);
             match window.error.take().map(|source| input::read_error(source, window.end())) {
                 None => {}
-                Some(cause @ ErrorKind::Io { .. }) => return Err(failed(cause)),
+                Some(cause @ (ErrorKind::Io { .. } | ErrorKind::Options(_))) => return Err(failed(cause)),
                 Some(cause) => report.refuse(cause.to_string()),
             }
+            report.notes.extend(input.late_note.get().cloned());
             report.conclude(context.as_ref());
         }
     }
@@ -249,21 +250,22 @@ fn judge_ending<S: KeepsKey + RestBytes>(
     }
     report.compare_key_counts(end);
     let offset = source.offset();
-    let mut commands = Commands::default();
-    let bytes = source.rest_bytes(|bytes| commands.update(bytes));
-    match commands.say().filter(|_| context.aux.is_aof_preamble) {
-        _ if bytes == 0 => {}
-        Some(what) => {
-            report.notes.push(what);
-            if commands.is_damaged() {
-                report.refuse("something in the append-only commands behind the dump is no command".to_owned());
-            }
+    let mut tail = Tail::default();
+    let bytes = source.rest_bytes(|bytes| tail.update(bytes));
+    if tail.is_empty() {
+        return;
+    }
+    if let Some(commands) = tail.commands(context.aux.is_aof_preamble) {
+        report.notes.push(commands.say());
+        if commands.is_damaged() {
+            report.refuse("the append-only commands after the dump are damaged".to_owned());
         }
-        None => report.find(
-            ParseError { offset, kind: ParseErrorKind::Trailing, element: FormatElement::Checksum, declared: bytes },
-            None,
-            end,
-        ),
+    } else if let Some(what) = tail.harmless() {
+        report.notes.push(format!("ignored {what} after the end of the dump"));
+    } else {
+        let error =
+            ParseError { offset, kind: ParseErrorKind::Trailing, element: FormatElement::Checksum, declared: bytes };
+        report.find(error, None, end);
     }
 }
 

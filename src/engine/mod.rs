@@ -29,7 +29,7 @@ use crate::analysis::accumulator::{Accumulator, Query};
 use crate::analysis::filter::{Expired, Filter};
 use crate::analysis::{Analysis, Question, Report};
 use crate::error::{Error, ErrorKind};
-use crate::input::commands::Commands;
+use crate::input::tail::Tail;
 use crate::input::{self, Bytes, Input};
 use crate::rdb::entry::Damage;
 use crate::rdb::primitives::u64_le;
@@ -314,9 +314,7 @@ struct Ending {
     computed: Option<u64>,
     /// The bytes that follow: the checksum if the version has one, then what should not be there.
     stored: Option<u64>,
-    trailing_bytes: u64,
-    /// The commands in them, if they may be an append-only file's.
-    commands: Commands,
+    tail: Tail,
 }
 
 impl Ending {
@@ -324,9 +322,7 @@ impl Ending {
     fn in_memory(dump: &[u8], context: &Context, offset: u64, computed: Option<u64>) -> Self {
         let mut rest = Slice::new(dump, offset);
         let stored = if context.has_checksum() { rest.parse(FormatElement::Checksum, u64_le).ok() } else { None };
-        let trailing_bytes = rest.rest().len() as u64;
-        let commands = Commands::behind(context.aux.is_aof_preamble, rest.rest());
-        Self { offset, computed, stored, trailing_bytes, commands }
+        Self { offset, computed, stored, tail: Tail::of(rest.rest()) }
     }
 }
 
@@ -337,7 +333,7 @@ fn analyze_input<A: Query>(
     ask: &A,
     progress: &Arc<Progress>,
 ) -> Result<Scanned<A::Accumulator>, Error> {
-    let Input { name, bytes, burst_bytes, read_bytes, notes: input_notes, kind, .. } = input;
+    let Input { name, bytes, burst_bytes, read_bytes, late_note, notes: input_notes, kind, .. } = input;
     let notes = input_notes.into_iter().map(|note| format!("{name}: {note}; they are not analyzed"));
     let notes: Vec<String> = notes.chain(kind.map(|what| format!("{name}: {what}"))).collect();
     match bytes {
@@ -366,6 +362,7 @@ fn analyze_input<A: Query>(
             let broken_input = failure.map(|source| input::read_error(source, read_bytes));
             let mut scanned = conclude(&name, context, outcome, broken_input);
             scanned.notes.splice(..0, notes);
+            scanned.notes.extend(late_note.get().map(|note| format!("{name}: {note}")));
             Ok(scanned)
         }
     }
@@ -415,7 +412,8 @@ fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: 
 }
 
 fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<String>) -> Option<ErrorKind> {
-    let Ending { offset, computed, stored, trailing_bytes: bytes, ref commands } = *ending;
+    let Ending { offset, computed, stored, ref tail } = *ending;
+    let bytes = tail.bytes;
     let dump_end = if context.has_checksum() { offset + checksum::BYTES } else { offset };
     match (stored, computed) {
         (None, _) if context.has_checksum() => {
@@ -433,9 +431,16 @@ fn judge_ending(name: &str, context: &Context, ending: &Ending, notes: &mut Vec<
         }
         _ => {}
     }
-    if let Some(what) = commands.say().filter(|_| context.aux.is_aof_preamble) {
-        notes.push(format!("{name}: {what}; they are not analyzed"));
+    if tail.is_empty() {
         return None;
     }
-    (bytes > 0).then_some(ErrorKind::Trailing { offset: dump_end, bytes })
+    if let Some(commands) = tail.commands(context.aux.is_aof_preamble) {
+        notes.push(format!("{name}: {}; they are not analyzed", commands.say()));
+        return None;
+    }
+    if let Some(what) = tail.harmless() {
+        notes.push(format!("{name}: ignored {what} after the end of the dump"));
+        return None;
+    }
+    Some(ErrorKind::Trailing { offset: dump_end, bytes })
 }

@@ -10,7 +10,7 @@ use super::window::Window;
 use super::{Ending, Options, Outcome, Progress};
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::error::ErrorKind;
-use crate::input::commands::Commands;
+use crate::input::tail::Tail;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
 use crate::rdb::{Context, FormatElement, ParseErrorKind, header};
@@ -88,7 +88,7 @@ fn end(window: &mut Window, context: &Context) -> Ending {
     let offset = window.offset();
     let computed = window.checksum();
     let stored = if context.has_checksum() { window.parse(FormatElement::Checksum, u64_le).ok() } else { None };
-    let mut commands = Commands::default();
-    let trailing_bytes = window.drain(|bytes| commands.update(bytes));
-    Ending { offset, computed, stored, trailing_bytes, commands }
+    let mut tail = Tail::default();
+    window.drain(|bytes| tail.update(bytes));
+    Ending { offset, computed, stored, tail }
 }

@@ -50,27 +50,15 @@ impl Commands {
         }
     }
 
-    /// The commands in bytes that may be those of an append-only file; none, if that is not so.
-    pub(crate) fn behind(is_preamble: bool, trailing: &[u8]) -> Self {
-        let mut commands = Self::default();
-        if is_preamble {
-            commands.update(trailing);
-        }
-        commands
-    }
-
-    /// What there is of commands, unless there is none at all.
-    pub(crate) fn say(&self) -> Option<String> {
+    /// What there is of commands.
+    pub(crate) fn say(&self) -> String {
         let Self { count, bytes, .. } = *self;
-        if bytes == 0 || count == 0 && self.is_damaged() {
-            return None;
-        }
         let end = match self.state {
             State::Start => "",
             State::Damaged => ", with something in them that is no command,",
             _ => ", the last of them cut,",
         };
-        Some(format!("{bytes} bytes of append-only commands ({count} commands){end} follow the dump"))
+        format!("{bytes} bytes of append-only commands ({count} commands){end} follow the dump")
     }
 
     /// Whether something in them is no command, as far as they are not just cut.
@@ -134,7 +122,7 @@ mod tests {
         let mut cut = Commands::default();
         cut.update(&text[..text.len() - 1]);
         assert_eq!(cut.count, 1);
-        assert!(cut.say().is_some_and(|what| what.contains("the last of them cut")));
+        assert!(cut.say().contains("the last of them cut"));
         for bad in [&b"x"[..], b"*x", b"*0\r\n", b"*1\r\nSET", b"*99999999999999999999999\r\n"] {
             let mut commands = Commands::default();
             commands.update(bad);

@@ -3,21 +3,26 @@
 //! What a file is, its first bytes decide, not its name. A plain dump in a regular file is mapped; everything else is a
 //! stream, read once, without a temporary file.
 
+mod ahead;
 pub(crate) mod commands;
+mod decode;
 mod manifest;
 pub mod map;
+mod members;
 mod sniff;
+pub(crate) mod tail;
 mod wrap;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind};
 use crate::rdb::payload;
 use map::Map;
+use members::Members;
 use sniff::Content;
 
 /// Standard input, as it is typed.
@@ -40,6 +45,10 @@ pub struct Input {
     pub kind: Option<String>,
     /// How many bytes have been read so far, of the file as it is stored; for a stream.
     pub read_bytes: Arc<AtomicU64>,
+    /// What was noticed after the end of a compressed file; for a stream, once it has been read to its end.
+    pub late_note: Arc<OnceLock<String>>,
+    /// The command that inflates the file, if that is all it needs.
+    pub inflate_command: Option<&'static str>,
 }
 
 /// How a dump's bytes are had.
@@ -112,6 +121,8 @@ pub fn open(path: &Path) -> Result<Input, Error> {
                 notes: Vec::new(),
                 kind: None,
                 read_bytes: Arc::default(),
+                late_note: Arc::default(),
+                inflate_command: None,
             })
         }
         _ => stream(name, Box::new(io::Cursor::new(first).chain(file))),
@@ -235,9 +246,12 @@ fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
     let read_bytes = Arc::<AtomicU64>::default();
     let counted = Counted { reader, bytes: read_bytes.clone() };
     let mut reader: Box<dyn Read + Send> = Box::new(counted);
+    let late_note = Arc::<OnceLock<String>>::default();
     let mut wrapped_in = Vec::new();
     let mut is_compressed = false;
     let mut burst_bytes = 0;
+    let mut inflate_command = None;
+    let mut greeting_bytes = 0;
     loop {
         let (content, peeked) = peek(&name, reader)?;
         reader = peeked;
@@ -246,37 +260,51 @@ fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
             Err(Error::new(&name, ErrorKind::Refused(layers.join(", and in it: "))))
         };
         match content {
+            Content::Capture(capture) => {
+                skip(&name, &mut reader, capture.prefix_bytes)?;
+                greeting_bytes = 0;
+                reader = capture.dump(reader);
+                wrapped_in.push("a capture of a full synchronization");
+            }
+            Content::Greeting(bytes) if greeting_bytes + bytes <= GREETING_BYTES_MAX => {
+                skip(&name, &mut reader, bytes)?;
+                greeting_bytes += bytes;
+                continue;
+            }
+            Content::Greeting(_) => return refused(NO_DUMP.to_owned()),
+            _ if greeting_bytes > 0 => return refused(NO_DUMP.to_owned()),
             Content::Dump => break,
             Content::Refused(what) => return refused(what),
             Content::Vcs => {
                 skip(&name, &mut reader, sniff::VCS_BYTES)?;
                 wrapped_in.push("a Valkey compressed stream (VCS)");
             }
-            Content::Capture(capture) => {
-                skip(&name, &mut reader, capture.prefix_bytes)?;
-                reader = capture.dump(reader);
-                wrapped_in.push("a capture of a full synchronization");
-            }
             again if is_compressed => return refused(format!("{again}: inflate it once first")),
-            compressed => {
+            Content::Compressed(_) => {
                 is_compressed = true;
-                if matches!(compressed, Content::Lz4) {
-                    burst_bytes = LZ4_BLOCK_BYTES_MAX;
-                }
-                reader = sniff::inflate(&compressed, reader).map_err(|cause| Error::new(&name, cause))?;
-                wrapped_in.push(match compressed {
-                    Content::Gzip => "a gzip file",
-                    Content::Zstd => "a zstd file",
-                    _ => "an LZ4 file",
-                });
+                let opened = Members::open(reader, late_note.clone());
+                let (kind, members) = opened.map_err(|source| Error::new(&name, read_error(source, 0)))?;
+                burst_bytes = kind.burst_bytes();
+                inflate_command = kind.command().filter(|_| wrapped_in.is_empty());
+                reader = Box::new(members);
+                wrapped_in.push(kind.name());
             }
         }
         if wrapped_in.len() > LAYERS_MAX {
             return Err(Error::new(name, ErrorKind::Refused("it is wrapped in too many layers".to_owned())));
         }
     }
-    Ok(Input { name, bytes: Bytes::Stream(reader), burst_bytes, wrapped_in, notes: Vec::new(), kind: None, read_bytes })
+    let bytes = Bytes::Stream(reader);
+    let inflate_command = inflate_command.filter(|_| wrapped_in.len() == 1);
+    let (notes, kind) = (Vec::new(), None);
+    Ok(Input { name, bytes, burst_bytes, wrapped_in, notes, kind, read_bytes, late_note, inflate_command })
 }
+
+/// Bytes of lines before a captured dump: a newline a second for days, and the answers before them.
+const GREETING_BYTES_MAX: usize = 1 << 20;
+
+/// What is wrong where only such lines are found.
+const NO_DUMP: &str = "this starts like a capture of a full synchronization, but no dump follows its first lines";
 
 /// A dump in a capture in a compressed file has two; more is somebody's trick.
 const LAYERS_MAX: usize = 4;
@@ -287,34 +315,45 @@ fn skip(name: &str, reader: &mut Box<dyn Read + Send>, bytes: usize) -> Result<(
     reader.read_exact(&mut skipped).map_err(|source| Error::new(name, read_error(source, 0)))
 }
 
-/// Looks at a reader's first bytes and gives the reader back as if nobody had.
+/// Looks at a reader's first bytes and gives the reader back as if nobody had. One that fails after them fails then.
 fn peek(name: &str, mut reader: Box<dyn Read + Send>) -> Result<(Content, Box<dyn Read + Send>), Error> {
     let mut first = Vec::new();
     let read = (&mut reader).take(sniff::FIRST_BYTES as u64).read_to_end(&mut first);
-    read.map_err(|source| Error::new(name, read_error(source, 0)))?;
-    Ok((sniff::content(&first), Box::new(io::Cursor::new(first).chain(reader))))
+    let content = sniff::content(&first);
+    let first = io::Cursor::new(first);
+    match (read, content) {
+        (Ok(_), content) => Ok((content, Box::new(first.chain(reader)))),
+        (Err(source), Content::Refused(_)) => Err(Error::new(name, read_error(source, 0))),
+        (Err(source), content) => Ok((content, Box::new(first.chain(Failed(Some(source)))))),
+    }
 }
 
-/// A failed read behind `read_bytes` bytes: an inflater's complaint is about the dump, anything else about the machine.
+/// A reader that fails, and then has ended.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+/// A failed read after `read_bytes` bytes: an inflater's complaint is about the dump, anything else about the machine.
 pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> ErrorKind {
     let is_systems = source.raw_os_error().is_some();
     match source.kind() {
         io::ErrorKind::UnexpectedEof => {
-            ErrorKind::Refused(format!("the compressed file is cut: it ends behind {read_bytes} bytes of the dump"))
+            ErrorKind::Refused(format!("the compressed file is cut: it ends after {read_bytes} bytes of the dump"))
         }
         io::ErrorKind::InvalidData if source.to_string() == wrap::CUT_CAPTURE => ErrorKind::Refused(source.to_string()),
+        io::ErrorKind::Unsupported if !is_systems => ErrorKind::Refused(source.to_string()),
+        io::ErrorKind::OutOfMemory if !is_systems => ErrorKind::Options(source.to_string()),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other if !is_systems => {
-            ErrorKind::Refused(format!(
-                "the compressed file is damaged behind {read_bytes} bytes of the dump: {source}"
-            ))
+            ErrorKind::Refused(format!("the compressed file is damaged after {read_bytes} bytes of the dump: {source}"))
         }
         io::ErrorKind::IsADirectory => ErrorKind::Refused(DIRECTORY.to_owned()),
         _ => ErrorKind::Io { doing: "read it", source },
     }
 }
-
-/// The largest block of an LZ4 frame, and the usual one: it is inflated as a whole.
-const LZ4_BLOCK_BYTES_MAX: usize = 4 << 20;
 
 /// What to say of a directory.
 const DIRECTORY: &str = "this is a directory; name a dump in it";

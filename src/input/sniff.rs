@@ -1,10 +1,9 @@
 //! What a file is, by its first bytes: a dump, a compressed file, or something that is refused by its name.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
 
+use super::members::Kind;
 use super::wrap::{self, Capture};
-use crate::error::ErrorKind;
 use crate::rdb::context::MAGIC_BYTES;
 use crate::rdb::header::magic;
 
@@ -15,41 +14,45 @@ pub(crate) const FIRST_BYTES: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Dump,
-    Gzip,
-    Zstd,
-    Lz4,
+    /// A compressed file.
+    Compressed(Kind),
     /// A dump in a compressed stream of Valkey 9.2 (format section 6.6), behind an envelope of [`VCS_BYTES`].
     Vcs,
     /// A dump as a server sent it to a replica.
     Capture(Capture),
+    /// Lines before such a dump, so many bytes of them that its start is not among those that were looked at.
+    Greeting(usize),
     /// Not a dump; the sentence says what it seems to be.
     Refused(String),
 }
 
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dump => "a dump",
-            Self::Gzip => "this is a gzip file",
-            Self::Zstd => "this is a zstd file",
-            Self::Lz4 => "this is an LZ4 file",
-            Self::Vcs => "this is a Valkey compressed stream (VCS)",
-            Self::Capture(_) => "this is a capture of a full synchronization",
-            Self::Refused(what) => what,
-        })
+        match self {
+            Self::Dump => f.write_str("a dump"),
+            Self::Compressed(kind) => write!(f, "this is {}", kind.name()),
+            Self::Vcs => f.write_str("this is a Valkey compressed stream (VCS)"),
+            Self::Capture(_) | Self::Greeting(_) => f.write_str("this is a capture of a full synchronization"),
+            Self::Refused(what) => f.write_str(what),
+        }
     }
 }
 
 pub(crate) fn content(first: &[u8]) -> Content {
     let refused = |what: &str| Content::Refused(what.to_owned());
+    if let Some(kind) = Kind::of(first) {
+        return Content::Compressed(kind);
+    }
+    if let Some(capture) = wrap::capture(first) {
+        return Content::Capture(capture);
+    }
+    if let Some(bytes) = wrap::greeting(first).filter(|_| first.len() == FIRST_BYTES) {
+        return Content::Greeting(bytes);
+    }
     match first {
         [] => refused("the file is empty"),
-        [0x1f, 0x8b, ..] => Content::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Content::Zstd,
-        [0x04, 0x22, 0x4d, 0x18, ..] => Content::Lz4,
         [b'V', b'C', b'S', VCS_VERSION, codec, _, VCS_KIND_RDB, frame @ ..] => {
-            let is_known = !matches!(content(frame), Content::Refused(_));
-            if is_known {
+            if let Some(Kind::Lz4 | Kind::Zstd) = Kind::of(frame) {
                 Content::Vcs
             } else {
                 Content::Refused(format!(
@@ -60,7 +63,6 @@ pub(crate) fn content(first: &[u8]) -> Content {
         [b'V', b'C', b'S', version, ..] => Content::Refused(format!(
             "this is a Valkey compressed stream (VCS) of version {version}, or of something else than a dump"
         )),
-        _ if wrap::capture(first).is_some() => wrap::capture(first).map_or(Content::Dump, Content::Capture),
         [b'*', digit, ..] if digit.is_ascii_digit() => refused(
             "this is an append-only file of commands (AOF) without an RDB at its start; \
              a dump is written by SAVE, BGSAVE or redis-cli --rdb",
@@ -118,10 +120,8 @@ fn foreign(first: &[u8]) -> Option<&'static str> {
         Some(
             "this is an XML document, perhaps a storage service's error in the place of a download: fetch the dump again",
         )
-    } else if first.starts_with(b"\xfd7zXZ\0") {
-        Some("this is an xz file: inflate it on the way: xz -dc FILE | bigkeys analyze -")
-    } else if first.starts_with(b"BZh") && first.get(4..10) == Some(b"1AY&SY") {
-        Some("this is a bzip2 file: inflate it on the way: bzip2 -dc FILE | bigkeys analyze -")
+    } else if first.starts_with(b"\x1f\x9d") {
+        Some("this is a file of compress (.Z): inflate it on the way: gzip -dc FILE | bigkeys analyze -")
     } else if first.starts_with(b"7z\xbc\xaf\x27\x1c") {
         Some("this is a 7z archive: unpack it, or pipe the dump out of it: 7z x -so FILE | bigkeys analyze -")
     } else if first.starts_with(b"Salted__")
@@ -131,8 +131,8 @@ fn foreign(first: &[u8]) -> Option<&'static str> {
         Some("this is an encrypted file: decrypt it first")
     } else if [&b"UkVESVMw"[..], b"VkFMS0VZM"].iter().any(|start| first.starts_with(start)) {
         Some("this is a dump written as Base64: base64 -d FILE > dump.rdb")
-    } else if [&b"524544495330"[..], b"56414c4b455930"].iter().any(|start| is_hex_of(first, start)) {
-        Some("this is a hex dump of a dump: make bytes of it first, with xxd -r or xxd -r -p")
+    } else if let Some(what) = hex_dump(first) {
+        Some(what)
     } else if first.starts_with(b"\xff\xfe") || first.starts_with(b"\xfe\xff") {
         Some(
             "this is UTF-16 text, as PowerShell's > makes of any bytes; \
@@ -145,24 +145,44 @@ fn foreign(first: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether `first` spells the bytes that `digits` stand for, behind an offset perhaps, and with blanks between them.
-fn is_hex_of(first: &[u8], digits: &[u8]) -> bool {
-    let spelled = |text: &[u8]| {
-        let mut letters = text.iter().filter(|letter| !letter.is_ascii_whitespace()).map(u8::to_ascii_lowercase);
-        digits.iter().all(|digit| letters.next() == Some(*digit))
+/// What to do with a dump's bytes in hexadecimal digits, with an offset before them perhaps, and with blanks between them.
+fn hex_dump(first: &[u8]) -> Option<&'static str> {
+    let is_dump = |text: &[u8]| {
+        let letters = text.iter().filter(|letter| !letter.is_ascii_whitespace()).map(u8::to_ascii_lowercase);
+        let letters: Vec<u8> = letters.take(MAGIC_BYTES * 2).collect();
+        letters.starts_with(b"524544495330") || letters.starts_with(b"56414c4b455930")
     };
     let offset_bytes = first.iter().take_while(|byte| **byte == b'0').count();
-    let behind_offset = first.get(offset_bytes..).unwrap_or_default();
-    spelled(first) || offset_bytes > 0 && spelled(behind_offset.strip_prefix(b":").unwrap_or(behind_offset))
+    match first.get(offset_bytes..)? {
+        _ if is_dump(first) => Some("this is a hex dump of a dump: make bytes of it: xxd -r -p FILE > dump.rdb"),
+        [b':', rest @ ..] if offset_bytes > 0 && is_dump(rest) => {
+            Some("this is a hex dump of a dump: make bytes of it: xxd -r FILE > dump.rdb")
+        }
+        rest if offset_bytes > 0 && is_dump(rest) => Some(
+            "this is a hex dump of a dump: make bytes of it, unless it has lines of * for repeated bytes (hexdump and od \
+             leave none out with -v): sed 's/^[0-9a-fA-F]* *//; s/|.*//' FILE | xxd -r -p > dump.rdb",
+        ),
+        _ => None,
+    }
 }
 
-/// A dump behind something else: a byte order mark, a newline, the head of an HTTP answer.
+/// A dump after something else: a byte order mark, a newline, the head of an HTTP answer.
 fn displaced(first: &[u8]) -> Option<String> {
     let is_start =
         |window: &[u8]| magic(window).is_ok() && window.get(MAGIC_BYTES).is_some_and(|code| !code.is_ascii());
     let at = (1..first.len()).find(|at| first.get(*at..).is_some_and(is_start))?;
+    // Other bytes may be an archive's or a compressed file's, in which not all that follows is the dump.
+    if !first.get(..at).is_some_and(is_text) {
+        return Some(format!(
+            "this is not a dump, though one begins at byte {at}: it may be in an archive or in a file of a format that is \
+             not known here; unpack it first"
+        ));
+    }
     Some(format!(
-        "a dump begins here, but behind {at} bytes that are none of it: take them away: tail -c +{} FILE > dump.rdb",
+        "a dump begins here, but after {at} {} of text that {} not part of it: take them away: \
+         tail -c +{} FILE > dump.rdb",
+        if at == 1 { "byte" } else { "bytes" },
+        if at == 1 { "is" } else { "are" },
         at + 1
     ))
 }
@@ -197,79 +217,6 @@ fn is_text(first: &[u8]) -> bool {
     is_whole && chunk.valid().chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
 }
 
-/// A reader of the inflated bytes.
-#[cfg(feature = "compress")]
-pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, ErrorKind> {
-    Ok(match content {
-        Content::Gzip => {
-            let reader = BufReader::with_capacity(INFLATER_BYTES, reader);
-            Box::new(Members(Some(flate2::bufread::GzDecoder::new(reader))))
-        }
-        Content::Zstd => {
-            let decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(INFLATER_BYTES, reader));
-            Box::new(decoder.map_err(|source| ErrorKind::Io { doing: "start the zstd decoder", source })?)
-        }
-        _ => lz4(reader),
-    })
-}
-
-/// A reader of the inflated bytes, in a build that knows LZ4 alone.
-#[cfg(not(feature = "compress"))]
-pub(crate) fn inflate(content: &Content, reader: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, ErrorKind> {
-    match content {
-        Content::Lz4 => Ok(lz4(reader)),
-        other => Err(ErrorKind::Refused(format!("{other}; this build of the program does not inflate it"))),
-    }
-}
-
-fn lz4(reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
-    Box::new(Frames(lz4_flex::frame::FrameDecoder::new(BufReader::with_capacity(INFLATER_BYTES, reader))))
-}
-
-/// Bytes that an inflater is handed at a time.
-const INFLATER_BYTES: usize = 128 << 10;
-
-/// Members of a gzip file one after the other; flate2's own reader calls what is no member a cut one.
-#[cfg(feature = "compress")]
-struct Members<R>(Option<flate2::bufread::GzDecoder<R>>);
-
-#[cfg(feature = "compress")]
-impl<R: BufRead> Read for Members<R> {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        const FIRST_BYTE: u8 = 0x1f;
-        while let Some(member) = &mut self.0 {
-            let bytes = member.read(to)?;
-            if bytes > 0 || to.is_empty() {
-                return Ok(bytes);
-            }
-            let Some(mut reader) = self.0.take().map(flate2::bufread::GzDecoder::into_inner) else { break };
-            match reader.fill_buf()?.first() {
-                None => break,
-                Some(&FIRST_BYTE) => self.0 = Some(flate2::bufread::GzDecoder::new(reader)),
-                Some(_) => {
-                    let what = "bytes that are no gzip follow it";
-                    return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
-                }
-            }
-        }
-        Ok(0)
-    }
-}
-
-/// LZ4 frames one after the other: the decoder says "nothing more" at the end of each, empty ones included.
-struct Frames<R: BufRead>(lz4_flex::frame::FrameDecoder<R>);
-
-impl<R: BufRead> Read for Frames<R> {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        loop {
-            let bytes = self.0.read(to)?;
-            if bytes > 0 || to.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
-                return Ok(bytes);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,9 +225,18 @@ mod tests {
     fn files_are_told_by_their_first_bytes() {
         assert_eq!(content(b"REDIS0012\xfa"), Content::Dump);
         assert_eq!(content(b"VALKEY080\xfa"), Content::Dump);
-        assert_eq!(content(&[0x1f, 0x8b, 8]), Content::Gzip);
-        assert_eq!(content(&[0x28, 0xb5, 0x2f, 0xfd]), Content::Zstd);
-        assert_eq!(content(&[4, 0x22, 0x4d, 0x18]), Content::Lz4);
+        for (first, kind) in [
+            (&[0x1f, 0x8b, 8][..], Kind::Gzip),
+            (&[0x28, 0xb5, 0x2f, 0xfd], Kind::Zstd),
+            (&[4, 0x22, 0x4d, 0x18], Kind::Lz4),
+            (&[2, 0x21, 0x4c, 0x18], Kind::Lz4Legacy),
+            (&[0x5a, 0x2a, 0x4d, 0x18], Kind::Skippable),
+            (b"\xfd7zXZ\0\0\x04", Kind::Xz),
+            (b"BZh91AY&SY", Kind::Bzip2),
+            (b"BZh9\x17\x72\x45\x38\x50\x90", Kind::Bzip2),
+        ] {
+            assert_eq!(content(first), Content::Compressed(kind));
+        }
         assert_eq!(content(b"VCS\x01\x01\0\x01\x04\x22\x4d\x18"), Content::Vcs);
         assert!(matches!(content(b"$181\r\nREDIS0011"), Content::Capture(_)));
         let tar = [&[b'x'; 257][..], b"ustar\0"].concat();
@@ -300,20 +256,22 @@ mod tests {
             (b"PK\x03\x04\x14\0", "zip archive"),
             (b"\n<!DOCTYPE html><html>", "HTML"),
             (b"<?xml version=\"1.0\"?><Error>", "XML"),
-            (b"\xfd7zXZ\0\0\x04", "xz -dc"),
-            (b"BZh91AY&SY", "bzip2 -dc"),
+            (b"\x1f\x9d\x90R", "gzip -dc"),
             (b"7z\xbc\xaf\x27\x1c\0\x04", "7z archive"),
             (b"Salted__12345678", "encrypted"),
             (b"UkVESVMwMDA5+glyZWRpcy12ZXI=", "Base64"),
-            (b"524544495330303039fa09", "hex dump"),
-            (b"00000000: 5245 4449 5330 3030 39fa  REDIS0009.", "hex dump"),
-            (b"00000000  52 45 44 49 53 30 30 30  39 fa 09 |REDIS0009..|", "hex dump"),
+            (b"524544495330303039fa09", "xxd -r -p FILE"),
+            (b"56 41 4C 4B 45 59 30 38 30 fa", "xxd -r -p FILE"),
+            (b"00000000: 5245 4449 5330 3030 39fa  REDIS0009.", "xxd -r FILE"),
+            (b"00000000  52 45 44 49 53 30 30 30  39 fa 09 |REDIS0009..|", "sed"),
             (b"\xff\xfeR\0E\0D\0I\0S\0", "UTF-16"),
             (&[0; 512], "zeros"),
             (b"\xef\xbb\xbfREDIS0009\xfa\x09redis-ver", "tail -c +4"),
             (b"HTTP/1.1 200 OK\r\n\r\nVALKEY080\xfa", "tail -c +20"),
             (b"REDIS0009\xfa\x09redis-ver\x056.2.5\xfa\r\nredis-bits\xc0\x40", "CRLF"),
             ("REDIS0009\u{fffd}\tredis-ver".as_bytes(), "UTF-8"),
+            (b"\x01\x02\xf4REDIS0009\xfa\x09redis-ver", "begins at byte 3: it may be in an archive"),
+            (b"+OK\r\nREDIS0009\xfa\x09redis-ver", "tail -c +6"),
         ] {
             assert!(content(first).to_string().contains(word), "{}: {}", first.escape_ascii(), content(first));
         }

@@ -2,11 +2,10 @@
 
 use std::io::{self, BufRead, Read};
 
+use super::tail::MARK_BYTES;
+
 /// What is wrong with a capture without that mark.
 pub(super) const CUT_CAPTURE: &str = "the capture is cut: the mark that ends the dump is missing";
-
-/// Bytes of the mark that ends a dump whose length was not known when it was sent.
-const MARK_BYTES: usize = 40;
 
 /// What a capture's first bytes say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,23 +23,38 @@ enum End {
     ElementMark([u8; MARK_BYTES]),
 }
 
-/// The start of a full synchronization (format section 6.3): `+FULLRESYNC …`, perhaps, and then the length of a dump or
-/// the mark behind it, each on a line of its own.
+/// The start of a full synchronization (format section 6.3): the server's answers to what the replica said, such as `+OK`
+/// and `+FULLRESYNC …`, if they were captured; then the length of a dump or the mark that ends it, on a line of its own.
 pub(super) fn capture(first: &[u8]) -> Option<Capture> {
-    let mut rest = first;
-    if rest.starts_with(b"+FULLRESYNC ") {
-        rest = line(rest)?.1;
-    }
-    // Newlines keep the connection alive while the dump is made.
-    while let [b'\n', more @ ..] = rest {
-        rest = more;
-    }
-    let (header, dump) = line(rest.strip_prefix(b"$")?)?;
+    let (header, dump) = line(after_greeting(first).strip_prefix(b"$")?)?;
     let end = match header.strip_prefix(b"EOF:") {
         Some(mark) => End::ElementMark(mark.try_into().ok()?),
         None => End::Bytes(std::str::from_utf8(header).ok()?.parse().ok()?),
     };
     Some(Capture { prefix_bytes: first.len() - dump.len(), end })
+}
+
+/// How many bytes of such answers there are, where nothing but them, or the start of the line that follows, was looked at.
+pub(super) fn greeting(first: &[u8]) -> Option<usize> {
+    let rest = after_greeting(first);
+    let bytes = first.len() - rest.len();
+    (bytes > 0 && matches!(rest, [] | [b'+' | b'$', ..]) && line(rest).is_none()).then_some(bytes)
+}
+
+/// What follows the lines of simple strings, and the newlines by which a server keeps the connection alive while it makes
+/// the dump.
+fn after_greeting(first: &[u8]) -> &[u8] {
+    let mut rest = first;
+    loop {
+        rest = match rest {
+            [b'\n', more @ ..] => more,
+            [b'+', ..] => match line(rest) {
+                Some((_, more)) => more,
+                None => return rest,
+            },
+            _ => return rest,
+        };
+    }
 }
 
 /// A line without its end, and what follows.

@@ -4,7 +4,7 @@
 //! database in front of its keys; then a fresh end. What only hints at sizes is left out, since it is no longer true. The
 //! last records wait before they are written, until no damage behind them gives reason to doubt them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
@@ -19,8 +19,8 @@ use crate::check::watched::Watched;
 use crate::engine::Progress;
 use crate::engine::resync::Resyncs;
 use crate::error::{Error, ErrorKind, name_text, words};
-use crate::input::commands::Commands;
-use crate::input::{self, Bytes};
+use crate::input::tail::Tail;
+use crate::input::{self, Bytes, Input};
 use crate::rdb::deep::{Distinct, is_tolerated};
 use crate::rdb::entry::Damage;
 use crate::rdb::packed::Text;
@@ -34,6 +34,9 @@ const LOST_MAX: usize = 10_000;
 
 /// Bytes of all names in the list.
 const LOST_BYTES_MAX: usize = 8 << 20;
+
+/// Databases whose keys are compared with what the dump says of them.
+const DATABASES_MAX: usize = 10_000;
 
 /// What was saved, and what was not.
 #[derive(Debug, Default, Serialize)]
@@ -60,8 +63,15 @@ pub struct SalvageReport {
     pub lost: Vec<LostRecord>,
     /// How many more losses there are.
     pub lost_unlisted: u64,
-    /// Bytes behind the dump's end, which are not copied.
+    /// Bytes after the dump's end, which are not copied.
     pub trailing_bytes: u64,
+    /// Of a dump that is cut: how many bytes are missing at least, which are the rest of the record that it ends in and the
+    /// end record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_missing_min: Option<u64>,
+    /// Databases of which fewer keys were written than the dump says they have (RESIZEDB, since version 7), by number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub databases_short: Vec<ShortDatabase>,
     /// What else is not in what was saved, one sentence each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -89,6 +99,19 @@ pub struct SkippedRange {
     /// The name without loss, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_base64: Option<String>,
+}
+
+/// A database of which keys are missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShortDatabase {
+    /// Its number.
+    pub db: u64,
+    /// How many keys the dump says it has.
+    pub keys_stated: u64,
+    /// How many were written.
+    pub keys_written: u64,
+    /// How many are missing.
+    pub keys_missing: u64,
 }
 
 /// Something that was left out.
@@ -135,8 +158,7 @@ pub fn salvage_watched(
     let input = input::open(path.as_ref())?;
     let failed = |cause| Error::new(&input.name, cause);
     let Bytes::Mapped(map) = &input.bytes else {
-        let what = "only a dump in a file of its own can be salvaged: store it as one, not compressed, first";
-        return Err(failed(ErrorKind::Options(what.to_owned())));
+        return Err(failed(ErrorKind::Options(not_mapped(&input))));
     };
     if header::read(&mut Slice::new(map.bytes(), 0)).is_ok_and(|context| context.dialect == Dialect::Dragonfly) {
         let what = "a dump of Dragonfly cannot be salvaged: its records lie in compressed blobs";
@@ -153,6 +175,15 @@ pub fn salvage_watched(
     account.notes.extend(input.notes.iter().map(|note| format!("{note}; they are not saved")));
     account.notes.extend(input.kind);
     Ok(account)
+}
+
+/// Why a dump that is not mapped is not salvaged, and how to come by one that is.
+fn not_mapped(input: &Input) -> String {
+    let what = "only a dump in a file of its own can be salvaged";
+    match input.inflate_command {
+        Some(command) => format!("{what}: inflate it first: {command} FILE > dump.rdb"),
+        None => format!("{what}: store it as one, not compressed, first"),
+    }
 }
 
 /// Saves what can be saved of a dump in memory to `out`. Bytes without a dump's magic give an account of nothing.
@@ -195,12 +226,18 @@ fn copy_sound(dump: &[u8], out: &mut dyn Write, progress: &Progress) -> io::Resu
         copier.skip(from, to, &damage);
         copier.is_resynchronized = true;
         if next.is_none() {
+            copier.account.bytes_missing_min = missing_bytes(&damage.error, dump.len(), &walk.context);
             break false;
         }
         source = Slice::new(dump, to);
     };
     copier.flush(0)?;
     let mut account = copier.account;
+    account.databases_short = short_databases(&copier.databases);
+    if copier.databases.len() >= DATABASES_MAX {
+        let what = "the numbers of keys were compared with what the dump says of the first";
+        account.notes.push(format!("{what} {DATABASES_MAX} databases, not of others"));
+    }
     if is_ended && walk.context.has_checksum() {
         let end = usize::try_from(source.offset()).unwrap_or(usize::MAX);
         let computed = dump.get(..end).map(checksum::of);
@@ -208,16 +245,26 @@ fn copy_sound(dump: &[u8], out: &mut dyn Write, progress: &Progress) -> io::Resu
             Ok(0) => Checksum::Disabled,
             Ok(stored) if Some(stored) == computed => Checksum::Verified,
             Ok(_) => Checksum::Mismatch,
-            Err(_) => Checksum::NotReached,
+            Err(error) => {
+                account.bytes_missing_min = missing_bytes(&error, dump.len(), &walk.context);
+                Checksum::NotReached
+            }
         };
     } else if is_ended {
         account.checksum = Checksum::Absent;
     }
+    let mut is_tail_lost = true;
     if is_ended {
-        let commands = Commands::behind(walk.context.aux.is_aof_preamble, source.rest());
-        account.trailing_bytes = source.rest().len() as u64;
-        account.notes.extend(commands.say().map(|what| format!("{what}; they are not saved")));
+        let tail = Tail::of(source.rest());
+        account.trailing_bytes = tail.bytes;
+        if let Some(commands) = tail.commands(walk.context.aux.is_aof_preamble) {
+            account.notes.push(format!("{}; they are not saved", commands.say()));
+        } else if let Some(what) = tail.harmless() {
+            is_tail_lost = false;
+            account.notes.extend((!tail.is_empty()).then(|| format!("ignored {what} after the end of the dump")));
+        }
     }
+    account.notes.extend(account.bytes_missing_min.map(|bytes| say_missing(bytes, &account)));
     let mut sum = copier.sum;
     let mut end = vec![opcode::EOF];
     sum.update(&end);
@@ -227,9 +274,53 @@ fn copy_sound(dump: &[u8], out: &mut dyn Write, progress: &Progress) -> io::Resu
     out.write_all(&end)?;
     account.bytes_written += end.len() as u64;
     let has_end = !matches!(account.checksum, Checksum::NotReached | Checksum::Mismatch);
-    account.complete =
-        has_end && account.skipped.is_empty() && account.records_lost == 0 && account.trailing_bytes == 0;
+    account.complete = has_end && account.skipped.is_empty() && account.records_lost == 0 && !is_tail_lost;
     Ok(account)
+}
+
+/// How many bytes are missing at least where a dump of `dump_bytes` bytes ends with this error; none if it is not cut.
+fn missing_bytes(error: &ParseError, dump_bytes: usize, context: &Context) -> Option<u64> {
+    if error.kind != ParseErrorKind::Eof {
+        return None;
+    }
+    let checksum_bytes = if context.has_checksum() { checksum::BYTES } else { 0 };
+    let left = (dump_bytes as u64).saturating_sub(error.offset);
+    Some(match error.element {
+        FormatElement::Checksum => checksum_bytes.saturating_sub(left),
+        // Where nothing says how much should follow, a byte does at least.
+        _ => error.declared.saturating_sub(left).max(u64::from(left > 0)).saturating_add(1 + checksum_bytes),
+    })
+}
+
+fn short_databases(databases: &BTreeMap<u64, Keys>) -> Vec<ShortDatabase> {
+    let short = databases.iter().filter(|(_, keys)| keys.written < keys.stated);
+    let short = short.map(|(db, Keys { stated, written })| ShortDatabase {
+        db: *db,
+        keys_stated: *stated,
+        keys_written: *written,
+        keys_missing: stated - written,
+    });
+    short.collect()
+}
+
+fn say_missing(bytes: u64, account: &SalvageReport) -> String {
+    let keys = account.databases_short.iter().fold(0_u64, |sum, database| sum.saturating_add(database.keys_missing));
+    let keys = match keys {
+        0 => "how many keys are missing is not known".to_owned(),
+        1 => "1 key is missing of the databases that it begins, and any databases after them".to_owned(),
+        keys => format!("{keys} keys are missing of the databases that it begins, and any databases after them"),
+    };
+    let (dump_bytes, plural) = (account.dump_bytes, if bytes == 1 { "byte" } else { "bytes" });
+    format!("the dump is cut at byte {dump_bytes}: at least {bytes} more {plural} should follow; {keys}")
+}
+
+/// How many keys a database has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keys {
+    /// As the dump says.
+    stated: u64,
+    /// In what was written.
+    written: u64,
 }
 
 /// A record that waits to be written.
@@ -253,6 +344,8 @@ struct Copier<'a, 'o> {
     waiting: VecDeque<Waiting>,
     /// Names of the keys so far, database included: servers refuse a dump that has one twice.
     names: Distinct,
+    /// The databases that state a number of keys.
+    databases: BTreeMap<u64, Keys>,
     db: u64,
     /// The database that the output is in.
     written_db: Option<u64>,
@@ -274,6 +367,7 @@ impl<'a, 'o> Copier<'a, 'o> {
             recent: Recent::default(),
             waiting: VecDeque::new(),
             names: Distinct::default(),
+            databases: BTreeMap::new(),
             db: 0,
             written_db: None,
             is_resynchronized: false,
@@ -313,6 +407,9 @@ impl<'a, 'o> Copier<'a, 'o> {
                     self.put_bytes(&select)?;
                 }
                 self.account.keys_written += 1;
+                if let Some(keys) = self.databases.get_mut(&db) {
+                    keys.written += 1;
+                }
                 self.account.keys_resynchronized += u64::from(self.is_resynchronized);
             }
             for part in apart {
@@ -407,7 +504,13 @@ impl Sink for Copier<'_, '_> {
                 self.db = *db;
                 Ok(())
             }
-            What::End | What::ResizeDb { .. } | What::Slot | What::TaggedChunk => Ok(()),
+            What::ResizeDb { keys } => {
+                if self.databases.len() < DATABASES_MAX && *keys > 0 {
+                    self.databases.entry(self.db).or_default().stated = *keys;
+                }
+                Ok(())
+            }
+            What::End | What::Slot | What::TaggedChunk => Ok(()),
             // A slot's key count, or a field of a key that is lost.
             What::Aux { name, .. } if *name == "slot-info" || name.starts_with("keydb-") && self.is_last_key_lost => {
                 Ok(())

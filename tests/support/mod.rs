@@ -9,5 +9,6 @@ pub mod memory_fill;
 pub mod python;
 pub mod random;
 pub mod server;
+pub mod tools;
 pub mod values;
 pub mod ways;
