@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::accumulated::Accumulated;
 use super::element_marks::ElementMarks;
+use super::outcome::{Ending, Outcome};
 use super::scan::Walk;
 use super::segment_scan::{Guess, STEP_BYTES, SegmentScan, strides};
 use super::segmented::SegmentedDump;
-use super::{Ending, Outcome};
 use crate::analysis::accumulator::Accumulator;
 use crate::rdb::checksum::{self, Checksum};
 use crate::rdb::source::{Slice, Source};

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{All, Dump, Options, Progress, Read, filter};
+use super::dumps::{Dumps, Read, filter};
+use super::options::{Dump, Options};
+use super::progress::Progress;
 use crate::analysis::accumulator::Query;
 use crate::error::{Error, ErrorKind};
 use crate::input::{self, Bytes};
@@ -25,9 +27,9 @@ pub fn report_all(
     options: &Options,
     progress: &Arc<Progress>,
 ) -> Result<(Report, Vec<String>, Vec<Error>), Error> {
-    let mut all = All::new(options, ReportAsk(question))?;
+    let mut all = Dumps::new(options, ReportQuery(question))?;
     all.add_files(dumps, progress)?;
-    let All { accumulated, read, mut notes, damage, .. } = all;
+    let Dumps { accumulated, read, mut notes, damage, .. } = all;
     notes.extend(notes_on_bits(dumps, &read));
     let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
     let report = Report::new(question, infos, accumulated);
@@ -88,9 +90,9 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
     Ok(notes)
 }
 
-struct ReportAsk<'q>(&'q Question);
+struct ReportQuery<'q>(&'q Question);
 
-impl Query for ReportAsk<'_> {
+impl Query for ReportQuery<'_> {
     type Accumulator = Census;
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Census, ErrorKind> {
@@ -165,9 +167,9 @@ pub fn rows_all(
         options.segment_bytes = ROWS_SEGMENT_BYTES;
     }
     let on_row: OnRow<'_> = Arc::new(Mutex::new(on_row));
-    let mut all = All::new(&options, RowsAsk { question, on_row })?;
+    let mut all = Dumps::new(&options, RowsQuery { question, on_row })?;
     all.add_files(dumps, progress)?;
-    let All { accumulated, read, mut notes, damage, .. } = all;
+    let Dumps { accumulated, read, mut notes, damage, .. } = all;
     notes.extend(notes_on_bits(dumps, &read));
     if accumulated.oversized_names > 0 {
         notes.push(oversized_note(accumulated.oversized_names, "without a row"));
@@ -177,12 +179,12 @@ pub fn rows_all(
 
 const ROWS_SEGMENT_BYTES: usize = 256 << 10;
 
-struct RowsAsk<'q> {
+struct RowsQuery<'q> {
     question: &'q Question,
     on_row: OnRow<'q>,
 }
 
-impl<'q> Query for RowsAsk<'q> {
+impl<'q> Query for RowsQuery<'q> {
     type Accumulator = Rows<'q>;
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Rows<'q>, ErrorKind> {

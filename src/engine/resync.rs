@@ -2,8 +2,8 @@
 
 use super::accumulated::Stop;
 use super::guess;
+use super::outcome::{Ending, Outcome};
 use super::scan::Walk;
-use super::{Ending, Outcome};
 use crate::analysis::accumulator::Accumulator;
 use crate::error::ErrorKind;
 use crate::rdb::deep::{Deep, is_tolerated};

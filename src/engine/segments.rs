@@ -26,9 +26,11 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::accumulated::Accumulated;
 use super::chain::Chain;
+use super::options::Options;
+use super::outcome::Outcome;
+use super::progress::Progress;
 use super::segment_scan::SegmentScan;
 use super::segmented::SegmentedDump;
-use super::{Options, Outcome, Progress};
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::error::ErrorKind;
 use crate::input::map::Map;

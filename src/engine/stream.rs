@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::accumulated::Accumulated;
+use super::options::Options;
+use super::outcome::{Ending, Outcome};
+use super::progress::Progress;
 use super::scan::Walk;
 use super::window::Window;
-use super::{Ending, Options, Outcome, Progress};
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::error::ErrorKind;
 use crate::input::tail::Tail;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
 use crate::rdb::{Context, FormatElement, ParseErrorKind, header};
-
-/// Bytes of a window. With 64 KiB, tiny keys took a fifth longer; with 1 MiB, packed collections took a third longer.
-pub(super) const WINDOW_BYTES: usize = 256 << 10;
 
 /// A scan over a stream, ready to run.
 pub(super) struct Scan<'a, A> {

@@ -1,0 +1,79 @@
+//! The scan that makes a big key analysis.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::dumps::{Dumps, filter};
+use super::options::{Dump, Options};
+use super::progress::Progress;
+use crate::analysis::accumulator::Query;
+use crate::analysis::{Analysis, Report};
+use crate::error::{Error, ErrorKind};
+use crate::input;
+use crate::rdb::Context;
+
+/// Analyzes one dump; `-` is standard input.
+///
+/// A dump that is damaged, or that is no dump at all, is a [`Report`] with [`Report::damage`] and the keys that were
+/// found before it.
+///
+/// ```
+/// # fn main() -> Result<(), bigkeys::Error> {
+/// let report = bigkeys::analyze("fixtures/mixed_all_v10.rdb", &bigkeys::Options::default())?;
+/// assert!(report.is_complete());
+/// let biggest = report.keys.first().expect("the dump has keys");
+/// println!("{}: {} {}", biggest.type_name(), biggest.size, biggest.unit().name());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Io`] if it cannot be opened, [`ErrorKind::Options`] if the question cannot be put to this dump.
+pub fn analyze(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
+    analyze_all(&[Dump::from(path)], options, &Arc::default())
+}
+
+/// Analyzes several dumps as one, such as the shards of a cluster.
+///
+/// # Errors
+/// As [`analyze`]; where a dump cannot be opened, none has been scanned.
+pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
+    let mut all = Dumps::new(options, TaskQuery(options))?;
+    all.add_files(dumps, progress)?;
+    let shards: Vec<_> = dumps.iter().map(|dump| dump.shard.clone()).collect();
+    Ok(all.report(&shards))
+}
+
+/// Analyzes a dump that comes out of any reader; `name` stands for it in messages.
+///
+/// # Errors
+/// As [`analyze`].
+pub fn analyze_reader(name: &str, reader: Box<dyn std::io::Read + Send>, options: &Options) -> Result<Report, Error> {
+    let mut all = Dumps::new(options, TaskQuery(options))?;
+    all.add(input::from_reader(name, reader), &Arc::default())?;
+    Ok(all.report(&[None]))
+}
+
+/// The question of the task, as the options have it.
+struct TaskQuery<'o>(&'o Options);
+
+impl Query for TaskQuery<'_> {
+    type Accumulator = Analysis;
+
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Analysis, ErrorKind> {
+        let mut question = self.0.question.clone();
+        if let Some(context) = context {
+            question.filter = filter(question.filter, context)?;
+        }
+        Ok(Analysis::new(Arc::new(question), number, Some(0)))
+    }
+}
+
+impl Dumps<'_, TaskQuery<'_>> {
+    fn report(self, shards: &[Option<String>]) -> Report {
+        let mut report = self.accumulated.finish(shards);
+        report.notes.splice(..0, self.notes);
+        report.damage = self.damage;
+        report
+    }
+}
