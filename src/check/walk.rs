@@ -40,7 +40,8 @@ pub(crate) struct Walk {
     /// The database of the keys that come next.
     db: u64,
     name: Vec<u8>,
-    is_name_oversized: bool,
+    /// The length of that name, which is not held if it is too long.
+    name_bytes: u64,
     is_in_blob: bool,
 }
 
@@ -71,7 +72,7 @@ impl Walk {
             has_begun: false,
             db: 0,
             name: Vec::new(),
-            is_name_oversized: false,
+            name_bytes: 0,
             is_in_blob: false,
         }
     }
@@ -286,7 +287,7 @@ impl Walk {
         };
         self.deep.flaws.splice(..0, earlier_flaws);
         self.not_zeros(source, value_type)?;
-        let is_oversized = self.is_name_oversized;
+        let is_oversized = self.name_bytes > KEY_BYTES_MAX;
         let key = Key { name: &self.name, is_oversized, value_type, module, expires_at_ms };
         self.pass(source.offset(), What::Key(key), sink)
     }
@@ -310,10 +311,9 @@ impl Walk {
     /// A key's name, kept for the report unless it is too long for that.
     fn name<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         self.name.clear();
-        let bytes =
+        self.name_bytes =
             source.parse(FormatElement::Key, |i| string_header(i).map(|(_, header)| (i, header.value_bytes())))?;
-        self.is_name_oversized = bytes > KEY_BYTES_MAX;
-        if self.is_name_oversized {
+        if self.name_bytes > KEY_BYTES_MAX {
             return source.string(FormatElement::Key).map(|_| ());
         }
         let name = &mut self.name;
