@@ -29,9 +29,9 @@ pub use report::{BigKey, Report};
 use room::{Cut, Held, Room};
 use top::{Candidate, Ranked, Top};
 
-/// What all lists may hold: a key of each kind for 10,240 databases, and 182 bytes of each name where there are so many. Held
-/// and written, such keys take 48 MiB.
-const ROOM: Room = Room { keys: Kind::ALL.len() * 10_240, name_bytes: 16 << 20 };
+/// What all lists may hold: a key of five kinds for 12,288 databases, and 204 bytes of each name where there are so many.
+/// Held and written, such keys take less than 64 MiB.
+const ROOM: Room = Room { keys: 5 * 12_288, name_bytes: 12 << 20 };
 
 /// A larger buffer for compressed names is given back: pieces that wait have one each.
 pub(crate) const BUFFER_BYTES_MAX: usize = 64 << 10;
@@ -200,7 +200,9 @@ impl Analysis {
         all.merge(&counts, true);
         let mut lists: Vec<(Kind, Top)> = Kind::ALL.into_iter().zip(tops).filter(|(_, top)| top.len() > 0).collect();
         if !lists.is_empty() {
-            lists.iter_mut().for_each(|(_, top)| top.shrink());
+            for (_, top) in &mut lists {
+                top.shrink();
+            }
             self.databases.insert(self.current_db, lists);
         }
     }
@@ -243,7 +245,9 @@ impl Analysis {
         databases.retain(|db, lists| {
             let is_listed = cut.lists(*db);
             if is_listed {
-                lists.iter_mut().for_each(|(_, top)| top.cut(cut, held));
+                for (_, top) in lists {
+                    top.cut(cut, held);
+                }
             }
             is_listed
         });

@@ -42,7 +42,8 @@ pub(crate) struct Walk {
     /// The database of the keys that come next.
     db: u64,
     name: Vec<u8>,
-    is_name_oversized: bool,
+    /// The length of that name, which is not held if it is too long.
+    name_bytes: u64,
     /// What of the next key has been read while its type has not.
     header: KeyHeader,
     is_in_blob: bool,
@@ -100,7 +101,7 @@ impl Walk {
             has_begun: false,
             db: 0,
             name: Vec::new(),
-            is_name_oversized: false,
+            name_bytes: 0,
             header: KeyHeader::default(),
             is_in_blob: false,
         }
@@ -346,7 +347,7 @@ impl Walk {
         let apart = header.apart(self.record_start);
         let key = Key {
             name: &self.name,
-            is_oversized: self.is_name_oversized,
+            is_oversized: self.name_bytes > KEY_BYTES_MAX,
             value_type,
             module,
             expires_at_ms: header.expires_at_ms,
@@ -374,10 +375,9 @@ impl Walk {
     /// A key's name, kept for the report unless it is too long for that.
     fn name<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
         self.name.clear();
-        let bytes =
+        self.name_bytes =
             source.parse(FormatElement::Key, |i| string_header(i).map(|(_, header)| (i, header.value_bytes())))?;
-        self.is_name_oversized = bytes > KEY_BYTES_MAX;
-        if self.is_name_oversized {
+        if self.name_bytes > KEY_BYTES_MAX {
             return source.string(FormatElement::Key).map(|_| ());
         }
         let name = &mut self.name;

@@ -702,6 +702,11 @@ fn by_type(encodings: Encodings) -> (Tally, Vec<TypeTally>) {
         let (stored_as, loaded_as) = (class.stored.label().to_owned(), class.held.name().to_owned());
         merge_encoding(&mut of_type.encodings, EncodingKeys { stored_as, loaded_as, tally });
     }
+    // Of many databases, room for more would take most of the memory.
+    for of_type in &mut types {
+        of_type.encodings.shrink_to_fit();
+    }
+    types.shrink_to_fit();
     (all, types)
 }
 

@@ -121,41 +121,44 @@ pub(super) struct Database {
 
 /// Tallies by kind and encoding.
 #[derive(Debug, Default)]
-pub(super) struct Encodings(Vec<(Stored, Tally)>);
+pub(super) struct Encodings(Vec<(Form, Tally)>);
 
 /// How keys of a kind are stored in the dump, and held by the server that loaded them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(super) struct Form {
     pub(super) kind: Kind,
     pub(super) stored: ValueType,
     pub(super) held: Encoding,
 }
 
 impl Encodings {
-    fn add(&mut self, stored: Stored, tally: &Tally) {
-        match self.0.iter_mut().find(|(of, _)| *of == stored) {
-            Some((_, of)) => of.merge(tally),
-            None => {
-                // Most databases have few.
-                self.0.reserve_exact(1);
-                self.0.push((stored, *tally));
-            }
+    fn add(&mut self, form: Form, tally: &Tally) {
+        if let Some((_, of)) = self.0.iter_mut().find(|(of, _)| *of == form) {
+            of.merge(tally);
+        } else {
+            // Most databases have few.
+            self.0.reserve_exact(1);
+            self.0.push((form, *tally));
         }
     }
 
-    fn merge(&mut self, other: Self) {
-        other.0.iter().for_each(|(stored, tally)| self.add(*stored, tally));
+    fn merge(&mut self, other: &Self) {
+        for (form, tally) in &other.0 {
+            self.add(*form, tally);
+        }
     }
 
     fn total(&self) -> Tally {
         let mut total = Tally::default();
-        self.0.iter().for_each(|(_, tally)| total.merge(tally));
+        for (_, tally) in &self.0 {
+            total.merge(tally);
+        }
         total
     }
 
     /// The tallies in the order of their kinds.
-    pub(super) fn into_sorted(mut self) -> impl Iterator<Item = (Stored, Tally)> {
-        self.0.sort_by_key(|(stored, _)| stored.kind);
+    pub(super) fn into_sorted(mut self) -> impl Iterator<Item = (Form, Tally)> {
+        self.0.sort_by_key(|(form, _)| form.kind);
         self.0.into_iter()
     }
 }
@@ -235,7 +238,7 @@ impl Numbers {
         for (kind, of_kind) in Kind::ALL.into_iter().zip(&mut self.current.kinds) {
             for (Class { stored, held, expiry }, tally) in std::mem::take(&mut of_kind.classes) {
                 self.ttl.of(expiry).merge(&tally);
-                encodings.add(Stored { kind, stored, held }, &tally);
+                encodings.add(Form { kind, stored, held }, &tally);
             }
             if !of_kind.has_no_lists() {
                 let mut tops = Box::new(std::mem::take(&mut of_kind.tops));
@@ -244,13 +247,13 @@ impl Numbers {
             }
         }
         lists.shrink_to_fit();
-        self.add_encodings(db, encodings);
+        self.add_encodings(db, &encodings);
         if !lists.is_empty() {
             self.databases.entry(db).or_default().lists = lists;
         }
     }
 
-    fn add_encodings(&mut self, db: Option<u64>, encodings: Encodings) {
+    fn add_encodings(&mut self, db: Option<u64>, encodings: &Encodings) {
         if db.zip(self.other_from).is_some_and(|(db, other_from)| db >= other_from) {
             return self.other.merge(encodings);
         }
@@ -324,7 +327,7 @@ impl Numbers {
         self.other_from = Some(from);
         for (_, database) in self.databases.range_mut(Some(from)..) {
             self.tallies -= database.encodings.0.len();
-            self.other.merge(std::mem::take(&mut database.encodings));
+            self.other.merge(&std::mem::take(&mut database.encodings));
         }
         self.databases.retain(|_, database| !database.is_empty());
     }
@@ -527,14 +530,14 @@ impl Numbers {
         theirs.put_away(asked);
         let mut own = theirs.other.total();
         self.lower_other(theirs.other_from);
-        self.other.merge(theirs.other);
+        self.other.merge(&theirs.other);
         if self.cut.lower(&theirs.cut) {
             self.trim();
         }
         for (db, Database { encodings, lists }) in theirs.databases {
             own.merge(&encodings.total());
             let db = db.or(inherited);
-            self.add_encodings(db, encodings);
+            self.add_encodings(db, &encodings);
             if self.cut.lists(db) && !lists.is_empty() {
                 let mine = self.databases.entry(db).or_default();
                 mine.merge_lists(lists, &self.cut, &mut self.held);
