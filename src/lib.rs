@@ -73,6 +73,7 @@ pub mod salvage;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod task;
+pub mod values;
 
 pub use analysis::{BigKey, Pattern, Question, Report};
 pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader, look_into, report_all, rows_all};

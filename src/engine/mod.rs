@@ -5,8 +5,10 @@ mod chain;
 pub(crate) mod chunked;
 pub(crate) mod dragonfly;
 mod element_marks;
+mod export;
 mod guess;
 mod progress;
+mod recorded;
 mod report;
 pub(crate) mod resync;
 mod scan;
@@ -21,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use accumulated::{Accumulated, Damaged};
+pub use export::{Exported, STREAMED_VALUE_BYTES_MAX, export_all};
 pub use progress::Progress;
 pub use report::{look_into, report_all, rows_all};
 
