@@ -41,13 +41,13 @@ fn exported(path: &Path, what: What, filter: &Filter, options: &Options) -> (Vec
     let names = ["dump".to_owned()];
     let progress = Arc::new(Progress::default());
     let told = match what {
-        What::Objects => export_all(&dumps, filter, options, &progress, || Lines::objects(&names, drain.clone())),
+        What::Objects => export_all(&dumps, filter, options, &progress, |_| Lines::objects(&names, drain.clone())),
         What::Elements(text) => {
-            export_all(&dumps, filter, options, &progress, || Lines::elements(text, &names, drain.clone()))
+            export_all(&dumps, filter, options, &progress, |_| Lines::elements(text, &names, drain.clone()))
         }
-        What::Native(target) => export_all(&dumps, filter, options, &progress, || Lines::commands(target, drain.clone())),
-        What::Restore(target) => export_all(&dumps, filter, options, &progress, || Lines::restores(target, drain.clone())),
-        What::Delete => export_all(&dumps, filter, options, &progress, || Lines::review(Review::Delete, drain.clone())),
+        What::Native(target) => export_all(&dumps, filter, options, &progress, |_| Lines::commands(target, drain.clone())),
+        What::Restore(target) => export_all(&dumps, filter, options, &progress, |_| Lines::restores(target, drain.clone())),
+        What::Delete => export_all(&dumps, filter, options, &progress, |_| Lines::review(Review::Delete, drain.clone())),
     };
     drop(drain);
     (written.into_inner().expect("no panic"), told.expect("the dump can be opened"))

@@ -16,6 +16,17 @@ impl Pattern {
         Self::build(&regex_of_glob(glob.as_bytes()))
     }
 
+    /// This name alone, whatever is in it.
+    ///
+    /// # Errors
+    /// A sentence if the name is too long.
+    pub fn exact(name: &[u8]) -> Result<Self, String> {
+        let mut regex = String::from(r"(?s-u)\A");
+        name.iter().for_each(|byte| push_byte(&mut regex, *byte));
+        regex.push_str(r"\z");
+        Self::build(&regex)
+    }
+
     /// A regular expression in the syntax of the crate `regex`, over the name's bytes; it may match anywhere in it.
     ///
     /// # Errors

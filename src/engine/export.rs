@@ -1,5 +1,6 @@
 //! The scan that hands values on: each key with its value, in the order of the dumps.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::recorded::Recorded;
@@ -7,11 +8,12 @@ use super::{All, Dump, Options, Progress, filter};
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::analysis::filter::Filter;
 use crate::error::{Error, ErrorKind, Quoted};
+use crate::input::{self, Bytes};
 use crate::rdb::entry::{Damage, KeyRef, PartialValue, Step, step_with};
 use crate::rdb::record::KeyHeader;
 use crate::rdb::source::{KeepsKey, Slice, Source};
-use crate::rdb::{Context, Entry, FormatElement, Measure, ParseError, ParseErrorKind, value};
-use crate::values::{Fault, Form, Inherited, KeyEntry, Value};
+use crate::rdb::{Context, Dialect, Entry, FormatElement, Measure, ParseError, ParseErrorKind, header, value};
+use crate::values::{Fault, Form, Inherited, KeyEntry, Value, find};
 
 /// The longest value of a stream that is handed on: it is held in memory meanwhile.
 pub const STREAMED_VALUE_BYTES_MAX: u64 = 128 << 20;
@@ -35,7 +37,7 @@ pub struct Exported {
 }
 
 /// Hands the keys that pass `filter` to a form, each with its value, in the order of the dumps. For each dump `form` gives
-/// one that hands its bytes on. [`Options::question`] is not looked at. To be given no more, whoever takes the bytes may
+/// one that hands its bytes on, by what the start of the dump says. [`Options::question`] is not looked at. To be given no more, whoever takes the bytes may
 /// call [`Progress::cancel`].
 ///
 /// A key whose value cannot be decoded, or written in this form, is left out or ends early, and is told as an error; so
@@ -48,7 +50,7 @@ pub fn export_all<F: Form>(
     wanted: &Filter,
     options: &Options,
     progress: &Arc<Progress>,
-    form: impl Fn() -> F + Sync,
+    form: impl Fn(&Context) -> F + Sync,
 ) -> Result<Exported, Error> {
     let mut options = options.clone();
     if options.segment_bytes == 0 {
@@ -71,12 +73,68 @@ pub fn export_all<F: Form>(
     Ok(Exported { keys: accumulated.exported, notes, errors })
 }
 
+/// Hands the key whose record is at `offset` of a dump to a form, without a scan. Its database is not known.
+///
+/// # Errors
+/// [`ErrorKind::Options`] for a dump that must be read from its beginning, [`ErrorKind::Refused`] if no key is there or it has
+/// another name than `name`, and what [`super::analyze`] gives for one that cannot be opened or is damaged.
+pub fn export_at<F: Form>(path: &Path, offset: u64, name: Option<&[u8]>, mut form: F) -> Result<(), Error> {
+    let input = input::open(path)?;
+    let dump = input.name;
+    let failed = |cause| Error::new(dump.clone(), cause);
+    let refused = |what: String| failed(ErrorKind::Refused(format!("at byte {offset}: {what}")));
+    let Bytes::Mapped(map) = input.bytes else {
+        let what = "an offset can be looked up only in a file that is not compressed; leave --offset out";
+        return Err(failed(ErrorKind::Options(what.to_owned())));
+    };
+    let dump_bytes = map.bytes().len() as u64;
+    let damaged = |damage| failed(ErrorKind::Damaged { damage, dump_bytes });
+    let context = header::read(&mut Slice::new(map.bytes(), 0)).map_err(|error| damaged(error.into()))?;
+    if context.dialect == Dialect::Dragonfly {
+        let what = "keys of a Dragonfly dump may be in compressed blobs, which have no offsets; leave --offset out";
+        return Err(failed(ErrorKind::Options(what.to_owned())));
+    }
+    let looked_up = || -> Result<(), Error> {
+        let entry = find::at(map.bytes(), &context, offset).map_err(damaged)?;
+        let entry = entry.ok_or_else(|| refused("no key's record begins here".to_owned()))?;
+        let mut buffer = Vec::new();
+        let found = entry.key.decode(&mut buffer).map_err(|_| refused("the name of the key is damaged".to_owned()))?;
+        if name.is_some_and(|name| name != found) {
+            return Err(refused(format!("the key here is {}", Quoted(found))));
+        }
+        let stored = Slice::new(map.bytes(), entry.value_offset).first_bytes(entry.value_bytes);
+        let key = KeyEntry { dump: 0, db: None, name: found, entry };
+        let added = form.add(&key, &Value::new(stored, entry.value_offset, entry.value_type, &context));
+        form.flush();
+        added.map_err(|fault| failed(cause(fault, &key, dump_bytes)))
+    };
+    let looked_up = looked_up();
+    map.check().map_err(|cause| Error::new(dump.clone(), cause))?;
+    looked_up
+}
+
+/// Why a key was left out, or ends early.
+fn cause(fault: Fault, key: &KeyEntry<'_>, dump_bytes: u64) -> ErrorKind {
+    let entry = &key.entry;
+    match fault {
+        Fault::Damaged(error) => {
+            let name = Some((key.name.to_vec(), entry.value_type));
+            let damage = Box::new(Damage { error, key: name, record_offset: entry.offset });
+            ErrorKind::Damaged { damage, dump_bytes }
+        }
+        Fault::Unsupported(why) => {
+            let (offset, name) = (entry.offset, Quoted(key.name));
+            ErrorKind::Refused(format!("at byte {offset}, key {name}: {why}"))
+        }
+    }
+}
+
 struct Ask<'q, M> {
     wanted: &'q Filter,
     form: M,
 }
 
-impl<F: Form, M: Fn() -> F + Sync> Query for Ask<'_, M> {
+impl<F: Form, M: Fn(&Context) -> F + Sync> Query for Ask<'_, M> {
     type Accumulator = Values<F>;
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Values<F>, ErrorKind> {
@@ -85,8 +143,10 @@ impl<F: Form, M: Fn() -> F + Sync> Query for Ask<'_, M> {
             None => self.wanted.clone(),
         };
         // Where there is no dump yet, or none that can be read, nothing will be written.
-        let form = (self.form)();
-        let form = if context.is_some() { form } else { form.piece() };
+        let form = match context {
+            Some(context) => (self.form)(context),
+            None => (self.form)(&Context::new(Dialect::Redis, 0)).piece(),
+        };
         Ok(Values::new(Arc::new(wanted), number, Some(0), form))
     }
 }
@@ -214,17 +274,7 @@ impl<F: Form> Values<F> {
             )),
         };
         if let Err(fault) = added {
-            let cause = match fault {
-                Fault::Damaged(error) => {
-                    let key = Some((name.to_vec(), entry.value_type));
-                    let damage = Box::new(Damage { error, key, record_offset: entry.offset });
-                    ErrorKind::Damaged { damage, dump_bytes: entry.value_offset + entry.value_bytes }
-                }
-                Fault::Unsupported(why) => {
-                    let (offset, name) = (entry.offset, Quoted(name));
-                    ErrorKind::Refused(format!("at byte {offset}, key {name}: {why}"))
-                }
-            };
+            let cause = cause(fault, &key, entry.value_offset + entry.value_bytes);
             self.faults.add(Listed { dump: self.dump, db: self.db, name_bytes: name.len(), cause });
         }
         Ok(())

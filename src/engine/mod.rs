@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use accumulated::{Accumulated, Damaged};
-pub use export::{Exported, STREAMED_VALUE_BYTES_MAX, export_all};
+pub use export::{Exported, STREAMED_VALUE_BYTES_MAX, export_all, export_at};
 pub use progress::Progress;
 pub use report::{look_into, report_all, rows_all};
 

@@ -196,6 +196,18 @@ fn json_key(key: &KeyEntry<'_>, dump: &str, start: &mut Out<'_>, rest: &mut Out<
 }
 
 fn json_record(record: &Record<'_>, out: &mut Out<'_>) {
+    json_members(record, out);
+    out.put(b"}\n");
+}
+
+/// The members of a JSON object that an element is.
+pub(super) fn json_element(record: &Record<'_>, out: &mut Out<'_>) {
+    out.put(b"\"index\":");
+    json_members(record, out);
+}
+
+/// The index, and the members behind it.
+fn json_members(record: &Record<'_>, out: &mut Out<'_>) {
     out.number(record.index);
     if let Some(field) = record.field {
         out.put(b",\"field\":");
@@ -235,7 +247,6 @@ fn json_record(record: &Record<'_>, out: &mut Out<'_>) {
         out.put(b",\"field_expires_at_ms\":");
         out.number(at_ms);
     }
-    out.put(b"}\n");
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! Names of keys are as everywhere in this program: escaped (`\xff`) in `name`, and in `name_base64` where `name` is not the
 //! name to the byte.
 
+mod card;
 mod elements;
 #[cfg(feature = "columnar")]
 mod element_batch;
@@ -21,6 +22,7 @@ mod review;
 mod text;
 mod vocabulary;
 
+pub use card::{Cards, LARGEST_MAX, Look};
 #[cfg(feature = "columnar")]
 pub use element_batch::{ElementColumns, ElementFile};
 pub use elements::{CSV_HEADER, ElementLines, ElementText};
