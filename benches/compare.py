@@ -93,6 +93,10 @@ def analyze(binary, path, *options):
     return [binary, "analyze", "--quiet", *options, path]
 
 
+def report(binary, path, *options):
+    return [binary, "report", "--quiet", "--format", "json", *options, path]
+
+
 def plain_cases(options, path):
     cases = [
         Case("cat FILE > /dev/null", ["cat", path]),
@@ -100,8 +104,8 @@ def plain_cases(options, path):
         Case("bigkeys --no-verify", analyze(options.bigkeys, path, "--no-verify")),
         Case("bigkeys --threads 1", analyze(options.bigkeys, path, "--threads", 1)),
         Case("bigkeys --threads 1 --no-verify", analyze(options.bigkeys, path, "--threads", 1, "--no-verify")),
-        Case("bigkeys --format report", analyze(options.bigkeys, path, "--format", "report")),
-        Case("bigkeys --format report --separators ''", analyze(options.bigkeys, path, "--format", "report", "--separators", "")),
+        Case("bigkeys report", report(options.bigkeys, path)),
+        Case("bigkeys report --separators ''", report(options.bigkeys, path, "--separators", "")),
     ]
     if options.check_rdb:
         cases.append(Case("redis-check-rdb", [options.check_rdb, path]))

@@ -86,19 +86,19 @@ def mixed(rng):
 
 # What is asked of each dump: the task, a report, and a report with all but prefixes.
 MODES = {
-    "": [],
-    ", report": ["--format", "report"],
-    ", report without prefixes": ["--format", "report", "--separators", ""],
+    "": ["analyze"],
+    ", report": ["report", "--format", "json"],
+    ", report without prefixes": ["report", "--format", "json", "--separators", ""],
 }
 
 
-def count(dump, options):
+def count(dump, mode):
     """Instructions of one thread over `dump`."""
     with tempfile.TemporaryDirectory() as scratch:
         path, out = Path(scratch, "dump.rdb"), Path(scratch, "callgrind")
         path.write_bytes(b"REDIS0012\xfe\x00" + dump + b"\xff" + bytes(8))
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", str(BIGKEYS), "analyze"]
-        command += ["--quiet", "--no-verify", "--threads", "1", "--output", "/dev/null", *options, str(path)]
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", str(BIGKEYS), *mode]
+        command += ["--quiet", "--no-verify", "--threads", "1", "--output", "/dev/null", str(path)]
         run = subprocess.run(command, capture_output=True, text=True)
         collected = re.search(r"Collected : (\d+)", run.stderr)
         if run.returncode != 0 or not collected:

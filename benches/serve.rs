@@ -79,8 +79,8 @@ fn fill(path: &Path) -> Vec<Vec<String>> {
         let task = |_| {
             let (instance_id, scan_type) = (instance.to_string(), ScanType::Manual);
             let task = store.create(&NewTask { instance_id, scan_type, dumps: Vec::new(), offline: None }).unwrap();
-            let declared = store.declared().unwrap().unwrap();
-            assert!(store.finish(&declared, &Ended { reason: None, keys: keys.clone(), report: None }).unwrap());
+            let claim = store.claim().unwrap().unwrap();
+            assert!(store.finish(&claim, &Ended { reason: None, keys: keys.clone(), report: None }).unwrap());
             task.id
         };
         (0..TASKS_EACH).map(task).collect()

@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("report", &["rdb", "analysis", "memory", "error"]),
     ("engine", &["input", "rdb", "analysis", "memory", "report", "error"]),
     ("check", &["engine", "input", "rdb", "error"]),
-    ("salvage", &["check", "engine::resync", "input", "rdb", "error"]),
+    ("salvage", &["check", "engine::Progress", "engine::resync", "input", "rdb", "error"]),
     ("task", &["engine", "analysis", "report", "rdb", "error"]),
     ("server", &["task", "engine", "error"]),
     ("output", &["analysis", "memory", "report", "rdb"]),

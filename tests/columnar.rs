@@ -309,7 +309,7 @@ fn duckdb_polars_and_pyarrow_read_what_csv_and_json_say() {
         let path = |form: &str| folder.path().join(format!("{number}.{form}"));
         for form in ["csv", "ndjson", "parquet", "arrow"] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_bigkeys"));
-            command.args(["analyze", "-q", "--format", form, "-o"]).arg(path(form)).args(dumps.split(' '));
+            command.args(["keys", "-q", "--format", form, "-o"]).arg(path(form)).args(dumps.split(' '));
             assert!(command.status().expect("the program starts").success(), "{form} of {dumps}");
         }
         let mut command = Command::new(&python);

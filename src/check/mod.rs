@@ -7,19 +7,24 @@ pub(crate) mod record;
 mod report;
 mod tagged;
 pub(crate) mod walk;
+pub(crate) mod watched;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub use report::{Checksum, Database, Encoding, Finding, Format, Report, Severity, Skipped};
 use walk::Walk;
+use watched::Watched;
 
+use crate::engine::Progress;
 use crate::engine::resync::Resyncs;
 use crate::engine::window::Window;
 use crate::error::{Error, ErrorKind};
 use crate::input::commands::Commands;
 use crate::input::{self, Bytes};
 use crate::rdb::primitives::u64_le;
-use crate::rdb::source::{KeepsKey, Slice};
+use crate::rdb::source::{KeepsKey, Slice, Source};
 use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind, checksum};
 
 /// How a dump is checked.
@@ -52,6 +57,15 @@ pub struct Options {
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be opened or read, [`ErrorKind::Options`] if it is to be resynchronized and is no plain file.
 pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error> {
+    check_watched(path, options, &Arc::default())
+}
+
+/// Checks one dump as [`check`] does, and says meanwhile how far it is. Where `progress` is cancelled, the report has what was
+/// found before, and [`Report::interrupted_at`].
+///
+/// # Errors
+/// As [`check`].
+pub fn check_watched(path: impl AsRef<Path>, options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
     let path = path.as_ref();
     let mut report = Report::new(path.display().to_string(), !options.quick);
     let opened = match &options.payload_key {
@@ -77,7 +91,7 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
     match input.bytes {
         Bytes::Mapped(map) => {
             map.expect_all();
-            let context = check_slice(map.bytes(), options, &mut report);
+            let context = check_slice(map.bytes(), options, progress, &mut report);
             match map.check() {
                 Ok(()) => {}
                 Err(cause @ ErrorKind::Io { .. }) => return Err(failed(cause)),
@@ -91,9 +105,16 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
         }
         Bytes::Stream(reader) => {
             let window_bytes = if options.window_bytes == 0 { WINDOW_BYTES } else { options.window_bytes };
-            let window = Window::new(reader, 0, window_bytes, true, Box::new(|| true));
+            let (watched, mut counted_bytes) = (progress.clone(), 0);
+            let goes_on = Box::new(move || {
+                let bytes = input.read_bytes.load(Ordering::Relaxed);
+                watched.add(bytes - counted_bytes, 0);
+                counted_bytes = bytes;
+                !watched.is_cancelled()
+            });
+            let window = Window::new(reader, 0, window_bytes, true, goes_on);
             let mut window = window.map_err(|source| failed(ErrorKind::Io { doing: "start a thread", source }))?;
-            let context = check_stream(&mut window, options, &mut report);
+            let context = check_stream(&mut window, options, progress, &mut report);
             match window.error.take().map(|source| input::read_error(source, window.end())) {
                 None => {}
                 Some(cause @ ErrorKind::Io { .. }) => return Err(failed(cause)),
@@ -110,12 +131,12 @@ const WINDOW_BYTES: usize = 256 << 10;
 /// Checks a dump in memory.
 pub fn check_bytes(dump: &[u8], options: &Options) -> Report {
     let mut report = Report::new("memory".to_owned(), !options.quick);
-    let context = check_slice(dump, options, &mut report);
+    let context = check_slice(dump, options, &Progress::default(), &mut report);
     report.conclude(context.as_ref());
     report
 }
 
-fn check_slice(dump: &[u8], options: &Options, report: &mut Report) -> Option<Context> {
+fn check_slice(dump: &[u8], options: &Options, progress: &Progress, report: &mut Report) -> Option<Context> {
     let dump_bytes = dump.len() as u64;
     report.dump_bytes = dump_bytes;
     let mut source = Slice::new(dump, 0);
@@ -128,7 +149,14 @@ fn check_slice(dump: &[u8], options: &Options, report: &mut Report) -> Option<Co
     };
     let mut resyncs = Resyncs::new(options.resync);
     let end = loop {
-        let stop = walk.run(&mut source, report);
+        let mut watched = Watched::over_memory(report, progress, source.offset());
+        let stop = walk.run(&mut source, &mut watched);
+        if watched.is_cancelled {
+            drop(watched);
+            report.interrupted_at = Some(source.offset());
+            break None;
+        }
+        drop(watched);
         let (damage, next) = match resyncs.judge(dump, &walk.context, stop, walk.record_start + 1) {
             Ok(end) => break Some(end),
             Err(found) => found,
@@ -152,21 +180,27 @@ fn check_slice(dump: &[u8], options: &Options, report: &mut Report) -> Option<Co
     Some(walk.context)
 }
 
-fn check_stream(window: &mut Window, options: &Options, report: &mut Report) -> Option<Context> {
+fn check_stream(window: &mut Window, options: &Options, progress: &Progress, report: &mut Report) -> Option<Context> {
     let mut walk = match Walk::start(window, !options.quick) {
         Ok(walk) => walk,
+        Err(_) if progress.is_cancelled() => {
+            report.interrupted_at = Some(window.end());
+            return None;
+        }
         Err(damage) => {
             report.find_damage(&damage, window.end());
             return None;
         }
     };
-    let walked = walk.run(window, report);
+    let walked = walk.run(window, &mut Watched::over_stream(report, progress));
     report.values_not_looked_through = walk.deep.unseen;
     match walked {
         Ok(_) => {
             let computed = window.checksum();
             judge_ending(&walk.context, report, window, computed);
         }
+        // A cancelled stream ends early, which is not damage.
+        Err(_) if progress.is_cancelled() => report.interrupted_at = Some(window.offset()),
         // Why it could not be read is told by whoever reads.
         Err(damage) if damage.error.kind == ParseErrorKind::Read => {}
         Err(damage) => {

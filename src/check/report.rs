@@ -37,6 +37,9 @@ pub struct Report {
     /// What the file as a whole could not be read for: it is no dump, it changed, a read failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Offset at which the check was interrupted: nothing is known of what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interrupted_at: Option<u64>,
     /// What the dump was wrapped in, the outermost first, such as `gzip`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wrapped_in: Vec<&'static str>,
@@ -309,7 +312,7 @@ impl Report {
     }
 
     pub(super) fn conclude(&mut self, context: Option<&Context>) {
-        self.sound = !self.has_errors;
+        self.sound = !self.has_errors && self.interrupted_at.is_none();
         let Some(context) = context else { return };
         self.format = Some(Format {
             dialect: context.dialect.to_string(),
@@ -422,7 +425,15 @@ impl fmt::Display for Finding {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.dump, if self.sound { "sound" } else { "DAMAGED" })?;
+        let verdict = match self.interrupted_at {
+            _ if self.has_errors => "DAMAGED",
+            Some(_) => "interrupted",
+            None => "sound",
+        };
+        writeln!(f, "{}: {verdict}", self.dump)?;
+        if let Some(offset) = self.interrupted_at {
+            writeln!(f, "  interrupted at byte {offset}; the rest was not checked")?;
+        }
         if let Some(error) = &self.error {
             writeln!(f, "  {error}")?;
         }

@@ -1,69 +1,124 @@
 //! `bigkeys analyze`: dumps in, tasks out.
 
-use std::fs::Metadata;
-use std::io::IsTerminal;
-use std::path::Path;
-use std::sync::Arc;
-
-use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Filter};
 use bigkeys::task::{Task, Times};
-use bigkeys::{Dump, Error, ErrorKind, Options, Progress, Question, Report, analyze_all};
+use bigkeys::{Dump, Error, Options, Question, Report, analyze_all};
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::args::{self, AnalyzeArgs, Format};
-use super::output::Sink;
-use super::{Exit, fail, progress, report, say};
+use super::args::filter::FilterArgs;
+use super::args::input::{ShardedDumpArgs, count, times};
+use super::args::output::{self, OutputArgs};
+use super::args::run::ScanArgs;
+use super::args::value::{number, time};
+use super::exit::{Exit, fail, say, tell_damage};
+use super::progress::watched;
+use super::sink::{Sink, keep_inputs};
+
+const EXAMPLES: &str = "\
+Examples:
+  bigkeys analyze /var/lib/redis/dump.rdb
+  bigkeys analyze --big --all-types --match 'tenant:42:*' nightly.rdb.gz
+  bigkeys analyze 10.0.0.1:6379=a.rdb 10.0.0.2:6379=b.rdb -o task.json
+  bigkeys analyze --per-file -q backups/*.rdb > tasks.ndjson
+
+Exit codes: 0 done, 1 a dump is damaged or refused (what was found before the
+damage is printed), 2 could not run, 130 Ctrl-C.";
+
+/// Print the biggest keys of dumps as a big key analysis task
+///
+/// Reads RDB dumps of Redis and Valkey, plain or compressed by gzip, zstd or LZ4, and prints one JSON object with the
+/// biggest keys of each type in each database: strings by length, all others by number of elements. Several dumps,
+/// such as the shards of a cluster, are one task.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct AnalyzeArgs {
+    #[command(flatten)]
+    input: ShardedDumpArgs,
+
+    /// How many keys of each type in each database
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = top, allow_negative_numbers = true, help_heading = "Filter")]
+    top: usize,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Include streams, arrays, vector sets and module values
+    #[arg(long, help_heading = "Filter")]
+    all_types: bool,
+
+    /// One task per dump, one line each, instead of one for all
+    #[arg(long, help_heading = "Task")]
+    per_file: bool,
+
+    /// The ID of the instance, instead of a random one
+    #[arg(long, value_name = "ID", help_heading = "Task")]
+    instance_id: Option<String>,
+
+    /// The ID of the task, instead of a random one; with --per-file once for each dump
+    #[arg(long = "task-id", value_name = "UUID", help_heading = "Task")]
+    task_ids: Vec<Uuid>,
+
+    /// The time of the task, instead of the current time
+    #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true, help_heading = "Task")]
+    at: Option<Timestamp>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(flatten)]
+    scan: ScanArgs,
+}
+
+/// The only format; the endings of others are refused.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Json,
+}
+
+impl output::Format for Format {
+    const WHAT: &'static str = "a task";
+    const ENDINGS: &'static [(&'static str, Self)] =
+        &[("json", Self::Json), ("ndjson", Self::Json), ("jsonl", Self::Json)];
+}
 
 pub(super) fn run(args: &AnalyzeArgs) -> Exit {
-    let options = options(args);
-    let (dumps, task_ids) = match dumps(args).and_then(|dumps| Ok((dumps, task_ids(args)?))) {
-        Ok(found) => found,
-        Err(sentence) => return fail(&sentence),
-    };
-    if args.largest && !matches!(args.format, Format::Report | Format::Table) {
-        return fail("--largest is for the keys that a report lists: it goes with --format report or --format table");
-    }
-    if let Some(dump) = args.output.as_deref().and_then(|output| dumps.iter().find(|dump| is_same(&dump.path, output)))
-    {
-        return fail(&format!("{}: it is a dump to be read, so nothing is written to it", dump.path.display()));
-    }
-    if args.format.is_binary() && args.output.is_none() && std::io::stdout().is_terminal() {
-        return fail(
-            "Parquet and Arrow are no text for a terminal: name a file with -o, or lead standard output elsewhere",
-        );
-    }
-    let mut sink = match Sink::open(args.output.as_deref()) {
-        Ok(sink) => sink,
-        Err(sentence) => return fail(&sentence),
-    };
-    let instance_id = args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let jobs: Vec<&[Dump]> = if args.per_file { dumps.chunks(1).collect() } else { vec![&dumps] };
-    let is_pretty = !args.per_file && args.output.is_none() && std::io::stdout().is_terminal();
-
-    if args.format != Format::Task {
-        if args.per_file {
-            return fail("--per-file is for tasks: make a report of each dump, and `bigkeys merge` makes one of them");
-        }
-        return report::analyze(args, &dumps, &options, sink);
-    }
-    let mut exit = Exit::Sound;
-    for (job, task_id) in jobs.into_iter().zip(task_ids) {
-        let (task, job_exit) = match analyze(args, job, &options, &instance_id, task_id) {
-            Ok(done) => done,
-            Err(error) => return fail(&error.to_string()),
-        };
-        exit = exit.max(job_exit);
-        match sink.write(&task, is_pretty) {
-            Ok(true) => {}
-            Ok(false) => return exit,
-            Err(sentence) => return fail(&sentence),
-        }
-    }
-    match sink.finish() {
-        Ok(()) => exit,
+    match try_run(args) {
+        Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
     }
+}
+
+/// # Errors
+/// The sentence that says why the program could not run.
+fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
+    let dumps = args.input.dumps()?;
+    let task_ids = task_ids(args)?;
+    let mut options = args.scan.options();
+    options.question =
+        Question { top: args.top, filter: args.filter.filter_without_ages()?, all_kinds: args.all_types };
+    let output = args.output.output.as_deref();
+    let Format::Json = output::choose(None, output, Format::Json)?;
+    keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
+    let mut sink = Sink::open(output)?;
+
+    let instance_id = args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+    let jobs: Vec<&[Dump]> = if args.per_file { dumps.chunks(1).collect() } else { vec![&dumps] };
+    let is_pretty = !args.per_file && sink.is_terminal();
+    let mut exit = Exit::Sound;
+    for (job, task_id) in jobs.into_iter().zip(task_ids) {
+        let (task, job_exit) =
+            analyze(args, job, &options, &instance_id, task_id).map_err(|error| error.to_string())?;
+        exit = exit.max(job_exit);
+        if !sink.write(&task, is_pretty)? {
+            return Ok(exit);
+        }
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    sink.finish()?;
+    Ok(exit)
 }
 
 /// Analyzes dumps as one task.
@@ -79,16 +134,11 @@ fn analyze(
 ) -> Result<(Task, Exit), Error> {
     let now = || args.at.unwrap_or_else(Timestamp::now);
     let created_at = now();
-    let progress = Arc::new(Progress::default());
-    report::cancel_on_signal(&progress);
-    let shown = progress::show(args.progress, args.quiet, &progress);
-    let analyzed = analyze_all(dumps, options, &progress);
-    drop(shown);
-    let report = match analyzed {
+    let report = match watched(args.scan.when(), |progress| analyze_all(dumps, options, progress)) {
         Err(error) if args.per_file => Report { damage: vec![error], ..Report::default() },
         analyzed => analyzed?,
     };
-    let exit = tell(&report, args.quiet);
+    let exit = tell(&report, args.scan.quiet);
     let times = Times { created_at, started_at: created_at, finished_at: now() };
     Ok((Task::ended(task_id.to_string(), instance_id.to_owned(), times, report), exit))
 }
@@ -97,98 +147,13 @@ fn analyze(
 fn tell(report: &Report, is_quiet: bool) -> Exit {
     let exit = tell_damage(&report.damage, &report.notes, is_quiet);
     if report.keys_unlisted > 0 && !is_quiet {
-        let (keys, are) = if report.keys_unlisted == 1 { ("key", "is") } else { ("keys", "are") };
+        let (number, keys, them) =
+            if report.keys_unlisted == 1 { (1, "key", "it") } else { (report.keys_unlisted, "keys", "them") };
         say(&format!(
-            "{} {keys} of streams, modules or other newer types {are} left out; --all-types takes them in",
-            report.keys_unlisted
+            "skipped {number} {keys} of streams, modules and other newer types; use --all-types to include {them}"
         ));
     }
     exit
-}
-
-/// Says what was wrong with dumps, and what was noticed that is no damage.
-pub(super) fn tell_damage(damage: &[Error], notes: &[String], is_quiet: bool) -> Exit {
-    let mut exit = Exit::Sound;
-    for error in damage {
-        say(&error.to_string());
-        exit = exit.max(match error.cause {
-            ErrorKind::Cancelled { .. } => Exit::Interrupted,
-            _ if error.is_about_dump() => Exit::Damaged,
-            _ => Exit::CouldNotRun,
-        });
-    }
-    for note in notes.iter().filter(|_| !is_quiet) {
-        say(note);
-    }
-    exit
-}
-
-fn options(args: &AnalyzeArgs) -> Options {
-    let (min_bytes, min_elements) = if args.big {
-        (Some(BIG_STRING_BYTES + 1), Some(BIG_ELEMENTS + 1))
-    } else {
-        (args.min_bytes, args.min_elements)
-    };
-    let filter = Filter {
-        databases: args.databases.clone(),
-        kinds: args.kinds.clone(),
-        patterns: args.globs.iter().chain(&args.regexes).cloned().collect(),
-        min_bytes: min_bytes.unwrap_or(0),
-        min_elements: min_elements.unwrap_or(0),
-        expired: args.expired.into(),
-        now_ms: args.now.map(Timestamp::as_millisecond),
-    };
-    let mut options = Options::default();
-    options.question = Question { top: args.top, filter, all_kinds: args.all_types };
-    options.verify = !args.no_verify;
-    options.resync = args.resync;
-    options.threads = args.threads.map_or(0, usize::from);
-    options.segment_bytes = args.segment_bytes.unwrap_or(options.segment_bytes);
-    options.window_bytes = args.window_bytes.unwrap_or(options.window_bytes);
-    options
-}
-
-/// The dumps with their shards.
-///
-/// # Errors
-/// A sentence if `--shard` does not fit the dumps.
-fn dumps(args: &AnalyzeArgs) -> Result<Vec<Dump>, String> {
-    let mut dumps: Vec<Dump> = args.dumps.iter().map(|path| dump(path)).collect();
-    for dump in &mut dumps {
-        dump.payload_key = args.payload.as_ref().map(|key| key.clone().into_bytes());
-    }
-    if args.shards.is_empty() {
-        return Ok(dumps);
-    }
-    if args.shards.len() != dumps.len() {
-        return Err(format!(
-            "--shard is given {} times for {} dumps: give it once for each",
-            args.shards.len(),
-            dumps.len()
-        ));
-    }
-    for (dump, shard) in dumps.iter_mut().zip(&args.shards) {
-        if dump.shard.replace(shard.clone()).is_some() {
-            return Err(format!("{} has its shard twice, in --shard and before its path", dump.path.display()));
-        }
-    }
-    Ok(dumps)
-}
-
-/// `ip:port=PATH`, or a path alone.
-pub(super) fn dump(argument: &Path) -> Dump {
-    let split = argument.to_str().and_then(|text| text.split_once('='));
-    match split {
-        Some((shard, path)) if args::shard(shard).is_ok() => Dump { shard: Some(shard.to_owned()), ..Dump::from(path) },
-        _ => Dump::from(argument),
-    }
-}
-
-/// Whether two paths lead to one regular file.
-pub(super) fn is_same(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let id = |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
-    id(one).is_some() && id(one) == id(other)
 }
 
 /// An ID for each task.
@@ -196,10 +161,16 @@ pub(super) fn is_same(one: &Path, other: &Path) -> bool {
 /// # Errors
 /// A sentence if `--task-id` does not fit the number of tasks.
 fn task_ids(args: &AnalyzeArgs) -> Result<Vec<Uuid>, String> {
-    let tasks = if args.per_file { args.dumps.len() } else { 1 };
+    let tasks = if args.per_file { args.input.dumps.len() } else { 1 };
     match args.task_ids.len() {
         0 => Ok((0..tasks).map(|_| Uuid::new_v4()).collect()),
         ids if ids == tasks => Ok(args.task_ids.clone()),
-        ids => Err(format!("--task-id is given {ids} times for {tasks} tasks: give it once for each")),
+        ids => {
+            Err(format!("--task-id is given {} for {}; give it once for each task", times(ids), count(tasks, "task")))
+        }
     }
+}
+
+fn top(text: &str) -> Result<usize, String> {
+    number(text).map(|top| usize::try_from(top).unwrap_or(usize::MAX))
 }

@@ -3,24 +3,73 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use bigkeys::check::{Options, Report, check};
+use bigkeys::check::{Options, Report, check_watched};
+use clap::Args;
 
-use super::args::CheckArgs;
-use super::{Exit, say};
+use super::args::input::{DumpArgs, count};
+use super::args::run::{ProgressArgs, When};
+use super::exit::{Exit, fail, say};
+use super::progress::watched;
+
+const EXAMPLES: &str = "\
+Examples:
+  bigkeys check nightly.rdb.gz
+  bigkeys check --json backups/*.rdb > checked.ndjson
+  bigkeys check --resync copy.rdb          what follows a damaged page
+
+Exit codes: 0 every dump is sound, 1 a dump is damaged or refused, 2 could not
+run, 130 Ctrl-C.";
+
+/// Check whether dumps are sound
+///
+/// Reads each dump to its end and looks into every value: what servers check when they are told to trust nothing,
+/// and the checksum. Prints what the dump is, what is in it, and each thing that is wrong, with its place.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    input: DumpArgs,
+
+    /// Check only the structure and the checksum; do not look into values
+    #[arg(long)]
+    quick: bool,
+
+    /// After damage that hides where the next record begins, continue at the next place that looks like one
+    #[arg(long)]
+    resync: bool,
+
+    /// Print one JSON object per dump, one line each, instead of text
+    #[arg(long)]
+    json: bool,
+
+    /// Print nothing about sound dumps, and no progress
+    #[arg(short, long)]
+    quiet: bool,
+
+    #[command(flatten)]
+    progress: ProgressArgs,
+}
 
 pub(super) fn run(args: &CheckArgs) -> Exit {
     let mut options = Options::default();
     options.quick = args.quick;
     options.resync = args.resync;
-    options.payload_key = args.payload.as_ref().map(|key| key.clone().into_bytes());
+    options.payload_key = args.input.payload.key();
+    let when = if args.quiet { When::Never } else { args.progress.progress };
     let mut exit = Exit::Sound;
-    let mut parts = Vec::new();
-    for path in &args.dumps {
-        let report = match check(path, &options) {
+    let mut files = Vec::new();
+    for (at, path) in args.input.dumps.iter().enumerate() {
+        let checked = watched(when, |progress| {
+            let bytes = path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+            progress.expect(bytes);
+            check_watched(path, &options, progress)
+        });
+        let report = match checked {
             Ok(report) => report,
             // The other dumps are still worth a look.
             Err(error) => {
-                exit = Exit::CouldNotRun;
+                exit = exit.max(Exit::of(&error));
                 say(&error.to_string());
                 continue;
             }
@@ -28,17 +77,23 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         if !report.sound {
             exit = exit.max(Exit::Damaged);
         }
-        parts.extend(FormatElement::of(path, &report));
-        if args.quiet && report.sound {
-            continue;
+        files.extend(SnapshotFile::of(path, &report));
+        if !(args.quiet && report.sound) {
+            match print(&report, args.json) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return exit,
+                Err(error) => return fail(&format!("standard output: could not write to it: {error}")),
+            }
         }
-        match print(&report, args.json) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return exit,
-            Err(error) => return super::fail(&format!("standard output: could not write to it: {error}")),
+        if report.interrupted_at.is_some() {
+            let left = args.input.dumps.len() - at - 1;
+            if left > 0 {
+                say(&format!("interrupted; dumps that were not checked: {left}"));
+            }
+            return Exit::Interrupted;
         }
     }
-    for sentence in snapshot_faults(&parts) {
+    for sentence in snapshot_faults(&files) {
         exit = exit.max(Exit::Damaged);
         say(&sentence);
     }
@@ -46,14 +101,14 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
 }
 
 /// A file of a snapshot of Dragonfly that has many.
-struct FormatElement {
+struct SnapshotFile {
     name: String,
     snapshot: String,
     /// How many files a summary says there are beside it.
     shards: Option<usize>,
 }
 
-impl FormatElement {
+impl SnapshotFile {
     fn of(path: &Path, report: &Report) -> Option<Self> {
         path.extension().filter(|extension| *extension == "dfs")?;
         let snapshot = report.aux.get("snapshot-id")?.clone();
@@ -62,28 +117,28 @@ impl FormatElement {
     }
 }
 
-/// What is wrong with the snapshots whose summaries are among the files. One file alone is no snapshot to be judged.
-fn snapshot_faults(parts: &[FormatElement]) -> Vec<String> {
-    let of = |snapshot: &str| parts.iter().filter(|element| element.snapshot == snapshot).count();
-    let has_summary =
-        |snapshot: &str| parts.iter().any(|element| element.shards.is_some() && element.snapshot == snapshot);
-    if parts.len() < 2 || parts.iter().all(|element| element.shards.is_none()) {
+/// What is wrong with the snapshots whose summaries are among the files. A single file is not judged.
+fn snapshot_faults(files: &[SnapshotFile]) -> Vec<String> {
+    let of = |snapshot: &str| files.iter().filter(|file| file.snapshot == snapshot).count();
+    let has_summary = |snapshot: &str| files.iter().any(|file| file.shards.is_some() && file.snapshot == snapshot);
+    if files.len() < 2 || files.iter().all(|file| file.shards.is_none()) {
         return Vec::new();
     }
-    let kind = |element: &FormatElement| {
-        let name = &element.name;
-        let files = of(&element.snapshot) - 1;
-        match element.shards {
-            Some(shards) if shards != files => Some(format!(
-                "{name}: the snapshot has {shards} shard files beside this summary, {files} are given: give them all"
+    let fault = |file: &SnapshotFile| {
+        let name = &file.name;
+        let given = of(&file.snapshot) - 1;
+        match file.shards {
+            Some(shards) if shards != given => Some(format!(
+                "{name}: the snapshot has {} besides this summary, {given} of them given; give all of them",
+                count(shards, "shard file")
             )),
-            None if !has_summary(&element.snapshot) => {
-                Some(format!("{name}: this file is of another snapshot than the summary that is given"))
+            None if !has_summary(&file.snapshot) => {
+                Some(format!("{name}: this file belongs to another snapshot than the summary"))
             }
             _ => None,
         }
     };
-    parts.iter().filter_map(kind).collect()
+    files.iter().filter_map(fault).collect()
 }
 
 fn print(report: &Report, is_json: bool) -> io::Result<()> {

@@ -1,92 +1,95 @@
-//! What can be typed: arguments into calls of the library, and an exit code out.
+//! What can be typed: one file a command, with its arguments and what it does with them. Commands do not know each other;
+//! what several need is in files below them.
 
 mod analyze;
 mod args;
 mod check;
-mod output;
+mod completions;
+mod exit;
+mod interrupt;
+mod keys;
+mod man;
+mod merge;
 mod progress;
 mod report;
+mod report_format;
 mod salvage;
 #[cfg(feature = "server")]
 mod serve;
+mod sink;
 mod task;
+mod verb;
 
-use std::io::{self, Write};
+use std::env;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use args::{Cli, Command};
+/// Find the big keys in Redis and Valkey dumps, offline
+#[derive(Debug, Parser)]
+#[command(name = "bigkeys", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(override_usage = "bigkeys [OPTIONS] DUMP...\n       bigkeys COMMAND ...", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
 
-/// How a run ended, as the shell sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Exit {
-    /// Done, and every dump was sound.
-    Sound = 0,
-    /// A dump is damaged or refused; what was found before is in the output.
-    Damaged = 1,
-    /// The program could not run: wrong arguments, or a file that cannot be opened, read or written.
-    CouldNotRun = 2,
-    /// Ctrl-C: what was read so far is in the output.
-    Interrupted = 130,
+const EXAMPLES: &str = "\
+Examples:
+  bigkeys dump.rdb                         what is in it, and what it costs
+  bigkeys report --target redis-8.2 dump.rdb.gz
+  bigkeys analyze dump.rdb -o task.json    the biggest keys, as a task
+  bigkeys keys dump.rdb -o keys.parquet    one row per key
+
+`bigkeys DUMP...` is short for `bigkeys report DUMP...`; a dump that is named
+like a command is given as ./NAME. Each command has its own --help.
+
+Exit codes: 0 done, 1 a dump is damaged or refused (what was found before the
+damage is printed), 2 could not run, 130 Ctrl-C.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Analyze(Box<analyze::AnalyzeArgs>),
+    Report(Box<report::ReportArgs>),
+    Keys(Box<keys::KeysArgs>),
+    Check(check::CheckArgs),
+    Salvage(salvage::SalvageArgs),
+    Merge(merge::MergeArgs),
+    Task(task::TaskArgs),
+    #[cfg(feature = "server")]
+    Serve(serve::ServeArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
-    let exit = match Cli::parse().command {
+    let program = Cli::command();
+    let arguments = verb::with_default(&program, env::args_os().collect());
+    let cli =
+        Cli::try_parse_from(&arguments).unwrap_or_else(|error| verb::explained(&program, error, &arguments).exit());
+    let exit = match cli.command {
         Command::Analyze(args) => analyze::run(&args),
-        Command::Merge(args) => report::merge(&args),
-        #[cfg(feature = "server")]
-        Command::Serve(args) => serve::run(&args),
-        Command::Task(args) => task::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "bigkeys", &mut script);
-            print(&script)
-        }
-        Command::Man { command } => man(command.as_deref()),
+        Command::Merge(args) => merge::run(&args),
+        Command::Task(args) => task::run(&args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::run(&args),
+        Command::Completions(args) => completions::run(&args, &program),
+        Command::Man(args) => man::run(&args, program),
     };
     ExitCode::from(exit as u8)
 }
 
-/// Writes the manual page of the program or of one of its commands, as roff.
-fn man(command: Option<&str>) -> Exit {
-    let mut program = Cli::command();
-    program.build();
-    let page = match command {
-        None => program.clone(),
-        Some(name) => match program.find_subcommand(name) {
-            Some(command) => command.clone(),
-            None => return fail(&format!("there is no command {name}, so it has no manual page")),
-        },
-    };
-    let mut roff = Vec::new();
-    match clap_mangen::Man::new(page).render(&mut roff) {
-        Ok(()) => print(&roff),
-        Err(error) => fail(&error.to_string()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Cli::command().debug_assert();
     }
-}
-
-/// Writes to standard output; a reader that has gone away, as `header` does, has what it wanted.
-fn print(bytes: &[u8]) -> Exit {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            fail(&format!("standard output: could not write to it: {error}"))
-        }
-        _ => Exit::Sound,
-    }
-}
-
-/// Says why the program could not run.
-fn fail(sentence: &str) -> Exit {
-    say(sentence);
-    Exit::CouldNotRun
-}
-
-/// Writes one line to standard error. Where even that cannot be written there is nobody to tell.
-fn say(sentence: &str) {
-    _ = writeln!(io::stderr(), "bigkeys: {sentence}");
 }

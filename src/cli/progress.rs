@@ -10,16 +10,25 @@ use std::time::{Duration, Instant};
 use bigkeys::Progress;
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
-use super::args::When;
-use super::say;
+use super::args::run::When;
+use super::exit::say;
+use super::interrupt::cancel_on_signal;
 
 /// Work that is done sooner shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 const BAR_TICK: Duration = Duration::from_millis(100);
 const LINE_TICK: Duration = Duration::from_secs(1);
 
+/// Runs work that can be watched: progress is shown while it runs, and Ctrl-C cancels it.
+pub(super) fn watched<T>(when: When, work: impl FnOnce(&Arc<Progress>) -> T) -> T {
+    let progress = Arc::new(Progress::default());
+    cancel_on_signal(&progress);
+    let _shown = show(when, &progress);
+    work(&progress)
+}
+
 /// Progress that is shown until this is dropped.
-pub(super) struct Shown {
+struct Shown {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -35,9 +44,9 @@ impl Drop for Shown {
 }
 
 /// Starts to show progress, if it is to be shown.
-pub(super) fn show(when: When, is_quiet: bool, progress: &Arc<Progress>) -> Option<Shown> {
+fn show(when: When, progress: &Arc<Progress>) -> Option<Shown> {
     let is_terminal = io::stderr().is_terminal();
-    if is_quiet || when == When::Never || when == When::Auto && !is_terminal {
+    if when == When::Never || when == When::Auto && !is_terminal {
         return None;
     }
     let progress = progress.clone();
@@ -58,6 +67,8 @@ pub(super) fn show(when: When, is_quiet: bool, progress: &Arc<Progress>) -> Opti
         }
         if let Some(bar) = bar {
             bar.finish_and_clear();
+        } else if when == When::Always && !is_terminal {
+            say(&line(&progress, started));
         }
     });
     Some(Shown { stop: Some(stop), thread: Some(thread) })

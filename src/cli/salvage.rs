@@ -1,35 +1,78 @@
-//! `bigkeys salvage`: a damaged dump in, a dump that servers load and an account out.
+//! `bigkeys salvage`: a damaged dump in, a dump that servers load and an account of the losses out.
 
-use bigkeys::salvage::salvage;
+use std::path::PathBuf;
 
-use super::analyze::is_same;
-use super::args::SalvageArgs;
-use super::output::Sink;
-use super::{Exit, fail, print, say};
+use bigkeys::ErrorKind;
+use bigkeys::salvage::salvage_watched;
+use clap::Args;
+use clap::builder::ValueHint;
+
+use super::args::input::dump_path;
+use super::args::run::ProgressArgs;
+use super::exit::{Exit, fail, print, say};
+use super::progress::watched;
+use super::sink::{Sink, keep_inputs};
+
+const EXAMPLES: &str = "\
+Examples:
+  bigkeys salvage damaged.rdb -o saved.rdb
+  bigkeys salvage damaged.rdb -o saved.rdb | jq '.lost[] | [.db, .key, .why]'
+
+Exit codes: 0 the dump is sound and all of it was written, 1 something was
+lost, or the file is not a dump, 2 could not run, 130 Ctrl-C (nothing is
+written).";
+
+/// Write what is sound of a damaged dump as a dump that servers load
+///
+/// Copies the header and every sound entry byte for byte, leaves the others out, and ends with a fresh checksum.
+/// Where damage hides the next entry, it continues at the next place that looks like one. Prints an account of what
+/// was lost as one JSON object.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct SalvageArgs {
+    /// A dump of Redis, Valkey or KeyDB in a file that is not compressed
+    #[arg(value_name = "DUMP", value_parser = dump_path(), value_hint = ValueHint::FilePath)]
+    dump: PathBuf,
+
+    /// Write the saved dump to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    output: PathBuf,
+
+    #[command(flatten)]
+    progress: ProgressArgs,
+}
 
 pub(super) fn run(args: &SalvageArgs) -> Exit {
-    if is_same(&args.dump, &args.output) {
-        return fail(&format!("{}: it is the dump to be read, so nothing is written to it", args.dump.display()));
+    match try_run(args) {
+        Ok(exit) => exit,
+        Err(sentence) => fail(&sentence),
     }
-    let mut sink = match Sink::open(Some(&args.output)) {
-        Ok(sink) => sink,
-        Err(sentence) => return fail(&sentence),
-    };
-    let account = match salvage(&args.dump, sink.writer()) {
+}
+
+/// # Errors
+/// The sentence that says why the program could not run.
+fn try_run(args: &SalvageArgs) -> Result<Exit, String> {
+    keep_inputs([args.dump.as_path()].into_iter(), Some(&args.output))?;
+    let mut sink = Sink::open(Some(&args.output))?;
+    let salvaged = watched(args.progress.progress, |progress| {
+        progress.expect(args.dump.metadata().ok().map(|file| file.len()));
+        salvage_watched(&args.dump, sink.writer(), progress)
+    });
+    let account = match salvaged {
         Ok(account) => account,
         Err(error) => {
-            say(&error.to_string());
-            return if error.is_about_dump() { Exit::Damaged } else { Exit::CouldNotRun };
+            match error.cause {
+                ErrorKind::Cancelled { offset } => {
+                    say(&format!("{}: interrupted at byte {offset}; nothing was written", error.dump));
+                }
+                _ => say(&error.to_string()),
+            }
+            return Ok(Exit::of(&error));
         }
     };
-    if let Err(sentence) = sink.finish() {
-        return fail(&sentence);
-    }
-    let mut json = match serde_json::to_vec(&account) {
-        Ok(json) => json,
-        Err(error) => return fail(&error.to_string()),
-    };
+    sink.finish()?;
+    let mut json = serde_json::to_vec(&account).map_err(|error| error.to_string())?;
     json.push(b'\n');
     let exit = if account.complete { Exit::Sound } else { Exit::Damaged };
-    exit.max(print(&json))
+    Ok(exit.max(print(&json)))
 }

@@ -8,16 +8,25 @@ use bigkeys::server::{Config, Log, LogFormat, LogLevel, serve};
 use clap::Args;
 use tracing::Level;
 
-use super::{Exit, fail};
+use super::exit::{Exit, fail};
 
-/// What `bigkeys serve` takes.
+const EXAMPLES: &str = "\
+Examples:
+  bigkeys serve --config bigkeys.toml
+  bigkeys serve --config bigkeys.toml --listen 127.0.0.1:9000";
+
+/// Answer the task API over HTTP
+///
+/// Serves big key analysis tasks, their schedules and offline key analyses for the instances of a configuration, until
+/// SIGTERM or SIGINT comes. Running tasks then wait for the next start. It logs to standard error.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
-    /// The configuration; bigkeys.example.toml has all of it, with comments
-    #[arg(long, value_name = "FILE")]
+    /// The configuration; bigkeys.example.toml shows all of it, with comments
+    #[arg(long, value_name = "FILE", value_hint = clap::builder::ValueHint::FilePath)]
     config: PathBuf,
 
-    /// Where to listen, instead of where the configuration says
+    /// The address to listen on, instead of the configuration's
     #[arg(long, value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
 }

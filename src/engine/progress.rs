@@ -1,4 +1,4 @@
-//! How far a scan is, for whoever wants to show it.
+//! How far a scan is, for whoever wants to show it or to end it early.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -38,11 +38,13 @@ impl Progress {
         self.is_cancelled.load(Ordering::Relaxed)
     }
 
-    pub(super) fn expect(&self, total_bytes: Option<u64>) {
+    /// Sets how many bytes there are to read; `None` if that is not known.
+    pub fn expect(&self, total_bytes: Option<u64>) {
         self.total_bytes.store(total_bytes.unwrap_or(0), Ordering::Relaxed);
     }
 
-    pub(super) fn add(&self, bytes: u64, keys: u64) {
+    /// Adds bytes that have been read and keys that have been found.
+    pub fn add(&self, bytes: u64, keys: u64) {
         self.done_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.keys.fetch_add(keys, Ordering::Relaxed);
     }

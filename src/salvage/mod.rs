@@ -15,6 +15,8 @@ use crate::check::Checksum;
 use crate::check::recent::{RECENT_MAX, Recent};
 use crate::check::record::{Record, Sink, What};
 use crate::check::walk::Walk;
+use crate::check::watched::Watched;
+use crate::engine::Progress;
 use crate::engine::resync::Resyncs;
 use crate::error::{Error, ErrorKind, name_text, words};
 use crate::input::commands::Commands;
@@ -118,6 +120,18 @@ pub struct LostRecord {
 /// [`ErrorKind::Refused`] if it is no dump, [`ErrorKind::Options`] if it is compressed or comes through a pipe, [`ErrorKind::Io`] if
 /// it cannot be read or `out` cannot be written, [`ErrorKind::Changed`] if it changed meanwhile.
 pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<SalvageReport, Error> {
+    salvage_watched(path, out, &Progress::default())
+}
+
+/// Saves what can be saved as [`salvage`] does, and says meanwhile how far it is.
+///
+/// # Errors
+/// As [`salvage`], and [`ErrorKind::Cancelled`] if `progress` was cancelled: then what was written is not a whole dump.
+pub fn salvage_watched(
+    path: impl AsRef<Path>,
+    out: &mut dyn Write,
+    progress: &Progress,
+) -> Result<SalvageReport, Error> {
     let input = input::open(path.as_ref())?;
     let failed = |cause| Error::new(&input.name, cause);
     let Bytes::Mapped(map) = &input.bytes else {
@@ -128,8 +142,11 @@ pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<SalvageRep
         let what = "a dump of Dragonfly cannot be salvaged: its records lie in compressed blobs";
         return Err(failed(ErrorKind::Options(what.to_owned())));
     }
-    let account = salvage_bytes(map.bytes(), out);
+    let account = copy_sound(map.bytes(), out, progress);
     map.check().map_err(failed)?;
+    if account.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) && progress.is_cancelled() {
+        return Err(failed(ErrorKind::Cancelled { offset: progress.done_bytes() }));
+    }
     let mut account = account.map_err(|source| failed(ErrorKind::Io { doing: "write what was saved", source }))?;
     account.dump.clone_from(&input.name);
     account.complete &= input.notes.is_empty() && input.kind.is_none();
@@ -143,6 +160,14 @@ pub fn salvage(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<SalvageRep
 /// # Errors
 /// Those of `out`.
 pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<SalvageReport> {
+    copy_sound(dump, out, &Progress::default())
+}
+
+/// Copies what is sound of a dump in memory.
+///
+/// # Errors
+/// Those of `out`, and [`io::ErrorKind::Interrupted`] if `progress` was cancelled.
+fn copy_sound(dump: &[u8], out: &mut dyn Write, progress: &Progress) -> io::Result<SalvageReport> {
     let mut source = Slice::new(dump, 0);
     let account = SalvageReport { dump_bytes: dump.len() as u64, ..SalvageReport::default() };
     let Ok(mut walk) = Walk::start(&mut source, true) else { return Ok(account) };
@@ -150,9 +175,15 @@ pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<SalvageRepo
     copier.put(0..source.offset())?;
     let mut resyncs = Resyncs::new(true);
     let is_ended = loop {
-        let stop = walk.run(&mut source, &mut copier);
+        let mut watched = Watched::over_memory(&mut copier, progress, source.offset());
+        let stop = walk.run(&mut source, &mut watched);
+        let is_cancelled = watched.is_cancelled;
+        drop(watched);
         if let Some(error) = copier.error.take() {
             return Err(error);
+        }
+        if is_cancelled {
+            return Err(io::ErrorKind::Interrupted.into());
         }
         let judged = resyncs.judge(dump, &walk.context, stop, walk.record_start + 1);
         let Err((damage, next)) = judged else { break true };

@@ -9,6 +9,7 @@ mod auth;
 mod autoscan;
 mod backups;
 mod config;
+mod config_file;
 mod errors;
 mod extract;
 mod listen;
@@ -27,7 +28,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-pub use config::{Analysis, Config, ConfigError, Limits, Log, LogFormat, LogLevel, Tls};
+pub use config::{Analysis, Config, Limits, Log, LogFormat, LogLevel, Tls};
+pub use config_file::ConfigError;
 pub use listen::serve;
 
 use crate::task::{Runner, Store, StoreError};

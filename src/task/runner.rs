@@ -67,7 +67,15 @@ impl Runner {
     /// # Errors
     /// What the store answers.
     pub fn work_one(&self) -> Result<Option<Worked>, StoreError> {
-        let progress = Arc::<Progress>::default();
+        self.work_one_watched(&Arc::default())
+    }
+
+    /// Works on one task as [`Runner::work_one`] does, and says meanwhile how far it is. Where `progress` is cancelled, the
+    /// task waits again.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub fn work_one_watched(&self, progress: &Arc<Progress>) -> Result<Option<Worked>, StoreError> {
         let claim = {
             let mut work = self.lock();
             // Claimed under the lock, so that a stop sees the claim or keeps it from being made.
@@ -79,8 +87,12 @@ impl Runner {
             claim
         };
         let started = Instant::now();
-        let (ended, notes) = self.analyze(&claim, &progress);
-        let is_kept = self.store.finish(&claim, &ended);
+        let (ended, notes) = self.analyze(&claim, progress);
+        let is_kept = if progress.is_cancelled() {
+            self.store.release(&claim).map(|()| false)
+        } else {
+            self.store.finish(&claim, &ended)
+        };
         self.ended_bytes.fetch_add(progress.done_bytes(), Ordering::Relaxed);
         self.lock().running.retain(|(running, _)| running.id != claim.id);
         Ok(Some(Worked { claim, reason: ended.reason, notes, elapsed: started.elapsed(), is_kept: is_kept? }))

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use super::reports::interrupted_halfway;
 use super::{MIXED, Outcome, bigkeys, ended, run, stated_keys};
 
 const CUT: &str = "fixtures/refused/cut_in_string_v09.rdb";
@@ -117,7 +118,7 @@ fn nothing_is_written_where_nothing_can_be_saved() {
     let out = out.display();
     run(&format!("salvage fixtures/aof_resp.aof -o {out}")).expect(1, &["append-only file of commands"]);
     run(&format!("salvage no/such.rdb -o {out}")).expect(2, &["could not open it"]);
-    run(&format!("salvage {MIXED} -o {MIXED}")).expect(2, &["it is the dump to be read"]);
+    run(&format!("salvage {MIXED} -o {MIXED}")).expect(2, &["refusing to overwrite an input file"]);
     run(&format!("salvage {MIXED} -o /dev/full")).expect(2, &["could not write what was saved: No space left"]);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
@@ -217,7 +218,41 @@ fn the_files_of_one_snapshot() {
     run(&format!("check {summary} {first} {second}")).expect(0, &[]);
     run(&format!("check {summary}")).expect(0, &[]);
     run(&format!("check {first} {other}")).expect(0, &[]);
-    run(&format!("check {summary} {first}")).expect(1, &["2 shard files beside this summary, 1 are given"]);
-    let mixed = ["2 shard files beside this summary, 1 are given", "b-1.dfs: this file is of another snapshot"];
+    run(&format!("check {summary} {first}")).expect(1, &["the snapshot has 2 shard files besides this summary, 1 of"]);
+    let mixed =
+        ["2 shard files besides this summary, 1 of them given", "b-1.dfs: this file belongs to another snapshot"];
     run(&format!("check {summary} {first} {other}")).expect(1, &mixed);
+}
+
+#[test]
+fn an_interrupted_check_says_what_it_found_and_what_it_did_not_look_at() {
+    let text = interrupted_halfway(&format!("check - {MIXED}"));
+    let text = text.expect(130, &["interrupted; dumps that were not checked: 1"]);
+    for line in ["standard input: interrupted", "  interrupted at byte ", "  keys: "] {
+        assert!(text.stdout.lines().any(|found| found.starts_with(line)), "{line}: {text:#?}");
+    }
+    let report = &objects(&interrupted_halfway("check --json -").expect(130, &[]))[0];
+    assert_eq!((&report["sound"], &report["findings"]), (&Value::Bool(false), &serde_json::json!([])));
+    assert!(report["interrupted_at"].as_u64() > Some(0) && report["keys"].as_u64() > Some(0), "{report:#}");
+}
+
+#[test]
+fn progress_of_checks_and_salvages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let saved = folder.path().join("saved.rdb");
+    for arguments in [
+        format!("check --progress always {MIXED}"),
+        format!("salvage --progress always {MIXED} -o {}", saved.display()),
+        format!("merge --progress always {}", report_of(folder.path())),
+    ] {
+        let told = run(&arguments).expect(0, &["% done, ", " keys"]);
+        assert!(told.stderr.lines().all(|line| line.starts_with("bigkeys: ")), "{told:#?}");
+    }
+    run(&format!("check -q --progress always {MIXED}")).expect(0, &[]);
+}
+
+fn report_of(folder: &Path) -> String {
+    let path = folder.join("report.json").display().to_string();
+    run(&format!("report -q {MIXED} -o {path}")).expect(0, &[]);
+    path
 }

@@ -1,12 +1,14 @@
 //! Which keys are asked for: filters, the number of keys, types beyond the five, and the shards of a cluster. What is
 //! expected is what the fixture's JSON leaves when the same condition is put to it.
 
+use std::fs;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use regex::bytes::Regex;
 use serde_json::Value;
 
-use super::{EVERY, MIXED, PINNED, run, stated_keys};
+use super::{EVERY, MIXED, PINNED, bigkeys, outcome, run, stated_keys};
 
 const EXPIRY: [&str; 6] = [
     "fixtures/mixed_expiry_v09.rdb",
@@ -100,7 +102,7 @@ fn expired_keys() {
         check(fixture, "--expired only --now 4200000000", |key| is_past(key) || is_future(key));
         check(fixture, "--expired skip --now 2200-01-01T00:00:00Z", |key| !is_past(key) && !is_future(key));
         let all = stated_keys(fixture);
-        for keep in ["", "--expired keep", "--expired keep --now 4200000000", "--expired skip --now 0"] {
+        for keep in ["", "--expired keep", "--expired skip --now 0", "--expired skip --now 1970-01-01"] {
             assert_eq!(run(&format!("analyze {EVERY} {keep} {fixture}")).expect(0, &[]).keys(), all, "{keep}");
         }
     }
@@ -131,7 +133,7 @@ fn how_many_keys() {
 fn types_beyond_the_five_are_left_out_aloud() {
     let five = ["string", "list", "set", "zset", "hash"];
     let (others, expected): (Vec<_>, Vec<_>) = stated_keys(MIXED).into_iter().partition(|key| !is_type(key, &five));
-    let note = format!("{} keys of streams, modules or other newer types are left out; --all-types", others.len());
+    let note = format!("skipped {} keys of streams, modules and other newer types; use --all-types", others.len());
     let arguments = format!("analyze --top 1000000 {MIXED}");
     assert_eq!(run(&arguments).expect(0, &[&note]).keys(), expected);
     assert_eq!(run(&format!("{arguments} -q")).expect(0, &[]).keys(), expected);
@@ -167,14 +169,35 @@ fn shards_of_a_cluster() {
 fn shards_that_do_not_fit() {
     let [first, second] = ["fixtures/empty_v12.rdb", "fixtures/empty_v13.rdb"];
     for (arguments, fragment) in [
-        (format!("--shard h:1 {first} {second}"), "--shard is given 1 times for 2 dumps"),
-        (format!("--shard h:1 --shard h:2 {first}"), "--shard is given 2 times for 1 dumps"),
-        (format!("--shard h:1 g:1={first}"), "has its shard twice"),
-        (format!("--shard 10.0.0.1 {first}"), "it is no ip:port"),
-        (format!("--shard h:99999 {first}"), "it is no ip:port"),
+        (format!("--shard h:1 {first} {second}"), "--shard is given once for 2 dumps"),
+        (format!("--shard h:1 --shard h:2 {first}"), "--shard is given 2 times for 1 dump;"),
+        (format!("--shard h:1 g:1={first}"), "the shard is given twice"),
+        (format!("--shard 10.0.0.1 {first}"), "expected ip:port, e.g. 10.0.0.1:6379"),
+        (format!("--shard h:99999 {first}"), "expected ip:port"),
         (format!("10.0.0.1={first}"), "10.0.0.1=fixtures/empty_v12.rdb: could not open it"),
         ("10.0.0.1:6379=no/such.rdb".to_owned(), "no/such.rdb: could not open it"),
     ] {
         assert_eq!(run(&format!("analyze {arguments}")).expect(2, &[fragment]).stdout, "", "{arguments}");
     }
+}
+
+#[test]
+fn a_file_that_is_named_like_a_shard_and_its_dump() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::copy(MIXED, folder.path().join("10.0.0.1:6379=x.rdb")).expect("a copy");
+    let run = |arguments: &str| outcome(bigkeys(arguments).current_dir(folder.path()));
+    let shards = |outcome: super::Outcome| {
+        let keys = outcome.expect(0, &[]).keys();
+        (keys.len(), keys.iter().filter(|key| key.get("shard").is_some()).count())
+    };
+    let (keys, _) = shards(run("analyze -q 10.0.0.1:6379=x.rdb"));
+    assert!(keys > 0);
+    for (argument, expected) in [
+        ("10.0.0.1:6379=x.rdb", (keys, 0)),
+        ("./10.0.0.1:6379=x.rdb", (keys, 0)),
+        ("h:1=10.0.0.1:6379=x.rdb", (keys, keys)),
+    ] {
+        assert_eq!(shards(run(&format!("analyze -q {argument}"))), expected, "{argument}");
+    }
+    run("10.0.0.2:6379=x.rdb").expect(2, &["x.rdb: could not open it"]);
 }

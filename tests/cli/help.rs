@@ -1,5 +1,6 @@
 //! What the program says of itself, and what it says to arguments that it does not understand.
 
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -12,10 +13,18 @@ fn help_fits_a_terminal() {
         "-h",
         "analyze --help",
         "analyze -h",
+        "report --help",
+        "report -h",
+        "keys --help",
+        "check --help",
+        "salvage --help",
         "merge --help",
         "completions --help",
         "man --help",
         "help",
+        "help keys",
+        "task show --help",
+        "task delete --help",
         "task --help",
         "task create --help",
         "task list --help",
@@ -43,22 +52,39 @@ fn arguments_that_make_no_sense() {
     for (arguments, fragment) in [
         ("", "Usage: bigkeys"),
         ("--no-such", "unexpected argument '--no-such'"),
-        ("no-such", "unrecognized subcommand 'no-such'"),
+        ("no-such", "no such file or command: 'no-such'"),
+        ("no/such.rdb --top 5", "no such file or command: 'no/such.rdb'"),
+        ("analize x.rdb", "tip: a similar command exists: 'analyze'"),
+        ("task lst", "tip: a similar subcommand exists: 'list'"),
+        ("s3://bucket/x.rdb", "does not read URLs; try: aws s3 cp s3://bucket/x.rdb - | bigkeys report -"),
+        ("analyze https://host/x.rdb", "try: curl -L https://host/x.rdb | bigkeys report -"),
+        ("check redis://host", "bigkeys reads dumps, not servers; try: redis-cli -u redis://host --rdb dump.rdb"),
+        ("keys h:1=x.rdb", "rows do not say which shard a key is from: give the path without h:1="),
+        ("merge --top 3 x.json", "tip: '--top' is an option of: analyze, report"),
+        ("check --threads 2 x.rdb", "unexpected argument '--threads'"),
+        ("keys --largest x.rdb", "tip: '--largest' is an option of: report"),
+        ("--per-file x.rdb", "tip: '--per-file' is an option of: analyze"),
+        ("task list --wait", "tip: '--wait' is an option of: task create"),
+        ("report --separator / x.rdb", "tip: a similar argument exists: '--separators'"),
+        ("analyze --now 2026-01-31T12:00:00 --expired skip x.rdb", "invalid time"),
+        ("keys --format json x.rdb", "[possible values: csv, ndjson"),
+        ("analyze --format json x.rdb", "unexpected argument '--format'"),
+        ("analyze --now 0 x.rdb", "--now decides which keys have expired: use it with --expired skip"),
         ("analyze", "<DUMP>"),
         ("analyze --no-such x.rdb", "unexpected argument '--no-such'"),
-        ("analyze --top many x.rdb", "'many' for '--top"),
-        ("analyze --top -1 x.rdb", "unexpected argument '-1'"),
-        ("analyze --threads 0 x.rdb", "'0' for '--threads"),
-        ("analyze --min-bytes 1T x.rdb", "the unit T is none of K, M and G"),
-        ("analyze --min-bytes 99999999999G x.rdb", "it is too large"),
+        ("analyze --top many x.rdb", "'many' for '--top <N>': expected a whole number"),
+        ("analyze --top -1 x.rdb", "expected a whole number, 0 or more"),
+        ("analyze --threads 0 x.rdb", "'0' for '--threads <N>': expected a whole number from 1 to 1024"),
+        ("analyze --min-bytes 1X x.rdb", "unknown unit 'X' (use K, M, G or T)"),
+        ("analyze --min-bytes 99999999999G x.rdb", "the number is too large"),
         ("analyze --min-bytes 1 --big x.rdb", "cannot be used with"),
         ("analyze --min-elements 1K x.rdb", "'1K' for '--min-elements"),
         ("analyze --db first x.rdb", "'first' for '--db"),
         ("analyze --type text x.rdb", "[possible values: string, list, set, zset, hash, stream"),
         ("analyze --regex ( x.rdb", "'(' for '--regex"),
         ("analyze --expired maybe x.rdb", "[possible values: keep, skip, only]"),
-        ("analyze --now yesterday x.rdb", "it is no time such as"),
-        ("analyze --at 2026-13-01T00:00:00Z x.rdb", "it is no time such as"),
+        ("analyze --now yesterday x.rdb", "invalid time; expected e.g. 2026-01-31T12:00:00Z, 2026-01-31"),
+        ("analyze --at 2026-13-01T00:00:00Z x.rdb", "invalid time"),
         ("analyze --task-id 17 x.rdb", "'17' for '--task-id"),
         ("analyze --progress sometimes x.rdb", "[possible values: auto, always, never]"),
         ("task --store", "a value is required for '--store"),
@@ -66,15 +92,16 @@ fn arguments_that_make_no_sense() {
         ("serve", "--config <FILE>"),
         ("serve --config no/such.toml", "no/such.toml: could not read it: No such file"),
         ("completions tcsh", "[possible values: bash, elvish, fish, powershell, zsh]"),
-        ("man no-such", "there is no command no-such"),
+        ("man no-such", "no manual page: there is no command `no-such`"),
+        ("completions powershell --install", "powershell has no folder for completions: use -o FILE"),
     ] {
         let refused = run(arguments).expect(2, &[fragment]);
         assert_eq!(refused.stdout, "", "{arguments}");
     }
     let id = "--task-id 858ee14c-2271-4489-8b82-7bda7459ae3e";
     for (arguments, fragment) in [
-        (format!("analyze {id} {id} x.rdb"), "--task-id is given 2 times for 1 tasks"),
-        (format!("analyze --per-file {id} x.rdb y.rdb"), "--task-id is given 1 times for 2 tasks"),
+        (format!("analyze {id} {id} x.rdb"), "--task-id is given 2 times for 1 task;"),
+        (format!("analyze --per-file {id} x.rdb y.rdb"), "--task-id is given once for 2 tasks"),
     ] {
         assert_eq!(run(&arguments).expect(2, &[fragment]).stdout, "", "{arguments}");
     }
@@ -91,6 +118,31 @@ fn completions_for_each_shell() {
             child.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("bash reads");
             super::ended(child).expect(0, &[]);
         }
+        assert!(!script.contains("segment-bytes") && !script.contains("window-bytes"), "{shell}: hidden options");
+    }
+}
+
+#[test]
+fn completions_are_installed_into_new_folders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    for (shell, place) in [
+        ("bash", ".local/share/bash-completion/completions/bigkeys"),
+        ("zsh", ".local/share/zsh/site-functions/_bigkeys"),
+        ("fish", ".config/fish/completions/bigkeys.fish"),
+        ("elvish", ".config/elvish/lib/bigkeys.elv"),
+    ] {
+        let mut command = bigkeys(&format!("completions {shell} --install"));
+        for name in ["BASH_COMPLETION_USER_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
+            command.env_remove(name);
+        }
+        let installed = outcome(command.env("HOME", &home)).expect(0, &["wrote ", place]);
+        assert_eq!(installed.stdout, "");
+        let script = run(&format!("completions {shell}")).expect(0, &[]).stdout;
+        assert_eq!(fs::read_to_string(home.join(place)).expect("the script"), script);
+        let file = folder.path().join("new").join(shell).join("script");
+        run(&format!("completions {shell} -o {}", file.display())).expect(0, &[]);
+        assert_eq!(fs::read_to_string(file).expect("the script"), script);
     }
 }
 
@@ -100,6 +152,7 @@ fn manual_pages() {
         ("man", ".TH bigkeys 1", "completions"),
         ("man analyze", ".TH bigkeys-analyze 1", "\\-\\-min\\-elements"),
         ("man completions", ".TH bigkeys-completions 1", "zsh"),
+        ("man task create", ".TH bigkeys-task-create 1", "DUMP"),
     ] {
         let page = run(arguments).expect(0, &[]).stdout;
         assert!(page.lines().any(|line| line.starts_with(title)), "{arguments}: {page}");

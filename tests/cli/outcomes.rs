@@ -7,7 +7,7 @@ use super::{EVERY, MIXED, Outcome, run, stated_keys, unprivileged};
 
 #[test]
 fn sound_dumps() {
-    let sound = run(&format!("analyze {MIXED}")).expect(0, &["--all-types takes them in"]);
+    let sound = run(&format!("analyze {MIXED}")).expect(0, &["use --all-types to include them"]);
     assert_eq!(sound.tasks()[0]["status"], "success");
     assert_eq!(sound.stdout.lines().count(), 1, "one line where nobody looks");
     run("analyze fixtures/empty_v13.rdb").expect(0, &[]);

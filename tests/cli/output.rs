@@ -190,7 +190,7 @@ fn a_dump_is_not_written_over() {
     symlink(&dump, &link).expect("a link");
     for output in [&dump, &link] {
         run(&format!("analyze {} -o {}", dump.display(), output.display()))
-            .expect(2, &["dump.rdb", "nothing is written"]);
+            .expect(2, &["dump.rdb", "refusing to overwrite"]);
         assert_eq!(fs::read(&dump).expect("the dump"), fs::read(MIXED).expect("the fixture"));
     }
 }

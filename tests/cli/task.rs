@@ -124,6 +124,7 @@ fn lists() {
 #[test]
 fn what_cannot_be_a_task() {
     let tasks = Tasks::new();
+    tasks.json("create fixtures/empty_v13.rdb");
     for (arguments, sentence) in [
         ("create no/such.rdb", "no/such.rdb: could not open it: No such file"),
         ("create -", "-: could not open it"),
@@ -133,6 +134,7 @@ fn what_cannot_be_a_task() {
         ("list --limit 0", "'0' for '--limit"),
         ("list --status done", "[possible values: waiting, running, success, failed]"),
         ("create", "<DUMP>"),
+        ("create x.rdb --threads 2", "--threads has no effect without --wait"),
     ] {
         assert_eq!(tasks.run(arguments).expect(2, &[sentence]).stdout, "", "{arguments}");
     }
@@ -143,16 +145,48 @@ fn what_cannot_be_a_task() {
 #[test]
 fn the_store_is_in_the_data_directory() {
     let folder = tempfile::tempdir().expect("a folder");
-    let list = |name: &str, value: &Path| {
-        let mut command = bigkeys("task list");
+    let create = |name: &str, value: &Path| {
+        let mut command = bigkeys("task create fixtures/empty_v13.rdb");
         command.env_remove("XDG_DATA_HOME").env_remove("HOME").env(name, value);
         super::outcome(&mut command)
     };
-    list("HOME", folder.path()).expect(0, &[]);
+    create("HOME", folder.path()).expect(0, &[]);
     assert!(folder.path().join(".local/share/bigkeys/tasks.db").is_file());
-    list("XDG_DATA_HOME", folder.path()).expect(0, &[]);
+    create("XDG_DATA_HOME", folder.path()).expect(0, &[]);
     assert!(folder.path().join("bigkeys/tasks.db").is_file());
-    list("NO_HOME", folder.path()).expect(2, &["say where with --store"]);
+    create("NO_HOME", folder.path()).expect(2, &["use --store PATH"]);
+}
+
+#[test]
+fn only_a_first_task_creates_a_store() {
+    let tasks = Tasks::new();
+    for arguments in ["list", "show an-id", "delete an-id", "run"] {
+        let refused = tasks.run(arguments).expect(2, &["tasks.db: no such task store; `bigkeys task create` creates"]);
+        assert_eq!(refused.stdout, "");
+        assert_eq!(fs::read_dir(tasks.0.path()).expect("a folder").count(), 0, "{arguments}");
+    }
+    tasks.json("create fixtures/empty_v13.rdb");
+    assert_eq!(tasks.json("list")["count"], 1);
+}
+
+#[test]
+fn an_interrupted_run_lets_its_task_wait() {
+    let tasks = Tasks::new();
+    let dump = tasks.0.path().join("dump.rdb");
+    // Seconds of work that take no room on the disk: three zeros are a string without a name, 350 million of them.
+    fs::write(&dump, b"REDIS0012\xfe\x00").expect("a file");
+    fs::File::options().write(true).open(&dump).and_then(|file| file.set_len(1 << 30)).expect("a sparse file");
+    let created = tasks.json(&format!("create {} --instance-id i", dump.display()));
+    let child = bigkeys(&tasks.arguments("run")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("a run");
+    while tasks.json("list --status running")["count"] != 1 {
+        assert!(child.try_wait().expect("its status").is_none(), "it ended before it could be interrupted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    super::reports::interrupt(&child, 0);
+    let outcome = ended(child).expect(130, &["interrupted; tasks that have not ended wait for the next"]);
+    assert_eq!(outcome.stdout, "");
+    assert_eq!(tasks.json(&format!("show {}", id(&created)))["status"], "waiting");
 }
 
 #[test]
@@ -180,7 +214,7 @@ fn two_runs_do_not_meet() {
     while !is_running() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    tasks.run("run").expect(2, &["another process works on these tasks"]);
+    tasks.run("run").expect(2, &["another process runs these tasks"]);
     let first = ended(first);
     assert_eq!(first.code, Some(0), "{first:#?}");
     assert_eq!(tasks.run("run").expect(0, &[]).stdout, "", "the first did them all");

@@ -1,22 +1,25 @@
-//! `bigkeys task`: tasks that are kept, created and worked off without a service.
+//! `bigkeys task`: tasks that are kept, created and run without a service.
 
 mod args;
 mod table;
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bigkeys::Dump;
 use bigkeys::task::{NewTask, Query, Runner, ScanType, Status, Store, StoreError, Task, TaskKind, Worked, settled};
-use bigkeys::{Dump, Options};
 use serde::Serialize;
 use uuid::Uuid;
 
 pub(super) use args::TaskArgs;
 use args::{CreateArgs, Format, ListArgs, RunArgs, TaskCommand};
 
-use super::{Exit, analyze, fail, print, say};
+use super::args::input::dump;
+use super::args::run::When;
+use super::exit::{Exit, fail, print, say};
+use super::progress::watched;
 
 /// How often a task that another process works on is looked at.
 const LOOK_MILLISECONDS: u64 = 200;
@@ -51,18 +54,31 @@ fn try_run(args: &TaskArgs) -> Result<Exit, String> {
         }
         TaskCommand::Run(run_args) => {
             let store = Arc::new(open(args)?);
-            let runner = Runner::new(store.clone(), options(*run_args)).map_err(|error| told(&store, &error))?;
-            let busy = || format!("{}: another process works on these tasks", store.path().display());
-            run_waiting(&store, &runner.ok_or_else(busy)?, |task| print_line(task, format))
+            let runner =
+                Runner::new(store.clone(), run_args.threads.options()).map_err(|error| told(&store, &error))?;
+            let busy = || format!("{}: another process runs these tasks", store.path().display());
+            run_waiting(&store, &runner.ok_or_else(busy)?, run_args.progress.progress, |task| print_line(task, format))
                 .map_err(|error| told(&store, &error))
         }
     }
 }
 
+/// Opens the store, which must be there.
 fn open(args: &TaskArgs) -> Result<Store, String> {
-    let path: Option<PathBuf> = args.store.clone().or_else(Store::default_path);
-    let path = path.ok_or("there is no home directory to keep tasks in: say where with --store")?;
-    Store::open(&path).map_err(|error| format!("{}: {error}", path.display()))
+    let path = path(args)?;
+    if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Err(format!("{}: no such task store; `bigkeys task create` creates one", path.display()));
+    }
+    open_or_create(&path)
+}
+
+fn open_or_create(path: &Path) -> Result<Store, String> {
+    Store::open(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn path(args: &TaskArgs) -> Result<PathBuf, String> {
+    let path = args.store.clone().or_else(Store::default_path);
+    path.ok_or_else(|| "there is no home directory to keep tasks in; use --store PATH".to_owned())
 }
 
 fn told(store: &Store, error: &StoreError) -> String {
@@ -76,16 +92,11 @@ fn about(id: &str, store: &Store, error: &StoreError) -> String {
     }
 }
 
-fn options(args: RunArgs) -> Options {
-    let mut options = Options::default();
-    options.threads = args.threads.map_or(0, usize::from);
-    options
-}
-
 fn create(args: &TaskArgs, create_args: &CreateArgs) -> Result<Exit, String> {
-    let dumps = create_args.dumps.iter().map(|path| settled(&analyze::dump(path)));
+    create_args.check()?;
+    let dumps = create_args.dumps.iter().map(|path| settled(&dump(path)));
     let dumps: Vec<Dump> = dumps.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-    let store = Arc::new(open(args)?);
+    let store = Arc::new(open_or_create(&path(args)?)?);
     let instance_id = create_args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let new = NewTask { instance_id, scan_type: ScanType::Manual, dumps, offline: None };
     let mut task = store.create(&new).map_err(|error| match error {
@@ -93,19 +104,24 @@ fn create(args: &TaskArgs, create_args: &CreateArgs) -> Result<Exit, String> {
         error => told(&store, &error),
     })?;
     if create_args.wait {
-        task = wait(&store, &task.id, &options(create_args.run)).map_err(|error| about(&task.id, &store, &error))?;
+        let waited = wait(&store, &task.id, create_args.run).map_err(|error| about(&task.id, &store, &error))?;
+        let Some(ended) = waited else { return Ok(interrupted()) };
+        task = ended;
         tell_reason(&store, &task);
     }
     let exit = if task.status == Status::Failed { Exit::Damaged } else { Exit::Sound };
     Ok(print_task(&task, args.format).max(exit))
 }
 
-/// Waits for a task's end; where no other process works the tasks off, this one does.
-fn wait(store: &Arc<Store>, id: &str, options: &Options) -> Result<Task, StoreError> {
+/// Waits until a task has ended; if no other process runs the tasks, this one does. None if Ctrl-C came first.
+fn wait(store: &Arc<Store>, id: &str, args: RunArgs) -> Result<Option<Task>, StoreError> {
     loop {
-        if let Some(runner) = Runner::new(store.clone(), options.clone())? {
+        if let Some(runner) = Runner::new(store.clone(), args.threads.options())? {
             while !has_ended(&store.show(TaskKind::BigKeys, None, id)?) {
-                let Some(worked) = runner.work_one()? else { break };
+                let Some((worked, is_interrupted)) = run_one(&runner, args.progress.progress)? else { break };
+                if is_interrupted {
+                    return Ok(None);
+                }
                 if worked.claim.id == id {
                     worked.notes.iter().for_each(|note| say(note));
                 }
@@ -113,7 +129,7 @@ fn wait(store: &Arc<Store>, id: &str, options: &Options) -> Result<Task, StoreEr
         }
         let task = store.show(TaskKind::BigKeys, None, id)?;
         if has_ended(&task) {
-            return Ok(task);
+            return Ok(Some(task));
         }
         std::thread::sleep(Duration::from_millis(LOOK_MILLISECONDS));
     }
@@ -123,10 +139,26 @@ fn has_ended(task: &Task) -> bool {
     matches!(task.status, Status::Success | Status::Failed)
 }
 
-/// Works off all tasks that wait and hands on each that has ended, unless it was deleted since.
-fn run_waiting(store: &Store, runner: &Runner, print: impl Fn(&Task) -> Exit) -> Result<Exit, StoreError> {
+/// Runs the task that has waited longest, if there is one; true if Ctrl-C came meanwhile, so that it may wait again.
+fn run_one(runner: &Runner, when: When) -> Result<Option<(Worked, bool)>, StoreError> {
+    watched(when, |progress| {
+        let worked = runner.work_one_watched(progress)?;
+        Ok(worked.map(|worked| (worked, progress.is_cancelled())))
+    })
+}
+
+fn interrupted() -> Exit {
+    say("interrupted; tasks that have not ended wait for the next `bigkeys task run`");
+    Exit::Interrupted
+}
+
+/// Runs all waiting tasks and hands on each that has ended, unless it was deleted since.
+fn run_waiting(store: &Store, runner: &Runner, when: When, print: impl Fn(&Task) -> Exit) -> Result<Exit, StoreError> {
     let mut exit = Exit::Sound;
-    while let Some(Worked { claim, reason, notes, .. }) = runner.work_one()? {
+    while let Some((Worked { claim, reason, notes, .. }, is_interrupted)) = run_one(runner, when)? {
+        if is_interrupted {
+            return Ok(interrupted());
+        }
         for note in &notes {
             say(note);
         }

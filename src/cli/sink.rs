@@ -1,7 +1,7 @@
 //! Where tasks and reports go: standard output, or a file that is written whole or not at all.
 
-use std::fs;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::fs::{self, Metadata};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -38,6 +38,11 @@ impl Sink {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let temporary = BufWriter::new(Unfinished::new(&path, folder)?);
         Ok(Self::File { temporary, path })
+    }
+
+    /// Whether what is written is seen by a person at once.
+    pub(super) fn is_terminal(&self) -> bool {
+        matches!(self, Self::Stdout(stdout) if stdout.get_ref().is_terminal())
     }
 
     /// Writes a task or report as JSON and a newline; false if nobody reads standard output any more.
@@ -93,6 +98,22 @@ impl Sink {
     }
 }
 
+/// Makes sure that the output takes the place of none of the inputs.
+///
+/// # Errors
+/// A sentence that names the input.
+pub(super) fn keep_inputs<'p>(mut inputs: impl Iterator<Item = &'p Path>, output: Option<&Path>) -> Result<(), String> {
+    let overwritten = output.and_then(|output| inputs.find(|input| is_same(input, output)));
+    overwritten.map_or(Ok(()), |input| Err(format!("{}: refusing to overwrite an input file", input.display())))
+}
+
+/// Whether two paths lead to one regular file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
+    id(one).is_some() && id(one) == id(other)
+}
+
 /// A file that is not whole yet.
 pub(super) enum Unfinished {
     /// Without a name: nothing is left of it if the program ends before its time, by whatever signal.
@@ -109,6 +130,10 @@ impl Unfinished {
         let nameless = fs::File::options().write(true).custom_flags(libc::O_TMPFILE).mode(NEW_RIGHTS).open(folder);
         let unfinished = match nameless {
             Ok(file) if own_file(&file).exists() => Self::Nameless(file),
+            // A file with a name would fail likewise, and its name would be in the message.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+                return Err(error);
+            }
             _ => {
                 let rights = fs::Permissions::from_mode(NEW_RIGHTS);
                 Self::Named(tempfile::Builder::new().prefix(PREFIX).permissions(rights).tempfile_in(folder)?)

@@ -1,0 +1,108 @@
+//! Which keys are of interest.
+
+use bigkeys::Pattern;
+use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Expired, Filter};
+use bigkeys::rdb::Kind;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::value::{bytes, number, time};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Filter")]
+pub(crate) struct FilterArgs {
+    /// Only this database; may be repeated
+    #[arg(long = "db", value_name = "N", value_parser = number, allow_negative_numbers = true)]
+    pub(crate) databases: Vec<u64>,
+
+    /// Only this type; may be repeated
+    #[arg(long = "type", value_name = "TYPE", value_parser = kind_parser())]
+    pub(crate) kinds: Vec<Kind>,
+
+    /// Only names that match this glob, with the syntax of KEYS; may be repeated
+    #[arg(long = "match", value_name = "GLOB", value_parser = Pattern::glob)]
+    pub(crate) globs: Vec<Pattern>,
+
+    /// Only names that match this regular expression, over bytes; may be repeated
+    #[arg(long = "regex", value_name = "REGEX", value_parser = Pattern::regex)]
+    pub(crate) regexes: Vec<Pattern>,
+
+    /// Only strings of at least N bytes; K, M, G and T are powers of 1,024
+    #[arg(long, value_name = "N", value_parser = bytes, allow_negative_numbers = true, conflicts_with = "big")]
+    pub(crate) min_bytes: Option<u64>,
+
+    /// Only collections of at least N elements
+    #[arg(long, value_name = "N", value_parser = number, allow_negative_numbers = true, conflicts_with = "big")]
+    pub(crate) min_elements: Option<u64>,
+
+    /// Only keys over the published limits: strings over 10 KB, others over 5,000 elements
+    #[arg(long)]
+    pub(crate) big: bool,
+
+    /// What to do with keys already expired when the dump was taken
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = HowExpired::Keep)]
+    pub(crate) expired: HowExpired,
+
+    /// The time that decides which keys have expired, instead of the dump's own
+    #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true)]
+    pub(crate) now: Option<Timestamp>,
+}
+
+impl FilterArgs {
+    pub(crate) fn filter(&self) -> Filter {
+        let (min_bytes, min_elements) = if self.big {
+            (Some(BIG_STRING_BYTES + 1), Some(BIG_ELEMENTS + 1))
+        } else {
+            (self.min_bytes, self.min_elements)
+        };
+        Filter {
+            databases: self.databases.clone(),
+            kinds: self.kinds.clone(),
+            patterns: self.globs.iter().chain(&self.regexes).cloned().collect(),
+            min_bytes: min_bytes.unwrap_or(0),
+            min_elements: min_elements.unwrap_or(0),
+            expired: self.expired.into(),
+            now_ms: self.now.map(Timestamp::as_millisecond),
+        }
+    }
+
+    /// The filter, for commands to which the time matters only as part of it.
+    ///
+    /// # Errors
+    /// A sentence if `--now` changes nothing.
+    pub(crate) fn filter_without_ages(&self) -> Result<Filter, String> {
+        if self.now.is_some() && self.expired == HowExpired::Keep {
+            return Err(
+                "--now decides which keys have expired: use it with --expired skip or --expired only".to_owned()
+            );
+        }
+        Ok(self.filter())
+    }
+}
+
+/// What to do with expired keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HowExpired {
+    /// Include them
+    Keep,
+    /// Leave them out
+    Skip,
+    /// Only those
+    Only,
+}
+
+impl From<HowExpired> for Expired {
+    fn from(how: HowExpired) -> Self {
+        match how {
+            HowExpired::Keep => Self::Keep,
+            HowExpired::Skip => Self::Skip,
+            HowExpired::Only => Self::Only,
+        }
+    }
+}
+
+fn kind_parser() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name))
+        .try_map(|name| Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or("an unknown type"))
+}

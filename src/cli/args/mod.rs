@@ -1,0 +1,8 @@
+//! Groups of arguments that several commands share, one file each, and what their values mean.
+
+pub(super) mod filter;
+pub(super) mod input;
+pub(super) mod memory;
+pub(super) mod output;
+pub(super) mod run;
+pub(super) mod value;

@@ -1,0 +1,79 @@
+//! Values as they are typed: numbers, sizes, times and shards.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// A whole number.
+pub(crate) fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number, 0 or more, without a unit".to_owned())
+}
+
+/// A whole number of a range.
+pub(crate) fn from_to(low: u64, high: u64) -> impl Fn(&str) -> Result<u64, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (low..=high).contains(number));
+        number.ok_or_else(|| format!("expected a whole number from {low} to {high}"))
+    }
+}
+
+/// `12`, `12K`, `12KB` or `12KiB`; M, G and T alike.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    let number: u64 = digits.parse().map_err(|_| "expected a whole number of bytes, e.g. 4096 or 10K".to_owned())?;
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err(format!("unknown unit '{unit}' (use K, M, G or T)")),
+    };
+    number.checked_mul(1 << shift).ok_or_else(|| "the number is too large: it is over 16,777,215T".to_owned())
+}
+
+/// A timestamp of RFC 3339, a date, which is its midnight in UTC, or seconds since 1970.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    let midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    let parsed = match text.parse::<i64>() {
+        Ok(seconds) => Timestamp::from_second(seconds),
+        Err(_) => text.parse().or_else(|_| Date::strptime("%Y-%m-%d", text).and_then(midnight)),
+    };
+    parsed.map_err(|_| {
+        "invalid time; expected e.g. 2026-01-31T12:00:00Z, 2026-01-31 (midnight in UTC) or 1769860800 (seconds since 1970)"
+            .to_owned()
+    })
+}
+
+/// `ip:port`, as the task's JSON has it.
+pub(crate) fn shard(text: &str) -> Result<String, String> {
+    let has_port = text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if has_port { Ok(text.to_owned()) } else { Err("expected ip:port, e.g. 10.0.0.1:6379".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_times_and_shards() {
+        assert_eq!(bytes("10K"), Ok(10_240));
+        assert_eq!(bytes("3MiB"), Ok(3 << 20));
+        assert_eq!((bytes("1T"), bytes("2tb")), (Ok(1 << 40), Ok(2 << 40)));
+        assert_eq!(bytes("16777215T"), Ok(16_777_215 << 40));
+        assert!(bytes("ten").is_err() && bytes("1P").is_err() && bytes("16777216T").is_err() && bytes("T").is_err());
+        assert!(number("1K").is_err() && number("-1").is_err() && number("5000") == Ok(5000));
+        assert_eq!((from_to(1, 1024)("1024"), from_to(0, 9)("0")), (Ok(1024), Ok(0)));
+        assert!(from_to(1, 1024)("0").is_err() && from_to(1, 9)("-1").is_err());
+        assert_eq!(time("0"), time("1970-01-01T00:00:00Z"));
+        assert_eq!(time("2026-01-31"), time("2026-01-31T00:00:00Z"));
+        for wrong in ["yesterday", "2026-02-30", "2026-01-31T12:00:00", "2026-01-31 ", "2026-1", ""] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+        assert!(shard("[::1]:6379").is_ok() && shard("redis-0.svc:6379").is_ok());
+        assert!(shard("10.0.0.1").is_err() && shard(":6379").is_err() && shard("h:0").is_err());
+    }
+}

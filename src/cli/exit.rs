@@ -1,0 +1,64 @@
+//! Exit codes, and the lines on standard error that explain them.
+
+use std::io::{self, Write};
+
+use bigkeys::{Error, ErrorKind};
+
+/// How a run ended, as the shell sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Done, and every dump was sound.
+    Sound = 0,
+    /// A dump is damaged or refused; what was found before is in the output.
+    Damaged = 1,
+    /// The program could not run: wrong arguments, or a file that cannot be opened, read or written.
+    CouldNotRun = 2,
+    /// Ctrl-C: what was read so far is in the output, where that makes sense.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The exit code that an error calls for.
+    pub(super) fn of(error: &Error) -> Self {
+        match error.cause {
+            ErrorKind::Cancelled { .. } => Self::Interrupted,
+            _ if error.is_about_dump() => Self::Damaged,
+            _ => Self::CouldNotRun,
+        }
+    }
+}
+
+/// Writes to standard output. A reader that closed the pipe, as `head` does, got what it wanted.
+pub(super) fn print(bytes: &[u8]) -> Exit {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fail(&format!("standard output: could not write to it: {error}"))
+        }
+        _ => Exit::Sound,
+    }
+}
+
+/// Says why the program could not run.
+pub(super) fn fail(sentence: &str) -> Exit {
+    say(sentence);
+    Exit::CouldNotRun
+}
+
+/// Writes one line to standard error. If even that fails, there is nobody to report it to.
+pub(super) fn say(sentence: &str) {
+    _ = writeln!(io::stderr(), "bigkeys: {sentence}");
+}
+
+/// Says what was wrong with dumps, and, unless `is_quiet`, what is worth knowing but is not damage.
+pub(super) fn tell_damage(damage: &[Error], notes: &[String], is_quiet: bool) -> Exit {
+    let mut exit = Exit::Sound;
+    for error in damage {
+        say(&error.to_string());
+        exit = exit.max(Exit::of(error));
+    }
+    for note in notes.iter().filter(|_| !is_quiet) {
+        say(note);
+    }
+    exit
+}

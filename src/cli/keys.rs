@@ -1,0 +1,186 @@
+//! `bigkeys keys`: one row per key.
+
+use std::io::{self, Write};
+
+use bigkeys::output::rows::RowWriter;
+use bigkeys::report::Question;
+use bigkeys::rows_all;
+use clap::{Args, ValueEnum};
+
+use super::args::filter::FilterArgs;
+use super::args::input::{DumpArgs, dump};
+use super::args::memory::MemoryArgs;
+use super::args::output::{self, OutputArgs};
+use super::args::run::ScanArgs;
+use super::exit::{Exit, fail, tell_damage};
+use super::progress::watched;
+use super::sink::{Sink, keep_inputs};
+
+const EXAMPLES: &str = "\
+Examples:
+  bigkeys keys dump.rdb > keys.csv
+  bigkeys keys --type hash --target redis-8.2 dump.rdb -o keys.parquet
+  bigkeys keys --format ndjson dump.rdb | jq -r 'select(.expires_at_ms) | .name'
+
+Exit codes: 0 done, 1 a dump is damaged or refused (what was found before the
+damage is written), 2 could not run, 130 Ctrl-C.";
+
+/// Print one row per key, in dump order
+///
+/// For SQL and data frames: database, name, type, encodings, size, bytes in the dump and in memory, expiry, idle time and
+/// more of every key, as CSV, JSON lines, Parquet or Arrow. What was written is a whole file after damage and Ctrl-C too.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct KeysArgs {
+    #[command(flatten)]
+    input: DumpArgs,
+
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    #[command(flatten)]
+    memory: MemoryArgs,
+
+    /// The format; by default that of the ending of FILE, else CSV
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Output")]
+    format: Option<Format>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(flatten)]
+    scan: ScanArgs,
+}
+
+/// The format of the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// CSV with a header line
+    Csv,
+    /// One JSON object per line
+    Ndjson,
+    /// Parquet
+    #[cfg(feature = "columnar")]
+    Parquet,
+    /// An Arrow IPC file (Feather)
+    #[cfg(feature = "columnar")]
+    Arrow,
+}
+
+impl output::Format for Format {
+    const WHAT: &'static str = "rows";
+    const ENDINGS: &'static [(&'static str, Self)] = &[
+        ("csv", Self::Csv),
+        ("ndjson", Self::Ndjson),
+        ("jsonl", Self::Ndjson),
+        #[cfg(feature = "columnar")]
+        ("parquet", Self::Parquet),
+        #[cfg(feature = "columnar")]
+        ("arrow", Self::Arrow),
+    ];
+}
+
+impl Format {
+    fn is_binary(self) -> bool {
+        !matches!(self, Self::Csv | Self::Ndjson)
+    }
+}
+
+/// Rows on their way to a writer, which begins with the first of them.
+struct Rows<W: Write + Send> {
+    format: Format,
+    /// What the dumps are called.
+    names: Vec<String>,
+    to: Option<W>,
+    writer: Option<RowWriter<W>>,
+}
+
+impl<W: Write + Send> Rows<W> {
+    fn writer(&mut self) -> io::Result<&mut RowWriter<W>> {
+        if let Some(to) = self.to.take() {
+            let names = std::mem::take(&mut self.names);
+            self.writer = Some(match self.format {
+                Format::Csv => RowWriter::csv(names, to)?,
+                Format::Ndjson => RowWriter::ndjson(names, to),
+                #[cfg(feature = "columnar")]
+                Format::Parquet => RowWriter::parquet(names, to)?,
+                #[cfg(feature = "columnar")]
+                Format::Arrow => RowWriter::arrow(names, to)?,
+            });
+        }
+        self.writer.as_mut().ok_or_else(|| io::Error::other("the rows could not be begun"))
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.writer()?;
+        self.writer.map_or(Ok(()), RowWriter::finish)
+    }
+}
+
+pub(super) fn run(args: &KeysArgs) -> Exit {
+    match try_run(args) {
+        Ok(exit) => exit,
+        Err(sentence) => fail(&sentence),
+    }
+}
+
+/// # Errors
+/// The sentence that says why the program could not run.
+fn try_run(args: &KeysArgs) -> Result<Exit, String> {
+    let dumps = args.input.dumps();
+    if let Some(shard) = args.input.dumps.iter().find_map(|argument| dump(argument).shard) {
+        return Err(format!("rows do not say which shard a key is from: give the path without {shard}="));
+    }
+    let output = args.output.output.as_deref();
+    let format = output::choose(args.format, output, Format::Csv)?;
+    keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
+    let mut sink = Sink::open(output)?;
+    if format.is_binary() && sink.is_terminal() {
+        return Err("refusing to write binary output to a terminal; use -o FILE or redirect".to_owned());
+    }
+    let question = Question {
+        top: 0,
+        filter: args.filter.filter_without_ages()?,
+        target: args.memory.target,
+        allocator: args.memory.allocator,
+        separators: Vec::new(),
+        has_slots: false,
+    };
+    let options = args.scan.options();
+    let mut scanned = None;
+    let written = watched(args.scan.when(), |progress| {
+        sink.write_with(|to| {
+            let names = dumps.iter().map(|dump| dump.path.display().to_string()).collect();
+            let mut rows = Rows { format, names, to: Some(to), writer: None };
+            let mut failed = None;
+            let result = rows_all(&dumps, &question, &options, progress, |row| {
+                if failed.is_none()
+                    && let Err(error) = rows.writer().and_then(|writer| writer.write(row))
+                {
+                    failed = Some(error);
+                    progress.cancel();
+                }
+            });
+            // However the scan ended, what it found is a whole file; where none was possible, nothing is written.
+            let written = match (failed, &result) {
+                (Some(error), _) => Err(error),
+                (None, Ok(_)) => rows.finish(),
+                (None, Err(_)) => Ok(()),
+            };
+            scanned = Some(result);
+            written
+        })
+    });
+    let exit = match scanned {
+        // The scan was ended because nobody reads the rows, which need not be said.
+        _ if matches!(written, Ok(false)) => return Ok(Exit::Sound),
+        Some(scanned) => {
+            let (notes, damage) = scanned.map_err(|error| error.to_string())?;
+            tell_damage(&damage, &notes, args.scan.quiet)
+        }
+        None => Exit::Sound,
+    };
+    written?;
+    sink.finish()?;
+    Ok(exit)
+}

@@ -1,0 +1,133 @@
+//! `bigkeys merge`: several reports in, one out.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bigkeys::Progress;
+use bigkeys::report::Report;
+use clap::Args;
+use clap::builder::ValueHint;
+
+use super::args::output::{OutputArgs, choose};
+use super::args::run::ProgressArgs;
+use super::exit::{Exit, fail, say};
+use super::progress::watched;
+use super::report_format::{self, ReportFormat};
+use super::sink::{Sink, keep_inputs};
+
+const EXAMPLES: &str = "\
+Examples:
+  bigkeys merge shard-*.json
+  bigkeys merge shard-*.json -o cluster.json
+  bigkeys report --format json dump.rdb | bigkeys merge yesterday.json -
+
+Exit codes: 0 done, 2 could not run (arguments, files, reports that do not fit
+together), 130 Ctrl-C.";
+
+/// Merge several reports into one
+///
+/// Takes what `bigkeys report --format json` printed, of shards, days or machines. In whichever groups reports are merged,
+/// the result is the same to the byte.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct MergeArgs {
+    /// A report, as JSON; `-` is standard input
+    #[arg(required = true, value_name = "REPORT", value_hint = ValueHint::FilePath)]
+    reports: Vec<PathBuf>,
+
+    /// The format; by default that of the ending of FILE, else a table
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Output")]
+    format: Option<ReportFormat>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    #[command(flatten)]
+    progress: ProgressArgs,
+}
+
+pub(super) fn run(args: &MergeArgs) -> Exit {
+    match try_run(args) {
+        Ok(exit) => exit,
+        Err(sentence) => fail(&sentence),
+    }
+}
+
+/// # Errors
+/// The sentence that says why the program could not run.
+fn try_run(args: &MergeArgs) -> Result<Exit, String> {
+    let output = args.output.output.as_deref();
+    let format = choose(args.format, output, ReportFormat::Table)?;
+    keep_inputs(args.reports.iter().map(PathBuf::as_path), output)?;
+    let sink = Sink::open(output)?;
+    let Some(report) = watched(args.progress.progress, |progress| merge(&args.reports, progress))? else {
+        say("interrupted; not all reports were read, so nothing is printed");
+        return Ok(Exit::Interrupted);
+    };
+    Ok(report_format::write(&report, format, sink, Exit::Sound))
+}
+
+/// All reports as one; none if it was cancelled before all were read.
+///
+/// # Errors
+/// A sentence if one cannot be read, or does not fit those before it.
+fn merge(paths: &[PathBuf], progress: &Arc<Progress>) -> Result<Option<Report>, String> {
+    let bytes = |path: &PathBuf| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+    progress.expect(paths.iter().map(bytes).sum());
+    let mut merged: Option<Report> = None;
+    for path in paths {
+        let read = read(path, progress);
+        if progress.is_cancelled() {
+            return Ok(None);
+        }
+        let named = |sentence: String| format!("{}: {sentence}", path.display());
+        let report = read.map_err(named)?;
+        progress.add(0, report.totals.keys);
+        match &mut merged {
+            Some(merged) => merged.merge(report).map_err(named)?,
+            None => merged = Some(report),
+        }
+    }
+    Ok(merged)
+}
+
+/// The report in a file.
+///
+/// # Errors
+/// A sentence if it cannot be read or is not a report.
+fn read(path: &Path, progress: &Arc<Progress>) -> Result<Report, String> {
+    let reader: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).map_err(|error| format!("could not open it: {error}"))?)
+    };
+    let reader = Counted { reader, progress };
+    let report: Report = serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| {
+        if error.is_io() {
+            format!("could not read it: {error}")
+        } else {
+            format!("not a bigkeys report (expected the JSON of `bigkeys report --format json`): {error}")
+        }
+    })?;
+    report.check()?;
+    Ok(report)
+}
+
+/// A reader that counts what was read, and that ends when it is cancelled.
+struct Counted<'p, R> {
+    reader: R,
+    progress: &'p Progress,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.progress.is_cancelled() {
+            return Err(io::Error::other("interrupted"));
+        }
+        let bytes = self.reader.read(buffer)?;
+        self.progress.add(bytes as u64, 0);
+        Ok(bytes)
+    }
+}

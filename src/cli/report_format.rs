@@ -1,0 +1,56 @@
+//! The formats of a report. One that is added gets a variant, its endings, and an arm in [`write`].
+
+use bigkeys::output::folded;
+use bigkeys::output::table::{self, Look};
+use bigkeys::report::Report;
+use clap::ValueEnum;
+
+use super::args::output::Format;
+use super::exit::{Exit, fail};
+use super::sink::Sink;
+
+/// The format of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// A table for people
+    Table,
+    /// JSON, as schema/report.schema.json describes it
+    Json,
+    /// Memory by prefix, as flame graph tools read it
+    Folded,
+}
+
+impl Format for ReportFormat {
+    const WHAT: &'static str = "a report";
+    const ENDINGS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("folded", Self::Folded)];
+}
+
+/// Writes a report; `exit` is how the run ended otherwise.
+pub(super) fn write(report: &Report, format: ReportFormat, mut sink: Sink, exit: Exit) -> Exit {
+    let is_terminal = sink.is_terminal();
+    let written = match format {
+        ReportFormat::Json => sink.write(report, is_terminal),
+        ReportFormat::Table => {
+            let has_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let look = Look { width: width(is_terminal), has_colour };
+            sink.write_with(|to| table::write(report, look, to))
+        }
+        ReportFormat::Folded => sink.write_with(|to| folded::write(report, to)),
+    };
+    match written {
+        Ok(true) => {}
+        Ok(false) => return exit,
+        Err(sentence) => return fail(&sentence),
+    }
+    match sink.finish() {
+        Ok(()) => exit,
+        Err(sentence) => fail(&sentence),
+    }
+}
+
+/// The terminal's columns, or those of the variable `COLUMNS`, or 80.
+fn width(is_terminal: bool) -> usize {
+    let from_variable = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let from_terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    is_terminal.then(from_terminal).flatten().or_else(from_variable).unwrap_or(80)
+}
