@@ -138,14 +138,14 @@ fn every_way_of_reading_gives_the_same_bytes() {
         for what in EVERY {
             let plain = all(&fixture.path, what);
             let name = &fixture.name;
-            for (threads, segment_bytes) in [(1, 0), (2, 100), (3, 1000)] {
+            for (threads, segment_bytes) in [(1, 0), (3, 100)] {
                 let mut options = Options::default();
                 (options.threads, options.segment_bytes) = (threads, segment_bytes);
                 let other = exported(&fixture.path, what, &Filter::default(), &options);
                 assert!(other.0 == plain.0, "{name} {what:?}, {threads} threads");
                 assert_eq!(sentences(&other.1), sentences(&plain.1), "{name} {what:?}");
             }
-            for window_bytes in [7, 64 << 10] {
+            for window_bytes in [13] {
                 let mut options = Options::default();
                 options.window_bytes = window_bytes;
                 let other = exported(&compressed, what, &Filter::default(), &options);
@@ -336,6 +336,14 @@ fn digest(server: &mut Server) -> String {
     String::from_utf8(server.ask(&["DEBUG", "DIGEST"]).into_bytes()).unwrap()
 }
 
+/// Settings that the data set was made under and that make long packed values slow to build.
+const PACKING: [(&str, &str); 4] = [
+    ("hash-max-listpack-entries", "128"),
+    ("zset-max-listpack-entries", "128"),
+    ("set-max-intset-entries", "512"),
+    ("list-max-listpack-size", "-2"),
+];
+
 /// The digest of an empty server.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
 
@@ -369,8 +377,8 @@ fn fixtures_load_as_commands() {
             Server::start_as(Kind::Redis, command, Some(&fixture.path), &[])
         });
         let Ok(mut server) = is_loaded else { continue };
-        let keys_without_commands = ["zset_text_nan_v01.rdb"];
-        if keys_without_commands.contains(&fixture.name.as_str()) {
+        // No command adds a member whose score is no number.
+        if fixture.name == "zset_text_nan_v01.rdb" {
             continue;
         }
         loads_the_same(&mut server, &fixture.path, Target::Redis7_0, &fixture.name);
@@ -381,14 +389,14 @@ fn fixtures_load_as_commands() {
 
 #[test]
 fn random_keys_load_as_commands() {
-    for (kind, target, keys) in [(Kind::Redis, Target::Redis7_0, 40_000), (Kind::Valkey, Target::Valkey9_1, 40_000)] {
+    for (kind, target, keys) in [(Kind::Redis, Target::Redis7_0, 20_000), (Kind::Valkey, Target::Valkey9_1, 20_000)] {
         let Some(mut server) = server::require(kind) else { continue };
         support::fill::fill(&mut server, keys, 17);
-        server.ask(&["FUNCTION", "FLUSH"]);
         server.ask(&["SAVE"]);
         let scratch = Scratch::new();
         let dump = scratch.path("dump.rdb");
         fs::copy(server.dump(), &dump).expect("a copy");
+        PACKING.into_iter().for_each(|(setting, value)| server.set(setting, value));
         loads_the_same(&mut server, &dump, target, &format!("{kind:?}"));
     }
 }

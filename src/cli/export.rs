@@ -279,8 +279,7 @@ impl Run<'_> {
             What::Review(review) => export_all(dumps, filter, options, progress, |_| Lines::review(review, drain())),
             _ => export_all(dumps, filter, options, progress, |_| Lines::objects(&names, drain())),
         };
-        drop(drain);
-        let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok((result, failed.map_or(Ok(()), Err)))
     }
 

@@ -1,6 +1,5 @@
 //! `bigkeys get`: one key and what is in it.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -165,8 +164,8 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
                         exported.map_err(|error| error.to_string())
                     })
             };
-            drop(drain);
-            match (failed.into_inner().unwrap_or_else(PoisonError::into_inner), looked) {
+            let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match (failed, looked) {
                 (Some(error), _) => return Err(error),
                 (None, Ok(exported)) => exit = tell_damage(&exported.errors, &exported.notes, args.scan.quiet),
                 (None, Err(sentence)) => exit = fail(&sentence),

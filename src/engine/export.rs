@@ -94,7 +94,7 @@ pub fn export_at<F: Form>(path: &Path, offset: u64, name: Option<&[u8]>, mut for
         let what = "keys of a Dragonfly dump may be in compressed blobs, which have no offsets; leave --offset out";
         return Err(failed(ErrorKind::Options(what.to_owned())));
     }
-    let looked_up = || -> Result<(), Error> {
+    let mut look_up = || -> Result<(), Error> {
         let entry = find::at(map.bytes(), &context, offset).map_err(damaged)?;
         let entry = entry.ok_or_else(|| refused("no key's record begins here".to_owned()))?;
         let mut buffer = Vec::new();
@@ -108,7 +108,7 @@ pub fn export_at<F: Form>(path: &Path, offset: u64, name: Option<&[u8]>, mut for
         form.flush();
         added.map_err(|fault| failed(cause(fault, &key, dump_bytes)))
     };
-    let looked_up = looked_up();
+    let looked_up = look_up();
     map.check().map_err(|cause| Error::new(dump.clone(), cause))?;
     looked_up
 }

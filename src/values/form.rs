@@ -1,6 +1,7 @@
 //! What keys are written as: piece by piece, in the dump's order.
 
-use super::{Fault, Value};
+use super::fault::Fault;
+use super::value::Value;
 use crate::rdb::Entry;
 
 /// A key on its way out.

@@ -1,7 +1,8 @@
 //! An element as a record: the same parts whatever the type.
 
+use super::fault::Fault;
 use super::stream::Id;
-use super::{Fault, Value};
+use super::value::Value;
 use crate::rdb::Kind;
 use crate::rdb::element::Element;
 use crate::rdb::packed::Text;

@@ -1,6 +1,6 @@
 //! What a stream holds beside its entries: counters, consumer groups, and what is pending (format section 9).
 
-use super::Value;
+use super::value::Value;
 use crate::rdb::packed::Text;
 use crate::rdb::packed::stream::{Layout, node_id};
 use crate::rdb::primitives::{array, i64_le, length};

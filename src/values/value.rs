@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Fault;
+use super::fault::Fault;
 use crate::rdb::element::Element;
 use crate::rdb::elements;
 use crate::rdb::limits::INFLATED_BYTES_MAX;
