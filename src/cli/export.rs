@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bigkeys::analysis::filter::Filter;
 use bigkeys::engine::{Exported, export_all};
 use bigkeys::memory::Target;
 use bigkeys::output::values::{CSV_HEADER, Drain, ElementText, Lines, Review};
 #[cfg(feature = "columnar")]
 use bigkeys::output::values::{ElementColumns, ElementFile};
 use bigkeys::{Dump, Error, Options, Progress};
-use bigkeys::analysis::filter::Filter;
 use clap::{Args, ValueEnum};
 
 use super::args::filter::FilterArgs;
@@ -169,7 +169,9 @@ impl ExportArgs {
                 "arrow" => What::Arrow,
                 _ => What::Text(ElementText::Ndjson),
             },
-            (Format::Elements, Some(_)) => return Err("elements are written as ndjson, csv, parquet or arrow".to_owned()),
+            (Format::Elements, Some(_)) => {
+                return Err("elements are written as ndjson, csv, parquet or arrow".to_owned());
+            }
             (Format::Resp, Some(_)) => return Err("resp is written as native or restore".to_owned()),
             (_, Some(_)) => return Err("--as is for --format elements and --format resp".to_owned()),
         };
@@ -209,7 +211,12 @@ fn try_run(args: &ExportArgs) -> Result<Exit, String> {
     if what.is_binary() && sink.is_terminal() {
         return Err("refusing to write binary output to a terminal; use -o FILE or redirect".to_owned());
     }
-    let run = Run { dumps: &dumps, filter: args.filter.filter_without_ages()?, options: args.scan.options(), target: args.target };
+    let run = Run {
+        dumps: &dumps,
+        filter: args.filter.filter_without_ages()?,
+        options: args.scan.options(),
+        target: args.target,
+    };
     let mut exported = None;
     let written = watched(args.scan.when(), |progress| {
         sink.write_with(|to| {
@@ -249,7 +256,9 @@ impl Run<'_> {
         let names: Vec<String> = self.dumps.iter().map(|dump| dump.path.display().to_string()).collect();
         #[cfg(feature = "columnar")]
         match what {
-            What::Parquet => return Ok(self.columns(ElementFile::parquet(Cancelling { to, progress })?, &names, progress)),
+            What::Parquet => {
+                return Ok(self.columns(ElementFile::parquet(Cancelling { to, progress })?, &names, progress));
+            }
             What::Arrow => return Ok(self.columns(ElementFile::arrow(Cancelling { to, progress })?, &names, progress)),
             _ => {}
         }

@@ -143,9 +143,7 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
                 let form = Lines::cards(look.clone(), drain.clone());
                 match export_at(&args.dump, offset, name, form) {
                     Ok(()) => Ok(Exported::default()),
-                    Err(error) if error.is_about_dump() => {
-                        Ok(Exported { errors: vec![error], ..Exported::default() })
-                    }
+                    Err(error) if error.is_about_dump() => Ok(Exported { errors: vec![error], ..Exported::default() }),
                     Err(error) => Err(error.to_string()),
                 }
             } else {

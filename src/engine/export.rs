@@ -199,17 +199,7 @@ impl Faults {
 
 impl<F: Form> Values<F> {
     fn new(wanted: Arc<Filter>, dump: u32, db: Option<u64>, form: F) -> Self {
-        Self {
-            wanted,
-            dump,
-            db,
-            form,
-            keys: 0,
-            exported: 0,
-            unknown: 0,
-            faults: Faults::default(),
-            name: Vec::new(),
-        }
+        Self { wanted, dump, db, form, keys: 0, exported: 0, unknown: 0, faults: Faults::default(), name: Vec::new() }
     }
 
     /// Takes the value that comes next, whose key's name the source has kept.
@@ -261,9 +251,7 @@ impl<F: Form> Values<F> {
         self.unknown += u64::from(self.db.is_none());
         let key = KeyEntry { dump: self.dump, db: self.db, name, entry: *entry };
         let added = match stored {
-            Some(stored) => {
-                self.form.add(&key, &Value::new(stored, entry.value_offset, entry.value_type, context))
-            }
+            Some(stored) => self.form.add(&key, &Value::new(stored, entry.value_offset, entry.value_type, context)),
             None => Err(Fault::Unsupported(
                 format!(
                     "its value takes {} bytes; from a stream at most {STREAMED_VALUE_BYTES_MAX} are held: \

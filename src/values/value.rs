@@ -94,10 +94,12 @@ impl<'a> Value<'a> {
                 return Ok(Some(inline_names(&mut source)?.into()));
             }
             ValueType::HASH_TEMPLATE_ARRAY_REF => source.parse(FormatElement::HashTemplate, length)?,
-            ValueType::HASH_TEMPLATE_LISTPACK_REF => with_blob(&mut source, |blob| match listpack::entries(blob)?.next() {
-                Some(Ok(Text::Int(id))) => Ok(id.cast_unsigned()),
-                _ => Err(ParseErrorKind::BlobCount),
-            })?,
+            ValueType::HASH_TEMPLATE_LISTPACK_REF => {
+                with_blob(&mut source, |blob| match listpack::entries(blob)?.next() {
+                    Some(Ok(Text::Int(id))) => Ok(id.cast_unsigned()),
+                    _ => Err(ParseErrorKind::BlobCount),
+                })?
+            }
             _ => return Ok(None),
         };
         match self.context.template_names.get(&id) {

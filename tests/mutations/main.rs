@@ -48,6 +48,7 @@ fn holds(dump: &[u8]) {
     laws::scanner(dump);
     laws::salvage(dump);
     laws::segments(dump);
+    laws::values(dump);
     let held = allocated::most().saturating_sub(held_before);
     assert!(held <= HELD_BYTES_MAX, "{held} bytes of memory");
     assert!(started.elapsed() < HUNG, "{:?}", started.elapsed());

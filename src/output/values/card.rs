@@ -15,9 +15,9 @@ use super::text::{float, json_bytes, json_name};
 use super::vocabulary::{stream_id, type_name};
 use crate::memory::{Allocator, Footprint, Model, Target, walk};
 use crate::output::human;
+use crate::rdb::Kind;
 use crate::rdb::packed::Text;
 use crate::rdb::source::Slice;
-use crate::rdb::Kind;
 use crate::values::{Content, Fault, KeyEntry, Record, Value};
 
 /// The most elements of which the largest can be asked for.

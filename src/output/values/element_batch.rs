@@ -50,7 +50,12 @@ const COLUMNS: [(&str, DataType, bool, &str); 11] = [
     ("name", DataType::Binary, false, "the key's name"),
     ("type", DataType::Utf8, false, "the type as `TYPE` answers it"),
     ("expires_at_ms", DataType::Int64, true, "when the key expires, in milliseconds since 1970"),
-    ("index", DataType::UInt64, false, "the place of the element among those of its key, from 0; of an array its index"),
+    (
+        "index",
+        DataType::UInt64,
+        false,
+        "the place of the element among those of its key, from 0; of an array its index",
+    ),
     ("field", DataType::Binary, true, "the field, of hashes and streams; of a part of a module's value its kind"),
     ("member", DataType::Binary, true, "the member, of sets and sorted sets"),
     ("value", DataType::Binary, true, "the value, of all others"),

@@ -15,7 +15,8 @@ use crate::rdb::packed::Text;
 use crate::values::{Content, Fault, KeyEntry, Record, Value};
 
 /// The first line of CSV.
-pub const CSV_HEADER: &str = "dump,db,name,name_base64,type,expires_at_ms,index,field,member,value,score,id,field_expires_at_ms\n";
+pub const CSV_HEADER: &str =
+    "dump,db,name,name_base64,type,expires_at_ms,index,field,member,value,score,id,field_expires_at_ms\n";
 
 /// The text forms that have rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

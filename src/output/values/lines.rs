@@ -73,7 +73,8 @@ impl<'o, L: Line> Form for Lines<'o, L> {
     }
 
     fn join(&mut self, piece: Self, inherited: Inherited) {
-        let Lines { out: Out { bytes, places, is_over, .. }, unknown_bytes, has_unknown, first_db, selected, .. } = piece;
+        let Lines { out: Out { bytes, places, is_over, .. }, unknown_bytes, has_unknown, first_db, selected, .. } =
+            piece;
         self.out.is_over |= is_over;
         let (unknown, known) = bytes.split_at_checked(unknown_bytes).unwrap_or((&bytes, &[]));
         match inherited {

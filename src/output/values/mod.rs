@@ -10,9 +10,9 @@
 //! name to the byte.
 
 mod card;
-mod elements;
 #[cfg(feature = "columnar")]
 mod element_batch;
+mod elements;
 mod lines;
 mod objects;
 mod out;

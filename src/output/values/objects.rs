@@ -81,13 +81,11 @@ impl Line for Objects {
 fn write(key: &KeyEntry<'_>, value: &Value<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     match key.entry.kind {
         Kind::String => string(value, out),
-        Kind::List | Kind::Set => {
-            joined(value, out, (b"[", b"]"), |element, out| {
-                if let Element::Value(text) = element {
-                    json(text, out);
-                }
-            })
-        }
+        Kind::List | Kind::Set => joined(value, out, (b"[", b"]"), |element, out| {
+            if let Element::Value(text) = element {
+                json(text, out);
+            }
+        }),
         Kind::Hash => {
             joined(value, out, (b"{", b"}"), |element, out| {
                 if let Element::Field { field, value, .. } = element {

@@ -227,7 +227,11 @@ impl Commands {
             float(score, &mut score_text);
             chunk.add(&[Text::Bytes(&score_text), member], out);
         })?;
-        if has_nan { Err(Fault::from("members whose score is not a number cannot be added: they are left out")) } else { Ok(()) }
+        if has_nan {
+            Err(Fault::from("members whose score is not a number cannot be added: they are left out"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the target has hashes with fields that expire.

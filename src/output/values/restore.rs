@@ -86,7 +86,9 @@ impl Restores {
         // Format section 2.1.
         let of_type = match value_type {
             ValueType::HASH_TEMPLATE_LISTPACK_REF | ValueType::HASH_TEMPLATE_ARRAY_REF => {
-                return Err("its field names are elsewhere in the dump, which RESTORE does not take: use --as native".into());
+                return Err(
+                    "its field names are elsewhere in the dump, which RESTORE does not take: use --as native".into()
+                );
             }
             ValueType::MODULE_PRE_GA => return Err(unknown()),
             ValueType::HASH_2 if context.dialect == Dialect::Valkey => VERSION_OF_VALKEY,

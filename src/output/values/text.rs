@@ -154,8 +154,16 @@ mod tests {
 
     #[test]
     fn every_text_can_be_read_back() {
-        let texts: [&[u8]; 8] =
-            [b"", b"a\"\\\n\x01\x7f", b"\xff\x00", b"base64:", b"base64:/w==", "中\u{9b}".as_bytes(), b"\t\r", b"base6"];
+        let texts: [&[u8]; 8] = [
+            b"",
+            b"a\"\\\n\x01\x7f",
+            b"\xff\x00",
+            b"base64:",
+            b"base64:/w==",
+            "中\u{9b}".as_bytes(),
+            b"\t\r",
+            b"base6",
+        ];
         for text in texts {
             let json = written(|out| json_bytes(text, out));
             let read: String = serde_json::from_str(&json).unwrap();
@@ -173,7 +181,9 @@ mod tests {
 
     #[test]
     fn numbers_lose_nothing() {
-        for value in [0.0, -0.0, 1.5, -3.0, 1e300, 5e-324, 0.1, 9_007_199_254_740_993.0, f64::INFINITY, f64::NEG_INFINITY] {
+        for value in
+            [0.0, -0.0, 1.5, -3.0, 1e300, 5e-324, 0.1, 9_007_199_254_740_993.0, f64::INFINITY, f64::NEG_INFINITY]
+        {
             let mut text = Vec::new();
             float(value, &mut text);
             let read: f64 = std::str::from_utf8(&text).unwrap().parse().unwrap();
