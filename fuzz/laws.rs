@@ -4,8 +4,14 @@
 
 use std::fs;
 use std::io::Cursor;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
+use bigkeys::analysis::filter::Filter;
 use bigkeys::check::{self, Checksum, check_bytes};
+use bigkeys::engine::export_all;
+use bigkeys::memory::Target;
+use bigkeys::output::values::{Drain, Lines};
 use bigkeys::rdb::packed::{intset, listpack, lzf, ziplist, zipmap};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Context, Dialect, ParseErrorKind, Scanner, ValueType, elements, value};
@@ -21,6 +27,7 @@ pub fn of(target: &str) -> Option<fn(&[u8])> {
         "salvage" => salvage,
         "scanner" => scanner,
         "segments" => segments,
+        "values" => values,
         _ => return None,
     })
 }
@@ -196,6 +203,42 @@ pub fn segments(dump: &[u8]) {
     let streamed = bigkeys::analyze_reader("a reader", reader, &options).expect("memory never fails");
     assert_eq!(answer(streamed), whole, "streamed");
     _ = fs::remove_file(&path);
+}
+
+/// Values are written out to the same bytes in segments and as a whole: each line of JSON is an object, and commands are
+/// whole, as far as their lengths say.
+pub fn values(dump: &[u8]) {
+    let path = format!("/dev/shm/bigkeys-fuzz-values-{}-{:?}", std::process::id(), std::thread::current().id());
+    fs::write(&path, dump).expect("memory");
+    let mut options = Options::default();
+    options.threads = 1;
+    let whole = [false, true].map(|as_commands| exported(Path::new(&path), &options, as_commands));
+    options.threads = 3;
+    options.segment_bytes = [16, 100, 1000][dump.len() % 3];
+    let in_segments = [false, true].map(|as_commands| exported(Path::new(&path), &options, as_commands));
+    assert!(in_segments == whole, "segments of {}", options.segment_bytes);
+    for line in whole[0].split_inclusive(|byte| *byte == b'\n') {
+        assert!(line.starts_with(b"{\"db\":") && line.ends_with(b"}\n"), "{}", line.escape_ascii());
+    }
+    assert!(whole[1].is_empty() || whole[1].starts_with(b"*") && whole[1].ends_with(b"\r\n"));
+    _ = fs::remove_file(&path);
+}
+
+fn exported(path: &Path, options: &Options, as_commands: bool) -> Vec<u8> {
+    let written = Mutex::new(Vec::new());
+    let drain: Drain<'_> = Arc::new(Mutex::new(|bytes: &[u8]| {
+        written.lock().expect("no panic").extend_from_slice(bytes);
+    }));
+    let (dumps, filter, progress) = ([path.into()], Filter::default(), Arc::default());
+    let told = if as_commands {
+        export_all(&dumps, &filter, options, &progress, |_| Lines::commands(Target::Redis8_8, drain.clone()))
+    } else {
+        export_all(&dumps, &filter, options, &progress, |_| Lines::objects(&[], drain.clone()))
+    };
+    told.expect("the file can be opened");
+    drop(drain);
+    let written = std::mem::take(&mut *written.lock().expect("no panic"));
+    written
 }
 
 #[derive(Debug, PartialEq)]

@@ -31,21 +31,23 @@
 //!   with `unsafe` code is its `map.rs`.
 //! * [`analysis`]: entries into numbers, by `add` and `merge`, which no order and no number of workers can change.
 //! * [`memory`]: what each key costs the server that loads it, one file a structure of the servers'.
+//! * [`values`]: a value's fields and elements, one at a time, and the keys that are written out with them.
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
 //! * [`check`]: is a dump sound, and what is it? A walk into every value, one thread at a time. [`salvage`] is that walk with
 //!   a sink that copies what is sound.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
-//! * [`output`]: the report as a table, as folded stacks, as rows.
+//! * [`output`]: the report as a table, as folded stacks, as rows; values as JSON, rows of elements and commands.
 //! * `server`, with the feature of that name: the task API over HTTP.
 //! * [`error`]: what went wrong, in one plain sentence.
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` knows `rdb`, `report` those three; `engine` knows
+//! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`,
+//! `report` those but `values`; `engine` knows
 //! all of these; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `task` knows `engine` and what that
-//! knows, but for `input`; `output` knows `report` and `error`, `server` knows `task`. A test holds this.
+//! knows, but for `input`; `output` knows `report`, `values` and `error`, `server` knows `task`. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -73,6 +75,7 @@ pub mod salvage;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod task;
+pub mod values;
 
 pub use analysis::{BigKey, Pattern, Question, Report};
 pub use engine::{Dump, Options, Progress, analyze, analyze_all, analyze_reader, look_into, report_all, rows_all};

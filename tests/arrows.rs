@@ -9,19 +9,20 @@ use regex::Regex;
 
 /// A folder or file directly in `src/`, and the paths below the crate that it may name besides its own. `lib.rs` names
 /// them all, being the list of them; `cli/`, in a crate of its own, is held by another test.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("rdb", &[]),
     ("memory", &["rdb"]),
     ("error", &["rdb"]),
     ("input", &["error", "rdb::context", "rdb::header", "rdb::payload"]),
     ("analysis", &["rdb", "error"]),
+    ("values", &["rdb"]),
     ("report", &["rdb", "analysis", "memory", "error"]),
-    ("engine", &["input", "rdb", "analysis", "memory", "report", "error"]),
+    ("engine", &["input", "rdb", "analysis", "memory", "report", "values", "error"]),
     ("check", &["engine", "input", "rdb", "error"]),
     ("salvage", &["check", "engine::Progress", "engine::resync", "input", "rdb", "error"]),
     ("task", &["engine", "analysis", "report", "rdb", "error"]),
     ("server", &["task", "engine", "error"]),
-    ("output", &["analysis", "memory", "report", "rdb", "error"]),
+    ("output", &["analysis", "memory", "report", "values", "rdb", "error"]),
 ];
 
 #[test]

@@ -32,6 +32,17 @@ impl Pattern {
         Self::build(true, text_of_glob(glob), &regex_of_glob(glob))
     }
 
+    /// This name alone, whatever is in it.
+    ///
+    /// # Errors
+    /// A sentence if the name is too long.
+    pub fn exact(name: &[u8]) -> Result<Self, String> {
+        let mut regex = String::from(r"(?s-u)\A");
+        name.iter().for_each(|byte| push_byte(&mut regex, *byte));
+        regex.push_str(r"\z");
+        Self::build(true, name.escape_ascii().to_string(), &regex)
+    }
+
     /// A regular expression in the syntax of the crate `regex`, over the name's bytes; it may match anywhere in it.
     ///
     /// Unicode is off: `.` is any byte but a line feed, `\xff` that byte, and `\w`, `\d` and `\b` are about ASCII. `(?u)`

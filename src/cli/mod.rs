@@ -6,6 +6,8 @@ mod args;
 mod check;
 mod completions;
 mod exit;
+mod export;
+mod get;
 mod interrupt;
 mod keys;
 mod man;
@@ -40,6 +42,8 @@ Examples:
   bigkeys report --target redis-8.2 dump.rdb.gz
   bigkeys analyze dump.rdb -o task.json    the biggest keys, as a task
   bigkeys keys dump.rdb -o keys.parquet    one row per key
+  bigkeys get dump.rdb user:1              one key and its elements
+  bigkeys export dump.rdb -o all.ndjson    all keys with their values
 
 `bigkeys DUMP...` is short for `bigkeys report DUMP...`; a dump that is named
 like a command is given as ./NAME. Each command has its own --help.
@@ -52,6 +56,8 @@ enum Command {
     Analyze(Box<analyze::AnalyzeArgs>),
     Report(Box<report::ReportArgs>),
     Keys(Box<keys::KeysArgs>),
+    Get(Box<get::GetArgs>),
+    Export(Box<export::ExportArgs>),
     Check(check::CheckArgs),
     Salvage(salvage::SalvageArgs),
     Merge(merge::MergeArgs),
@@ -72,6 +78,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Analyze(args) => analyze::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Get(args) => get::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),
         Command::Merge(args) => merge::run(&args),

@@ -49,7 +49,7 @@ pub(super) fn write(report: &Report, format: ReportFormat, mut sink: Sink, exit:
 }
 
 /// The terminal's columns, or those of the variable `COLUMNS`, or 80.
-fn width(is_terminal: bool) -> usize {
+pub(super) fn width(is_terminal: bool) -> usize {
     let from_variable = || std::env::var("COLUMNS").ok()?.parse().ok();
     let from_terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     is_terminal.then(from_terminal).flatten().or_else(from_variable).unwrap_or(80)

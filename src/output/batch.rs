@@ -71,18 +71,18 @@ pub(super) struct Batch {
 
 /// A column whose values are known before its first row. An Arrow file has such values once, in front of all rows, and
 /// what came later could not be added to them.
-struct Labels<K: ArrowPrimitiveType> {
+pub(super) struct Labels<K: ArrowPrimitiveType> {
     values: ArrayRef,
-    keys: PrimitiveBuilder<K>,
+    pub(super) keys: PrimitiveBuilder<K>,
 }
 
 impl<K: ArrowDictionaryKeyType> Labels<K> {
-    fn new(values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+    pub(super) fn new(values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let values = Arc::new(StringArray::from_iter_values(values));
         Self { values, keys: PrimitiveBuilder::with_capacity(ROWS_MAX) }
     }
 
-    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         Ok(Arc::new(DictionaryArray::try_new(self.keys.finish(), self.values.clone())?))
     }
 }

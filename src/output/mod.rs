@@ -11,3 +11,4 @@ pub mod human;
 mod parquet;
 pub mod rows;
 pub mod table;
+pub mod values;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use super::limits::TEMPLATES_MAX;
 use super::parse_error::ParseErrorKind;
@@ -36,6 +37,12 @@ pub struct Context {
     pub start: u64,
     /// How many fields each hash template has, by its id (RDB 15).
     pub template_fields: HashMap<u64, u64>,
+    /// The field names of hash templates, by id, as far as they are held: [`TEMPLATE_NAME_BYTES_MAX`] in all.
+    ///
+    /// [`TEMPLATE_NAME_BYTES_MAX`]: super::limits::TEMPLATE_NAME_BYTES_MAX
+    pub template_names: HashMap<u64, Arc<[Box<[u8]>]>>,
+    /// How much memory those names take.
+    pub(crate) template_name_bytes: u64,
     /// What the auxiliary fields say.
     pub aux: Aux,
     /// How many function libraries there are.
@@ -73,6 +80,8 @@ impl Context {
             version,
             start: MAGIC_BYTES as u64,
             template_fields: HashMap::new(),
+            template_names: HashMap::new(),
+            template_name_bytes: 0,
             aux: Aux::default(),
             functions: 0,
             functions_bytes: 0,

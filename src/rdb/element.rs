@@ -41,8 +41,15 @@ pub enum Element<'e> {
     Item {
         /// Its place in the array.
         index: u64,
-        /// Its value; a float's is its eight bytes, little-endian.
+        /// Its value.
         value: Text<'e>,
+    },
+    /// An array's element that is stored as a floating-point number.
+    FloatItem {
+        /// Its place in the array.
+        index: u64,
+        /// Its value.
+        value: f64,
     },
     /// A part of a module's value.
     Module(ModuleValue<'e>),

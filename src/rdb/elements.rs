@@ -250,8 +250,8 @@ fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Pars
                 visit(Element::Item { index, value });
             }
             ARRAY_FLOAT => {
-                let float: [u8; 8] = source.parse(FormatElement::Element, array)?;
-                visit(Element::Item { index, value: Text::Bytes(&float) });
+                let value = f64::from_le_bytes(source.parse(FormatElement::Element, array)?);
+                visit(Element::FloatItem { index, value });
             }
             tag => {
                 return Err(ParseError {

@@ -5,6 +5,7 @@
 use nom::Err;
 
 use super::context::{AUX_FIELDS_MAX, Context, MAGIC_BYTES};
+use super::limits::TEMPLATE_NAME_BYTES_MAX;
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::{Parsed, StringHeader, byte, length, string_header};
 use super::record::skip_between;
@@ -111,11 +112,54 @@ fn aux<S: Source>(source: &mut S, context: &mut Context) -> Result<(), ParseErro
 fn template<S: Source>(source: &mut S, context: &mut Context) -> Result<(), ParseError> {
     let id = source.parse(FormatElement::HashTemplate, length)?;
     let fields = source.parse(FormatElement::HashTemplate, length)?;
-    for _ in 0..fields {
-        source.string(FormatElement::HashTemplate)?;
-    }
+    let names = template_names(source, fields, &mut context.template_name_bytes)?;
     context.define_template(id, fields);
+    if let Some(names) = names {
+        context.template_names.insert(id, names.into());
+    }
     Ok(())
+}
+
+/// What a name takes in memory.
+fn held_bytes(name_bytes: u64) -> u64 {
+    size_of::<Box<[u8]>>() as u64 + name_bytes
+}
+
+/// Reads the names of a template; gives them if they are stored as they are and, with the `held` bytes of others, few enough.
+fn template_names<S: Source>(
+    source: &mut S,
+    fields: u64,
+    held: &mut u64,
+) -> Result<Option<Vec<Box<[u8]>>>, ParseError> {
+    let element = FormatElement::HashTemplate;
+    let mut names = Some(Vec::new());
+    for _ in 0..fields {
+        let header = source.parse(element, string_header)?;
+        let needed_bytes = held_bytes(header.value_bytes());
+        let name: Option<Box<[u8]>> = match header {
+            _ if names.is_none() || *held + needed_bytes > TEMPLATE_NAME_BYTES_MAX => None,
+            StringHeader::Int(value) => Some(value.to_string().into_bytes().into()),
+            StringHeader::Raw { bytes } => {
+                let name = source.parse(element, |i| {
+                    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                    let (name, rest) = i.split_at_checked(bytes).ok_or(Err::Error(ParseErrorKind::Eof))?;
+                    Ok((rest, name.into()))
+                });
+                Some(name.map_err(|error| ParseError { declared: bytes, ..error })?)
+            }
+            StringHeader::Lzf { .. } => None,
+        };
+        if let (Some(names), Some(name)) = (&mut names, name) {
+            *held += needed_bytes;
+            names.push(name);
+            continue;
+        }
+        if !matches!(header, StringHeader::Int(_)) {
+            source.skip(element, header.stored_bytes())?;
+        }
+        names = None;
+    }
+    Ok(names)
 }
 
 #[cfg(test)]

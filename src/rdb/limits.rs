@@ -7,6 +7,9 @@ pub const KEY_BYTES_MAX: u64 = 8 << 20;
 /// since nothing else says where its value ends.
 pub const TEMPLATES_MAX: usize = 1 << 18;
 
+/// Most bytes of field names of hash templates that are held; values that refer to others are told without names.
+pub const TEMPLATE_NAME_BYTES_MAX: u64 = 4 << 20;
+
 /// Largest factor by which an LZF stream can grow: three bytes give at most 264.
 pub const LZF_RATIO_MAX: u64 = 88;
 

@@ -65,6 +65,7 @@ impl Seen {
         match *element {
             Element::Value(text) => self.one(bytes(text), || name(text)),
             Element::TemplateValue(text) | Element::Item { value: text, .. } => self.one(bytes(text), || None),
+            Element::FloatItem { .. } => self.one(size_of::<f64>() as u64, || None),
             Element::Field { field, value, .. } => {
                 self.one(bytes(field).saturating_add(bytes(value)), || name(field));
             }

@@ -12,6 +12,7 @@ mod output;
 mod reports;
 mod streams;
 mod task;
+mod values;
 
 use std::fs;
 use std::path::Path;

@@ -52,6 +52,7 @@ fn holds(dump: &[u8]) {
     laws::scanner(dump);
     laws::salvage(dump);
     laws::segments(dump);
+    laws::values(dump);
     let held = measured.most();
     assert!(held <= HELD_BYTES_MAX, "{held} bytes of memory");
     assert!(started.elapsed() < HUNG, "{:?}", started.elapsed());

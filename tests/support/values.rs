@@ -51,6 +51,10 @@ pub enum Held {
         index: u64,
         value: Vec<u8>,
     },
+    FloatItem {
+        index: u64,
+        value_bits: u64,
+    },
     Signed(i64),
     Unsigned(u64),
     FloatBits(u32),
@@ -71,6 +75,7 @@ impl From<Element<'_>> for Held {
                 Self::StreamField { id, is_first, field: plain(field), value: plain(value) }
             }
             Element::Item { index, value } => Self::Item { index, value: plain(value) },
+            Element::FloatItem { index, value } => Self::FloatItem { index, value_bits: value.to_bits() },
             Element::Module(ModuleValue::Signed(value)) => Self::Signed(value),
             Element::Module(ModuleValue::Unsigned(value)) => Self::Unsigned(value),
             Element::Module(ModuleValue::Float(value)) => Self::FloatBits(value.to_bits()),
@@ -375,7 +380,7 @@ fn array() -> BoxedStrategy<Stored> {
             let value = match item {
                 Item::Text(word) => word.plain,
                 Item::Int(value) => decimal(value),
-                Item::Float(value) => value.to_le_bytes().to_vec(),
+                Item::Float(value) => return Held::FloatItem { index, value_bits: value.to_bits() },
                 Item::Small(text) => text,
             };
             Held::Item { index, value }

@@ -16,7 +16,7 @@ pub(crate) struct MemoryArgs {
     pub(crate) allocator: Allocator,
 }
 
-fn target_parser() -> impl TypedValueParser<Value = Target> {
+pub(crate) fn target_parser() -> impl TypedValueParser<Value = Target> {
     PossibleValuesParser::new(Target::ALL.map(Target::name)).try_map(|name| name.parse::<Target>())
 }
 

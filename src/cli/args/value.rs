@@ -1,5 +1,8 @@
 //! Values as they are typed: numbers, sizes, times and shards.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -31,6 +34,50 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         _ => return Err(format!("unknown unit '{unit}' (use K, M, G or T)")),
     };
     number.checked_mul(1 << shift).ok_or_else(|| "the number is too large: it is over 16,777,215T".to_owned())
+}
+
+/// `90s`, `15m`, `12h` or `7d`, as seconds.
+pub(crate) fn duration_seconds(text: &str) -> Result<u64, String> {
+    let seconds = text.char_indices().next_back().and_then(|(at, unit)| {
+        let unit = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 60 * 60,
+            'd' => 24 * 60 * 60,
+            _ => return None,
+        };
+        let number: u64 = text.get(..at)?.parse().ok()?;
+        number.checked_mul(unit).filter(|seconds| (1..=DURATION_SECONDS_MAX).contains(seconds))
+    });
+    seconds.ok_or_else(|| "expected a duration from 1s to 9999d, e.g. 90s, 15m, 12h or 7d".to_owned())
+}
+
+/// 9,999 days.
+const DURATION_SECONDS_MAX: u64 = 9_999 * 24 * 60 * 60;
+
+/// A name in which `\xff` is the byte ff, and `\\x` is `\x`.
+pub(crate) fn escaped_name(text: &str) -> Result<Arc<[u8]>, Infallible> {
+    let mut name = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let byte;
+        (byte, rest) = if let Some(after) = rest.strip_prefix(br"\\x") {
+            name.push(b'\\');
+            (b'x', after)
+        } else {
+            escape(rest).unwrap_or((*first, after))
+        };
+        name.push(byte);
+    }
+    Ok(name.into())
+}
+
+/// The byte that `\xff` at the start of `text` stands for, and what follows.
+fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, rest) = text.strip_prefix(br"\x")?.split_at_checked(2)?;
+    let digits = std::str::from_utf8(digits).ok()?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    Some((u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?, rest))
 }
 
 /// A timestamp of RFC 3339, a date, which is its midnight in UTC, or seconds since 1970.
@@ -72,6 +119,17 @@ mod tests {
         assert_eq!(time("2026-01-31"), time("2026-01-31T00:00:00Z"));
         for wrong in ["yesterday", "2026-02-30", "2026-01-31T12:00:00", "2026-01-31 ", "2026-1", ""] {
             assert!(time(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((duration_seconds("90s"), duration_seconds("7d")), (Ok(90), Ok(604_800)));
+        assert!(["", "7", "0s", "-1d", "1w", "d", "10000d", "é"].iter().all(|wrong| duration_seconds(wrong).is_err()));
+        for (typed, name) in [
+            (r"a\\b", &br"a\\b"[..]),
+            (r"\\xff", br"\xff"),
+            (r"\xffb", b"\xffb"),
+            (r"\xf", br"\xf"),
+            (r"\x+1", br"\x+1"),
+        ] {
+            assert_eq!(&escaped_name(typed).unwrap()[..], name, "{typed}");
         }
         assert!(shard("[::1]:6379").is_ok() && shard("redis-0.svc:6379").is_ok());
         assert!(shard("10.0.0.1").is_err() && shard(":6379").is_err() && shard("h:0").is_err());

@@ -1,0 +1,51 @@
+//! What keys are written as: piece by piece, in the dump's order.
+
+use super::fault::Fault;
+use super::value::Value;
+use crate::rdb::Entry;
+
+/// A key on its way out.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyEntry<'a> {
+    /// The number of the dump, from 0, in the order they were given.
+    pub dump: u32,
+    /// The database; a piece from the middle of a dump does not know that of its first keys.
+    pub db: Option<u64>,
+    /// The name.
+    pub name: &'a [u8],
+    /// What the key is, and where.
+    pub entry: Entry<'a>,
+}
+
+/// What becomes of the keys of a piece whose database it did not know, once that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherited {
+    /// It is not known yet.
+    Unknown,
+    /// They are in this database.
+    Db(u64),
+    /// They are in one that is not wanted: they go.
+    Unwanted,
+}
+
+/// A form that keys are written in. Pieces are made side by side and joined in the dump's order; the first one of a dump
+/// hands its bytes on as it goes, the others hold them until they are joined.
+pub trait Form: Send + Sized {
+    /// An empty piece, to be joined later.
+    fn piece(&self) -> Self;
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// Why it was left out, or ends too early.
+    fn add(&mut self, key: &KeyEntry<'_>, value: &Value<'_>) -> Result<(), Fault>;
+
+    /// Takes over a piece that comes next. Keys whose database it did not know come first in it.
+    fn join(&mut self, piece: Self, inherited: Inherited);
+
+    /// Hands on what waits, if this is the first piece of a dump.
+    fn flush(&mut self);
+
+    /// Bytes that wait; `u64::MAX` if they became too many and were dropped, so that the piece must be made anew.
+    fn held_bytes(&self) -> u64;
+}
