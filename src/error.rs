@@ -212,6 +212,7 @@ fn sentence(f: &mut impl fmt::Write, error: ParseError, dump_bytes: u64) -> fmt:
         ParseErrorKind::Score => write!(f, "reading {element}: a score is not a number"),
         ParseErrorKind::StreamId => write!(f, "reading {element}: a node's ID takes {declared} bytes instead of 16"),
         ParseErrorKind::Slot => write!(f, "reading {element}: slot {declared} does not exist, the last one is 16383"),
+        ParseErrorKind::SlotInfo => write!(f, "the auxiliary field slot-info does not begin with three numbers"),
         ParseErrorKind::Template => write!(f, "reading {element}: the dump defines no template {declared}"),
         ParseErrorKind::TemplateLate => {
             write!(f, "{element} is defined after the first key, where no server writes one")

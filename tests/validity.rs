@@ -560,6 +560,18 @@ fn functions_of_release_candidates_are_a_warning() {
 }
 
 #[test]
+fn slot_info_of_valkey() {
+    let dump = |rdb: Rdb, info: &str| {
+        let rdb = rdb.select_db(0).aux("slot-info", info).key(0, "a", |b| b.string("v"));
+        rdb.key(0, "b", |b| b.string("v")).eof()
+    };
+    verdict("of Valkey", &dump(Rdb::valkey(80), "16383,2,0"), Sound);
+    verdict("of Valkey, cut", &dump(Rdb::valkey(80), "16383,2"), Error("slot_info"));
+    verdict("of Valkey 8", &dump(Rdb::redis(11).aux("valkey-ver", "8.1.8"), "x"), Error("slot_info"));
+    verdict("of Redis, which does not know it", &dump(Rdb::redis(11).aux("redis-ver", "7.2.4"), "x"), Sound);
+}
+
+#[test]
 fn a_key_that_servers_leave_out_is_not_there_twice() {
     let start = || Rdb::redis(10).select_db(0);
     let value = |rdb: Rdb| rdb.key(0, "k", |b| b.string("v"));

@@ -394,6 +394,11 @@ impl Walk {
         if !self.has_begun {
             self.context.learn(&name, value.clone());
         }
+        let is_of_valkey = self.context.dialect == Dialect::Valkey || self.context.aux.is_valkey;
+        if is_of_valkey && name == "slot-info" && !is_slot_info(&value) {
+            let (kind, element) = (ParseErrorKind::SlotInfo, FormatElement::SlotInfo);
+            self.deep.flaws.push(ParseError { offset: self.record_start, kind, element, declared: 0 });
+        }
         self.pass(source.offset(), What::Aux { name: &name, value: &value }, sink)?;
         Ok(false)
     }
@@ -471,5 +476,36 @@ impl Walk {
         }
         self.context.define_template(id, fields);
         Ok(())
+    }
+}
+
+/// Whether Valkey finds a slot, its keys and those of them that expire: three numbers as C's `scanf` reads them.
+fn is_slot_info(value: &str) -> bool {
+    let digits = |number: &str| {
+        let number = number.trim_ascii_start();
+        let unsigned = number.strip_prefix(['+', '-']).unwrap_or(number);
+        let hexadecimal = unsigned.strip_prefix("0x").filter(|digits| !digits.is_empty());
+        let is_digit = |letter: char| letter.is_ascii_digit() || hexadecimal.is_some() && letter.is_ascii_hexdigit();
+        let digits = hexadecimal.unwrap_or(unsigned);
+        let end = digits.find(|letter| !is_digit(letter)).unwrap_or(digits.len());
+        (end, end == digits.len())
+    };
+    let mut numbers = value.splitn(3, ',').map(digits);
+    let mut next_is = |is_whole: bool| numbers.next().is_some_and(|(end, is_all)| end > 0 && (is_all || !is_whole));
+    next_is(true) && next_is(true) && next_is(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_valkey_reads_as_slot_info() {
+        for read in ["1,1,0", "1,1,0,0", "16384,1,0", "-1,1,0", "0x10,1,1", " 1, 1,1", "1,-1,0", "1,1,0x", "010,1,1"] {
+            assert!(is_slot_info(read), "{read}");
+        }
+        for refused in ["", "x", "1,1", "1,1,", "1 ,1,1", "1,1$0,0", "1\u{fffd}6,1,0,0", ",1,1"] {
+            assert!(!is_slot_info(refused), "{refused}");
+        }
     }
 }

@@ -45,6 +45,8 @@ pub enum ParseErrorKind {
     StreamId,
     /// A cluster slot number is not below 16,384.
     Slot,
+    /// The field `slot-info` does not begin with three numbers, which Valkey refuses.
+    SlotInfo,
     /// A hash refers to a field template that the dump does not define.
     Template,
     /// A hash template is defined after the first key, where no server writes one.
