@@ -91,7 +91,7 @@ pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>)
         for_dump = filter(for_dump, context)?;
         now_ms = now_ms.or_else(|| context.aux.created_at_seconds.map(|seconds| seconds.saturating_mul(1000)));
     }
-    let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_8);
+    let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_10);
     Ok(QueryPlan::new(question, for_dump, number, now_ms.unwrap_or(0), target))
 }
 
@@ -106,6 +106,7 @@ fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
         rdb_version: context.version,
         target: question.target.unwrap_or_else(|| Target::of(&context)).to_string(),
         allocator: question.allocator.to_string(),
+        server: None,
         functions: context.functions,
         functions_bytes: context.functions_bytes,
         used_memory_bytes: context.aux.used_memory_bytes,
