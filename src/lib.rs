@@ -30,7 +30,8 @@
 //! * [`input`]: bytes wherever they come from. A plain dump in a file is mapped, everything else is a stream. The one file
 //!   with `unsafe` code is its `map.rs`.
 //! * [`analysis`]: entries into numbers, by `add` and `merge`, which no order and no number of workers can change.
-//! * [`memory`]: what each key costs the server that loads it, one file a structure of the servers'.
+//! * [`memory`]: what each key costs the server that loads it, one file a structure of the servers', and what the whole server
+//!   needs besides.
 //! * [`values`]: a value's fields and elements, one at a time, and the keys that are written out with them.
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,

@@ -109,7 +109,7 @@ pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>)
     if let Some(context) = context {
         for_dump = filter(for_dump, context)?;
     }
-    let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_8);
+    let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_10);
     let now_ms = moment(question, context);
     Ok(QueryPlan::new(question, for_dump, number, now_ms, target))
 }
@@ -139,6 +139,7 @@ fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
         model_notes,
         ttl_measured_at_ms,
         is_now_given: question.filter.now_ms.is_some(),
+        server: None,
         functions: context.functions,
         functions_bytes: context.functions_bytes,
         used_memory_bytes: context.aux.used_memory_bytes,

@@ -18,22 +18,45 @@ pub(super) fn slots_grown(elements: u64) -> u64 {
     if is_moving { slots + half } else { slots }
 }
 
-/// Slots, of both tables if there are two, of a hash that was loaded as a listpack until its pair `packed` (from 0) was
-/// too long for one.
+/// When a hash that was loaded as a listpack until a pair was too long for one is expanded, and for how many pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Conversion {
+    /// The pair that was too long, from 0.
+    pub(super) pair: u64,
+    /// For all pairs (`original_len`, Redis since 8.6), and not for those still to come.
+    pub(super) for_all: bool,
+    /// Before that pair is added, as where fields have TTLs.
+    pub(super) is_before_pair: bool,
+}
+
+/// Slots, of both tables if there are two, of a hash that was converted so while it was loaded (`rdbLoadObject` of rdb.c).
 ///
-/// The table is made for the pairs so far, and grown to those still to come; each of them moves one bucket over. If they
-/// are too few to move all, or too few to grow for, that is how the table stays until it is written to.
-pub(super) fn slots_after_conversion(packed: u64, elements: u64) -> u64 {
+/// The table is made for the pairs so far, and grown to all or to those still to come; each pair that is added moves one
+/// bucket over. If they are too few to move all, or too few to grow for, that is how the table stays until it is written to.
+pub(super) fn slots_after_conversion(elements: u64, conversion: Conversion) -> u64 {
+    let Conversion { pair: packed, for_all, is_before_pair } = conversion;
     let mut table = Tables { slots: slots(packed), used: packed, next_slots: 0, left: 0.0 };
-    table.add();
     let to_come = elements - packed - 1;
-    if to_come > SLOTS_MIN {
-        table.expand(to_come);
+    if !is_before_pair {
+        table.add();
     }
-    for _ in 0..to_come {
+    let wanted = if for_all { elements } else { to_come };
+    if wanted > SLOTS_MIN {
+        table.expand(wanted);
+    }
+    for _ in 0..to_come + u64::from(is_before_pair) {
         table.add();
     }
     table.slots + table.next_slots
+}
+
+/// Entries of a table whose elements have no values (`no_value` of dict.c): the first element of a bucket is in the slot
+/// itself. How many share a bucket is what one can expect of a good hash.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(super) fn chained_bytes(elements: u64, entry_bytes: u64) -> u64 {
+    let (n, m) = (elements as f64, slots(elements) as f64);
+    let taken = m * -(n * (-1.0 / m).ln_1p()).exp_m1();
+    ((n - taken) * entry_bytes as f64).round() as u64
 }
 
 /// A table, and the one that its elements move to.
@@ -90,10 +113,25 @@ mod tests {
 
     #[test]
     fn a_table_that_was_a_listpack() {
+        let for_rest = |pair| Conversion { pair, for_all: false, is_before_pair: false };
         // The first pair is too long: the table grows once, while it has one element.
-        assert_eq!(slots_after_conversion(0, 100), 128);
+        assert_eq!(slots_after_conversion(100, for_rest(0)), 128);
         // The last is: it fits the table that was made for those before it, or makes it twice as large.
-        assert_eq!(slots_after_conversion(6, 7), 8);
-        assert_eq!(slots_after_conversion(8, 9), 8 + 16);
+        assert_eq!(slots_after_conversion(7, for_rest(6)), 8);
+        assert_eq!(slots_after_conversion(9, for_rest(8)), 8 + 16);
+        // Expanded for all pairs while most are there: both tables are left.
+        let for_all = |pair, is_before_pair| Conversion { pair, for_all: true, is_before_pair };
+        assert_eq!(slots_after_conversion(20, for_all(15, false)), 16 + 32);
+        assert_eq!(slots_after_conversion(20, for_rest(15)), 16 + 32);
+        assert_eq!(slots_after_conversion(17, for_all(15, false)), 16 + 32);
+        assert_eq!(slots_after_conversion(16, for_all(15, true)), 16);
+        assert_eq!(slots_after_conversion(12, for_all(3, true)), 16);
+    }
+
+    #[test]
+    fn entries_that_share_a_bucket() {
+        assert_eq!([0, 1, 4].map(|elements| chained_bytes(elements, 16)), [0, 0, 20]);
+        // A full table: a share of 1/e of its buckets is empty, and as many elements are not the first.
+        assert_eq!(chained_bytes(1 << 20, 100), 38_574_937);
     }
 }

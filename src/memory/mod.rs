@@ -1,4 +1,5 @@
-//! What a key costs a server's memory: what `MEMORY USAGE key SAMPLES 0` answers on the server that would load the dump.
+//! What a key costs a server's memory: what `MEMORY USAGE key SAMPLES 0` answers on the server that would load the dump, and
+//! what that server's allocator gives out for the key, which is not the same ([`Cost`]).
 //!
 //! A [`Model`] is a server and an allocator. [`walk::measure`] steps over a value as [`crate::rdb::value`] does, and on
 //! the way adds up what the model needs: strings' lengths, packed values' sizes, counts. Nothing is inflated for it: a
@@ -6,25 +7,30 @@
 //! bytes when the value ends, since some of it depends on how many elements there were.
 //!
 //! One file a structure: `sds` strings, `dict` and `hashtable` tables of Redis and of Valkey, `table` what is in
-//! them, `list`, `packed`, `rax` and `stream`. The rules were found in the servers' sources and checked against
+//! them, `vset` fields that expire, `list`, `packed`, `rax` and `stream`; [`server`] is what a server needs besides. The rules were found in the servers' sources and checked against
 //! the servers (`tests/memory_oracle.rs`, which keeps `fixtures/memory_accuracy.md`).
 //!
 //! Limits of packed encodings are taken to be the servers' defaults, or higher where the dump shows it. What a table
 //! takes depends on its hash, and a skiplist on chance: for both it is what one can expect.
 
 mod allocator;
+mod cost;
 mod dict;
+mod distinct;
 mod hashtable;
 mod list;
 mod packed;
 mod rax;
 mod sds;
+pub mod server;
 mod stream;
 mod table;
 mod target;
+mod vset;
 pub mod walk;
 
 pub use allocator::Allocator;
+pub use cost::Cost;
 pub(crate) use packed::may_be_int;
 pub use stream::Streamed;
 pub use target::Target;
@@ -32,7 +38,6 @@ pub use walk::{Footprint, Largest};
 
 use crate::rdb::primitives::StringHeader;
 use crate::rdb::short::Short;
-use sds::{noted, sds, sds_8};
 
 /// Bytes of a value's object.
 const OBJECT_BYTES: u64 = 16;
@@ -108,92 +113,137 @@ impl Model {
 
     /// What a key takes with its object, without what the object leads to.
     #[inline]
-    fn key_and_object(&self, key_bytes: u64, expires: bool) -> u64 {
+    fn key_and_object(&self, key_bytes: u64, expires: bool) -> Cost {
         let [lasting, expiring] = &self.costs.keys;
         table::known(if expires { expiring } else { lasting }, key_bytes)
-            .unwrap_or_else(|| key_and_object_bytes(self.target, self.allocator, key_bytes, expires))
+            .unwrap_or_else(|| key_and_object(self.target, self.allocator, key_bytes, expires))
     }
 
     /// A string, its key included.
     #[inline]
-    pub(crate) fn short_string(&self, short: &Short<'_>) -> (Encoding, u64) {
-        self.string(short.name.len() as u64, short.expires_at.is_some(), short.header.value_bytes(), is_int(short))
+    pub(crate) fn short_string(&self, short: &Short<'_>) -> (Encoding, Cost) {
+        self.string(short.name.len() as u64, short.expires_at.is_some(), short.header.value_bytes(), int(short))
     }
 
-    /// A string of `bytes`, its key included.
+    /// A string of `bytes`, its key included; `int` is its value if it is an integer.
     #[inline]
-    pub(crate) fn string(&self, key_bytes: u64, expires: bool, bytes: u64, is_int: bool) -> (Encoding, u64) {
+    pub(crate) fn string(&self, key_bytes: u64, expires: bool, bytes: u64, int: Option<i64>) -> (Encoding, Cost) {
         let base = self.key_and_object(key_bytes, expires);
-        if is_int {
-            return (Encoding::Int, base);
+        if let Some(int) = int {
+            let is_shared = SHARED_INTEGERS.contains(&int) && self.target.shares_integers();
+            // `MEMORY USAGE` counts the shared object with each key.
+            let shared_bytes = if is_shared { self.usable(OBJECT_BYTES) } else { 0 };
+            return (Encoding::Int, base - Cost::only_allocated(shared_bytes));
         }
         let embedded = if bytes <= EMBEDDED_BYTES_MAX { self.embedded(base, key_bytes, expires, bytes) } else { None };
         match embedded {
-            Some(bytes) => (Encoding::Embstr, bytes),
-            None => (Encoding::Raw, base.saturating_add(self.raw(bytes))),
+            Some(cost) => (Encoding::Embstr, cost),
+            None => (Encoding::Raw, base + self.raw(bytes)),
         }
     }
 
     /// A string in one allocation with its object, its key included, if it is short enough for that.
-    fn embedded(&self, base: u64, key_bytes: u64, expires: bool, bytes: u64) -> Option<u64> {
+    fn embedded(&self, base: Cost, key_bytes: u64, expires: bool, bytes: u64) -> Option<Cost> {
+        // Objects that do not hold their key: up to 44 bytes, `OBJ_ENCODING_EMBSTR_SIZE_LIMIT`.
+        let beside_key = |counted_bytes| {
+            let allocated_bytes = self.usable(OBJECT_BYTES + 3 + bytes + 1);
+            let object = Cost { memory_bytes: counted_bytes, allocated_bytes };
+            (bytes <= 44).then(|| base - self.requested(OBJECT_BYTES) + object)
+        };
         match self.target {
-            Target::Redis6_2 => (bytes <= 44).then(|| base + bytes + 2),
+            Target::Redis6_2 => beside_key(OBJECT_BYTES + bytes + 2),
             target if target < Target::Redis8_2 || target == Target::Valkey8_0 => {
-                (bytes <= 44).then(|| base - OBJECT_BYTES + self.usable(OBJECT_BYTES + 3 + bytes + 1))
+                beside_key(self.usable(OBJECT_BYTES + 3 + bytes + 1))
             }
-            // Key and value in one allocation, if that is small; a place for the expiry comes later. Valkey 9 puts the
-            // value where its pointer would be.
+            Target::Valkey9_1 => self.embedded_at_pointer(key_bytes, expires, bytes),
+            // Key and value in one allocation, if that is small. The limit takes the key's header for that of a short one
+            // (`kvobjSet` of Redis, `createStringObjectWithKeyAndExpire` of Valkey) and leaves the expiry out, but for 8.2.
             target => {
-                let (most, pointer) = if target == Target::Valkey9_1 { (EMBEDDED_BYTES_MAX, 8) } else { (64, 0) };
-                let all =
-                    |expires| (key_object_bytes(key_bytes, expires) - pointer).saturating_add(bytes).saturating_add(4);
-                (all(expires && target == Target::Redis8_2) <= most).then(|| self.usable(all(expires)))
+                let ttl_bytes = if expires && target == Target::Redis8_2 { 8 } else { 0 };
+                let estimated_bytes = key_bytes.saturating_add(OBJECT_BYTES + 3 + bytes + 4 + ttl_bytes);
+                let is_embedded = estimated_bytes <= CACHE_LINE_BYTES;
+                is_embedded.then(|| self.given(key_object_bytes(target, key_bytes, expires) + bytes + 4))
             }
         }
+    }
+
+    /// A string that Valkey 9.1 embeds where the pointer to it would be.
+    fn embedded_at_pointer(&self, key_bytes: u64, expires: bool, bytes: u64) -> Option<Cost> {
+        let all_bytes = |expires| {
+            let object_bytes = key_object_bytes(self.target, key_bytes, expires) - POINTER_BYTES;
+            object_bytes.saturating_add(bytes).saturating_add(4)
+        };
+        // The place is never smaller than the pointer, so that the value can be moved out again.
+        let requested_bytes = |expires| all_bytes(expires).saturating_add(POINTER_BYTES.saturating_sub(bytes + 4));
+        if all_bytes(false) > EMBEDDED_BYTES_MAX {
+            return None;
+        }
+        let lasting = self.given(requested_bytes(false));
+        // The object is made before its expiry is known (`dbAddRDBLoad`), and made anew only if there is no room left for that.
+        if !expires || lasting.memory_bytes >= requested_bytes(false) + 8 {
+            return Some(lasting);
+        }
+        (all_bytes(true) <= EMBEDDED_BYTES_MAX).then(|| self.given(requested_bytes(true)))
     }
 
     /// The text of a value that has an allocation of its own.
     #[inline]
-    fn raw(&self, bytes: u64) -> u64 {
-        table::known(&self.costs.raws, bytes).map_or_else(|| raw(self.target, self.allocator, bytes), u64::from)
+    fn raw(&self, bytes: u64) -> Cost {
+        table::known(&self.costs.raws, bytes).unwrap_or_else(|| raw(self.target, self.allocator, bytes))
     }
 }
 
-/// The largest allocation that a server shares between a string and its object: Valkey 9's.
+/// Integers that have an object which all strings share (`OBJ_SHARED_INTEGERS`).
+pub(crate) const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
+
+/// The largest allocation that a server shares between a string and its object: Valkey 9.1's.
 const EMBEDDED_BYTES_MAX: u64 = 128;
+
+/// That of the servers before.
+const CACHE_LINE_BYTES: u64 = 64;
+
+const POINTER_BYTES: u64 = 8;
 
 /// The text of a value that has an allocation of its own. Short ones, under names too long to share an allocation with, get
 /// the shortest header from Redis 8.2 and Valkey 8.1 on.
-fn raw(target: Target, allocator: Allocator, bytes: u64) -> u64 {
+fn raw(target: Target, allocator: Allocator, bytes: u64) -> Cost {
     match target {
-        target if target == Target::Redis8_2 && bytes > 0 || target.has_bucket_tables() => allocator.usable(sds(bytes)),
-        target if target.keeps_books() && bytes > 0 => noted(bytes, |bytes| allocator.usable(bytes)),
-        _ => allocator.usable(sds_8(bytes)),
-    }
-}
-
-/// Whether servers hold a string as a number.
-#[inline(always)]
-pub(crate) fn is_int(short: &Short<'_>) -> bool {
-    match short.text() {
-        Some(text) => packed::canonical_int(text).is_some(),
-        None => matches!(short.header, StringHeader::Int(_)),
-    }
-}
-
-fn key_and_object_bytes(target: Target, allocator: Allocator, key_bytes: u64, expires: bool) -> u64 {
-    match target {
-        Target::Valkey8_0 => OBJECT_BYTES + allocator.usable(17_u64.saturating_add(sds(key_bytes))),
-        Target::Redis8_4 | Target::Redis8_8 => key_object_bytes(key_bytes, expires),
-        Target::Redis8_2 | Target::Redis8_6 | Target::Valkey8_1 | Target::Valkey9_1 => {
-            allocator.usable(key_object_bytes(key_bytes, expires))
+        _ if target == Target::Redis8_2 && bytes > 0 || target.has_bucket_tables() => {
+            allocator.given(target.sds(bytes))
         }
-        _ => ENTRY_BYTES + allocator.usable(sds(key_bytes)) + OBJECT_BYTES,
+        _ if target.keeps_books() && bytes > 0 => target.noted(allocator, bytes),
+        _ => allocator.given(target.sds_8(bytes)),
+    }
+}
+
+/// The value of a string that servers hold as a number.
+#[inline(always)]
+pub(crate) fn int(short: &Short<'_>) -> Option<i64> {
+    match (short.text(), short.header) {
+        (Some(text), _) => packed::canonical_int(text),
+        (None, StringHeader::Int(int)) => Some(int.into()),
+        (None, _) => None,
+    }
+}
+
+fn key_and_object(target: Target, allocator: Allocator, key_bytes: u64, expires: bool) -> Cost {
+    let object_bytes = key_object_bytes(target, key_bytes, expires);
+    match target {
+        Target::Valkey8_0 => {
+            allocator.requested(OBJECT_BYTES) + allocator.given(17_u64.saturating_add(target.sds(key_bytes)))
+        }
+        Target::Redis8_4 | Target::Redis8_8 | Target::Redis8_10 => allocator.requested(object_bytes),
+        _ if target >= Target::Redis8_2 => allocator.given(object_bytes),
+        _ => {
+            allocator.requested(ENTRY_BYTES)
+                + allocator.given(target.sds(key_bytes))
+                + allocator.requested(OBJECT_BYTES)
+        }
     }
 }
 
 /// An object, the header size of the key in it, the key, and a place for an expiry.
-fn key_object_bytes(key_bytes: u64, expires: bool) -> u64 {
+fn key_object_bytes(target: Target, key_bytes: u64, expires: bool) -> u64 {
     let expiry = if expires || key_bytes >= LONG_KEY_BYTES { 8 } else { 0 };
-    (OBJECT_BYTES + 1 + expiry).saturating_add(sds(key_bytes))
+    (OBJECT_BYTES + 1 + expiry).saturating_add(target.sds(key_bytes))
 }

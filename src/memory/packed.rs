@@ -1,6 +1,6 @@
 //! Packed values: what a listpack, ziplist or intset takes, and how large one becomes that is made while loading.
 
-use super::{Encoding, Model, Target};
+use super::{Cost, Encoding, Model, Target};
 
 /// Most elements, and most bytes of each, of values that are packed when they are loaded, by the servers' defaults.
 pub(super) const HASH_FIELDS_MAX: u64 = 512;
@@ -10,7 +10,7 @@ pub(super) const INTSET_MEMBERS_MAX: u64 = 512;
 pub(super) const TEXT_BYTES_MAX: u64 = 64;
 
 /// A listpack's header and its end, and a ziplist's.
-pub(super) const LISTPACK_FRAME_BYTES: u64 = 7;
+const LISTPACK_FRAME_BYTES: u64 = 7;
 const ZIPLIST_FRAME_BYTES: u64 = 11;
 
 /// What a listpack of a hash holds on to besides: when its fields expire, and a pointer.
@@ -20,13 +20,25 @@ fn ttl_header_bytes(target: Target) -> u64 {
 
 impl Model {
     /// What a packed structure of `bytes` takes.
-    pub(super) fn packed(&self, bytes: u64) -> u64 {
-        if self.target == Target::Redis6_2 || self.target.keeps_books() { bytes } else { self.allocator.usable(bytes) }
+    pub(super) fn packed(&self, bytes: u64) -> Cost {
+        if self.counts_packed_requests() { self.requested(bytes) } else { self.given(bytes) }
+    }
+
+    /// Whether packed structures are counted as they were asked for.
+    fn counts_packed_requests(&self) -> bool {
+        self.target == Target::Redis6_2 || self.target.keeps_books()
+    }
+
+    /// As [`Model::packed`], of a listpack that was made with room for `made_bytes` and then cut (`lpShrinkToFit`).
+    pub(super) fn packed_cut(&self, made_bytes: u64, bytes: u64) -> Cost {
+        let allocated_bytes = self.allocator.cut(made_bytes, bytes);
+        let memory_bytes = if self.counts_packed_requests() { bytes } else { allocated_bytes };
+        Cost { memory_bytes, allocated_bytes }
     }
 
     /// A listpack of a hash whose fields have TTLs.
-    pub(super) fn packed_with_ttls(&self, bytes: u64) -> u64 {
-        self.packed(ttl_header_bytes(self.target)).saturating_add(self.packed(bytes))
+    pub(super) fn packed_with_ttls(&self, bytes: u64) -> Cost {
+        self.packed(ttl_header_bytes(self.target)) + self.packed(bytes)
     }
 }
 
@@ -119,10 +131,6 @@ impl Packing {
         self.texts == 0
     }
 
-    pub(super) fn entries_bytes(&self) -> u64 {
-        self.entries_bytes
-    }
-
     /// Adds when the current record expires, a time in milliseconds or a zero.
     pub(super) fn add_expiry(&mut self, expires: bool) {
         self.add_entry(if expires { 9 } else { 1 }, 0);
@@ -135,7 +143,7 @@ impl Packing {
     }
 
     /// The listpack or ziplist, and what it takes.
-    pub(super) fn finish(&self, model: &Model) -> (Encoding, u64) {
+    pub(super) fn finish(&self, model: &Model) -> (Encoding, Cost) {
         let encoding = if self.target.has_listpacks() { Encoding::Listpack } else { Encoding::Ziplist };
         (encoding, model.packed(self.bytes()))
     }
@@ -289,7 +297,7 @@ mod tests {
             }
             packing.end_record();
         }
-        assert_eq!(packing.finish(&model), (Encoding::Listpack, 54));
+        assert_eq!(packing.finish(&model), (Encoding::Listpack, Cost { memory_bytes: 54, allocated_bytes: 56 }));
     }
 
     #[test]

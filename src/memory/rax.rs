@@ -18,27 +18,45 @@ const RECKONED_NODE_BYTES: u64 = 4 + 30 * 8;
 #[derive(Clone, Debug)]
 pub(super) struct Rax {
     allocator: Allocator,
-    leaf_bytes: u64,
+    /// Bytes of a leaf; none in a tree of fixed-length keys.
+    leaf_bytes: Option<u64>,
     last: [u8; KEY_BYTES_MAX],
     /// How long the last key is.
     last_end: u64,
-    /// Branches on the way to the last key: at which byte, and how many ways go on so far.
-    branches: Vec<(u64, u64)>,
+    /// Where the ways fork, or a key ends, on the way to the last key.
+    branches: Vec<Branch>,
     pub(super) keys: u64,
     nodes: u64,
     bytes: u64,
+}
+
+/// A place on the way to a key.
+#[derive(Clone, Copy, Debug)]
+struct Branch {
+    /// At which byte.
+    at: u64,
+    /// How many ways go on so far.
+    ways: u64,
+    /// Whether a key ends here that others begin with: its value is in this node.
+    is_key: bool,
 }
 
 impl Rax {
     /// A tree of keys with a value each: a leaf is a header, padded, and the pointer to the value.
     pub(super) fn new(allocator: Allocator) -> Self {
         let (last, branches) = ([0; KEY_BYTES_MAX], Vec::new());
-        Self { allocator, leaf_bytes: 8 + 8, last, last_end: 0, branches, keys: 0, nodes: 0, bytes: 0 }
+        Self { allocator, leaf_bytes: Some(8 + 8), last, last_end: 0, branches, keys: 0, nodes: 0, bytes: 0 }
     }
 
     /// A tree of keys alone.
     pub(super) fn of_keys(allocator: Allocator) -> Self {
-        Self { leaf_bytes: 8, ..Self::new(allocator) }
+        Self { leaf_bytes: Some(8), ..Self::new(allocator) }
+    }
+
+    /// A tree of keys of one length with a value each (`raxNewEx` of Redis since 8.10): the value is where the node before
+    /// would point to a leaf.
+    pub(super) fn of_fixed(allocator: Allocator) -> Self {
+        Self { leaf_bytes: None, ..Self::new(allocator) }
     }
 
     /// Adds a key, which comes after those before it in the order of bytes.
@@ -52,29 +70,46 @@ impl Rax {
         let first = first.get(..KEY_BYTES_MAX).unwrap_or(first);
         if self.keys > 1 {
             let shared = self.last.iter().zip(first).take_while(|(a, b)| a == b).count() as u64;
-            // A key that another begins with is taken for one that ends otherwise, which is as many bytes, near enough.
-            self.close(shared.min(self.last_end.min(bytes).saturating_sub(1)));
+            if shared >= self.last_end && self.last_end < bytes {
+                // The last key begins this one: what would be its leaf is a node on the way.
+                self.branches.push(Branch { at: self.last_end, ways: 1, is_key: true });
+            } else {
+                // Of a key that is there twice, or out of order, the last byte is taken for another.
+                self.leaf();
+                self.close(shared.min(self.last_end.min(bytes).saturating_sub(1)));
+            }
         }
-        self.node(self.leaf_bytes);
         for (to, from) in self.last.iter_mut().zip(first) {
             *to = *from;
         }
         self.last_end = bytes;
     }
 
+    /// The leaf of the last key.
+    fn leaf(&mut self) {
+        if let Some(bytes) = self.leaf_bytes {
+            self.node(bytes);
+        }
+    }
+
     /// Ends what hangs below byte `shared` of the last key, where a branch is now.
     fn close(&mut self, shared: u64) {
         let mut below = self.last_end;
-        while let Some(&(at, ways)) = self.branches.last().filter(|(at, _)| *at > shared) {
-            self.chain(below.saturating_sub(at + 1));
-            self.branch(ways);
+        while let Some(&branch) = self.branches.last().filter(|branch| branch.at > shared) {
             self.branches.pop();
-            below = at;
+            self.branch(branch, below);
+            below = branch.at;
         }
-        self.chain(below.saturating_sub(shared + 1));
         match self.branches.last_mut() {
-            Some((at, ways)) if *at == shared => *ways += 1,
-            _ => self.branches.push((shared, 2)),
+            // What goes on from a key's node is one way until it forks there.
+            Some(branch) if branch.at == shared => {
+                branch.ways += 1;
+                self.chain(below.saturating_sub(shared + 1));
+            }
+            _ => {
+                self.chain(below.saturating_sub(shared + 1));
+                self.branches.push(Branch { at: shared, ways: 2, is_key: false });
+            }
         }
     }
 
@@ -90,8 +125,17 @@ impl Rax {
         }
     }
 
-    fn branch(&mut self, ways: u64) {
-        self.node((4 + ways).next_multiple_of(8) + 8 * ways);
+    /// A branch whose last way goes on to byte `below`: a byte and a pointer for each way, and the value of a key. Of one way
+    /// alone it is a chain that begins with its byte.
+    fn branch(&mut self, branch: Branch, below: u64) {
+        let Branch { at, ways, is_key } = branch;
+        let value_bytes = if is_key { 8 } else { 0 };
+        if ways > 1 {
+            self.chain(below.saturating_sub(at + 1));
+            self.node((4 + ways).next_multiple_of(8) + 8 * ways + value_bytes);
+        } else {
+            self.node((below.saturating_sub(at).saturating_add(4 + 7) / 8 * 8).saturating_add(8 + value_bytes));
+        }
     }
 
     /// Nodes and their bytes, the root included.
@@ -101,11 +145,11 @@ impl Rax {
             tree.node(8);
             return (tree.nodes, tree.bytes);
         }
+        tree.leaf();
         let mut below = tree.last_end;
-        while let Some((at, ways)) = tree.branches.pop() {
-            tree.chain(below.saturating_sub(at + 1));
-            tree.branch(ways);
-            below = at;
+        while let Some(branch) = tree.branches.pop() {
+            tree.branch(branch, below);
+            below = branch.at;
         }
         tree.chain(below);
         (tree.nodes, tree.bytes)
@@ -153,6 +197,24 @@ mod tests {
         tree.add(b"group:0");
         tree.add(b"group:1");
         assert_eq!(tree.finished(), (4, 80));
+        // One that begins another has no leaf, and its value is in the chain to that one: 24 + 24 + 24 + 16 + 16.
+        let mut tree = Rax::new(Allocator::Jemalloc);
+        for name in ["group:1", "group:10", "group:2"] {
+            tree.add(name.as_bytes());
+        }
+        assert_eq!(tree.finished(), (5, 24 + 24 + 24 + 16 + 16));
+        // Where two go on from it, a branch of its own: 16 + (24 + 8) + 16 + 16.
+        let mut tree = Rax::new(Allocator::Jemalloc);
+        for name in ["w", "w1", "w2"] {
+            tree.add(name.as_bytes());
+        }
+        assert_eq!(tree.finished(), (4, 16 + 32 + 16 + 16));
+        // Fixed keys have no leaves.
+        let mut tree = Rax::of_fixed(Allocator::Jemalloc);
+        tree.add(&1_u128.to_be_bytes());
+        tree.add(&2_u128.to_be_bytes());
+        assert_eq!(tree.finished(), (2, 32 + 24));
+        let mut tree = Rax::new(Allocator::Jemalloc);
         // Names that no server writes, empty, twice, begun by another, out of order, are some bytes too.
         for name in [&b""[..], b"", b"group", b"group:1", b"a"] {
             tree.add(name);

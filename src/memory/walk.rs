@@ -7,10 +7,15 @@ use super::list::{Filling, Nodes};
 use super::packed::{self, Packing};
 use super::stream::{self, Streamed};
 use super::table::{Made, Table};
-use super::{Encoding, Model};
+use super::vset::Expiries;
+use super::{Cost, Encoding, Model, Target};
 use crate::rdb::blob::Packing as Blob;
+use crate::rdb::elements::number;
 use crate::rdb::measure::Measure;
-use crate::rdb::primitives::{Parsed, StringHeader, array, ascii_score_head, i64_le, length, string_header, u64_le};
+use crate::rdb::packed::{Passed, Text};
+use crate::rdb::primitives::{
+    Parsed, StringHeader, array, ascii_score_head, byte, i64_le, length, string_header, u64_le,
+};
 use crate::rdb::record::KeyHeader;
 use crate::rdb::run::{CONTAINER_PACKED, CONTAINER_PLAIN, go_on};
 use crate::rdb::source::Source;
@@ -26,6 +31,8 @@ pub struct Footprint {
     pub encoding: Encoding,
     /// What `MEMORY USAGE` answers for the key; unknown for modules' values and for types that no model has.
     pub memory_bytes: Option<u64>,
+    /// What the allocator gives out for the key; known if that is.
+    pub allocated_bytes: Option<u64>,
     /// Bytes of the value's texts as clients see them, unless they are packed.
     pub value_bytes: Option<u64>,
     /// The largest element, unless elements are packed.
@@ -81,13 +88,14 @@ pub fn measure<S: Source>(
     let (key_bytes, expires) = (header.key.value_bytes(), header.expires_at_ms.is_some());
     if header.value_type == ValueType::STRING {
         let (bytes, int) = text(source, FormatElement::String)?;
-        let (encoding, memory_bytes) = model.string(key_bytes, expires, bytes, int.is_some());
-        let footprint = Footprint::new(Kind::String, bytes, (encoding, memory_bytes));
-        return Ok(Footprint { value_bytes: Some(bytes), ..footprint });
+        let held = model.string(key_bytes, expires, bytes, int);
+        return Ok(Footprint { value_bytes: Some(bytes), ..Footprint::new(Kind::String, bytes, held) });
     }
     let mut footprint = collection(source, header.value_type, context, model);
-    if let Ok(Footprint { memory_bytes: Some(bytes), .. }) = &mut footprint {
-        *bytes = bytes.saturating_add(model.key_and_object(key_bytes, expires));
+    if let Ok(Footprint { memory_bytes: Some(memory), allocated_bytes: Some(allocated), .. }) = &mut footprint {
+        let key = model.key_and_object(key_bytes, expires);
+        *memory = memory.saturating_add(key.memory_bytes);
+        *allocated = allocated.saturating_add(key.allocated_bytes);
     }
     footprint
 }
@@ -99,17 +107,18 @@ impl AsRef<Measure> for Footprint {
 }
 
 impl Footprint {
-    fn new(kind: Kind, size: u64, held: (Encoding, u64)) -> Self {
-        let (encoding, bytes) = held;
-        Self { memory_bytes: Some(bytes), encoding, ..Self::unknown(Measure { kind, size, module: None }) }
+    fn new(kind: Kind, size: u64, held: (Encoding, Cost)) -> Self {
+        let (encoding, Cost { memory_bytes, allocated_bytes }) = held;
+        let (memory_bytes, allocated_bytes) = (Some(memory_bytes), Some(allocated_bytes));
+        Self { encoding, memory_bytes, allocated_bytes, ..Self::unknown(Measure { kind, size, module: None }) }
     }
 
     fn unknown(measure: Measure) -> Self {
-        let encoding = Encoding::Other;
-        Self { measure, encoding, memory_bytes: None, value_bytes: None, largest: None, streamed: None }
+        let (encoding, memory_bytes, allocated_bytes) = (Encoding::Other, None, None);
+        Self { measure, encoding, memory_bytes, allocated_bytes, value_bytes: None, largest: None, streamed: None }
     }
 
-    fn of_table(kind: Kind, table: &Table, held: (Encoding, u64)) -> Self {
+    fn of_table(kind: Kind, table: &Table, held: (Encoding, Cost)) -> Self {
         let largest = table.largest.map(|(bytes, index)| Largest { bytes, index });
         let value_bytes = largest.map(|_| table.value_bytes);
         Self { value_bytes, largest, ..Self::new(kind, table.elements, held) }
@@ -129,16 +138,15 @@ fn collection<S: Source>(
         ValueType::SET => set(source, model),
         ValueType::HASH => hash(source, model),
         ValueType::ZSET | ValueType::ZSET_2 => zset(source, value_type, model),
-        ValueType::HASH_ZIPMAP => packed(source, model, Kind::Hash, Blob::Zipmap, 1),
+        ValueType::HASH_ZIPMAP => zipmap(source, model),
         ValueType::SET_INTSET => packed(source, model, Kind::Set, Blob::Intset, 1),
-        ValueType::ZSET_ZIPLIST => packed(source, model, Kind::Zset, Blob::Ziplist, 2),
-        ValueType::HASH_ZIPLIST => packed(source, model, Kind::Hash, Blob::Ziplist, 2),
+        ValueType::ZSET_ZIPLIST => ziplist(source, model, Kind::Zset),
+        ValueType::HASH_ZIPLIST => ziplist(source, model, Kind::Hash),
         ValueType::HASH_LISTPACK => packed(source, model, Kind::Hash, Blob::Listpack, 2),
         ValueType::ZSET_LISTPACK => packed(source, model, Kind::Zset, Blob::Listpack, 2),
         ValueType::SET_LISTPACK => packed(source, model, Kind::Set, Blob::Listpack, 1),
-        ValueType::LIST_ZIPLIST | ValueType::LIST_QUICKLIST | ValueType::LIST_QUICKLIST_2 => {
-            list_of_nodes(source, value_type, model)
-        }
+        ValueType::LIST_ZIPLIST => list_of_ziplist(source, model),
+        ValueType::LIST_QUICKLIST | ValueType::LIST_QUICKLIST_2 => list_of_nodes(source, value_type, model),
         ValueType::STREAM | ValueType::STREAM_2 | ValueType::STREAM_3 | ValueType::STREAM_4 | ValueType::STREAM_5 => {
             let (entries, bytes, streamed) = stream::measure(source, value_type, model)?;
             Ok(Footprint {
@@ -171,10 +179,65 @@ fn packed<S: Source>(
     let (size, bytes) = packed_size(source, blob, entries_each)?;
     let encoding = match blob {
         Blob::Intset => Encoding::Intset,
-        Blob::Ziplist | Blob::Zipmap if !model.target.has_listpacks() => Encoding::Ziplist,
+        Blob::Ziplist => Encoding::Ziplist,
         _ => Encoding::Listpack,
     };
     Ok(Footprint::new(kind, size, (encoding, model.packed(bytes))))
+}
+
+/// A ziplist of a hash or a sorted set: from 7.0 on servers append its entries to a listpack, one by one.
+fn ziplist<S: Source>(source: &mut S, model: &Model, kind: Kind) -> Result<Footprint, ParseError> {
+    if !model.target.has_listpacks() {
+        return packed(source, model, kind, Blob::Ziplist, 2);
+    }
+    let offset = source.offset();
+    let ((bytes, entries), packing) = repacked(source, model)?;
+    let size = records(offset, entries, 2)?;
+    let listpack_bytes = packing.map_or(bytes, |packing| packing.bytes());
+    Ok(Footprint::new(kind, size, (Encoding::Listpack, model.packed_cut(bytes, listpack_bytes))))
+}
+
+/// The next ziplist's bytes and entries, and the listpack or ziplist that its entries make, unless they are damaged: then it is
+/// taken as it is stored.
+fn repacked<S: Source>(source: &mut S, model: &Model) -> Result<((u64, u64), Option<Packing>), ParseError> {
+    let mut packing = Packing::new(model.target);
+    let (bytes, entries, is_sound) = Blob::Ziplist.visit(source, &mut |entry| {
+        let (bytes, int) = text_of(entry);
+        packing.add(bytes, int);
+    })?;
+    Ok(((bytes, entries), is_sound.then_some(packing)))
+}
+
+/// The length of a text as a client sees it, and its number if it is a decimal integer.
+fn text_of(entry: Passed<'_>) -> (u64, Option<i64>) {
+    match entry {
+        Passed::Int(int) => (Text::Int(int).value_bytes(), Some(int)),
+        Passed::Text { bytes, short } => (bytes, short.and_then(packed::canonical_int)),
+    }
+}
+
+/// Hashes of Redis up to 2.4: servers since then make a listpack or ziplist of them, or a table if a text is too long.
+fn zipmap<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
+    let (mut packing, mut table, mut field) = (Packing::new(model.target), Table::default(), None);
+    let (bytes, pairs, is_sound) = Blob::Zipmap.visit(source, &mut |text| {
+        let (bytes, int) = text_of(text);
+        packing.add(bytes, int);
+        match field.take() {
+            None => field = Some(bytes),
+            Some(field_bytes) => {
+                table.add_pair(model, field_bytes, bytes, false);
+                packing.end_record();
+            }
+        }
+    })?;
+    let is_table = pairs > packed::HASH_FIELDS_MAX || packing.first_long.is_some();
+    let made = if model.target == Target::Redis6_2 { Made::Grown } else { Made::AtOnce };
+    let held = match (is_sound, is_table) {
+        (true, true) => table.finish_hash(model, made, Expiries::default()),
+        (true, false) => packing.finish(model),
+        (false, _) => (packing.finish(model).0, model.packed(bytes)),
+    };
+    Ok(Footprint::new(Kind::Hash, pairs, held))
 }
 
 fn packed_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
@@ -186,15 +249,16 @@ fn packed_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprin
 fn packed_size<S: Source>(source: &mut S, blob: Blob, entries_each: u64) -> Result<(u64, u64), ParseError> {
     let offset = source.offset();
     let (bytes, entries) = blob.size(source)?;
-    if entries % entries_each != 0 {
-        return Err(ParseError {
-            offset,
-            kind: ParseErrorKind::BlobCount,
-            element: FormatElement::Blob,
-            declared: entries,
-        });
+    Ok((records(offset, entries, entries_each)?, bytes))
+}
+
+/// The number of records of a packed value, whose string is at `offset`.
+fn records(offset: u64, entries: u64, entries_each: u64) -> Result<u64, ParseError> {
+    if entries.is_multiple_of(entries_each) {
+        return Ok(entries / entries_each);
     }
-    Ok((entries / entries_each, bytes))
+    let (kind, element) = (ParseErrorKind::BlobCount, FormatElement::Blob);
+    Err(ParseError { offset, kind, element, declared: entries })
 }
 
 fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
@@ -254,10 +318,9 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseErro
     // It is a table, whatever follows.
     let table = pairs_of_table(source, model, table, left)?;
     let held = match packing.first_long {
-        _ if !has_few => table.finish_hash(model, Made::AtOnce),
+        _ if !has_few => table.finish_hash(model, Made::AtOnce, Expiries::default()),
         None => packing.finish(model),
-        Some(_) if model.target.keeps_books() => table.finish_hash(model, Made::AtOnce),
-        Some(pair) => table.finish_hash(model, Made::FromListpack(pair)),
+        Some(pair) => table.finish_hash(model, Made::FromListpack(pair), Expiries::default()),
     };
     Ok(Footprint::of_table(Kind::Hash, &table, held))
 }
@@ -274,14 +337,17 @@ fn pairs_of_table<S: Source>(source: &mut S, model: &Model, mut table: Table, pa
 
 /// Valkey 9: fields that may have TTLs, always a table.
 fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
-    let mut table = Table::default();
+    let (mut table, mut expiries) = (Table::default(), Expiries::default());
     for _ in 0..source.parse(FormatElement::Count, length)? {
         let field_bytes = source.string_bytes(FormatElement::Element)?;
         let value_bytes = source.string_bytes(FormatElement::Element)?;
         let expires_at_ms = source.parse(FormatElement::FieldTtl, i64_le)?;
         table.add_pair(model, field_bytes, value_bytes, expires_at_ms >= 0);
+        if expires_at_ms >= 0 {
+            expiries.add(expires_at_ms);
+        }
     }
-    Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::AtOnce)))
+    Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::AtOnce, expiries)))
 }
 
 /// Redis since 7.4: fields that may have TTLs, as a table.
@@ -295,7 +361,8 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint,
             let value_bytes = source.string_bytes(FormatElement::Element)?;
             table.add_pair(model, field_bytes, value_bytes, ttl != 0);
         }
-        return Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::Grown)));
+        let held = table.finish_hash(model, Made::Grown, Expiries::default());
+        return Ok(Footprint::of_table(Kind::Hash, &table, held));
     }
     let mut packing = Packing::new(model.target);
     for _ in 0..pairs {
@@ -310,9 +377,7 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint,
     }
     let held = match packing.first_long {
         None => (Encoding::ListpackEx, model.packed_with_ttls(packing.bytes())),
-        // Where books are kept, one that could have been a listpack is made for all its pairs.
-        Some(_) if model.target.keeps_books() => table.finish_hash(model, Made::AtOnce),
-        Some(pair) => table.finish_hash(model, Made::FromListpack(pair)),
+        Some(pair) => table.finish_hash(model, Made::FromListpackEx(pair), Expiries::default()),
     };
     Ok(Footprint::of_table(Kind::Hash, &table, held))
 }
@@ -359,37 +424,67 @@ fn skip_score<S: Source>(source: &mut S, value_type: ValueType) -> Result<(), Pa
     source.skip(FormatElement::Score, text_bytes)
 }
 
-/// A score; of the old text form, which no server here writes, zero, since it is asked for its length alone.
+/// A score.
 fn score<S: Source>(source: &mut S, value_type: ValueType) -> Result<f64, ParseError> {
     if value_type == ValueType::ZSET_2 {
         return Ok(f64::from_le_bytes(source.parse(FormatElement::Score, array)?));
     }
+    if let Ok(score) = source.parse(FormatElement::Score, ascii_score) {
+        return Ok(score);
+    }
+    // No number, or cut: the message is that of the plain walk.
     skip_score(source, value_type)?;
     Ok(0.0)
 }
 
+/// A score of the old text form.
+fn ascii_score(i: &[u8]) -> Parsed<'_, f64> {
+    let (i, first) = byte(i)?;
+    match first {
+        253 => Ok((i, f64::NAN)),
+        254 => Ok((i, f64::INFINITY)),
+        255 => Ok((i, f64::NEG_INFINITY)),
+        bytes => {
+            let (text, rest) = i.split_at_checked(bytes.into()).ok_or(Err::Error(ParseErrorKind::Eof))?;
+            Ok((rest, number(text).ok_or(Err::Error(ParseErrorKind::Score))?))
+        }
+    }
+}
+
 /// Lists of Redis up to 3.0, which servers since then fill into nodes.
 fn list_of_texts<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
-    let (mut table, mut filling) = (Table::default(), Filling::default());
+    let (mut table, mut filling) = (Table::default(), Filling::new(model.target));
     for _ in 0..source.parse(FormatElement::Count, length)? {
         let (bytes, int) = text(source, FormatElement::Element)?;
         table.add_member(model, bytes);
-        let mut entry = Packing::new(model.target);
-        entry.add(bytes, int);
-        filling.add(model, entry.entries_bytes());
+        filling.add(model, bytes, int);
     }
-    Ok(Footprint::of_table(Kind::List, &table, filling.finish(model)))
+    Ok(Footprint::of_table(Kind::List, &table, filling.finish(model).finish(model)))
+}
+
+/// Lists of Redis up to 3.0 that are short: servers since then append the entries to a list of nodes, and leave it one.
+fn list_of_ziplist<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
+    let mut filling = Filling::new(model.target);
+    let (bytes, entries, is_sound) = Blob::Ziplist.visit(source, &mut |entry| {
+        let (bytes, int) = text_of(entry);
+        filling.add(model, bytes, int);
+    })?;
+    let mut nodes = filling.finish(model);
+    if !is_sound {
+        nodes = Nodes::default();
+        nodes.add(model, bytes, false);
+    }
+    Ok(Footprint::new(Kind::List, entries, nodes.finish_quicklist(model)))
 }
 
 fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, ParseError> {
     let (mut nodes, mut elements) = (Nodes::default(), 0_u64);
     let mut damaged = None;
     let mut largest_plain: Option<Largest> = None;
-    let count = if value_type == ValueType::LIST_ZIPLIST { 1 } else { source.parse(FormatElement::Count, length)? };
-    for _ in 0..count {
-        if value_type != ValueType::LIST_QUICKLIST_2 {
-            let (bytes, entries) = go_on(Blob::Ziplist.size(source), &mut damaged)?;
-            nodes.add(model, bytes, false);
+    for _ in 0..source.parse(FormatElement::Count, length)? {
+        if value_type == ValueType::LIST_QUICKLIST {
+            let (made_bytes, bytes, entries) = go_on(node_of_ziplist(source, model), &mut damaged)?;
+            nodes.add_cut(model, made_bytes, bytes);
             elements += entries;
             continue;
         }
@@ -423,4 +518,14 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
     }
     // An element that has a node of its own is larger than all that share one.
     Ok(Footprint { largest: largest_plain, ..Footprint::new(Kind::List, elements, nodes.finish(model)) })
+}
+
+/// The bytes of a node that is stored as a ziplist, those of the listpack that servers since 7.0 make of it, and its entries.
+fn node_of_ziplist<S: Source>(source: &mut S, model: &Model) -> Result<(u64, u64, u64), ParseError> {
+    if !model.target.has_listpacks() {
+        let (bytes, entries) = Blob::Ziplist.size(source)?;
+        return Ok((bytes, bytes, entries));
+    }
+    let ((bytes, entries), packing) = repacked(source, model)?;
+    Ok((bytes, packing.map_or(bytes, |packing| packing.bytes()), entries))
 }

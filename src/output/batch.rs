@@ -59,6 +59,7 @@ pub(super) struct Batch {
     unit: Labels<Int8Type>,
     serialized_bytes: PrimitiveBuilder<UInt64Type>,
     memory_bytes: PrimitiveBuilder<UInt64Type>,
+    allocated_bytes: PrimitiveBuilder<UInt64Type>,
     value_bytes: PrimitiveBuilder<UInt64Type>,
     largest_element_bytes: PrimitiveBuilder<UInt64Type>,
     largest_element_index: PrimitiveBuilder<UInt64Type>,
@@ -114,6 +115,7 @@ impl Batch {
             unit: Labels::new([Unit::Byte, Unit::Count].map(Unit::name)),
             serialized_bytes: numbers(),
             memory_bytes: numbers(),
+            allocated_bytes: numbers(),
             value_bytes: numbers(),
             largest_element_bytes: numbers(),
             largest_element_index: numbers(),
@@ -142,6 +144,7 @@ impl Batch {
         self.unit.keys.append_value(i8::from(row.kind.unit() == Unit::Count));
         self.serialized_bytes.append_value(row.serialized_bytes);
         self.memory_bytes.append_option(row.memory_bytes);
+        self.allocated_bytes.append_option(row.allocated_bytes);
         self.value_bytes.append_option(row.value_bytes);
         self.largest_element_bytes.append_option(row.largest_element_bytes);
         self.largest_element_index.append_option(row.largest_element_index);
@@ -170,6 +173,7 @@ impl Batch {
             self.unit.finish()?,
             Arc::new(self.serialized_bytes.finish()),
             Arc::new(self.memory_bytes.finish()),
+            Arc::new(self.allocated_bytes.finish()),
             Arc::new(self.value_bytes.finish()),
             Arc::new(self.largest_element_bytes.finish()),
             Arc::new(self.largest_element_index.finish()),

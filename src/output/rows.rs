@@ -56,6 +56,7 @@ struct Columns<'r> {
     unit: &'static str,
     serialized_bytes: u64,
     memory_bytes: Option<u64>,
+    allocated_bytes: Option<u64>,
     value_bytes: Option<u64>,
     largest_element_bytes: Option<u64>,
     largest_element_index: Option<u64>,
@@ -159,6 +160,7 @@ impl<'r> Columns<'r> {
             unit: row.kind.unit().name(),
             serialized_bytes: row.serialized_bytes,
             memory_bytes: row.memory_bytes,
+            allocated_bytes: row.allocated_bytes,
             value_bytes: row.value_bytes,
             largest_element_bytes: row.largest_element_bytes,
             largest_element_index: row.largest_element_index,
@@ -184,7 +186,9 @@ fn csv_line(line: &mut Vec<u8>, dump: &str, row: &Row) -> io::Result<()> {
     field(line, &row.type_name());
     write!(line, ",{},{},{},{}", row.stored.label(), row.loaded.name(), row.size, row.kind.unit().name())?;
     write!(line, ",{}", row.serialized_bytes)?;
-    for value in [row.memory_bytes, row.value_bytes, row.largest_element_bytes, row.largest_element_index] {
+    for value in
+        [row.memory_bytes, row.allocated_bytes, row.value_bytes, row.largest_element_bytes, row.largest_element_index]
+    {
         number(line, value)?;
     }
     number(line, row.expires_at_ms)?;

@@ -4,7 +4,7 @@ use nom::Err;
 
 use super::bounded::Bounded;
 use super::packed::lzf::{Inflated, inflate_prefix};
-use super::packed::{intset, listpack, ziplist, zipmap};
+use super::packed::{Passed, intset, listpack, ziplist, zipmap};
 use super::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use super::primitives::{Parsed, StringHeader, fail, string_header};
 use super::source::{Source, kind_of};
@@ -132,7 +132,7 @@ impl Packing {
                 source.skip(FormatElement::Blob, blob.stored_bytes)?;
                 Ok((blob.bytes, entries))
             }
-            Ok((_, None)) => self.walk(source, &blob).map(|entries| (blob.bytes, entries)),
+            Ok((_, None)) => self.walk(source, &blob, &mut |_| {}).map(|entries| (blob.bytes, entries)),
             Err(kind) => {
                 source.skip(FormatElement::Blob, blob.stored_bytes)?;
                 Err(ParseError { offset, kind, element: FormatElement::Blob, declared: blob.bytes })
@@ -140,18 +140,64 @@ impl Packing {
         }
     }
 
+    /// As [`Packing::size`], of a ziplist or zipmap, and hands its entries to `visit`, fields and values of a zipmap one by one.
+    /// The last of what is returned is whether they are those that the header counts: if the entries are damaged, what was
+    /// visited is of no account, but the value is as sound to a scan as it is without a look at them.
+    pub(crate) fn visit<S: Source>(
+        self,
+        source: &mut S,
+        visit: &mut dyn FnMut(Passed<'_>),
+    ) -> Result<(u64, u64, bool), ParseError> {
+        let offset = source.offset();
+        let blob = match source.parse(FormatElement::Blob, blob) {
+            Ok(blob) => blob,
+            Err(error) if error.costs_one_key() => return Err(step_over(source, error)),
+            Err(error) => return Err(error),
+        };
+        let content_offset = source.offset();
+        let claimed = match self.header(&blob) {
+            Ok((_, claimed)) => claimed,
+            Err(kind) => {
+                source.skip(FormatElement::Blob, blob.stored_bytes)?;
+                return Err(ParseError { offset, kind, element: FormatElement::Blob, declared: blob.bytes });
+            }
+        };
+        match (self.walk(source, &blob, visit), claimed) {
+            (Ok(entries), claimed) => {
+                let entries_claimed = claimed.unwrap_or(entries);
+                Ok((blob.bytes, entries_claimed, entries == entries_claimed))
+            }
+            (Err(error), Some(entries)) if error.costs_one_key() => Ok((blob.bytes, entries, false)),
+            // Where the string is cut, the message is that of any other cut string.
+            (Err(ParseError { kind: ParseErrorKind::Eof, .. }), Some(_)) => Err(ParseError {
+                offset: content_offset,
+                kind: ParseErrorKind::Eof,
+                element: FormatElement::Blob,
+                declared: blob.stored_bytes,
+            }),
+            (Err(error), _) => Err(error),
+        }
+    }
+
     #[cold]
-    fn walk<S: Source>(self, source: &mut S, blob: &Blob) -> Result<u64, ParseError> {
+    fn walk<S: Source>(
+        self,
+        source: &mut S,
+        blob: &Blob,
+        visit: &mut dyn FnMut(Passed<'_>),
+    ) -> Result<u64, ParseError> {
         let kind = if blob.is_lzf { ParseErrorKind::Lzf } else { ParseErrorKind::BlobEntry };
         let mut bounded = Bounded::new(source, blob.stored_bytes, kind);
         let walked = if blob.is_lzf {
             let mut inflated = Inflated::new(&mut bounded, FormatElement::Blob, blob.stored_bytes);
             inflated
                 .skip(FormatElement::Blob, self.header_bytes())
-                .and_then(|()| self.walk_entries(&mut inflated, blob.bytes))
+                .and_then(|()| self.walk_entries(&mut inflated, blob.bytes, visit))
         } else {
             let end = bounded.offset().saturating_add(blob.bytes);
-            bounded.skip(FormatElement::Blob, self.header_bytes()).and_then(|()| self.walk_entries(&mut bounded, end))
+            bounded
+                .skip(FormatElement::Blob, self.header_bytes())
+                .and_then(|()| self.walk_entries(&mut bounded, end, visit))
         };
         match walked {
             Err(error) if !error.costs_one_key() => Err(error),
@@ -162,10 +208,15 @@ impl Packing {
         }
     }
 
-    fn walk_entries<S: Source>(self, source: &mut S, end: u64) -> Result<u64, ParseError> {
+    fn walk_entries<S: Source>(
+        self,
+        source: &mut S,
+        end: u64,
+        visit: &mut dyn FnMut(Passed<'_>),
+    ) -> Result<u64, ParseError> {
         match self {
-            Self::Ziplist => ziplist::count(source, end),
-            Self::Zipmap => zipmap::count(source, end),
+            Self::Ziplist => ziplist::walk(source, end, visit),
+            Self::Zipmap => zipmap::walk(source, end, visit),
             // An intset's header always knows its count.
             Self::Listpack | Self::Intset => listpack::count(source, end),
         }

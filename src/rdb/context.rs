@@ -147,11 +147,14 @@ impl Context {
     }
 
     /// An expiry time as it is stored, in milliseconds since 1970. Before version 9 it is in the byte order of the
-    /// machine that wrote it: a time past the year 5138 is then read the other way round.
+    /// machine that wrote it: a time past the year 5138 is read the other way round if that gives an earlier one. Else it
+    /// stays as servers read it: some old dumps hold microseconds.
     #[inline]
     pub(crate) fn time_ms(&self, stored: i64) -> i64 {
         const ABSURD_MS: u64 = 100_000_000_000_000;
-        if self.version < 9 && stored.unsigned_abs() > ABSURD_MS { stored.swap_bytes() } else { stored }
+        let is_absurd = |time_ms: i64| time_ms.unsigned_abs() > ABSURD_MS;
+        let is_swapped = self.version < 9 && is_absurd(stored) && !is_absurd(stored.swap_bytes());
+        if is_swapped { stored.swap_bytes() } else { stored }
     }
 }
 
@@ -177,5 +180,7 @@ mod tests {
         assert_eq!(Context::new(Dialect::Redis, 8).time_ms(at_ms.swap_bytes()), at_ms);
         assert_eq!(Context::new(Dialect::Redis, 8).time_ms(at_ms), at_ms);
         assert_eq!(Context::new(Dialect::Redis, 9).time_ms(at_ms.swap_bytes()), at_ms.swap_bytes());
+        let microseconds = 1_671_963_072_573_000_i64;
+        assert_eq!(Context::new(Dialect::Redis, 3).time_ms(microseconds), microseconds);
     }
 }

@@ -167,7 +167,7 @@ fn score(text: Text<'_>) -> Result<f64, ParseErrorKind> {
 }
 
 /// The number that a text begins with, as the C library's `strtod` reads it for servers: whatever follows is left alone.
-fn number(text: &[u8]) -> Option<f64> {
+pub(crate) fn number(text: &[u8]) -> Option<f64> {
     let text = text.trim_ascii_start();
     let is_sign = |at: usize| matches!(text.get(at), Some(b'+' | b'-'));
     let digits = |from: usize| text.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();

@@ -14,6 +14,7 @@ mod numbers;
 mod prefix;
 mod rank;
 pub(crate) mod rows;
+mod server;
 mod shorts;
 mod slots;
 mod tally;
@@ -32,6 +33,7 @@ pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
 pub use rank::By;
 pub use rows::Row;
+pub use server::ServerMemory;
 pub use slots::{SlotTally, SlotsFound};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
@@ -207,6 +209,9 @@ pub struct DumpInfo {
     /// Whether that moment was given.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_now_given: bool,
+    /// What the dump takes on that server as a whole, unless only some of its keys were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerMemory>,
     /// Function libraries.
     pub functions: u64,
     /// Bytes of their code.
@@ -358,9 +363,12 @@ pub struct KeyRow {
     pub elements: u64,
     /// Bytes of its record.
     pub serialized_bytes: u64,
-    /// Bytes of memory, if they are known.
+    /// Bytes of memory as `MEMORY USAGE` counts them, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Bytes that the allocator gives out for it, if they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocated_bytes: Option<u64>,
     /// Bytes of its texts as clients see them, where they are not packed or were looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
@@ -426,6 +434,7 @@ impl KeyRow {
             elements: tally.elements,
             serialized_bytes: tally.serialized_bytes,
             memory_bytes: footprint.memory_bytes,
+            allocated_bytes: footprint.allocated_bytes,
             value_bytes: footprint.value_bytes,
             largest_element_bytes: footprint.largest.map(|largest| largest.bytes),
             largest_element_index: footprint.largest.map(|largest| largest.index),
@@ -484,7 +493,27 @@ impl Report {
             let (tally, types) = by_type(numbers.other);
             OtherDatabases { from_db, tally, types }
         });
+        if question.filter.is_of_all() && !question.filter.names_databases() {
+            report.add_servers();
+        }
         report
+    }
+
+    /// Adds what each dump takes on its server. Databases are told apart where there is one dump; of several dumps, which
+    /// are the nodes of a cluster as a rule, each counts as one database.
+    fn add_servers(&mut self) {
+        let is_one = self.dumps.len() == 1;
+        for dump in &mut self.dumps {
+            let (Ok(target), Ok(allocator)) = (dump.target.parse(), dump.allocator.parse()) else { continue };
+            let model = Model::new(target, allocator);
+            dump.server = Some(if is_one {
+                let databases = self.databases.iter().map(|database| &database.tally);
+                let server = ServerMemory::new(&model, &dump.keys, databases);
+                self.slots.iter().fold(server, |server, slots| server.in_cluster(&model, &slots.slots))
+            } else {
+                ServerMemory::new(&model, &dump.keys, std::iter::once(&dump.keys))
+            });
+        }
     }
 
     fn add_database(&mut self, db: u64, database: Database) {

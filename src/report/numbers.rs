@@ -12,7 +12,7 @@ use super::tally::{Expiry, Sizes, Tally, Ttls};
 use super::{KeyRow, QueryPlan, slots};
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
-use crate::memory::{Encoding, Footprint};
+use crate::memory::{Cost, Encoding, Footprint};
 use crate::rdb::short::{PADDED_BYTES, Short};
 use crate::rdb::{Context, Entry, Kind, ParseErrorKind, ValueType};
 
@@ -355,13 +355,13 @@ impl Numbers {
     #[inline(always)]
     pub(super) fn add_short(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
         let Some(shape) = Shape::of(&short) else { return self.add_shapeless(asked, context, short) };
-        let Some(memory_bytes) = asked.shorts.memory_bytes(shape) else { return false };
-        if !self.keeps_out(&short, memory_bytes) {
+        let Some(cost) = asked.shorts.of(shape) else { return false };
+        if !self.keeps_out(&short, cost.memory_bytes) {
             return false;
         }
         self.shorts.add(shape);
         if asked.needs_names {
-            let tally = Tally::of_key(1, short.record.len() as u64, memory_bytes, true);
+            let tally = Tally::of_key(1, short.record.len() as u64, cost, true);
             self.place_short(asked, short.padded_name, short.name.len(), &tally);
         }
         true
@@ -379,18 +379,18 @@ impl Numbers {
     /// As [`Numbers::add_short`], of strings that have no shape.
     #[inline(never)]
     fn add_shapeless(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
-        let (held, memory_bytes) = asked.model.short_string(&short);
-        if !self.keeps_out(&short, memory_bytes) {
+        let (held, cost) = asked.model.short_string(&short);
+        if !self.keeps_out(&short, cost.memory_bytes) {
             return false;
         }
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return false };
         let serialized_bytes = short.record.len() as u64;
         sizes.serialized.add(serialized_bytes, 1);
-        sizes.memory.add(memory_bytes, 1);
+        sizes.memory.add(cost.memory_bytes, 1);
         let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
-        self.shorts.add_shapeless(held, expiry, serialized_bytes, memory_bytes);
+        self.shorts.add_shapeless(held, expiry, serialized_bytes, cost);
         if asked.needs_names {
-            let tally = Tally::of_key(1, serialized_bytes, memory_bytes, short.expires_at.is_none());
+            let tally = Tally::of_key(1, serialized_bytes, cost, short.expires_at.is_none());
             self.place_short(asked, short.padded_name, short.name.len(), &tally);
         }
         true
@@ -457,9 +457,10 @@ impl Numbers {
         }
         let never_expires = entry.expires_at_ms.is_none();
         let memory_bytes = found.memory_bytes.unwrap_or(0);
+        let cost = Cost { memory_bytes, allocated_bytes: found.allocated_bytes.unwrap_or(0) };
         let elements = if matches!(entry.kind, Kind::String | Kind::Module) { 1 } else { entry.size };
         let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
-        let tally = Tally::of_key(elements, serialized_bytes, memory_bytes, never_expires);
+        let tally = Tally::of_key(elements, serialized_bytes, cost, never_expires);
         self.count_sizes(entry.kind, &tally, found.memory_bytes);
         if entry.key.is_oversized() {
             self.oversized_names += 1;

@@ -32,8 +32,10 @@ pub struct Row {
     pub size: u64,
     /// Bytes of its record in the dump.
     pub serialized_bytes: u64,
-    /// Bytes of memory, if they are known.
+    /// Bytes of memory as `MEMORY USAGE` counts them, if they are known.
     pub memory_bytes: Option<u64>,
+    /// Bytes that the allocator gives out for it, if they are known.
+    pub allocated_bytes: Option<u64>,
     /// Bytes of its texts as clients see them, where they are not packed.
     pub value_bytes: Option<u64>,
     /// Bytes of its largest element, where elements are not packed.
@@ -71,6 +73,7 @@ impl Row {
             size: entry.size,
             serialized_bytes: entry.value_offset - entry.offset + entry.value_bytes,
             memory_bytes: footprint.memory_bytes,
+            allocated_bytes: footprint.allocated_bytes,
             value_bytes: footprint.value_bytes,
             largest_element_bytes: footprint.largest.map(|largest| largest.bytes),
             largest_element_index: footprint.largest.map(|largest| largest.index),

@@ -5,16 +5,21 @@
 use std::hint::select_unpredictable;
 
 use super::tally::{Expiry, Tally};
-use crate::memory::{Encoding, Model, is_int, may_be_int};
+use crate::memory::{Cost, Encoding, Model, SHARED_INTEGERS, int, may_be_int};
 use crate::rdb::short::{INT_8, NAME_BYTES_MAX, Short};
 
 /// Longer values have no shape.
 const VALUE_BYTES_MAX: usize = 63;
 
-/// How values are stored: as text of each length, as such text that is an integer, as integers of 1, 2 and 4 bytes.
-const FORMS: usize = INTS + 3;
+/// How values are stored: as text of each length, as such text that is an integer, as integers of 1, 2 and 4 bytes, and as
+/// such integers that strings may share.
+const FORMS: usize = SHARED_INTS + 3;
 const TEXT_INTS: usize = VALUE_BYTES_MAX + 1;
 const INTS: usize = TEXT_INTS + 21;
+const SHARED_INTS: usize = INTS + 3;
+
+/// Texts of integers that strings may share are no longer.
+const SHARED_TEXT_BYTES_MAX: usize = 4;
 
 /// Names' and values' lengths, and how the value is stored, in one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +35,17 @@ impl Shape {
         let first = short.tiny_head().filter(|_| short.expires_at.is_none())?;
         let text_or_int = select_unpredictable(first < INT_8, usize::from(first), INTS + usize::from(first & 3));
         // An integer's head is no length that a text of digits may have.
-        let form = if may_be_int(ahead, first) && is_int(short) { TEXT_INTS + text_or_int } else { text_or_int };
+        let form = if may_be_int(ahead, first) && int(short).is_some() {
+            // Integers that strings may share are told from others by their length: negative ones as short have no shape.
+            if text_or_int <= SHARED_TEXT_BYTES_MAX && ahead.first() == Some(&b'-') {
+                return None;
+            }
+            TEXT_INTS + text_or_int
+        } else if text_or_int >= INTS && int(short).is_some_and(|int| SHARED_INTEGERS.contains(&int)) {
+            text_or_int - INTS + SHARED_INTS
+        } else {
+            text_or_int
+        };
         Some(Self(short.name.len() * FORMS + form))
     }
 
@@ -38,8 +53,14 @@ impl Shape {
         (self.0 / FORMS) as u64
     }
 
-    fn is_int(self) -> bool {
-        self.0 % FORMS >= TEXT_INTS
+    /// An integer that takes as much as the value, if that is one.
+    fn int(self) -> Option<i64> {
+        let shared = TEXT_INTS + 1..=TEXT_INTS + SHARED_TEXT_BYTES_MAX;
+        match self.0 % FORMS {
+            ..TEXT_INTS => None,
+            form if form >= SHARED_INTS || shared.contains(&form) => Some(SHARED_INTEGERS.start),
+            _ => Some(SHARED_INTEGERS.end),
+        }
     }
 
     /// Bytes of the value as it is stored, without its head.
@@ -47,7 +68,8 @@ impl Shape {
         match self.0 % FORMS {
             form @ ..TEXT_INTS => form as u64,
             form @ TEXT_INTS..INTS => (form - TEXT_INTS) as u64,
-            form => 1 << (form - INTS),
+            form @ INTS..SHARED_INTS => 1 << (form - INTS),
+            form => 1 << (form - SHARED_INTS),
         }
     }
 
@@ -59,21 +81,30 @@ impl Shape {
 
 /// What the server makes of a string of each shape, and what it takes there.
 #[derive(Clone, Debug)]
-pub(super) struct Costs(Box<[(Encoding, u32)]>);
+pub(super) struct Costs(Box<[(Encoding, [u32; 2])]>);
+
+/// Costs of strings that have a shape are far from filling 32 bits.
+fn narrow(cost: Cost) -> [u32; 2] {
+    [cost.memory_bytes, cost.allocated_bytes].map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX))
+}
+
+fn wide([memory_bytes, allocated_bytes]: [u32; 2]) -> Cost {
+    Cost { memory_bytes: memory_bytes.into(), allocated_bytes: allocated_bytes.into() }
+}
 
 impl Costs {
     pub(super) fn new(model: &Model) -> Self {
         let cost = |shape: Shape| {
-            let (held, bytes) = model.string(shape.name_bytes(), false, shape.stored_bytes(), shape.is_int());
-            (held, u32::try_from(bytes).unwrap_or(u32::MAX))
+            let (held, cost) = model.string(shape.name_bytes(), false, shape.stored_bytes(), shape.int());
+            (held, narrow(cost))
         };
         Self((0..Shape::COUNT).map(|shape| cost(Shape(shape))).collect())
     }
 
-    /// Bytes of memory.
+    /// What a string takes.
     #[inline(always)]
-    pub(super) fn memory_bytes(&self, shape: Shape) -> Option<u64> {
-        self.0.get(shape.0).map(|(_, bytes)| u64::from(*bytes))
+    pub(super) fn of(&self, shape: Shape) -> Option<Cost> {
+        self.0.get(shape.0).map(|(_, cost)| wide(*cost))
     }
 }
 
@@ -94,15 +125,23 @@ const HELD: [Encoding; 3] = [Encoding::Int, Encoding::Embstr, Encoding::Raw];
 struct Sum {
     keys: u64,
     serialized_bytes: u64,
-    memory_bytes: u64,
+    cost: Cost,
 }
 
 impl Sum {
     fn tally(self, expiry: Expiry) -> Tally {
-        let Self { keys, serialized_bytes, memory_bytes } = self;
+        let Self { keys, serialized_bytes, cost: Cost { memory_bytes, allocated_bytes } } = self;
         let [keys_without_ttl, memory_bytes_without_ttl] =
             if expiry == Expiry::Never { [keys, memory_bytes] } else { [0, 0] };
-        Tally { keys, elements: keys, serialized_bytes, memory_bytes, keys_without_ttl, memory_bytes_without_ttl }
+        Tally {
+            keys,
+            elements: keys,
+            serialized_bytes,
+            memory_bytes,
+            allocated_bytes,
+            keys_without_ttl,
+            memory_bytes_without_ttl,
+        }
     }
 }
 
@@ -125,23 +164,23 @@ impl Shorts {
 
     /// Adds a string that has no shape.
     #[inline(always)]
-    pub(super) fn add_shapeless(&mut self, held: Encoding, expiry: Expiry, serialized_bytes: u64, memory_bytes: u64) {
+    pub(super) fn add_shapeless(&mut self, held: Encoding, expiry: Expiry, serialized_bytes: u64, cost: Cost) {
         let row = HELD.iter().zip(&mut self.shapeless).find(|(of, _)| **of == held);
         if let Some(sum) = row.and_then(|(_, row)| row.get_mut(expiry as usize)) {
             sum.keys += 1;
             sum.serialized_bytes = sum.serialized_bytes.saturating_add(serialized_bytes);
-            sum.memory_bytes = sum.memory_bytes.saturating_add(memory_bytes);
+            sum.cost = sum.cost + cost;
         }
     }
 
     /// The strings of each shape that was met: how they are held, a key's bytes in the dump and in memory, and how many.
     pub(super) fn of_shapes<'s>(&'s self, costs: &'s Costs) -> impl Iterator<Item = (Encoding, [u64; 2], Tally)> + 's {
         let met = self.shapes.iter().zip(&costs.0).enumerate().filter(|(_, (keys, _))| **keys > 0);
-        met.map(|(shape, (keys, (held, memory_bytes)))| {
-            let each = [Shape(shape).serialized_bytes(), u64::from(*memory_bytes)];
-            let [serialized_bytes, memory_bytes] = each.map(|bytes| bytes.saturating_mul(*keys));
-            let sum = Sum { keys: *keys, serialized_bytes, memory_bytes };
-            (*held, each, sum.tally(Expiry::Never))
+        met.map(|(shape, (keys, (held, cost)))| {
+            let (serialized_bytes, cost) = (Shape(shape).serialized_bytes(), wide(*cost));
+            let all_serialized_bytes = serialized_bytes.saturating_mul(*keys);
+            let sum = Sum { keys: *keys, serialized_bytes: all_serialized_bytes, cost: cost.times(*keys) };
+            (*held, [serialized_bytes, cost.memory_bytes], sum.tally(Expiry::Never))
         })
     }
 
@@ -168,23 +207,29 @@ mod tests {
             b"\x05hello",
             b"\x0212",
             b"\x14-9223372036854775808",
+            b"\x0512345",
             b"\xc0\x07",
+            b"\xc0\xf0",
             b"\xc1\x07\x07",
+            b"\xc1\x10\x27",
+            b"\xc1\x0f\x27",
+            b"\xc1\xff\xff",
             b"\xc2\x07\x07\x07\x07",
         ] {
             let record = [b"\x00\x03abc", value].concat();
             let ahead = [&record[..], &[0; 80]].concat();
             let short = Short::read(&ahead).unwrap();
-            let (shape, (held, memory_bytes)) = (Shape::of(&short).unwrap(), model.short_string(&short));
-            assert_eq!(costs.0[shape.0], (held, u32::try_from(memory_bytes).unwrap()));
+            let (shape, (held, cost)) = (Shape::of(&short).unwrap(), model.short_string(&short));
+            assert_eq!(costs.0[shape.0], (held, narrow(cost)), "{value:?}");
+            assert_eq!(costs.of(shape), Some(cost));
             let mut shorts = Shorts::default();
             shorts.add(shape);
             shorts.add(shape);
             let tallies: Vec<_> = shorts.of_shapes(&costs).collect();
-            let one = Tally::of_key(1, record.len() as u64, memory_bytes, true);
+            let one = Tally::of_key(1, record.len() as u64, cost, true);
             let mut two = one;
             two.merge(&one);
-            assert_eq!(tallies, [(held, [record.len() as u64, memory_bytes], two)], "{value:?}");
+            assert_eq!(tallies, [(held, [record.len() as u64, cost.memory_bytes], two)], "{value:?}");
         }
     }
 

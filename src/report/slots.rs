@@ -22,8 +22,12 @@ pub struct SlotTally {
     pub keys: u64,
     /// Bytes of their records in the dump.
     pub serialized_bytes: u64,
-    /// Bytes of their memory.
+    /// Bytes of their memory as `MEMORY USAGE` counts them.
     pub memory_bytes: u64,
+    /// Bytes that the allocator gives out for them.
+    pub allocated_bytes: u64,
+    /// How many never expire.
+    pub keys_without_ttl: u64,
 }
 
 impl SlotTally {
@@ -31,6 +35,8 @@ impl SlotTally {
         self.keys += other.keys;
         self.serialized_bytes = self.serialized_bytes.saturating_add(other.serialized_bytes);
         self.memory_bytes = self.memory_bytes.saturating_add(other.memory_bytes);
+        self.allocated_bytes = self.allocated_bytes.saturating_add(other.allocated_bytes);
+        self.keys_without_ttl += other.keys_without_ttl;
     }
 }
 
@@ -51,6 +57,8 @@ impl Slots {
             keys: 1,
             serialized_bytes: tally.serialized_bytes,
             memory_bytes: tally.memory_bytes,
+            allocated_bytes: tally.allocated_bytes,
+            keys_without_ttl: tally.keys_without_ttl,
         };
         self.add_slot(&of_slot);
         if let Some(tag) = tag {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::memory::Cost;
+
 /// Keys, and sums over them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
@@ -11,8 +13,10 @@ pub struct Tally {
     pub elements: u64,
     /// Bytes of their records in the dump.
     pub serialized_bytes: u64,
-    /// Bytes of memory, of those for which it is known.
+    /// Bytes of memory as `MEMORY USAGE` counts them, of those for which it is known.
     pub memory_bytes: u64,
+    /// Bytes that the allocator gives out for them, of the same keys.
+    pub allocated_bytes: u64,
     /// How many never expire.
     pub keys_without_ttl: u64,
     /// Bytes of memory of those that never expire.
@@ -21,12 +25,14 @@ pub struct Tally {
 
 impl Tally {
     #[inline]
-    pub(super) fn of_key(elements: u64, serialized_bytes: u64, memory_bytes: u64, never_expires: bool) -> Self {
+    pub(super) fn of_key(elements: u64, serialized_bytes: u64, cost: Cost, never_expires: bool) -> Self {
+        let Cost { memory_bytes, allocated_bytes } = cost;
         Self {
             keys: 1,
             elements,
             serialized_bytes,
             memory_bytes,
+            allocated_bytes,
             keys_without_ttl: u64::from(never_expires),
             memory_bytes_without_ttl: if never_expires { memory_bytes } else { 0 },
         }
@@ -39,6 +45,7 @@ impl Tally {
         self.elements = self.elements.saturating_add(other.elements);
         self.serialized_bytes = self.serialized_bytes.saturating_add(other.serialized_bytes);
         self.memory_bytes = self.memory_bytes.saturating_add(other.memory_bytes);
+        self.allocated_bytes = self.allocated_bytes.saturating_add(other.allocated_bytes);
         self.keys_without_ttl = self.keys_without_ttl.saturating_add(other.keys_without_ttl);
         self.memory_bytes_without_ttl = self.memory_bytes_without_ttl.saturating_add(other.memory_bytes_without_ttl);
     }
@@ -51,6 +58,7 @@ impl Tally {
             elements: self.elements.saturating_sub(element.elements),
             serialized_bytes: self.serialized_bytes.saturating_sub(element.serialized_bytes),
             memory_bytes: self.memory_bytes.saturating_sub(element.memory_bytes),
+            allocated_bytes: self.allocated_bytes.saturating_sub(element.allocated_bytes),
             keys_without_ttl: self.keys_without_ttl.saturating_sub(element.keys_without_ttl),
             memory_bytes_without_ttl: self.memory_bytes_without_ttl.saturating_sub(element.memory_bytes_without_ttl),
         }

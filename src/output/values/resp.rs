@@ -236,7 +236,7 @@ impl Commands {
 
     /// Whether the target has hashes with fields that expire.
     fn has_field_ttls(&self) -> bool {
-        (Target::Redis7_4..=Target::Redis8_8).contains(&self.target) || self.target == Target::Valkey9_1
+        (Target::Redis7_4..=Target::Redis8_10).contains(&self.target) || self.target >= Target::Valkey9_0
     }
 
     fn hash(&mut self, key: &KeyEntry<'_>, value: &Value<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

@@ -107,11 +107,12 @@ impl Restores {
         let newest = match target {
             Target::Redis6_2 => VERSION_OF_ALL,
             Target::Redis7_0 => 10,
-            Target::Redis7_2 | Target::Valkey8_0 | Target::Valkey8_1 => 11,
+            Target::Redis7_2 | Target::Valkey7_2 | Target::Valkey8_0 | Target::Valkey8_1 => 11,
             Target::Redis7_4 | Target::Redis8_0 | Target::Redis8_2 | Target::Redis8_4 => 12,
             Target::Redis8_6 => 13,
             Target::Redis8_8 => 14,
-            Target::Valkey9_1 => VERSION_OF_VALKEY,
+            Target::Redis8_10 => 15,
+            Target::Valkey9_0 | Target::Valkey9_1 => VERSION_OF_VALKEY,
         };
         // Valkey shares Redis's types up to those of 7.2, and has one of its own.
         let is_shared = of_type <= 11;

@@ -23,6 +23,15 @@ pub enum Text<'a> {
     Int(i64),
 }
 
+/// An element that a walk steps over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed<'a> {
+    /// An integer that is stored as one.
+    Int(i64),
+    /// A text: its length, and all of it if it is short and may be an integer.
+    Text { bytes: u64, short: Option<&'a [u8]> },
+}
+
 impl Text<'_> {
     /// Its length in bytes as a client sees it.
     pub fn value_bytes(&self) -> u64 {

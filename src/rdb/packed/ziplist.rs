@@ -2,7 +2,7 @@
 
 use nom::Err;
 
-use super::{Text, sign_extend, to_terminator};
+use super::{Passed, Text, sign_extend, to_terminator};
 use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{Parsed, array, byte, fail, i32_le, i64_le, u32_le};
 use crate::rdb::source::Source;
@@ -73,13 +73,17 @@ fn entry_header(i: &[u8]) -> Parsed<'_, EntryHeader> {
     Ok((i, EntryHeader::Int(value)))
 }
 
-/// Walks from the first entry to the terminator, which must lie at `end`, and returns the number of entries.
-pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, ParseError> {
+/// Walks from the first entry to the terminator, which must lie at `end`, hands each entry to `visit`, and returns their number.
+pub(crate) fn walk<S: Source>(source: &mut S, end: u64, visit: &mut dyn FnMut(Passed<'_>)) -> Result<u64, ParseError> {
     let mut entries = 0;
     loop {
         match source.parse(FormatElement::Blob, entry_header)? {
-            EntryHeader::Text { bytes } => source.skip(FormatElement::Blob, bytes)?,
-            EntryHeader::Int(_) => {}
+            EntryHeader::Text { bytes } => {
+                source.skip(FormatElement::Blob, bytes)?;
+                // A ziplist stores all that is an integer as one.
+                visit(Passed::Text { bytes, short: None });
+            }
+            EntryHeader::Int(value) => visit(Passed::Int(value)),
             EntryHeader::End => break,
         }
         if source.offset() > end {
@@ -135,7 +139,10 @@ mod tests {
         let read: Vec<String> = entries(LIST).unwrap().map(|entry| entry.unwrap().to_string()).collect();
         assert_eq!(read, ["a", "1000", "300000", "12", "9999999999"]);
         let mut source = Slice::new(LIST, HEADER_BYTES);
-        assert_eq!(count(&mut source, LIST.len() as u64), Ok(5));
+        let mut passed = Vec::new();
+        let mut visit = |entry: Passed<'_>| passed.push(matches!(entry, Passed::Int(_)));
+        assert_eq!(walk(&mut source, LIST.len() as u64, &mut visit), Ok(5));
+        assert_eq!(passed, [false, true, true, true, true]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use nom::Err;
 
-use super::to_terminator;
+use super::{Passed, to_terminator};
 use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{Parsed, byte, fail, u32_le};
 use crate::rdb::source::Source;
@@ -42,13 +42,36 @@ fn value_lengths(i: &[u8]) -> Parsed<'_, (u64, u8)> {
     Ok((i, (bytes, free)))
 }
 
-/// Walks from the first pair to the terminator, which must lie at `end`, and returns the number of pairs.
-pub(crate) fn count<S: Source>(source: &mut S, end: u64) -> Result<u64, ParseError> {
+/// Longer texts are no integers.
+const INT_TEXT_BYTES_MAX: usize = 20;
+
+/// Steps over a text and hands it to `visit`.
+fn pass<S: Source>(source: &mut S, bytes: u64, visit: &mut dyn FnMut(Passed<'_>)) -> Result<(), ParseError> {
+    let short_bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes <= INT_TEXT_BYTES_MAX);
+    let Some(short_bytes) = short_bytes else {
+        source.skip(FormatElement::Blob, bytes)?;
+        visit(Passed::Text { bytes, short: None });
+        return Ok(());
+    };
+    let short = source.parse(FormatElement::Blob, |i| {
+        let (text, rest) = i.split_at_checked(short_bytes).ok_or(Err::Error(ParseErrorKind::Eof))?;
+        let mut short = [0; INT_TEXT_BYTES_MAX];
+        short.iter_mut().zip(text).for_each(|(to, from)| *to = *from);
+        Ok((rest, short))
+    })?;
+    visit(Passed::Text { bytes, short: short.get(..short_bytes) });
+    Ok(())
+}
+
+/// Walks from the first pair to the terminator, which must lie at `end`, hands each field and each value to `visit`, and
+/// returns the number of pairs.
+pub(crate) fn walk<S: Source>(source: &mut S, end: u64, visit: &mut dyn FnMut(Passed<'_>)) -> Result<u64, ParseError> {
     let mut pairs = 0;
     while let Some(field_bytes) = source.parse(FormatElement::Blob, length)? {
-        source.skip(FormatElement::Blob, field_bytes)?;
+        pass(source, field_bytes, visit)?;
         let (value_bytes, free_bytes) = source.parse(FormatElement::Blob, value_lengths)?;
-        source.skip(FormatElement::Blob, value_bytes.saturating_add(u64::from(free_bytes)))?;
+        pass(source, value_bytes, visit)?;
+        source.skip(FormatElement::Blob, free_bytes.into())?;
         if source.offset() > end {
             break;
         }
@@ -98,7 +121,14 @@ mod tests {
         let blob = b"\x02\x01a\x02\x01xx?\x03key\x03\0abc\xff";
         let read: Vec<_> = entries(blob).unwrap().map(Result::unwrap).collect();
         assert_eq!(read, [(&b"a"[..], &b"xx"[..]), (b"key", b"abc")]);
-        assert_eq!(count(&mut Slice::new(blob, 1), blob.len() as u64), Ok(2));
+        let mut passed = Vec::new();
+        let mut visit = |text: Passed<'_>| match text {
+            Passed::Text { bytes, short } => passed.push((bytes, short.map(<[u8]>::to_vec))),
+            Passed::Int(_) => unreachable!("all texts are texts"),
+        };
+        assert_eq!(walk(&mut Slice::new(blob, 1), blob.len() as u64, &mut visit), Ok(2));
+        let text = |text: &[u8]| (text.len() as u64, Some(text.to_vec()));
+        assert_eq!(passed, [text(b"a"), text(b"xx"), text(b"key"), text(b"abc")]);
         assert_eq!(entries(&blob[..blob.len() - 1]).unwrap().last(), Some(Err(ParseErrorKind::BlobEntry)));
     }
 }
