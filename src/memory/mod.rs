@@ -6,25 +6,32 @@
 //! bytes when the value ends, since some of it depends on how many elements there were.
 //!
 //! One file a structure: `sds` strings, `dict` and `hashtable` tables of Redis and of Valkey, `table` what is in
-//! them, `list`, `packed`, `rax` and `stream`. The rules were found in the servers' sources and checked against
+//! them, `list`, `packed`, `rax` and `stream`, `array`, `template` and `vector_set` for newer types, `module` for those of
+//! modules; `basis` says what a figure rests on. The rules were found in the servers' sources and checked against
 //! the servers (`tests/memory_oracle.rs`, which keeps `fixtures/memory_accuracy.md`).
 //!
 //! Limits of packed encodings are taken to be the servers' defaults, or higher where the dump shows it. What a table
 //! takes depends on its hash, and a skiplist on chance: for both it is what one can expect.
 
 mod allocator;
+mod array;
+mod basis;
 mod dict;
 mod hashtable;
 mod list;
+mod module;
 mod packed;
 mod rax;
 mod sds;
 mod stream;
 mod table;
 mod target;
+mod template;
+mod vector_set;
 pub mod walk;
 
 pub use allocator::Allocator;
+pub use basis::Basis;
 pub(crate) use packed::may_be_int;
 pub use stream::Streamed;
 pub use target::Target;
@@ -66,6 +73,9 @@ pub enum Encoding {
     Skiplist,
     Quicklist,
     Stream,
+    SlicedArray,
+    TemplateListpack,
+    TemplateArray,
     /// Held by a module, or in a way that is not modelled.
     Other,
 }
@@ -85,6 +95,9 @@ impl Encoding {
             Self::Skiplist => "skiplist",
             Self::Quicklist => "quicklist",
             Self::Stream => "stream",
+            Self::SlicedArray => "sliced-array",
+            Self::TemplateListpack => "template-listpack",
+            Self::TemplateArray => "template-array",
             Self::Other => "other",
         }
     }
@@ -112,6 +125,18 @@ impl Model {
         let [lasting, expiring] = &self.costs.keys;
         table::known(if expires { expiring } else { lasting }, key_bytes)
             .unwrap_or_else(|| key_and_object_bytes(self.target, self.allocator, key_bytes, expires))
+    }
+
+    /// What a key takes with its object if its value is a module's: `MEMORY USAGE` counts the object from Redis 8.2 and
+    /// Valkey 8.1 on, and as the allocator gave it.
+    fn key_of_module(&self, key_bytes: u64, expires: bool) -> u64 {
+        match self.target {
+            target if target < Target::Redis8_2 || target == Target::Valkey8_0 => {
+                self.key_and_object(key_bytes, expires) - OBJECT_BYTES
+            }
+            target if target.keeps_books() => self.usable(key_object_bytes(key_bytes, expires)),
+            _ => self.key_and_object(key_bytes, expires),
+        }
     }
 
     /// A string, its key included.

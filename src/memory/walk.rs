@@ -7,7 +7,7 @@ use super::list::{Filling, Nodes};
 use super::packed::{self, Packing};
 use super::stream::{self, Streamed};
 use super::table::{Made, Table};
-use super::{Encoding, Model};
+use super::{Basis, Encoding, Model, module, template};
 use crate::rdb::blob::Packing as Blob;
 use crate::rdb::primitives::{Parsed, StringHeader, array, ascii_score_head, i64_le, length, string_header, u64_le};
 use crate::rdb::record::KeyHeader;
@@ -25,6 +25,8 @@ pub struct Footprint {
     pub encoding: Encoding,
     /// What `MEMORY USAGE` answers for the key; unknown for modules' values and for types that no model has.
     pub memory_bytes: Option<u64>,
+    /// What that rests on, where it is known.
+    pub basis: Option<Basis>,
     /// Bytes of the value's texts as clients see them, unless they are packed.
     pub value_bytes: Option<u64>,
     /// The largest element, unless elements are packed.
@@ -82,11 +84,16 @@ pub fn measure<S: Source>(
         let (bytes, int) = text(source, FormatElement::String)?;
         let (encoding, memory_bytes) = model.string(key_bytes, expires, bytes, int.is_some());
         let footprint = Footprint::new(Kind::String, bytes, (encoding, memory_bytes));
-        return Ok(Footprint { value_bytes: Some(bytes), ..footprint });
+        return Ok(Footprint { value_bytes: Some(bytes), basis: Some(Basis::Exact), ..footprint });
     }
     let mut footprint = collection(source, header.value_type, context, model);
-    if let Ok(Footprint { memory_bytes: Some(bytes), .. }) = &mut footprint {
-        *bytes = bytes.saturating_add(model.key_and_object(key_bytes, expires));
+    if let Ok(Footprint { measure, memory_bytes: Some(bytes), encoding, basis, .. }) = &mut footprint {
+        let key = match measure.module {
+            Some(_) => model.key_of_module(key_bytes, expires),
+            None => model.key_and_object(key_bytes, expires),
+        };
+        *bytes = bytes.saturating_add(key);
+        basis.get_or_insert_with(|| Basis::of(*encoding, model));
     }
     footprint
 }
@@ -103,9 +110,9 @@ impl Footprint {
         Self { memory_bytes: Some(bytes), encoding, ..Self::unknown(Measure { kind, size, module: None }) }
     }
 
-    fn unknown(measure: Measure) -> Self {
+    pub(super) fn unknown(measure: Measure) -> Self {
         let encoding = Encoding::Other;
-        Self { measure, encoding, memory_bytes: None, value_bytes: None, largest: None, streamed: None }
+        Self { measure, encoding, memory_bytes: None, basis: None, value_bytes: None, largest: None, streamed: None }
     }
 
     fn of_table(kind: Kind, table: &Table, held: (Encoding, u64)) -> Self {
@@ -156,6 +163,20 @@ fn collection<S: Source>(
             packed_with_ttls(source, model)
         }
         ValueType::HASH_LISTPACK_TTL_PRE_GA if context.dialect == Dialect::Redis => packed_with_ttls(source, model),
+        ValueType::MODULE_2 => module::measure(source, model),
+        ValueType::ARRAY if context.dialect == Dialect::Redis => {
+            let (elements, bytes) = super::array::measure(source, model)?;
+            Ok(Footprint::new(Kind::Array, elements, (Encoding::SlicedArray, bytes)))
+        }
+        ValueType::HASH_TEMPLATE_LISTPACK
+        | ValueType::HASH_TEMPLATE_LISTPACK_REF
+        | ValueType::HASH_TEMPLATE_ARRAY
+        | ValueType::HASH_TEMPLATE_ARRAY_REF
+            if context.dialect == Dialect::Redis =>
+        {
+            let (fields, held) = template::measure(source, value_type, context, model)?;
+            Ok(Footprint { basis: Some(Basis::LowerBound), ..Footprint::new(Kind::Hash, fields, held) })
+        }
         _ => value::measure(source, value_type, context).map(Footprint::unknown),
     }
 }

@@ -121,6 +121,12 @@ pub struct Report {
     pub totals: Tally,
     /// Keys whose memory is not known: values of modules, and of types that no model has. They count with none.
     pub memory_unknown_keys: u64,
+    /// Keys whose memory is a lower bound: hashes in templates, without their share of the template.
+    #[serde(default)]
+    pub memory_lower_bound_keys: u64,
+    /// Keys whose memory is an estimate: what the server leaves to chance, and rules that were not checked on it.
+    #[serde(default)]
+    pub memory_estimated_keys: u64,
     /// By database, type and encoding.
     pub databases: Vec<DatabaseTally>,
     /// The top keys of each database and type.
@@ -298,6 +304,9 @@ pub struct KeyRow {
     /// Bytes of memory, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// What those rest on: `exact`, `lower_bound` or `estimate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_basis: Option<Cow<'static, str>>,
     /// Bytes of its texts as clients see them, where they are not packed or were looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
@@ -361,6 +370,7 @@ impl KeyRow {
             elements: tally.elements,
             serialized_bytes: tally.serialized_bytes,
             memory_bytes: footprint.memory_bytes,
+            memory_basis: footprint.basis.map(|basis| basis.name().into()),
             value_bytes: footprint.value_bytes,
             largest_element_bytes: footprint.largest.map(|largest| largest.bytes),
             largest_element_index: footprint.largest.map(|largest| largest.index),
@@ -396,6 +406,8 @@ impl Report {
             dumps,
             totals,
             memory_unknown_keys: numbers.memory_unknown_keys,
+            memory_lower_bound_keys: numbers.memory_lower_bound_keys,
+            memory_estimated_keys: numbers.memory_estimated_keys,
             databases: Vec::new(),
             top: Vec::new(),
             top_keys_max: question.top,
@@ -464,6 +476,8 @@ impl Report {
         self.dumps.extend(other.dumps);
         self.totals.merge(&other.totals);
         self.memory_unknown_keys += other.memory_unknown_keys;
+        self.memory_lower_bound_keys += other.memory_lower_bound_keys;
+        self.memory_estimated_keys += other.memory_estimated_keys;
         self.merge_databases(other.databases);
         self.top_keys_max = self.top_keys_max.min(other.top_keys_max);
         self.merge_top(other.top, dumps_before);

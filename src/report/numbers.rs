@@ -9,7 +9,7 @@ use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::tally::{Expiry, Sizes, Tally};
 use super::{KeyRow, QueryPlan, slots};
-use crate::memory::{Encoding, Footprint};
+use crate::memory::{Basis, Encoding, Footprint};
 use crate::rdb::short::{PADDED_BYTES, Short};
 use crate::rdb::{Context, Entry, Kind, ParseErrorKind, ValueType};
 
@@ -30,6 +30,8 @@ pub(super) struct Numbers {
     /// Keys of the dumps that were merged, by the dump's number; those that were added here are in no dump yet.
     pub(super) dumps: BTreeMap<u32, Tally>,
     pub(super) memory_unknown_keys: u64,
+    pub(super) memory_lower_bound_keys: u64,
+    pub(super) memory_estimated_keys: u64,
     /// By kind in the order of [`Kind::ALL`].
     pub(super) sizes: [SizesOfKind; Kind::ALL.len()],
     pub(super) idle: Sizes,
@@ -259,6 +261,11 @@ impl Numbers {
         let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
         let tally = Tally::of_key(elements, serialized_bytes, memory_bytes, never_expires);
         self.count_sizes(entry.kind, &tally, found.memory_bytes);
+        match found.basis {
+            Some(Basis::LowerBound) => self.memory_lower_bound_keys += 1,
+            Some(Basis::Estimate) => self.memory_estimated_keys += 1,
+            Some(Basis::Exact) | None => {}
+        }
         self.place(asked, name, &tally);
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
@@ -336,6 +343,8 @@ impl Numbers {
         }
         self.dumps.entry(asked.dump).or_default().merge(&own);
         self.memory_unknown_keys += theirs.memory_unknown_keys;
+        self.memory_lower_bound_keys += theirs.memory_lower_bound_keys;
+        self.memory_estimated_keys += theirs.memory_estimated_keys;
         for (mine, theirs) in self.sizes.iter_mut().zip(&theirs.sizes) {
             mine.memory.merge(&theirs.memory);
             mine.serialized.merge(&theirs.serialized);

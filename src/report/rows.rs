@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Name, QueryPlan};
 use crate::analysis::accumulator::Accumulator;
-use crate::memory::{Encoding, Footprint, walk};
+use crate::memory::{Basis, Encoding, Footprint, walk};
 use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
 use crate::rdb::source::KeepsKey;
 use crate::rdb::{Context, Entry, Kind, ModuleId, ParseErrorKind, ValueType};
@@ -32,6 +32,8 @@ pub struct Row {
     pub serialized_bytes: u64,
     /// Bytes of memory, if they are known.
     pub memory_bytes: Option<u64>,
+    /// What those rest on.
+    pub memory_basis: Option<Basis>,
     /// Bytes of its texts as clients see them, where they are not packed.
     pub value_bytes: Option<u64>,
     /// Bytes of its largest element, where elements are not packed.
@@ -61,6 +63,7 @@ impl Row {
             size: entry.size,
             serialized_bytes: entry.value_offset - entry.offset + entry.value_bytes,
             memory_bytes: footprint.memory_bytes,
+            memory_basis: footprint.basis,
             value_bytes: footprint.value_bytes,
             largest_element_bytes: footprint.largest.map(|largest| largest.bytes),
             largest_element_index: footprint.largest.map(|largest| largest.index),
