@@ -1,8 +1,8 @@
 //! What a key costs a server's memory: what `MEMORY USAGE key SAMPLES 0` answers on the server that would load the dump.
 //!
 //! A [`Model`] is a server and an allocator. [`walk::measure`] steps over a value as [`crate::rdb::value`] does, and on
-//! the way adds up what the model needs: strings' lengths, packed values' sizes, counts. Nothing is inflated for it: a
-//! packed value's size is in its head. The sums are in pieces that merge (`table::Table`, `list::Nodes`), and become
+//! the way adds up what the model needs: strings' lengths, packed values' sizes, counts. Nothing is inflated for it but
+//! modules' JSON texts: a packed value's size is in its head. The sums are in pieces that merge (`table::Table`, `list::Nodes`), and become
 //! bytes when the value ends, since some of it depends on how many elements there were.
 //!
 //! One file a structure: `sds` strings, `dict` and `hashtable` tables of Redis and of Valkey, `table` what is in

@@ -152,6 +152,13 @@ impl Table {
             let keys = count(report.memory_unknown_keys);
             self.paragraph(DIM, &format!("unknown for {keys} keys of modules or newer types, which count with none"));
         }
+        if report.memory_lower_bound_keys > 0 {
+            let keys = count(report.memory_lower_bound_keys);
+            self.paragraph(
+                DIM,
+                &format!("a lower bound for {keys} keys, such as hashes without their template's share"),
+            );
+        }
     }
 
     /// Keys, memory and its share.

@@ -126,8 +126,11 @@ impl Document {
     }
 
     fn add(&mut self, text: &[u8]) {
-        if !self.is_lost {
-            text.iter().for_each(|byte| self.add_byte(*byte));
+        for byte in text {
+            if self.is_lost {
+                break;
+            }
+            self.add_byte(*byte);
         }
     }
 

@@ -98,7 +98,10 @@ impl Sum {
             Self::VectorSet(set) => set.finish().map(|bytes| (Basis::Exact, bytes)),
             Self::Sketch(sketch) => sketch.finish(model.target()).map(|bytes| (of_module, bytes)),
             Self::Json(document) => document.finish().map(|bytes| (of_module, bytes)),
-            Self::Series(series) => series.finish().map(|(basis, bytes)| (basis.unwrap_or(of_module), bytes)),
+            Self::Series(series) => {
+                let bytes = series.bytes().map(|bytes| (of_module, bytes));
+                bytes.or_else(|| Some((Basis::LowerBound, series.bytes_min())))
+            }
             Self::Suggestions(count) => count.map(|count| (of_module, count.saturating_mul(SUGGESTION_BYTES))),
             Self::Unknown => None,
         }

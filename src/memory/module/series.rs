@@ -1,6 +1,5 @@
 //! Time series of `RedisTimeSeries`: chunks of samples, labels and compaction rules.
 
-use crate::memory::Basis;
 use crate::rdb::packed::module::Head;
 
 /// What the series counts besides its parts.
@@ -80,9 +79,8 @@ impl Series {
             (Next::LastValue, Head::Double(_)) => Next::Samples,
             (Next::Samples, Head::Unsigned(_)) => Next::DuplicatePolicy,
             (Next::DuplicatePolicy, Head::Unsigned(_)) => Next::HasSource,
-            (Next::HasSource, Head::Unsigned(0)) => self.after_source(),
-            (Next::HasSource, Head::Unsigned(_)) => Next::Source,
-            (Next::Source, Head::String(_)) => self.after_source(),
+            (Next::HasSource, Head::Unsigned(1..)) => Next::Source,
+            (Next::HasSource, Head::Unsigned(0)) | (Next::Source, Head::String(_)) => self.after_source(),
             (Next::IgnoredTime, Head::Unsigned(_)) => Next::IgnoredValue,
             (Next::IgnoredValue, Head::Double(_)) => Next::Labels,
             (Next::Labels, Head::Unsigned(labels)) => {
@@ -119,12 +117,13 @@ impl Series {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// What it takes without its key, and what that rests on if it is less than the rule: of an unknown layout, its samples
-    /// and texts alone.
-    pub(super) fn finish(&self) -> Option<(Option<Basis>, u64)> {
-        if VERSIONS.contains(&self.version) && self.next == Next::Chunks {
-            return Some((None, self.bytes));
-        }
-        Some((Some(Basis::LowerBound), self.strings_bytes.saturating_add(SERIES_BYTES)))
+    /// What it takes without its key, if its layout is known.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        (VERSIONS.contains(&self.version) && self.next == Next::Chunks).then_some(self.bytes)
+    }
+
+    /// What its samples and texts take, whatever the layout.
+    pub(super) fn bytes_min(&self) -> u64 {
+        self.strings_bytes.saturating_add(SERIES_BYTES)
     }
 }
