@@ -30,6 +30,7 @@ COLUMNS = {
     "serialized_bytes": ("uint64", "UInt64", "UBIGINT"),
     "memory_bytes": ("uint64", "UInt64", "UBIGINT"),
     "allocated_bytes": ("uint64", "UInt64", "UBIGINT"),
+    "memory_basis": ("dictionary<values=string, indices=int8, ordered=0>", "Categorical", "VARCHAR"),
     "value_bytes": ("uint64", "UInt64", "UBIGINT"),
     "largest_element_bytes": ("uint64", "UInt64", "UBIGINT"),
     "largest_element_index": ("uint64", "UInt64", "UBIGINT"),

@@ -2,23 +2,28 @@
 //! what that server's allocator gives out for the key, which is not the same ([`Cost`]).
 //!
 //! A [`Model`] is a server and an allocator. [`walk::measure`] steps over a value as [`crate::rdb::value`] does, and on
-//! the way adds up what the model needs: strings' lengths, packed values' sizes, counts. Nothing is inflated for it: a
-//! packed value's size is in its head. The sums are in pieces that merge (`table::Table`, `list::Nodes`), and become
+//! the way adds up what the model needs: strings' lengths, packed values' sizes, counts. Nothing is inflated for it but
+//! modules' JSON texts: a packed value's size is in its head. The sums are in pieces that merge (`table::Table`, `list::Nodes`), and become
 //! bytes when the value ends, since some of it depends on how many elements there were.
 //!
 //! One file a structure: `sds` strings, `dict` and `hashtable` tables of Redis and of Valkey, `table` what is in
-//! them, `vset` fields that expire, `list`, `packed`, `rax` and `stream`; [`server`] is what a server needs besides. The rules were found in the servers' sources and checked against
+//! them, `vset` fields that expire, `list`, `packed`, `rax` and `stream`; `array`, `template` and `vector_set` for newer types,
+//! `module` for those of modules; `basis` says what a figure rests on, and [`server`] is what a server needs besides. The rules
+//! were found in the servers' sources and checked against
 //! the servers (`tests/memory_oracle.rs`, which keeps `fixtures/memory_accuracy.md`).
 //!
 //! Limits of packed encodings are taken to be the servers' defaults, or higher where the dump shows it. What a table
 //! takes depends on its hash, and a skiplist on chance: for both it is what one can expect.
 
 mod allocator;
+mod array;
+mod basis;
 mod cost;
 mod dict;
 mod distinct;
 mod hashtable;
 mod list;
+mod module;
 mod packed;
 mod rax;
 mod sds;
@@ -26,10 +31,13 @@ pub mod server;
 mod stream;
 mod table;
 mod target;
+mod template;
+mod vector_set;
 mod vset;
 pub mod walk;
 
 pub use allocator::Allocator;
+pub use basis::Basis;
 pub use cost::Cost;
 pub(crate) use packed::may_be_int;
 pub use stream::Streamed;
@@ -71,6 +79,9 @@ pub enum Encoding {
     Skiplist,
     Quicklist,
     Stream,
+    SlicedArray,
+    TemplateListpack,
+    TemplateArray,
     /// Held by a module, or in a way that is not modelled.
     Other,
 }
@@ -90,6 +101,9 @@ impl Encoding {
             Self::Skiplist => "skiplist",
             Self::Quicklist => "quicklist",
             Self::Stream => "stream",
+            Self::SlicedArray => "sliced-array",
+            Self::TemplateListpack => "template-listpack",
+            Self::TemplateArray => "template-array",
             Self::Other => "other",
         }
     }
@@ -117,6 +131,18 @@ impl Model {
         let [lasting, expiring] = &self.costs.keys;
         table::known(if expires { expiring } else { lasting }, key_bytes)
             .unwrap_or_else(|| key_and_object(self.target, self.allocator, key_bytes, expires))
+    }
+
+    /// What a key takes with its object if its value is a module's: `MEMORY USAGE` counts the object from Redis 8.2 and
+    /// Valkey 8.1 on, and as the allocator gave it.
+    fn key_of_module(&self, key_bytes: u64, expires: bool) -> Cost {
+        match self.target {
+            target if target < Target::Redis8_2 || target == Target::Valkey8_0 => {
+                self.key_and_object(key_bytes, expires) - Cost::only_counted(OBJECT_BYTES)
+            }
+            target if target.keeps_books() => self.given(key_object_bytes(target, key_bytes, expires)),
+            _ => self.key_and_object(key_bytes, expires),
+        }
     }
 
     /// A string, its key included.

@@ -8,7 +8,7 @@ use super::packed::{self, Packing};
 use super::stream::{self, Streamed};
 use super::table::{Made, Table};
 use super::vset::Expiries;
-use super::{Cost, Encoding, Model, Target};
+use super::{Basis, Cost, Encoding, Model, Target, module, template};
 use crate::rdb::blob::Packing as Blob;
 use crate::rdb::elements::number;
 use crate::rdb::measure::Measure;
@@ -33,6 +33,8 @@ pub struct Footprint {
     pub memory_bytes: Option<u64>,
     /// What the allocator gives out for the key; known if that is.
     pub allocated_bytes: Option<u64>,
+    /// What that rests on, where it is known.
+    pub basis: Option<Basis>,
     /// Bytes of the value's texts as clients see them, unless they are packed.
     pub value_bytes: Option<u64>,
     /// The largest element, unless elements are packed.
@@ -89,13 +91,26 @@ pub fn measure<S: Source>(
     if header.value_type == ValueType::STRING {
         let (bytes, int) = text(source, FormatElement::String)?;
         let held = model.string(key_bytes, expires, bytes, int);
-        return Ok(Footprint { value_bytes: Some(bytes), ..Footprint::new(Kind::String, bytes, held) });
+        let footprint = Footprint::new(Kind::String, bytes, held);
+        return Ok(Footprint { value_bytes: Some(bytes), basis: Some(Basis::Exact), ..footprint });
     }
     let mut footprint = collection(source, header.value_type, context, model);
-    if let Ok(Footprint { memory_bytes: Some(memory), allocated_bytes: Some(allocated), .. }) = &mut footprint {
-        let key = model.key_and_object(key_bytes, expires);
+    if let Ok(Footprint {
+        measure,
+        memory_bytes: Some(memory),
+        allocated_bytes: Some(allocated),
+        encoding,
+        basis,
+        ..
+    }) = &mut footprint
+    {
+        let key = match measure.module {
+            Some(_) => model.key_of_module(key_bytes, expires),
+            None => model.key_and_object(key_bytes, expires),
+        };
         *memory = memory.saturating_add(key.memory_bytes);
         *allocated = allocated.saturating_add(key.allocated_bytes);
+        basis.get_or_insert_with(|| Basis::of(*encoding, model));
     }
     footprint
 }
@@ -113,9 +128,17 @@ impl Footprint {
         Self { encoding, memory_bytes, allocated_bytes, ..Self::unknown(Measure { kind, size, module: None }) }
     }
 
-    fn unknown(measure: Measure) -> Self {
-        let (encoding, memory_bytes, allocated_bytes) = (Encoding::Other, None, None);
-        Self { measure, encoding, memory_bytes, allocated_bytes, value_bytes: None, largest: None, streamed: None }
+    pub(super) fn unknown(measure: Measure) -> Self {
+        Self {
+            measure,
+            encoding: Encoding::Other,
+            memory_bytes: None,
+            allocated_bytes: None,
+            basis: None,
+            value_bytes: None,
+            largest: None,
+            streamed: None,
+        }
     }
 
     fn of_table(kind: Kind, table: &Table, held: (Encoding, Cost)) -> Self {
@@ -165,6 +188,20 @@ fn collection<S: Source>(
             packed_with_ttls(source, model)
         }
         ValueType::HASH_LISTPACK_TTL_PRE_GA if context.dialect == Dialect::Redis => packed_with_ttls(source, model),
+        ValueType::MODULE_2 => module::measure(source, model),
+        ValueType::ARRAY if context.dialect == Dialect::Redis => {
+            let (elements, bytes) = super::array::measure(source, model)?;
+            Ok(Footprint::new(Kind::Array, elements, (Encoding::SlicedArray, Cost::same(bytes))))
+        }
+        ValueType::HASH_TEMPLATE_LISTPACK
+        | ValueType::HASH_TEMPLATE_LISTPACK_REF
+        | ValueType::HASH_TEMPLATE_ARRAY
+        | ValueType::HASH_TEMPLATE_ARRAY_REF
+            if context.dialect == Dialect::Redis =>
+        {
+            let (fields, held) = template::measure(source, value_type, context, model)?;
+            Ok(Footprint { basis: Some(Basis::LowerBound), ..Footprint::new(Kind::Hash, fields, held) })
+        }
         _ => value::measure(source, value_type, context).map(Footprint::unknown),
     }
 }

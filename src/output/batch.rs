@@ -13,7 +13,7 @@ use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::columns::{self, Column, Type};
-use crate::memory::Encoding;
+use crate::memory::{Basis, Encoding};
 use crate::rdb::{Unit, ValueType};
 use crate::report::Row;
 
@@ -28,7 +28,7 @@ const NAME_BYTES_MAX: usize = 2 << 20;
 pub(super) const WRITTEN_BY: (&str, &str) = ("bigkeys.version", env!("CARGO_PKG_VERSION"));
 
 /// How a server holds values, in the order of their numbers.
-const ENCODINGS: [Encoding; 12] = [
+const ENCODINGS: [Encoding; 15] = [
     Encoding::Int,
     Encoding::Embstr,
     Encoding::Raw,
@@ -40,6 +40,9 @@ const ENCODINGS: [Encoding; 12] = [
     Encoding::Skiplist,
     Encoding::Quicklist,
     Encoding::Stream,
+    Encoding::SlicedArray,
+    Encoding::TemplateListpack,
+    Encoding::TemplateArray,
     Encoding::Other,
 ];
 const _: () = assert!(ENCODINGS.len() == Encoding::Other as usize + 1, "an encoding is missing");
@@ -60,6 +63,7 @@ pub(super) struct Batch {
     serialized_bytes: PrimitiveBuilder<UInt64Type>,
     memory_bytes: PrimitiveBuilder<UInt64Type>,
     allocated_bytes: PrimitiveBuilder<UInt64Type>,
+    memory_basis: Labels<Int8Type>,
     value_bytes: PrimitiveBuilder<UInt64Type>,
     largest_element_bytes: PrimitiveBuilder<UInt64Type>,
     largest_element_index: PrimitiveBuilder<UInt64Type>,
@@ -116,6 +120,7 @@ impl Batch {
             serialized_bytes: numbers(),
             memory_bytes: numbers(),
             allocated_bytes: numbers(),
+            memory_basis: Labels::new(Basis::ALL.map(Basis::name)),
             value_bytes: numbers(),
             largest_element_bytes: numbers(),
             largest_element_index: numbers(),
@@ -145,6 +150,7 @@ impl Batch {
         self.serialized_bytes.append_value(row.serialized_bytes);
         self.memory_bytes.append_option(row.memory_bytes);
         self.allocated_bytes.append_option(row.allocated_bytes);
+        self.memory_basis.keys.append_option(row.memory_basis.map(|basis| basis as i8));
         self.value_bytes.append_option(row.value_bytes);
         self.largest_element_bytes.append_option(row.largest_element_bytes);
         self.largest_element_index.append_option(row.largest_element_index);
@@ -174,6 +180,7 @@ impl Batch {
             Arc::new(self.serialized_bytes.finish()),
             Arc::new(self.memory_bytes.finish()),
             Arc::new(self.allocated_bytes.finish()),
+            self.memory_basis.finish()?,
             Arc::new(self.value_bytes.finish()),
             Arc::new(self.largest_element_bytes.finish()),
             Arc::new(self.largest_element_index.finish()),

@@ -78,7 +78,7 @@ impl Column {
 }
 
 /// All columns.
-pub const COLUMNS: [Column; 20] = [
+pub const COLUMNS: [Column; 21] = [
     Column::new("dump", Type::Dump, "the dump that the key is in, as it was given"),
     Column::new("db", Type::U64, "the database"),
     Column::new("name", Type::Bytes, "the key's name; in text, bytes that are not UTF-8 are escaped as `\\xff`"),
@@ -102,6 +102,7 @@ pub const COLUMNS: [Column; 20] = [
         "bytes that the server's allocator gives out for it, if a model knows them",
     )
     .or_none(),
+    Column::new("memory_basis", Type::Label, "what that rests on: `exact`, `lower_bound` or `estimate`").or_none(),
     Column::new("value_bytes", Type::U64, "bytes of the value's texts as clients see them, where they are not packed")
         .or_none(),
     Column::new("largest_element_bytes", Type::U64, "bytes of its largest element, where elements are not packed")

@@ -15,6 +15,7 @@ use super::arrow::ArrowWriter;
 use super::columns;
 #[cfg(feature = "columnar")]
 use super::parquet::ParquetWriter;
+use crate::memory::Basis;
 use crate::report::{Name, Row};
 
 /// Writes rows. What it has written is whole after [`RowWriter::finish`].
@@ -57,6 +58,7 @@ struct Columns<'r> {
     serialized_bytes: u64,
     memory_bytes: Option<u64>,
     allocated_bytes: Option<u64>,
+    memory_basis: Option<&'static str>,
     value_bytes: Option<u64>,
     largest_element_bytes: Option<u64>,
     largest_element_index: Option<u64>,
@@ -161,6 +163,7 @@ impl<'r> Columns<'r> {
             serialized_bytes: row.serialized_bytes,
             memory_bytes: row.memory_bytes,
             allocated_bytes: row.allocated_bytes,
+            memory_basis: row.memory_basis.map(Basis::name),
             value_bytes: row.value_bytes,
             largest_element_bytes: row.largest_element_bytes,
             largest_element_index: row.largest_element_index,
@@ -186,9 +189,11 @@ fn csv_line(line: &mut Vec<u8>, dump: &str, row: &Row) -> io::Result<()> {
     field(line, &row.type_name());
     write!(line, ",{},{},{},{}", row.stored.label(), row.loaded.name(), row.size, row.kind.unit().name())?;
     write!(line, ",{}", row.serialized_bytes)?;
-    for value in
-        [row.memory_bytes, row.allocated_bytes, row.value_bytes, row.largest_element_bytes, row.largest_element_index]
-    {
+    for value in [row.memory_bytes, row.allocated_bytes] {
+        number(line, value)?;
+    }
+    number(line, row.memory_basis.map(Basis::name))?;
+    for value in [row.value_bytes, row.largest_element_bytes, row.largest_element_index] {
         number(line, value)?;
     }
     number(line, row.expires_at_ms)?;

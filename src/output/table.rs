@@ -181,6 +181,13 @@ impl Table {
         for note in report.notes() {
             self.paragraph(DIM, &note);
         }
+        if report.memory_lower_bound_keys > 0 {
+            let keys = count(report.memory_lower_bound_keys);
+            self.paragraph(
+                DIM,
+                &format!("a lower bound for {keys} keys, such as hashes without their template's share"),
+            );
+        }
     }
 
     /// Keys, memory and its share.

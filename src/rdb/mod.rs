@@ -7,7 +7,7 @@
 //! in it; [`packed`] has the structures that strings can hold.
 
 pub(crate) mod blob;
-mod bounded;
+pub(crate) mod bounded;
 pub mod checksum;
 pub mod context;
 pub(crate) mod deep;

@@ -117,24 +117,12 @@ fn begin_collection<S: Source>(
             (Kind::Hash, packed(source, Packing::Listpack, 3)?)
         }
         ValueType::ARRAY => (Kind::Array, redis_array(source)?),
-        ValueType::HASH_TEMPLATE_LISTPACK => {
-            let mut damaged = None;
-            go_on(template_fields(source), &mut damaged)?;
-            let fields = go_on(template_listpack(source), &mut damaged)?;
-            (Kind::Hash, damaged.map_or(Ok(fields), Err)?)
+        ValueType::HASH_TEMPLATE_LISTPACK | ValueType::HASH_TEMPLATE_LISTPACK_REF => {
+            let (_, fields) = template_packed(source, value_type)?;
+            (Kind::Hash, fields)
         }
-        ValueType::HASH_TEMPLATE_LISTPACK_REF => (Kind::Hash, template_listpack(source)?),
-        ValueType::HASH_TEMPLATE_ARRAY => {
-            // Without its field names nothing says how many values follow.
-            let no_names = |error: ParseError| {
-                let lost = ParseError { kind: ParseErrorKind::Flag, element: FormatElement::HashTemplate, ..error };
-                if error.costs_one_key() { lost } else { error }
-            };
-            let fields = template_fields(source).map_err(no_names)?;
-            (Kind::Hash, strings(source, fields)?)
-        }
-        ValueType::HASH_TEMPLATE_ARRAY_REF => {
-            let fields = template_reference(source, context)?;
+        ValueType::HASH_TEMPLATE_ARRAY | ValueType::HASH_TEMPLATE_ARRAY_REF => {
+            let fields = template_array(source, value_type, context)?;
             (Kind::Hash, strings(source, fields)?)
         }
         ValueType::CRON => return cron(source).map(ValueStart::Whole),
@@ -238,12 +226,38 @@ fn template_fields<S: Source>(source: &mut S) -> Result<u64, ParseError> {
     }
 }
 
-/// A listpack of the template's id and one value a field.
-fn template_listpack<S: Source>(source: &mut S) -> Result<u64, ParseError> {
+/// Steps over a template's hash that is a listpack; returns the listpack's bytes and the number of fields.
+pub(crate) fn template_packed<S: Source>(source: &mut S, value_type: ValueType) -> Result<(u64, u64), ParseError> {
+    let mut damaged = None;
+    if value_type == ValueType::HASH_TEMPLATE_LISTPACK {
+        go_on(template_fields(source), &mut damaged)?;
+    }
+    let packed = go_on(template_listpack(source), &mut damaged)?;
+    damaged.map_or(Ok(packed), Err)
+}
+
+/// Steps over what a template's hash has before its values; returns how many of them follow.
+pub(crate) fn template_array<S: Source>(
+    source: &mut S,
+    value_type: ValueType,
+    context: &Context,
+) -> Result<u64, ParseError> {
+    if value_type == ValueType::HASH_TEMPLATE_ARRAY_REF {
+        return template_reference(source, context);
+    }
+    // Without its field names nothing says how many values follow.
+    template_fields(source).map_err(|error| {
+        let lost = ParseError { kind: ParseErrorKind::Flag, element: FormatElement::HashTemplate, ..error };
+        if error.costs_one_key() { lost } else { error }
+    })
+}
+
+/// A listpack of the template's id and one value a field; its bytes and the number of values.
+fn template_listpack<S: Source>(source: &mut S) -> Result<(u64, u64), ParseError> {
     let offset = source.offset();
-    let entries = Packing::Listpack.count(source)?;
+    let (bytes, entries) = Packing::Listpack.size(source)?;
     let no_id = ParseError { offset, kind: ParseErrorKind::BlobCount, element: FormatElement::Blob, declared: entries };
-    entries.checked_sub(1).ok_or(no_id)
+    Ok((bytes, entries.checked_sub(1).ok_or(no_id)?))
 }
 
 /// The id of a template that the dump has defined; returns its number of fields.
@@ -272,10 +286,16 @@ fn module_value<S: Source>(source: &mut S) -> Result<Measure, ParseError> {
     let start = source.offset();
     let id = ModuleId(source.parse(FormatElement::Module, length)?);
     let second = module::skip_values(source, FormatElement::Module)?;
-    let bytes = source.offset() - start;
-    let (kind, size) = match second {
-        Some(vectors) if &id.name() == ModuleId::VECTOR_SET_NAME => (Kind::VectorSet, vectors),
-        _ => (Kind::Module, bytes),
-    };
-    Ok(Measure { kind, size, module: Some(id) })
+    Ok(Measure::of_module(id, second, source.offset() - start))
+}
+
+impl Measure {
+    /// Of a module's value of so many stored bytes, whose second tagged value is the unsigned integer `second`, if it is one.
+    pub(crate) fn of_module(id: ModuleId, second: Option<u64>, bytes: u64) -> Self {
+        let (kind, size) = match second {
+            Some(vectors) if &id.name() == ModuleId::VECTOR_SET_NAME => (Kind::VectorSet, vectors),
+            _ => (Kind::Module, bytes),
+        };
+        Self { kind, size, module: Some(id) }
+    }
 }

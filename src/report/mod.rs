@@ -135,6 +135,12 @@ pub struct Report {
     /// Keys with names of more than 8 MiB, which are in no prefix and no slot.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub oversized_names: u64,
+    /// Keys whose memory is a lower bound: hashes in templates, without their share of the template.
+    #[serde(default)]
+    pub memory_lower_bound_keys: u64,
+    /// Keys whose memory is an estimate: what the server leaves to chance, and rules that were not checked on it.
+    #[serde(default)]
+    pub memory_estimated_keys: u64,
     /// By database, type and encoding.
     pub databases: Vec<DatabaseTally>,
     /// The keys of all databases above these, if there are too many to have tallies each.
@@ -369,6 +375,9 @@ pub struct KeyRow {
     /// Bytes that the allocator gives out for it, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocated_bytes: Option<u64>,
+    /// What those rest on: `exact`, `lower_bound` or `estimate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_basis: Option<Cow<'static, str>>,
     /// Bytes of its texts as clients see them, where they are not packed or were looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
@@ -435,6 +444,7 @@ impl KeyRow {
             serialized_bytes: tally.serialized_bytes,
             memory_bytes: footprint.memory_bytes,
             allocated_bytes: footprint.allocated_bytes,
+            memory_basis: footprint.basis.map(|basis| basis.name().into()),
             value_bytes: footprint.value_bytes,
             largest_element_bytes: footprint.largest.map(|largest| largest.bytes),
             largest_element_index: footprint.largest.map(|largest| largest.index),
@@ -470,6 +480,8 @@ impl Report {
             totals,
             memory_unknown_keys: numbers.memory_unknown_keys,
             oversized_names: numbers.oversized_names,
+            memory_lower_bound_keys: numbers.memory_lower_bound_keys,
+            memory_estimated_keys: numbers.memory_estimated_keys,
             databases: Vec::new(),
             other_databases: None,
             top: Vec::new(),
@@ -612,6 +624,8 @@ impl Report {
         self.memory_unknown_keys += other.memory_unknown_keys;
         self.oversized_names += other.oversized_names;
         cut.lower(&their_cut);
+        self.memory_lower_bound_keys += other.memory_lower_bound_keys;
+        self.memory_estimated_keys += other.memory_estimated_keys;
         self.merge_databases(other.databases);
         self.merge_other_databases(other.other_databases);
         self.merge_top(other.top, dumps_before, cut, asked.min(their_asked));

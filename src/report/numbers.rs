@@ -12,7 +12,7 @@ use super::tally::{Expiry, Sizes, Tally, Ttls};
 use super::{KeyRow, QueryPlan, slots};
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
-use crate::memory::{Cost, Encoding, Footprint};
+use crate::memory::{Basis, Cost, Encoding, Footprint};
 use crate::rdb::short::{PADDED_BYTES, Short};
 use crate::rdb::{Context, Entry, Kind, ParseErrorKind, ValueType};
 
@@ -58,6 +58,8 @@ pub(super) struct Numbers {
     pub(super) dumps: BTreeMap<u32, Tally>,
     pub(super) memory_unknown_keys: u64,
     pub(super) oversized_names: u64,
+    pub(super) memory_lower_bound_keys: u64,
+    pub(super) memory_estimated_keys: u64,
     /// By kind in the order of [`Kind::ALL`].
     pub(super) sizes: [SizesOfKind; Kind::ALL.len()],
     pub(super) idle: Sizes,
@@ -199,6 +201,8 @@ impl Numbers {
             shorts: Shorts::default(),
             dumps: BTreeMap::new(),
             memory_unknown_keys: 0,
+            memory_lower_bound_keys: 0,
+            memory_estimated_keys: 0,
             oversized_names: 0,
             sizes: Default::default(),
             idle: Sizes::default(),
@@ -462,6 +466,11 @@ impl Numbers {
         let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
         let tally = Tally::of_key(elements, serialized_bytes, cost, never_expires);
         self.count_sizes(entry.kind, &tally, found.memory_bytes);
+        match found.basis {
+            Some(Basis::LowerBound) => self.memory_lower_bound_keys += 1,
+            Some(Basis::Estimate) => self.memory_estimated_keys += 1,
+            Some(Basis::Exact) | None => {}
+        }
         if entry.key.is_oversized() {
             self.oversized_names += 1;
         } else {
@@ -556,6 +565,8 @@ impl Numbers {
         self.take_up(asked, theirs.current_db.or(inherited));
         self.oversized_names += theirs.oversized_names;
         self.memory_unknown_keys += theirs.memory_unknown_keys;
+        self.memory_lower_bound_keys += theirs.memory_lower_bound_keys;
+        self.memory_estimated_keys += theirs.memory_estimated_keys;
         for (mine, theirs) in self.sizes.iter_mut().zip(&theirs.sizes) {
             mine.memory.merge(&theirs.memory);
             mine.serialized.merge(&theirs.serialized);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Name, QueryPlan};
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::accumulator::Accumulator;
-use crate::memory::{Encoding, Footprint, walk};
+use crate::memory::{Basis, Encoding, Footprint, walk};
 use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
 use crate::rdb::source::KeepsKey;
 use crate::rdb::{Context, Entry, Kind, ModuleId, ParseErrorKind, ValueType};
@@ -36,6 +36,8 @@ pub struct Row {
     pub memory_bytes: Option<u64>,
     /// Bytes that the allocator gives out for it, if they are known.
     pub allocated_bytes: Option<u64>,
+    /// What those rest on.
+    pub memory_basis: Option<Basis>,
     /// Bytes of its texts as clients see them, where they are not packed.
     pub value_bytes: Option<u64>,
     /// Bytes of its largest element, where elements are not packed.
@@ -74,6 +76,7 @@ impl Row {
             serialized_bytes: entry.value_offset - entry.offset + entry.value_bytes,
             memory_bytes: footprint.memory_bytes,
             allocated_bytes: footprint.allocated_bytes,
+            memory_basis: footprint.basis,
             value_bytes: footprint.value_bytes,
             largest_element_bytes: footprint.largest.map(|largest| largest.bytes),
             largest_element_index: footprint.largest.map(|largest| largest.index),

@@ -27,6 +27,11 @@ pub fn refused() -> Vec<Fixture> {
     folder("refused")
 }
 
+/// The dumps with what `MEMORY USAGE` answered for each of their keys on the server that had loaded them.
+pub fn with_memory() -> Vec<Fixture> {
+    folder("memory")
+}
+
 /// An append-only file, which has no JSON beside it.
 pub fn commands_alone() -> Vec<u8> {
     fs::read(root().join("aof_resp.aof")).expect("a fixture")

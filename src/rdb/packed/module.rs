@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Text;
 use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
-use crate::rdb::primitives::{array, length};
+use crate::rdb::primitives::{StringHeader, array, length, string_header};
 use crate::rdb::source::{Slice, Source};
 use crate::rdb::string::with_text;
 
@@ -53,25 +53,43 @@ pub(crate) const TAG_FLOAT: u64 = 3;
 pub(crate) const TAG_DOUBLE: u64 = 4;
 pub(crate) const TAG_STRING: u64 = 5;
 
+/// A tagged value as far as it can be read without a string's bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Head {
+    /// No more values follow.
+    End,
+    Signed(i64),
+    Unsigned(u64),
+    Float(f32),
+    Double(f64),
+    /// The bytes come next.
+    String(StringHeader),
+}
+
+/// Reads the next tagged value, of a string its head.
+pub(crate) fn head<S: Source>(source: &mut S, element: FormatElement) -> Result<Head, ParseError> {
+    let offset = source.offset();
+    match source.parse(element, length)? {
+        TAG_EOF => Ok(Head::End),
+        TAG_SINT => source.parse(element, length).map(|value| Head::Signed(value.cast_signed())),
+        TAG_UINT => source.parse(element, length).map(Head::Unsigned),
+        TAG_FLOAT => source.parse(element, array).map(|bytes| Head::Float(f32::from_le_bytes(bytes))),
+        TAG_DOUBLE => source.parse(element, array).map(|bytes| Head::Double(f64::from_le_bytes(bytes))),
+        TAG_STRING => source.parse(element, string_header).map(Head::String),
+        tag => Err(ParseError { offset, kind: ParseErrorKind::ModuleTag, element, declared: tag }),
+    }
+}
+
 /// Steps over tagged values up to and including the end tag, and returns the second one if it is an unsigned integer:
 /// that is where a vector set has its count.
 pub(crate) fn skip_values<S: Source>(source: &mut S, element: FormatElement) -> Result<Option<u64>, ParseError> {
     let mut second = None;
     for at in 0_u64.. {
-        let offset = source.offset();
-        match source.parse(element, length)? {
-            TAG_EOF => break,
-            TAG_SINT => _ = source.parse(element, length)?,
-            TAG_UINT => {
-                let value = source.parse(element, length)?;
-                if at == 1 {
-                    second = Some(value);
-                }
-            }
-            TAG_FLOAT => _ = source.parse(element, array::<4>)?,
-            TAG_DOUBLE => _ = source.parse(element, array::<8>)?,
-            TAG_STRING => _ = source.string(element)?,
-            tag => return Err(ParseError { offset, kind: ParseErrorKind::ModuleTag, element, declared: tag }),
+        match head(source, element)? {
+            Head::End => break,
+            Head::Unsigned(value) if at == 1 => second = Some(value),
+            Head::String(header) => source.skip(element, header.stored_bytes())?,
+            Head::Signed(_) | Head::Unsigned(_) | Head::Float(_) | Head::Double(_) => {}
         }
     }
     Ok(second)
