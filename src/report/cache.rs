@@ -4,9 +4,8 @@
 //! A prefix has one slot, which its bytes tell. It takes that from another one when it has missed it more often than the
 //! other has hit it; the other's sums are then counted where they belong.
 
+use super::tally::Tally;
 use wide::u8x16;
-
-use super::Tally;
 
 /// Longer prefixes are not cached.
 pub(super) const PREFIX_BYTES_MAX: usize = 32;

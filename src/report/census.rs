@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::QueryPlan;
 use super::numbers::Numbers;
+use super::question::QueryPlan;
 use crate::analysis::accumulator::Accumulator;
 use crate::memory::walk;
 use crate::rdb::entry::{Damage, PartialValue, Step, step_with};

@@ -3,7 +3,8 @@
 //! The scan itself inflates nothing and keeps no element, so it cannot tell. This is done only when asked for, for the few
 //! keys on the lists, and over a dump that can be read twice. What is inflated is bounded (see [`elements::for_each`]).
 
-use super::{KeyRow, Name};
+use super::key_row::KeyRow;
+use super::text::Name;
 use crate::rdb::element::Element;
 use crate::rdb::elements;
 use crate::rdb::entry::step;

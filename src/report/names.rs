@@ -8,7 +8,7 @@
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
+use super::tally::Tally;
 use super::text::Name;
 
 /// A name's place in the order: the class it is given, then a hash.

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::key_row::KeyRow;
 use super::names::{Names, hash};
 use super::prefix::{Padded, Prefixes};
+use super::question::QueryPlan;
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
+use super::slots;
 use super::tally::{Expiry, Sizes, Tally, Ttls};
-use super::{KeyRow, QueryPlan, slots};
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
 use crate::memory::{Basis, Cost, Encoding, Footprint};

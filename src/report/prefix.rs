@@ -9,9 +9,9 @@
 
 use wide::u8x16;
 
-use super::Tally;
 use super::cache::{self, Cache, Slot};
 use super::names::{NAME_BYTES_MAX, Named, Names, NamesFound, Rank, hash_first};
+use super::tally::Tally;
 use crate::rdb::short::PADDED_BYTES;
 
 /// Deeper prefixes are not told apart.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::KeyRow;
+use super::key_row::KeyRow;
 use crate::analysis::floor::Floor;
 use crate::analysis::room::{Cut, Held, ordered};
 

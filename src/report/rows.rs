@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Name, QueryPlan};
+use super::question::QueryPlan;
+use super::text::Name;
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::accumulator::Accumulator;
 use crate::memory::{Basis, Encoding, Footprint, walk};

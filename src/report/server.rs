@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SlotTally, Tally};
+use super::slots::SlotTally;
+use super::tally::Tally;
 use crate::memory::Model;
 use crate::memory::server::KeyCount;
 

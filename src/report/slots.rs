@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
 use super::names::{Names, NamesFound, hash};
+use super::tally::Tally;
 use crate::rdb::limits::SLOTS;
 
 /// Tallies by slot and by hash tag; nothing is held before the first key.

@@ -1,0 +1,138 @@
+//! A report out of the census that the scans of its dumps made.
+
+use super::census::Census;
+use super::filters::Filters;
+use super::numbers::{Database, Encodings, SizesOfKind};
+use super::prefix::Separators;
+use super::question::Question;
+use super::rank::By;
+use super::sections::{
+    DatabaseTally, DumpInfo, EncodingKeys, KindSizes, OtherDatabases, Prefixes, TopKeys, TypeTally, frequencies,
+    merge_encoding,
+};
+use super::server::ServerMemory;
+use super::tally::Tally;
+use super::{FORMAT, Report};
+use crate::memory::Model;
+use crate::rdb::Kind;
+
+impl Report {
+    /// The report about dumps, the keys of which are in a census.
+    pub(crate) fn new(question: &Question, mut dumps: Vec<DumpInfo>, census: Census) -> Self {
+        let numbers = census.into_numbers();
+        let mut totals = Tally::default();
+        for (dump, tally) in &numbers.dumps {
+            totals.merge(tally);
+            if let Some(info) = usize::try_from(*dump).ok().and_then(|dump| dumps.get_mut(dump)) {
+                info.keys = *tally;
+            }
+        }
+        let separators = Separators::new(&question.separators);
+        let mut report = Self {
+            format: FORMAT.to_owned(),
+            is_complete: dumps.iter().all(|dump| dump.is_complete),
+            dumps,
+            filters: Filters::of(&question.filter),
+            totals,
+            memory_unknown_keys: numbers.memory_unknown_keys,
+            oversized_names: numbers.oversized_names,
+            memory_lower_bound_keys: numbers.memory_lower_bound_keys,
+            memory_estimated_keys: numbers.memory_estimated_keys,
+            databases: Vec::new(),
+            other_databases: None,
+            top: Vec::new(),
+            top_keys_max: question.top,
+            top_cut: None,
+            has_largest_elements: false,
+            ttl: numbers.ttl,
+            sizes: kind_sizes(numbers.sizes),
+            idle_seconds: numbers.idle.buckets().collect(),
+            frequencies: frequencies(&numbers.frequencies),
+            prefixes: Prefixes::new(&question.separators, numbers.prefixes.finish(&separators), totals),
+            slots: question.has_slots.then(|| numbers.slots.finish()),
+            streams: numbers.streams,
+            modules: numbers.modules.finish(),
+        };
+        report.set_cut(&numbers.cut, question.top);
+        for (db, database) in numbers.databases {
+            report.add_database(db.unwrap_or(0), database);
+        }
+        report.other_databases = numbers.other_from.map(|from_db| {
+            let (tally, types) = by_type(numbers.other);
+            OtherDatabases { from_db, tally, types }
+        });
+        if question.filter.is_of_all() && !question.filter.names_databases() {
+            report.add_servers();
+        }
+        report
+    }
+
+    /// Adds what each dump takes on its server. Databases are told apart where there is one dump; of several dumps, which
+    /// are the nodes of a cluster as a rule, each counts as one database.
+    fn add_servers(&mut self) {
+        let is_one = self.dumps.len() == 1;
+        for dump in &mut self.dumps {
+            let (Ok(target), Ok(allocator)) = (dump.target.parse(), dump.allocator.parse()) else { continue };
+            let model = Model::new(target, allocator);
+            dump.server = Some(if is_one {
+                let databases = self.databases.iter().map(|database| &database.tally);
+                let server = ServerMemory::new(&model, &dump.keys, databases);
+                self.slots.iter().fold(server, |server, slots| server.in_cluster(&model, &slots.slots))
+            } else {
+                ServerMemory::new(&model, &dump.keys, std::iter::once(&dump.keys))
+            });
+        }
+    }
+
+    fn add_database(&mut self, db: u64, database: Database) {
+        let (tally, types) = by_type(database.encodings);
+        if tally.keys > 0 {
+            self.databases.push(DatabaseTally { db, tally, types });
+        }
+        let mut of_kinds = database.lists;
+        of_kinds.sort_unstable_by_key(|(kind, _)| *kind);
+        for (kind, lists) in of_kinds {
+            for (lists, is_without_ttl) in lists.into_iter().zip([false, true]) {
+                for (list, by) in lists.into_iter().zip(By::ALL) {
+                    let keys = list.into_keys();
+                    if !keys.is_empty() {
+                        self.top.push(TopKeys { db, kind: kind.name().to_owned(), by, is_without_ttl, keys });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Tallies by type and encoding, and all of them together.
+fn by_type(encodings: Encodings) -> (Tally, Vec<TypeTally>) {
+    let (mut all, mut types) = (Tally::default(), Vec::<TypeTally>::new());
+    for (class, tally) in encodings.into_sorted() {
+        all.merge(&tally);
+        let kind = class.kind.name();
+        if types.last().is_none_or(|of_type| of_type.kind != kind) {
+            types.push(TypeTally { kind: kind.to_owned(), tally: Tally::default(), encodings: Vec::new() });
+        }
+        let Some(of_type) = types.last_mut() else { continue };
+        of_type.tally.merge(&tally);
+        let (stored_as, loaded_as) = (class.stored.label().to_owned(), class.held.name().to_owned());
+        merge_encoding(&mut of_type.encodings, EncodingKeys { stored_as, loaded_as, tally });
+    }
+    // Of many databases, room for more would take most of the memory.
+    for of_type in &mut types {
+        of_type.encodings.shrink_to_fit();
+    }
+    types.shrink_to_fit();
+    (all, types)
+}
+
+fn kind_sizes(sizes: [SizesOfKind; Kind::ALL.len()]) -> Vec<KindSizes> {
+    let of_kind = |(kind, sizes): (Kind, SizesOfKind)| KindSizes {
+        kind: kind.name().to_owned(),
+        memory_bytes: sizes.memory,
+        serialized_bytes: sizes.serialized,
+        elements: sizes.elements,
+    };
+    let filled = |sizes: &KindSizes| sizes.serialized_bytes.buckets().next().is_some();
+    Kind::ALL.into_iter().zip(sizes).map(of_kind).filter(filled).collect()
+}

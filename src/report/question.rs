@@ -1,0 +1,100 @@
+//! What a report is asked for, and how it is found in one dump.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::names::Rank;
+use super::prefix::Separators;
+use super::shorts;
+use crate::analysis::filter::Filter;
+use crate::memory::{Allocator, Model, Target};
+
+/// What is asked of a report.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// How many keys on each list.
+    pub top: usize,
+    /// Which keys.
+    pub filter: Filter,
+    /// The server whose memory is modelled; by default the one that wrote the dump.
+    pub target: Option<Target>,
+    /// The allocator of that server.
+    pub allocator: Allocator,
+    /// Bytes that end a prefix.
+    pub separators: Vec<u8>,
+    /// Whether keys are told apart by their cluster slot.
+    pub has_slots: bool,
+}
+
+impl Default for Question {
+    fn default() -> Self {
+        Self {
+            top: 20,
+            filter: Filter::default(),
+            target: None,
+            allocator: Allocator::default(),
+            separators: b":".to_vec(),
+            has_slots: false,
+        }
+    }
+}
+
+/// A question as it is put to one dump.
+#[derive(Debug)]
+pub(crate) struct QueryPlan {
+    pub(crate) top: usize,
+    pub(crate) filter: Filter,
+    /// Whether the filter lets all keys pass.
+    pub(super) takes_all: bool,
+    pub(super) separators: Separators,
+    pub(super) late: Late,
+    pub(crate) has_slots: bool,
+    /// Whether keys are counted by their names: under prefixes or in slots.
+    pub(super) needs_names: bool,
+    /// The number of the dump.
+    pub(crate) dump: u32,
+    /// The moment that TTLs are seen from, in milliseconds since 1970, if it is known.
+    pub(crate) now_ms: Option<i64>,
+    pub(crate) model: Model,
+    pub(super) shorts: shorts::Costs,
+}
+
+impl QueryPlan {
+    pub(crate) fn new(
+        question: &Question,
+        filter: Filter,
+        dump: u32,
+        now_ms: Option<i64>,
+        target: Target,
+    ) -> Arc<Self> {
+        let model = Model::new(target, question.allocator);
+        Arc::new(Self {
+            top: question.top,
+            takes_all: filter.is_of_all(),
+            filter,
+            separators: Separators::new(&question.separators),
+            needs_names: question.has_slots || !question.separators.is_empty(),
+            late: Late::default(),
+            has_slots: question.has_slots,
+            dump,
+            now_ms,
+            shorts: shorts::Costs::new(&model),
+            model,
+        })
+    }
+}
+
+/// The rank from which on prefixes will find no room in the end, as far as the scan from the dump's first record tells:
+/// pieces need not hold what would be dropped. Of a million prefixes each, they would spend their time on holding them.
+#[derive(Debug, Default)]
+pub(super) struct Late(Mutex<Option<Rank>>);
+
+impl Late {
+    pub(super) fn get(&self) -> Option<Rank> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lower(&self, limit: Option<Rank>) {
+        let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *late = late.into_iter().chain(limit).min();
+    }
+}
