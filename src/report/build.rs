@@ -67,20 +67,12 @@ impl Report {
         report
     }
 
-    /// Adds what each dump takes on its server. Databases are told apart where there is one dump; of several dumps, which
-    /// are the nodes of a cluster as a rule, each counts as one database.
+    /// Adds what each dump takes on its server.
     fn add_servers(&mut self) {
-        let is_one = self.dumps.len() == 1;
         for dump in &mut self.dumps {
-            let (Ok(target), Ok(allocator)) = (dump.target.parse(), dump.allocator.parse()) else { continue };
-            let model = Model::new(target, allocator);
-            dump.server = Some(if is_one {
-                let databases = self.databases.iter().map(|database| &database.tally);
-                let server = ServerMemory::new(&model, &dump.keys, databases);
-                self.slots.iter().fold(server, |server, slots| server.in_cluster(&model, &slots.slots))
-            } else {
-                ServerMemory::new(&model, &dump.keys, std::iter::once(&dump.keys))
-            });
+            if let (Ok(target), Ok(allocator)) = (dump.target.parse(), dump.allocator.parse()) {
+                dump.server = Some(ServerMemory::new(&Model::new(target, allocator), &dump.keys));
+            }
         }
     }
 
