@@ -367,7 +367,9 @@ fn columns_hold_what_rows_of_json_say() {
                     assert_eq!(expires, json.get("expires_at_ms").and_then(Value::as_i64));
                     let scores = batch.column_by_name("score").unwrap().as_primitive::<Float64Type>();
                     if let Some(score) = json.get("score").and_then(Value::as_f64) {
-                        assert_eq!(scores.value(row).to_bits(), score.to_bits());
+                        // The parser of JSON may miss a number's last bit.
+                        let difference = (scores.value(row) - score).abs();
+                        assert!(difference <= score.abs() * 2.0 * f64::EPSILON, "{json}");
                     }
                 }
             }
@@ -426,10 +428,11 @@ fn digest(server: &mut Server) -> String {
     String::from_utf8(server.ask(&["DEBUG", "DIGEST"]).into_bytes()).unwrap()
 }
 
-/// Settings that the data set was made under and that make long packed values slow to build.
+/// Settings under which keys load in reasonable time and as they were: packed sorted sets keep no score of -0, and those of a
+/// hundred thousand elements are slow to build.
 const PACKING: [(&str, &str); 4] = [
     ("hash-max-listpack-entries", "128"),
-    ("zset-max-listpack-entries", "128"),
+    ("zset-max-listpack-entries", "0"),
     ("set-max-intset-entries", "512"),
     ("list-max-listpack-size", "-2"),
 ];
@@ -440,6 +443,7 @@ const NOTHING: &str = "0000000000000000000000000000000000000000";
 /// What a server that holds a dump says after its values were written out and loaded again is what it said before.
 fn loads_the_same(server: &mut Server, dump: &Path, target: Target, name: &str) {
     let before = digest(server);
+    PACKING.into_iter().for_each(|(setting, value)| server.set(setting, value));
     // Keys that have expired do not come back.
     let filter = Filter {
         expired: bigkeys::analysis::filter::Expired::Skip,
@@ -486,7 +490,6 @@ fn random_keys_load_as_commands() {
         let scratch = Scratch::new();
         let dump = scratch.path("dump.rdb");
         fs::copy(server.dump(), &dump).expect("a copy");
-        PACKING.into_iter().for_each(|(setting, value)| server.set(setting, value));
         loads_the_same(&mut server, &dump, target, &format!("{kind:?}"));
     }
 }

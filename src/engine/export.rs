@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::recorded::Recorded;
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::analysis::filter::Filter;
-use crate::error::{Error, ErrorKind, Quoted};
+use crate::error::{Error, ErrorKind, Quoted, words};
 use crate::input::{self, Bytes};
 use crate::rdb::entry::{Damage, KeyRef, PartialValue, Step, step_with};
 use crate::rdb::record::KeyHeader;
@@ -97,7 +97,11 @@ pub fn export_at<F: Form>(path: &Path, offset: u64, name: Option<&[u8]>, mut for
         return Err(failed(ErrorKind::Options(what.to_owned())));
     }
     let mut look_up = || -> Result<(), Error> {
-        let entry = find::at(map.bytes(), &context, offset).map_err(damaged)?;
+        // What is said of an offset that is not a key's is not about the dump.
+        let entry = find::at(map.bytes(), &context, offset).map_err(|damage| {
+            let why = words(damage.error, dump_bytes);
+            refused(format!("no sound key's record begins here (at byte {}, {why})", damage.error.offset))
+        })?;
         let entry = entry.ok_or_else(|| refused("no key's record begins here".to_owned()))?;
         let mut buffer = Vec::new();
         let found = entry.key.decode(&mut buffer).map_err(|_| refused("the name of the key is damaged".to_owned()))?;
@@ -272,7 +276,7 @@ impl<F: Form> Values<F> {
 }
 
 impl<F: Form> Accumulator for Values<F> {
-    const PIECE_HELD_BYTES_MAX: u64 = 8 << 20;
+    const PIECE_HELD_BYTES_MAX: u64 = 4 << 20;
     const PIECES_AHEAD: usize = 2;
     const LEAVES_OPEN: bool = false;
 

@@ -65,7 +65,7 @@ fn what_get_cannot_find_or_do() {
     run(&format!("get {MIXED} no-such-key")).expect(2, &["no key of this name"]);
     run(&format!("get {MIXED} string --db 999")).expect(2, &["no key of this name in database 999"]);
     run(&format!("get {MIXED}")).expect(2, &["KEY"]);
-    run(&format!("get {MIXED} other --offset 0")).expect(1, &["at byte 0"]);
+    run(&format!("get {MIXED} other --offset 0")).expect(1, &["at byte 0: no sound key's record begins here"]);
     run("get no-such-file.rdb k").expect(2, &["no-such-file.rdb"]);
 }
 

@@ -36,7 +36,7 @@ const BATCH_BYTES_MAX: usize = 2 << 20;
 const TEXT_BYTES_MAX: u64 = 1 << 30;
 
 /// A piece whose tape is longer is given up.
-const TAPE_BYTES_MAX: usize = 16 << 20;
+const TAPE_BYTES_MAX: usize = 8 << 20;
 
 /// A row group of so many bytes is written.
 const GROUP_BYTES_MAX: usize = 8 << 20;

@@ -10,7 +10,7 @@ pub type Drain<'o> = Arc<Mutex<dyn FnMut(&[u8]) + Send + 'o>>;
 const HANDED_BYTES: usize = 256 << 10;
 
 /// A piece that holds more is given up.
-const HELD_BYTES_MAX: usize = 16 << 20;
+const HELD_BYTES_MAX: usize = 8 << 20;
 
 /// Long texts are written in parts of so many bytes. Base64 takes three bytes at a time.
 pub(super) const PART_BYTES: usize = 3 << 14;

@@ -5,7 +5,8 @@
 //! Only commands that the target knows are used. What no command can build is left out, and said: arrays, vector sets and
 //! values of modules, sorted sets with a score that is no number, streams with idempotent producers or with pending entries that
 //! have no consumer, and hashes whose fields expire where the target has no such thing. When consumers were last seen is lost; so
-//! is the pending state of entries that are no longer in their stream, which servers since 7.0 drop. Commands add to keys
+//! is the pending state of entries that are no longer in their stream, which servers since 7.0 drop; and a score of -0 becomes
+//! 0 where the server packs the sorted set. Commands add to keys
 //! that are there already: load them into a server without these keys.
 
 use super::lines::{Line, Lines};
@@ -26,7 +27,7 @@ const CHUNK_ELEMENTS: usize = 512;
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// A stream's entry, which one command must add, has at most so many bytes.
-const ENTRY_BYTES_MAX: usize = 64 << 20;
+const ENTRY_BYTES_MAX: usize = 32 << 20;
 
 /// Commands that build keys anew.
 #[derive(Clone, Debug)]
@@ -326,7 +327,7 @@ impl Commands {
         send(open, &mut fields);
         self.chunk = fields.bytes;
         read?;
-        if is_too_long { Err("entries of more than 64 MiB are left out".into()) } else { Ok(()) }
+        if is_too_long { Err("entries of more than 32 MiB are left out".into()) } else { Ok(()) }
     }
 
     fn stream_parts(&self, key: &KeyEntry<'_>, value: &Value<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
