@@ -4,7 +4,8 @@
 //! has. One that grew key by key has the same or twice as many slots. Replication backlogs, clients' buffers, functions and
 //! modules come on top.
 
-use super::{Cost, ENTRY_BYTES, Model, Target, dict, hashtable};
+use super::key::ENTRY_BYTES;
+use super::{Cost, Model, Target, dict, hashtable};
 
 /// Bytes of an entry that has no value in a table of keys, where the key is in the object.
 const KEY_ENTRY_BYTES: u64 = 16;

@@ -6,7 +6,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Model, OBJECT_BYTES};
+use super::Model;
+use super::key::OBJECT_BYTES;
 use crate::rdb::packed::module::Head;
 use crate::rdb::primitives::StringHeader;
 

@@ -3,15 +3,16 @@
 
 use nom::Err;
 
+use super::footprint::{Footprint, Largest};
+use super::int::{INT_TEXT_BYTES_MAX, canonical_int};
 use super::list::{Filling, Nodes};
 use super::packed::{self, Packing};
-use super::stream::{self, Streamed};
+use super::stream;
 use super::table::{Made, Table};
 use super::vset::Expiries;
 use super::{Basis, Cost, Encoding, Model, Target, module, template};
 use crate::rdb::blob::Packing as Blob;
 use crate::rdb::elements::number;
-use crate::rdb::measure::Measure;
 use crate::rdb::packed::{Passed, Text};
 use crate::rdb::primitives::{
     Parsed, StringHeader, array, ascii_score_head, byte, i64_le, length, string_header, u64_le,
@@ -22,44 +23,14 @@ use crate::rdb::source::Source;
 use crate::rdb::value;
 use crate::rdb::{Context, Dialect, FormatElement, Kind, ParseError, ParseErrorKind, ValueType};
 
-/// What a value is, and what it costs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Footprint {
-    /// What the value is, and how large.
-    pub measure: Measure,
-    /// How the loaded value is held.
-    pub encoding: Encoding,
-    /// What `MEMORY USAGE` answers for the key; unknown for modules' values and for types that no model has.
-    pub memory_bytes: Option<u64>,
-    /// What the allocator gives out for the key; known if that is.
-    pub allocated_bytes: Option<u64>,
-    /// What that rests on, where it is known.
-    pub basis: Option<Basis>,
-    /// Bytes of the value's texts as clients see them, unless they are packed.
-    pub value_bytes: Option<u64>,
-    /// The largest element, unless elements are packed.
-    pub largest: Option<Largest>,
-    /// What a stream's groups hold.
-    pub streamed: Option<Streamed>,
-}
-
-/// The largest element of a value; of several, the first in the dump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Largest {
-    /// Its bytes, of a hash's pair those of field and value.
-    pub bytes: u64,
-    /// Its place among the elements, in the dump's order, from 0.
-    pub index: u64,
-}
-
 /// A string's head, and its number if it is a decimal integer.
 fn head_and_int(i: &[u8]) -> Parsed<'_, (StringHeader, Option<i64>)> {
     let (rest, header) = string_header(i)?;
     let int = match header {
         StringHeader::Int(value) => Some(value.into()),
-        StringHeader::Raw { bytes: bytes @ 1..=packed::INT_TEXT_BYTES_MAX } => {
+        StringHeader::Raw { bytes: bytes @ 1..=INT_TEXT_BYTES_MAX } => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            packed::canonical_int(rest.get(..bytes).ok_or(Err::Error(ParseErrorKind::Eof))?)
+            canonical_int(rest.get(..bytes).ok_or(Err::Error(ParseErrorKind::Eof))?)
         }
         _ => None,
     };
@@ -113,39 +84,6 @@ pub fn measure<S: Source>(
         basis.get_or_insert_with(|| Basis::of(*encoding, model));
     }
     footprint
-}
-
-impl AsRef<Measure> for Footprint {
-    fn as_ref(&self) -> &Measure {
-        &self.measure
-    }
-}
-
-impl Footprint {
-    fn new(kind: Kind, size: u64, held: (Encoding, Cost)) -> Self {
-        let (encoding, Cost { memory_bytes, allocated_bytes }) = held;
-        let (memory_bytes, allocated_bytes) = (Some(memory_bytes), Some(allocated_bytes));
-        Self { encoding, memory_bytes, allocated_bytes, ..Self::unknown(Measure { kind, size, module: None }) }
-    }
-
-    pub(super) fn unknown(measure: Measure) -> Self {
-        Self {
-            measure,
-            encoding: Encoding::Other,
-            memory_bytes: None,
-            allocated_bytes: None,
-            basis: None,
-            value_bytes: None,
-            largest: None,
-            streamed: None,
-        }
-    }
-
-    fn of_table(kind: Kind, table: &Table, held: (Encoding, Cost)) -> Self {
-        let largest = table.largest.map(|(bytes, index)| Largest { bytes, index });
-        let value_bytes = largest.map(|_| table.value_bytes);
-        Self { value_bytes, largest, ..Self::new(kind, table.elements, held) }
-    }
 }
 
 /// Of a collection, whose memory is then what the object leads to.
@@ -249,7 +187,7 @@ fn repacked<S: Source>(source: &mut S, model: &Model) -> Result<((u64, u64), Opt
 fn text_of(entry: Passed<'_>) -> (u64, Option<i64>) {
     match entry {
         Passed::Int(int) => (Text::Int(int).value_bytes(), Some(int)),
-        Passed::Text { bytes, short } => (bytes, short.and_then(packed::canonical_int)),
+        Passed::Text { bytes, short } => (bytes, short.and_then(canonical_int)),
     }
 }
 

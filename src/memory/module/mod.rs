@@ -8,8 +8,9 @@ mod json;
 mod series;
 mod sketch;
 
+use super::footprint::Footprint;
 use super::vector_set::VectorSet;
-use super::{Basis, Footprint, Model, Target};
+use super::{Basis, Model, Target};
 use crate::rdb::packed::module::{Head, head};
 use crate::rdb::primitives::length;
 use crate::rdb::source::Source;
