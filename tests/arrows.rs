@@ -2,6 +2,7 @@
 //! one file. Tests within the sources are held to it as well.
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -75,6 +76,116 @@ fn unsafe_stands_in_one_file() {
     assert_eq!(with_unsafe, [Path::new("src/input/map.rs")]);
 }
 
+/// No file imports one that, in some steps, imports it. A `mod.rs` that only declares its files and passes on their names
+/// ties nothing: a name that it passes on belongs to the file that defines it.
+#[test]
+fn files_form_no_circle() {
+    let sources: Vec<Source> = sources().into_iter().filter(|source| source.module != ["main"]).collect();
+    let graph = imports(&sources);
+    assert!(graph.iter().map(|imported| imported.len()).sum::<usize>() > 300, "this test no longer reads the sources");
+    let mut circles: Vec<String> = (0..graph.len())
+        .filter_map(|file| circle_through(&graph, file))
+        .map(|circle| {
+            let names: Vec<String> = circle.iter().map(|&file| sources[file].path.display().to_string()).collect();
+            names.join(" -> ")
+        })
+        .collect();
+    circles.sort();
+    assert!(circles.is_empty(), "files that import each other:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn a_circle_of_files_is_found() {
+    let source = |path: &str, code: &str| Source {
+        path: PathBuf::from(path),
+        module: module_of(Path::new(path)),
+        code: without_text(code),
+    };
+    let sources = [
+        source("src/a/mod.rs", "pub(crate) mod b; mod c; pub use b::{B, Other}; use c::C;"),
+        source("src/a/b.rs", "use super::d::D; pub struct B; #[cfg(test)] mod tests { use crate::a::c::C; }"),
+        source("src/a/c.rs", "use super::B;"),
+        source("src/a/d.rs", "use crate::a::c; fn f() -> c::C {}"),
+    ];
+    let graph = imports(&sources);
+    let of = |file: usize| graph[file].iter().copied().collect::<Vec<_>>();
+    // `a` passes on what is b's, but needs c itself; tests within b do not count.
+    assert_eq!((of(0), of(1), of(2), of(3)), (vec![2], vec![3], vec![1], vec![2]));
+    assert_eq!(circle_through(&graph, 0), None);
+    assert_eq!(circle_through(&graph, 1), Some(vec![1, 3, 2, 1]));
+}
+
+/// For each file the files that it imports, by their places in `sources`.
+fn imports(sources: &[Source]) -> Vec<BTreeSet<usize>> {
+    let file = |module: &[String]| sources.iter().position(|source| source.module == module);
+    let passed_on = Regex::new(r"pub(?:\s*\([^)]*\))?\s+use\s[^;]*;").expect("a pattern");
+    let paths_of = |source: &Source, code: &str| {
+        let children: Vec<&str> = sources
+            .iter()
+            .filter(|other| other.module.split_last().is_some_and(|(_, above)| above == source.module))
+            .filter_map(|other| other.module.last().map(String::as_str))
+            .collect();
+        named_paths(&source.module, &with_whole_paths(code, &children))
+    };
+    // A name that a file passes on, and the path that it stands for.
+    let mut aliases = BTreeMap::new();
+    for source in sources {
+        for passing in passed_on.find_iter(&source.code) {
+            for path in paths_of(source, passing.as_str()) {
+                let name = path.last().expect("a path has a name").clone();
+                aliases.insert([&source.module[..], &[name]].concat(), path);
+            }
+        }
+    }
+    let defined_in = |path: &[String]| {
+        let mut path = path.to_vec();
+        // A path that stands for itself, such as a name that `mod` declares and `pub use` repeats, ends the search.
+        for _ in 0..4 {
+            let alias =
+                (1..=path.len()).rev().find_map(|words| aliases.get(&path[..words]).map(|alias| (words, alias)));
+            let Some((words, alias)) = alias.filter(|(words, alias)| alias[..] != path[..*words]) else { break };
+            path = [&alias[..], &path[words..]].concat();
+        }
+        (1..=path.len()).rev().find_map(|words| file(&path[..words]))
+    };
+    let of_tests = Regex::new(r"#\[cfg\(test\)\]\s*mod tests \{").expect("a pattern");
+    sources
+        .iter()
+        .enumerate()
+        .map(|(place, source)| {
+            let code = passed_on.replace_all(&source.code, " ");
+            let code = of_tests.find(&code).map_or(&code[..], |tests| &code[..tests.start()]);
+            paths_of(source, code).iter().filter_map(|path| defined_in(path)).filter(|file| *file != place).collect()
+        })
+        .collect()
+}
+
+/// The code with `self::` before each path that starts at one of these modules, which lie below the file's own.
+fn with_whole_paths(code: &str, children: &[&str]) -> String {
+    if children.is_empty() {
+        return code.to_owned();
+    }
+    let start = Regex::new(&format!(r"(^|[^:\w]\s*)({})\s*::\s*([\w{{])", children.join("|"))).expect("a pattern");
+    start.replace_all(code, "${1}self::${2}::${3}").into_owned()
+}
+
+/// The shortest way from a file over its imports back to it.
+fn circle_through(graph: &[BTreeSet<usize>], file: usize) -> Option<Vec<usize>> {
+    let mut ways = VecDeque::from([vec![file]]);
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop_front() {
+        for &next in &graph[*way.last()?] {
+            if next == file {
+                return Some([&way[..], &[file]].concat());
+            }
+            if seen.insert(next) {
+                ways.push_back([&way[..], &[next]].concat());
+            }
+        }
+    }
+    None
+}
+
 #[test]
 fn every_way_to_write_a_path_is_seen() {
     let code = r#"
@@ -90,7 +201,7 @@ fn every_way_to_write_a_path_is_seen() {
     let module = ["top".to_owned(), "below".to_owned()];
     let named: Vec<String> = named_paths(&module, &without_text(code)).iter().map(|path| path.join("::")).collect();
     let expected = "one|one::Two|one::three::Four|one::three::five|top::six|eight|nine::Ten|top::below::*|top::eleven|\
-                    top::below::twelve|thirteen|bigkeys::Fourteen|bigkeys::Fifteen";
+                    top::below::twelve|thirteen|top::below::own::thing|bigkeys::Fourteen|bigkeys::Fifteen";
     assert_eq!(named.join("|"), expected);
 }
 
@@ -163,6 +274,9 @@ fn named_paths(module: &[String], code: &str) -> Vec<Vec<String>> {
             }
             "}" if braces.pop() == Some(true) => _ = module.pop(),
             "crate" if is_start => _ = follow(&mut Vec::new(), &after[2..], &mut paths),
+            "self" if is_start && after.get(1) == Some(&"::") => {
+                _ = follow(&mut module.clone(), &after[2..], &mut paths)
+            }
             "bigkeys" if is_start => _ = follow(&mut vec!["bigkeys".to_owned()], &after[2..], &mut paths),
             "super" if is_start => {
                 let ups = after.chunks(2).take_while(|pair| *pair == ["super", "::"]).count();
