@@ -300,6 +300,35 @@ fn large_keys_come_in_chunks() {
     assert_eq!(commands[6][2], huge);
 }
 
+#[test]
+fn a_value_too_large_to_be_held_is_written_whole() {
+    let scratch = Scratch::new();
+    let text = vec![b'\xff'; 9 << 20];
+    let dump = Rdb::redis(9)
+        .key(0, "before", |b| b.string("x"))
+        .key(0, "string", |b| b.string(&text))
+        .key(1, "list", |b| (0..6).fold(b.len(6), |b, _| b.string(&text[..2 << 20])))
+        .select_db(0)
+        .key(0, "after", |b| b.string("x"))
+        .eof();
+    let path = scratch.write("dump.rdb", &dump);
+    for what in EVERY {
+        let (plain, told) = all(&path, what);
+        assert!(told.errors.is_empty(), "{}", sentences(&told));
+        for (threads, segment_bytes) in [(1, 1 << 20), (2, 1 << 20), (3, 100_000)] {
+            let mut options = Options::default();
+            (options.threads, options.segment_bytes) = (threads, segment_bytes);
+            assert!(exported(&path, what, &Filter::default(), &options).0 == plain, "{what:?}, {threads} threads");
+        }
+        if what == What::Objects {
+            let objects = lines(&plain);
+            assert_eq!(bytes(objects[1]["value"].as_str().unwrap()), text);
+            assert_eq!(objects[2]["value"].as_array().unwrap().len(), 6);
+            assert_eq!(objects.len(), 4);
+        }
+    }
+}
+
 // ---- columns
 
 #[cfg(feature = "columnar")]
