@@ -87,7 +87,8 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 fn sentences(told: &Exported) -> String {
-    told.errors.iter().map(|error| format!("{error}\n")).collect()
+    let sentences: Vec<String> = told.errors.iter().map(ToString::to_string).collect();
+    sentences.join("\n")
 }
 
 // ---- fixtures
@@ -152,7 +153,7 @@ fn every_way_of_reading_gives_the_same_bytes() {
                 assert!(other.0 == plain.0, "{name} {what:?}, {threads} threads");
                 assert_eq!(sentences(&other.1), sentences(&plain.1), "{name} {what:?}");
             }
-            for window_bytes in [13] {
+            for window_bytes in [13, 4096] {
                 let mut options = Options::default();
                 options.window_bytes = window_bytes;
                 let other = exported(&compressed, what, &Filter::default(), &options);
@@ -369,7 +370,7 @@ fn columns_hold_what_rows_of_json_say() {
                 reader.expect("a file").map(|batch| batch.expect("a batch")).collect()
             } else {
                 let reader =
-                    parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(written_bytes(written));
+                    parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(written_bytes(&written));
                 reader.expect("a file").build().expect("a reader").map(|batch| batch.expect("a batch")).collect()
             };
             let mut expected = rows.iter();
@@ -408,9 +409,9 @@ fn columns_hold_what_rows_of_json_say() {
 }
 
 #[cfg(feature = "columnar")]
-fn written_bytes(written: Vec<u8>) -> fs::File {
+fn written_bytes(written: &[u8]) -> fs::File {
     let mut file = tempfile::tempfile().expect("a scratch file");
-    file.write_all(&written).expect("the file takes it");
+    file.write_all(written).expect("the file takes it");
     file
 }
 
@@ -421,7 +422,7 @@ fn commands(mut bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
     fn number<'b>(bytes: &mut &'b [u8], lead: u8) -> usize {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n").expect("a line");
         assert_eq!(bytes[0], lead);
-        let number = std::str::from_utf8(&bytes[1..end]).unwrap().parse().expect("a number");
+        let number = std::str::from_utf8(&bytes[1..end]).expect("digits").parse().expect("a number");
         let all: &'b [u8] = bytes;
         *bytes = &all[end + 2..];
         number
@@ -454,7 +455,7 @@ fn load(server: &mut Server, written: &[u8]) {
 }
 
 fn digest(server: &mut Server) -> String {
-    String::from_utf8(server.ask(&["DEBUG", "DIGEST"]).into_bytes()).unwrap()
+    String::from_utf8(server.ask(&["DEBUG", "DIGEST"]).into_bytes()).expect("hexadecimal digits")
 }
 
 /// Settings under which keys load in reasonable time and as they were: packed sorted sets keep no score of -0, and those of a
@@ -472,7 +473,9 @@ const NOTHING: &str = "0000000000000000000000000000000000000000";
 /// What a server that holds a dump says after its values were written out and loaded again is what it said before.
 fn loads_the_same(server: &mut Server, dump: &Path, target: Target, name: &str) {
     let before = digest(server);
-    PACKING.into_iter().for_each(|(setting, value)| server.set(setting, value));
+    for (setting, value) in PACKING {
+        server.set(setting, value);
+    }
     // Keys that have expired do not come back.
     let filter = Filter {
         expired: bigkeys::analysis::filter::Expired::Skip,
