@@ -237,8 +237,7 @@ fn exported(path: &Path, options: &Options, as_commands: bool) -> Vec<u8> {
     };
     told.expect("the file can be opened");
     drop(drain);
-    let written = std::mem::take(&mut *written.lock().expect("no panic"));
-    written
+    written.into_inner().expect("no panic")
 }
 
 #[derive(Debug, PartialEq)]

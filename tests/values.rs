@@ -87,7 +87,8 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 fn sentences(told: &Exported) -> String {
-    told.errors.iter().map(|error| format!("{error}\n")).collect()
+    let sentences: Vec<String> = told.errors.iter().map(ToString::to_string).collect();
+    sentences.join("\n")
 }
 
 // ---- fixtures
@@ -152,7 +153,7 @@ fn every_way_of_reading_gives_the_same_bytes() {
                 assert!(other.0 == plain.0, "{name} {what:?}, {threads} threads");
                 assert_eq!(sentences(&other.1), sentences(&plain.1), "{name} {what:?}");
             }
-            for window_bytes in [13] {
+            for window_bytes in [13, 4096] {
                 let mut options = Options::default();
                 options.window_bytes = window_bytes;
                 let other = exported(&compressed, what, &Filter::default(), &options);
@@ -300,6 +301,35 @@ fn large_keys_come_in_chunks() {
     assert_eq!(commands[6][2], huge);
 }
 
+#[test]
+fn a_value_too_large_to_be_held_is_written_whole() {
+    let scratch = Scratch::new();
+    let text = vec![b'\xff'; 9 << 20];
+    let dump = Rdb::redis(9)
+        .key(0, "before", |b| b.string("x"))
+        .key(0, "string", |b| b.string(&text))
+        .key(1, "list", |b| (0..6).fold(b.len(6), |b, _| b.string(&text[..2 << 20])))
+        .select_db(0)
+        .key(0, "after", |b| b.string("x"))
+        .eof();
+    let path = scratch.write("dump.rdb", &dump);
+    for what in EVERY {
+        let (plain, told) = all(&path, what);
+        assert!(told.errors.is_empty(), "{}", sentences(&told));
+        for (threads, segment_bytes) in [(1, 1 << 20), (2, 1 << 20), (3, 100_000)] {
+            let mut options = Options::default();
+            (options.threads, options.segment_bytes) = (threads, segment_bytes);
+            assert!(exported(&path, what, &Filter::default(), &options).0 == plain, "{what:?}, {threads} threads");
+        }
+        if what == What::Objects {
+            let objects = lines(&plain);
+            assert_eq!(bytes(objects[1]["value"].as_str().unwrap()), text);
+            assert_eq!(objects[2]["value"].as_array().unwrap().len(), 6);
+            assert_eq!(objects.len(), 4);
+        }
+    }
+}
+
 // ---- columns
 
 #[cfg(feature = "columnar")]
@@ -340,7 +370,7 @@ fn columns_hold_what_rows_of_json_say() {
                 reader.expect("a file").map(|batch| batch.expect("a batch")).collect()
             } else {
                 let reader =
-                    parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(written_bytes(written));
+                    parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(written_bytes(&written));
                 reader.expect("a file").build().expect("a reader").map(|batch| batch.expect("a batch")).collect()
             };
             let mut expected = rows.iter();
@@ -379,9 +409,9 @@ fn columns_hold_what_rows_of_json_say() {
 }
 
 #[cfg(feature = "columnar")]
-fn written_bytes(written: Vec<u8>) -> fs::File {
+fn written_bytes(written: &[u8]) -> fs::File {
     let mut file = tempfile::tempfile().expect("a scratch file");
-    file.write_all(&written).expect("the file takes it");
+    file.write_all(written).expect("the file takes it");
     file
 }
 
@@ -392,7 +422,7 @@ fn commands(mut bytes: &[u8]) -> Vec<Vec<Vec<u8>>> {
     fn number<'b>(bytes: &mut &'b [u8], lead: u8) -> usize {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n").expect("a line");
         assert_eq!(bytes[0], lead);
-        let number = std::str::from_utf8(&bytes[1..end]).unwrap().parse().expect("a number");
+        let number = std::str::from_utf8(&bytes[1..end]).expect("digits").parse().expect("a number");
         let all: &'b [u8] = bytes;
         *bytes = &all[end + 2..];
         number
@@ -425,7 +455,7 @@ fn load(server: &mut Server, written: &[u8]) {
 }
 
 fn digest(server: &mut Server) -> String {
-    String::from_utf8(server.ask(&["DEBUG", "DIGEST"]).into_bytes()).unwrap()
+    String::from_utf8(server.ask(&["DEBUG", "DIGEST"]).into_bytes()).expect("hexadecimal digits")
 }
 
 /// Settings under which keys load in reasonable time and as they were: packed sorted sets keep no score of -0, and those of a
@@ -443,7 +473,9 @@ const NOTHING: &str = "0000000000000000000000000000000000000000";
 /// What a server that holds a dump says after its values were written out and loaded again is what it said before.
 fn loads_the_same(server: &mut Server, dump: &Path, target: Target, name: &str) {
     let before = digest(server);
-    PACKING.into_iter().for_each(|(setting, value)| server.set(setting, value));
+    for (setting, value) in PACKING {
+        server.set(setting, value);
+    }
     // Keys that have expired do not come back.
     let filter = Filter {
         expired: bigkeys::analysis::filter::Expired::Skip,

@@ -17,6 +17,11 @@ pub(crate) trait Accumulator: Sized + Send {
     /// An empty one about the same question and dump, for a scan that begins in database `db`, or in one not known yet.
     fn empty(&self, db: Option<u64>) -> Self;
 
+    /// An empty one for the keys that come right after those of this one, in database `db`. It is merged before others are.
+    fn following(&self, db: Option<u64>) -> Self {
+        self.empty(db)
+    }
+
     /// Whether [`Accumulator::step`] ever leaves a value open.
     const LEAVES_OPEN: bool;
 

@@ -38,7 +38,9 @@ impl Pattern {
     /// A sentence if the name is too long.
     pub fn exact(name: &[u8]) -> Result<Self, String> {
         let mut regex = String::from(r"(?s-u)\A");
-        name.iter().for_each(|byte| push_byte(&mut regex, *byte));
+        for byte in name {
+            push_byte(&mut regex, *byte);
+        }
         regex.push_str(r"\z");
         Self::build(true, name.escape_ascii().to_string(), &regex)
     }

@@ -24,6 +24,11 @@ impl<G: Accumulator> Accumulated<G> {
         Self::new(self.accumulated.empty(db))
     }
 
+    /// As [`Accumulator::following`].
+    pub(super) fn following(&self, db: Option<u64>) -> Self {
+        Self::new(self.accumulated.following(db))
+    }
+
     /// What it takes in memory, near enough.
     pub(super) fn held_bytes(&self) -> u64 {
         let Damaged { listed, listed_bytes, .. } = &self.damaged;

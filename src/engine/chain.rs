@@ -35,7 +35,7 @@ pub(super) struct Chain<'a, G> {
 impl<'a, G: Accumulator> Chain<'a, G> {
     /// The chain before the first segment, where `found` is still empty.
     pub(super) fn new(dump: &'a [u8], context: &Context, found: Accumulated<G>) -> Self {
-        let walk = Walk::new(Slice::new(dump, context.start), found.empty(found.accumulated.db()));
+        let walk = Walk::new(Slice::new(dump, context.start), found.following(found.accumulated.db()));
         Self { walk, found, next: 0, last_keys: 0, checksum: 0, computed: None }
     }
 
@@ -139,7 +139,7 @@ impl<'a, G: Accumulator> Chain<'a, G> {
         if dump.map.is_lost() {
             return self.break_off(ParseErrorKind::Read);
         }
-        let next = self.found.empty(self.walk.found.accumulated.db());
+        let next = self.found.following(self.walk.found.accumulated.db());
         let found = std::mem::replace(&mut self.walk.found, next);
         if let Err(kind) = self.found.merge(found) {
             self.break_off(kind);

@@ -284,6 +284,11 @@ impl<F: Form> Accumulator for Values<F> {
         Self::new(self.wanted.clone(), self.dump, db, self.form.piece())
     }
 
+    /// Hands its bytes on as they come: a value may be too large to be held.
+    fn following(&self, db: Option<u64>) -> Self {
+        Self::new(self.wanted.clone(), self.dump, db, self.form.following())
+    }
+
     fn step<S: KeepsKey>(
         &mut self,
         source: &mut S,
@@ -313,7 +318,7 @@ impl<F: Form> Accumulator for Values<F> {
         self.form.held_bytes().saturating_add(faults as u64)
     }
 
-    fn merge(&mut self, mut other: Self) -> Result<(), ParseErrorKind> {
+    fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind> {
         let inherited = match self.db {
             None => Inherited::Unknown,
             Some(_) if !self.wanted.wants_database(self.db) => Inherited::Unwanted,
@@ -334,8 +339,13 @@ impl<F: Form> Accumulator for Values<F> {
             Inherited::Unwanted => {}
         }
         self.db = other.db.or(self.db);
-        // The first piece of a dump has handed on all but the last of it.
-        other.form.flush();
+        // Of pieces that must be made anew none comes here, but the chunked entries of Dragonfly's cannot be.
+        if other.form.held_bytes() == u64::MAX {
+            let what = "entries in tagged chunks were left out: written, they take more memory than they may";
+            let cause = ErrorKind::Refused(what.to_owned());
+            self.faults.add(Listed { dump: other.dump, db: self.db, name_bytes: 0, cause });
+            return Ok(());
+        }
         self.form.join(other.form, inherited);
         Ok(())
     }

@@ -145,7 +145,7 @@ pub(super) fn go_on<G: Accumulator>(
         let from = damage.record_offset;
         causes.push(ErrorKind::Damaged { damage, dump_bytes: dump.len() as u64 });
         causes.push(ErrorKind::Skipped { from, to });
-        let found = outcome.found.empty(outcome.found.accumulated.db());
+        let found = outcome.found.following(outcome.found.accumulated.db());
         let mut walk = Walk::new(Slice::new(dump, to), found);
         walk.until(context, u64::MAX);
         let Some(stop) = walk.ending else { break };

@@ -32,7 +32,12 @@ pub enum Inherited {
 /// hands its bytes on as it goes, the others hold them until they are joined.
 pub trait Form: Send + Sized {
     /// An empty piece, to be joined later.
+    #[must_use]
     fn piece(&self) -> Self;
+
+    /// An empty form that hands its bytes on as this one does, and goes on where this one is. It is joined before others are.
+    #[must_use]
+    fn following(&self) -> Self;
 
     /// Adds a key.
     ///

@@ -117,9 +117,8 @@ fn id(source: &mut Slice<'_>) -> Result<Id, ParseError> {
 }
 
 fn raw_id(source: &mut Slice<'_>) -> Result<Id, ParseError> {
-    let id = u128::from_be_bytes(source.parse(FormatElement::StreamGroups, array)?);
-    let (ms, sequence) = ((id >> 64) as u64, id as u64);
-    Ok((ms, sequence))
+    let ms = u64::from_be_bytes(source.parse(FormatElement::StreamGroups, array)?);
+    Ok((ms, u64::from_be_bytes(source.parse(FormatElement::StreamGroups, array)?)))
 }
 
 /// A group's pending entries, which consumers refer to by ID. Servers write them in the order of their IDs; every so

@@ -12,11 +12,15 @@ use crate::rdb::source::{Slice, Source};
 use crate::rdb::string::{text, with_blob};
 use crate::rdb::{Context, Dialect, FormatElement, ParseError, ParseErrorKind, ValueType};
 
+/// The field names of a hash template, in its order.
+type FieldNames = Arc<[Box<[u8]>]>;
+
 /// The first type number that Dragonfly uses for values of its own (format section 14).
 const DRAGONFLY_TYPES_FROM: ValueType = ValueType(30);
 
 /// A key's value where it is in the dump; nothing of it has been decoded.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_field_names, reason = "a value's type is called so everywhere")]
 pub struct Value<'a> {
     stored: &'a [u8],
     offset: u64,
@@ -86,7 +90,7 @@ impl<'a> Value<'a> {
     }
 
     /// The field names of a hash whose names are in a template, which is before its values or at the dump's start.
-    fn template_names(&self) -> Result<Option<Arc<[Box<[u8]>]>>, Fault> {
+    fn template_names(&self) -> Result<Option<FieldNames>, Fault> {
         let mut source = self.source();
         let id = match self.value_type {
             _ if self.context.dialect != Dialect::Redis => return Ok(None),

@@ -56,6 +56,7 @@ pub(crate) fn duration_seconds(text: &str) -> Result<u64, String> {
 const DURATION_SECONDS_MAX: u64 = 9_999 * 24 * 60 * 60;
 
 /// A name in which `\xff` is the byte ff, and `\\x` is `\x`.
+#[allow(clippy::unnecessary_wraps, reason = "a parser of arguments is a function that can fail")]
 pub(crate) fn escaped_name(text: &str) -> Result<Arc<[u8]>, Infallible> {
     let mut name = Vec::new();
     let mut rest = text.as_bytes();

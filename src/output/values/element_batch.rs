@@ -291,7 +291,7 @@ pub struct ElementColumns<W: Write + Send> {
 
 enum To<W: Write + Send> {
     /// Of the first piece of a dump.
-    File { file: Arc<Mutex<ElementFile<W>>>, batch: Box<Batch> },
+    File { file: Arc<Mutex<ElementFile<W>>>, batch: Arc<Mutex<Batch>> },
     /// Of those that are joined later.
     Tape(Tape),
 }
@@ -300,7 +300,7 @@ impl<W: Write + Send> ElementColumns<W> {
     /// The first piece of a dump, whose rows go into `file`. The dumps are what they are called, by their number.
     pub fn new(dumps: &[String], file: Arc<Mutex<ElementFile<W>>>) -> Self {
         let schema = file.lock().unwrap_or_else(PoisonError::into_inner).schema.clone();
-        let batch = Box::new(Batch::new(dumps, schema));
+        let batch = Arc::new(Mutex::new(Batch::new(dumps, schema)));
         Self { dumps: dumps.into(), to: To::File { file, batch } }
     }
 }
@@ -315,6 +315,7 @@ impl<W: Write + Send> To<W> {
     fn add(&mut self, db: Option<u64>, head: Head<'_>, row: Row<'_>) {
         match self {
             Self::File { file, batch } => {
+                let mut batch = batch.lock().unwrap_or_else(PoisonError::into_inner);
                 if batch.add(db.unwrap_or(0), head, row) {
                     file.lock().unwrap_or_else(PoisonError::into_inner).write(batch.take());
                 }
@@ -329,6 +330,14 @@ impl<W: Write + Send> Form for ElementColumns<W> {
         Self { dumps: self.dumps.clone(), to: To::Tape(Tape::default()) }
     }
 
+    fn following(&self) -> Self {
+        let to = match &self.to {
+            To::File { file, batch } => To::File { file: file.clone(), batch: batch.clone() },
+            To::Tape(_) => To::Tape(Tape::default()),
+        };
+        Self { dumps: self.dumps.clone(), to }
+    }
+
     fn add(&mut self, key: &KeyEntry<'_>, value: &Value<'_>) -> Result<(), Fault> {
         let kind = type_name(&key.entry);
         let head = Head { dump: key.dump, name: key.name, kind: &kind, expires_at_ms: key.entry.expires_at_ms };
@@ -341,7 +350,11 @@ impl<W: Write + Send> Form for ElementColumns<W> {
         if is_too_long { Err("an element of more than 1 GiB does not fit into a column".into()) } else { Ok(()) }
     }
 
-    fn join(&mut self, piece: Self, inherited: Inherited) {
+    fn join(&mut self, mut piece: Self, inherited: Inherited) {
+        if matches!((&self.to, &piece.to), (To::Tape(_), To::File { .. })) {
+            // The dump has come to its end.
+            piece.flush();
+        }
         if let To::Tape(tape) = piece.to {
             if let (true, To::Tape(own)) = (tape.is_over, &mut self.to) {
                 own.give_up();
@@ -355,10 +368,11 @@ impl<W: Write + Send> Form for ElementColumns<W> {
     }
 
     fn flush(&mut self) {
-        if let To::File { file, batch } = &mut self.to
-            && !batch.is_empty()
-        {
-            file.lock().unwrap_or_else(PoisonError::into_inner).write(batch.take());
+        if let To::File { file, batch } = &self.to {
+            let mut batch = batch.lock().unwrap_or_else(PoisonError::into_inner);
+            if !batch.is_empty() {
+                file.lock().unwrap_or_else(PoisonError::into_inner).write(batch.take());
+            }
         }
     }
 
@@ -471,6 +485,7 @@ impl Tape {
 
 struct Player<'t>(&'t [u8]);
 
+#[allow(clippy::option_option, reason = "the outer one is the end of the tape, the inner one what a row does not have")]
 impl<'t> Player<'t> {
     /// The next row; none at the end.
     fn row(&mut self) -> Option<(Option<u64>, Head<'t>, Row<'t>)> {

@@ -1,5 +1,9 @@
 //! A form that is bytes: keys one after the other, with what must stand where the database changes.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::out::{Drain, Out};
 use crate::values::{Fault, Form, Inherited, KeyEntry, Value};
 
@@ -12,6 +16,9 @@ pub(super) trait Line: Clone + Send {
     fn select(&self, _db: u64, _out: &mut Out<'_>) {}
 }
 
+/// No database; one of this number is selected anew for each key.
+const NONE: u64 = u64::MAX;
+
 /// Keys as bytes. A piece has first the keys whose database it did not know, then those of `first_db`, then others.
 #[derive(Clone, Debug)]
 pub struct Lines<'o, L> {
@@ -22,7 +29,8 @@ pub struct Lines<'o, L> {
     has_unknown: bool,
     /// The database of the first key whose database is known; a piece leaves it to whoever joins it to select it.
     first_db: Option<u64>,
-    selected: Option<u64>,
+    /// The database that is selected, shared with those that follow; [`NONE`] at first.
+    selected: Arc<AtomicU64>,
 }
 
 impl<'o, L> Lines<'o, L> {
@@ -33,14 +41,21 @@ impl<'o, L> Lines<'o, L> {
 
     fn with(line: L, drain: Option<Drain<'o>>) -> Self {
         let out = Out::new(drain);
-        Self { line, out, unknown_bytes: 0, has_unknown: false, first_db: None, selected: None }
+        Self {
+            line,
+            out,
+            unknown_bytes: 0,
+            has_unknown: false,
+            first_db: None,
+            selected: Arc::new(AtomicU64::new(NONE)),
+        }
     }
 }
 
 #[allow(private_bounds, reason = "the forms that there are have constructors of their own")]
 impl<L: Line> Lines<'_, L> {
     fn select(&mut self, db: u64) {
-        if self.selected == Some(db) {
+        if self.selected.swap(db, Relaxed) == db && db != NONE {
             return;
         }
         if self.first_db.is_none() && self.out.is_piece() {
@@ -49,14 +64,22 @@ impl<L: Line> Lines<'_, L> {
             self.line.select(db, &mut self.out);
         }
         self.first_db = self.first_db.or(Some(db));
-        self.selected = Some(db);
     }
 }
 
 #[allow(private_bounds, reason = "the forms that there are have constructors of their own")]
-impl<'o, L: Line> Form for Lines<'o, L> {
+impl<L: Line> Form for Lines<'_, L> {
     fn piece(&self) -> Self {
         Self::with(self.line.clone(), None)
+    }
+
+    fn following(&self) -> Self {
+        let mut following = self.piece();
+        following.out = self.out.following();
+        if !self.out.is_piece() {
+            following.selected = self.selected.clone();
+        }
+        following
     }
 
     fn add(&mut self, key: &KeyEntry<'_>, value: &Value<'_>) -> Result<(), Fault> {
@@ -72,7 +95,13 @@ impl<'o, L: Line> Form for Lines<'o, L> {
         written
     }
 
-    fn join(&mut self, piece: Self, inherited: Inherited) {
+    fn join(&mut self, mut piece: Self, inherited: Inherited) {
+        if !piece.out.is_piece() {
+            // It has written already what must stand between databases.
+            self.out.flush();
+            piece.out.flush();
+            return;
+        }
         let Lines { out: Out { bytes, places, is_over, .. }, unknown_bytes, has_unknown, first_db, selected, .. } =
             piece;
         self.out.is_over |= is_over;
@@ -100,7 +129,7 @@ impl<'o, L: Line> Form for Lines<'o, L> {
         if let Some(db) = first_db {
             self.select(db);
             self.out.put(known);
-            self.selected = selected;
+            self.selected.store(selected.load(Relaxed), Relaxed);
         }
         self.out.room();
     }

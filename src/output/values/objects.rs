@@ -225,9 +225,8 @@ fn stream_parts(value: &Value<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let (mut has_totals, mut has_groups) = (false, false);
     let close = |open: Open, out: &mut Out<'_>| match open {
         Open::Nothing => {}
-        Open::Group => out.put(b"]}"),
+        Open::Group | Open::Unassigned => out.put(b"]}"),
         Open::Consumer { .. } => out.put(b"]}]}"),
-        Open::Unassigned => out.put(b"]}"),
     };
     let mut producers = 0;
     let read = stream::for_each(value, |part| {

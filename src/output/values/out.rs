@@ -37,6 +37,11 @@ impl<'o> Out<'o> {
         Self { held_bytes_max: usize::MAX, ..Self::new(None) }
     }
 
+    /// An empty one that hands its bytes on as this one does.
+    pub(super) fn following(&self) -> Self {
+        Self::new(self.drain.clone())
+    }
+
     pub(super) fn is_piece(&self) -> bool {
         self.drain.is_none()
     }

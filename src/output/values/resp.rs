@@ -157,10 +157,14 @@ impl<'c> Chunk<'c> {
         if bytes > CHUNK_BYTES as u64 {
             self.send(out);
             self.head(words.len(), out);
-            words.iter().for_each(|text| text_word(*text, out));
+            for text in words {
+                text_word(*text, out);
+            }
             return;
         }
-        words.iter().for_each(|text| text_word(*text, &mut self.words));
+        for text in words {
+            text_word(*text, &mut self.words);
+        }
         self.word_count += words.len();
         self.elements += 1;
         if self.elements == CHUNK_ELEMENTS || self.words.bytes.len() >= CHUNK_BYTES {

@@ -40,10 +40,11 @@ impl Line for Restores {
     fn key(&mut self, key: &KeyEntry<'_>, value: &Value<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         let version = self.version(value.value_type(), value.context())?;
         let idle_seconds = key.entry.idle_seconds.and_then(|seconds| i64::try_from(seconds).ok());
-        let mut words = 4;
-        words += if key.entry.expires_at_ms.is_some() { 1 } else { 0 };
-        words += if idle_seconds.is_some() { 2 } else { 0 };
-        words += if key.entry.frequency.is_some() { 2 } else { 0 };
+        let has = |is_there: bool| usize::from(is_there);
+        let words = 4
+            + has(key.entry.expires_at_ms.is_some())
+            + 2 * has(idle_seconds.is_some())
+            + 2 * has(key.entry.frequency.is_some());
         command(words, out);
         word(b"RESTORE", out);
         word(key.name, out);
