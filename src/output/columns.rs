@@ -107,9 +107,9 @@ pub const COLUMNS: [Column; 21] = [
         .or_none(),
     Column::new("largest_element_bytes", Type::U64, "bytes of its largest element, where elements are not packed")
         .or_none(),
-    Column::new("largest_element_index", Type::U64, "the place of that one among the elements, from 0").or_none(),
+    Column::new("largest_element_index", Type::U64, "the index of that element, from 0").or_none(),
     Column::new("expires_at_ms", Type::I64, "when it expires, in milliseconds since 1970, if ever").or_none(),
-    Column::new("expires_at", Type::Moment, "the same as a moment, if it lies in the years 1 to 9999")
+    Column::new("expires_at", Type::Moment, "the same as a timestamp, if it is in the years 1 to 9999")
         .or_none()
         .only(Formats::Typed),
     Column::new("idle_seconds", Type::U64, "seconds since it was last used, if the dump has them").or_none(),

@@ -33,7 +33,7 @@ const BYTES_MAX: usize = 20_000;
 /// One dump that takes longer hangs, even on a machine that stands still for a while: a clean one takes milliseconds.
 const HUNG: Duration = Duration::from_mins(5);
 
-/// What the program may hold over a mapped file, which the README promises; all threads of this test together are well
+/// What the program may hold over a mapped file, which docs/limits.md promises; all threads of this test together are well
 /// below.
 const HELD_BYTES_MAX: usize = 64 << 20;
 

@@ -36,7 +36,7 @@ fn the_real_client() {
 }
 
 #[test]
-fn the_readmes_conversation_over_the_example_configuration() {
+fn the_documented_conversation_over_the_example_configuration() {
     let Some(python) = python_with("huaweicloudsdkdcs.v2") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let example = fs::read_to_string("bigkeys.example.toml").expect("the example");
@@ -44,8 +44,8 @@ fn the_readmes_conversation_over_the_example_configuration() {
     let here = format!("root = \"{}\"", env!("CARGO_MANIFEST_DIR"));
     fs::write(&config, example.replace("root = \".\"", &here).replace("\"text\"", "\"json\"")).expect("a file");
     let serving = Serving::start(&config);
-    let readme = fs::read_to_string("README.md").expect("the README");
-    let block = readme.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+    let page = fs::read_to_string("docs/service.md").expect("the page");
+    let block = page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
     let output = Command::new(python)
         .args(["-c", &block.replace("127.0.0.1:8080", &serving.address)])
         .env("HOME", folder.path())
