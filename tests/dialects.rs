@@ -278,7 +278,7 @@ fn damage_in_blobs_and_chunks() {
     is_told(&frame, "do not inflate");
     is_told(&damaged(blob(true, &inner[..inner.len() - 2])(Bytes::new())), "a compressed blob");
     is_told(&damaged(blob(true, whole.as_ref())(Bytes::new())), "a compressed blob");
-    is_told(&damaged(Bytes::new().u8(202).len(1 << 40)), "more than this program reads");
+    is_told(&damaged(Bytes::new().u8(202).len(1 << 40)), "beyond what this program can hold");
     let cut = answer(&damaged(chunk(7, &[0, 3, b'k'])(Bytes::new()))).damage.expect("damage");
     assert!(cut.contains("a tagged chunk"), "{cut}");
     for at in 0..whole.as_ref().len() {

@@ -275,6 +275,10 @@ impl Run<'_> {
         }));
         let Self { dumps, filter, options, target } = self;
         let drain = || drain.clone();
+        #[allow(
+            clippy::match_wildcard_for_single_variants,
+            reason = "formats of columns, which a feature adds, returned above"
+        )]
         let result = match what {
             What::Text(text) => {
                 export_all(dumps, filter, options, progress, |_| Lines::elements(text, &names, drain()))

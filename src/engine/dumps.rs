@@ -20,7 +20,7 @@ pub(super) struct Dumps<'o, A: Query> {
     options: &'o Options,
     ask: A,
     pub(super) accumulated: A::Accumulator,
-    dumps: u32,
+    opened: u32,
     pub(super) notes: Vec<String>,
     pub(super) damage: Vec<Error>,
     pub(super) read: Vec<Read>,
@@ -45,7 +45,7 @@ impl<'o, A: Query> Dumps<'o, A> {
             options,
             ask,
             accumulated,
-            dumps: 0,
+            opened: 0,
             notes: Vec::new(),
             damage: Vec::new(),
             read: Vec::new(),
@@ -80,8 +80,8 @@ impl<'o, A: Query> Dumps<'o, A> {
     /// # Errors
     /// Those that are not about the dump.
     pub(super) fn add(&mut self, input: Result<Input, Error>, progress: &Arc<Progress>) -> Result<(), Error> {
-        let number = self.dumps;
-        self.dumps += 1;
+        let number = self.opened;
+        self.opened += 1;
         let input = match input {
             Err(error) if error.is_about_dump() => {
                 self.read.push(Read { context: None, bytes: 0, checksum: None, damage: Some(error.to_string()) });

@@ -122,7 +122,7 @@ fn template<S: Source>(source: &mut S, context: &mut Context) -> Result<(), Pars
 
 /// What a name takes in memory.
 fn held_bytes(name_bytes: u64) -> u64 {
-    size_of::<Box<[u8]>>() as u64 + name_bytes
+    name_bytes.saturating_add(size_of::<Box<[u8]>>() as u64)
 }
 
 /// Reads the names of a template; gives them if they are stored as they are and, with the `held` bytes of others, few enough.
@@ -137,7 +137,7 @@ fn template_names<S: Source>(
         let header = source.parse(element, string_header)?;
         let needed_bytes = held_bytes(header.value_bytes());
         let name: Option<Box<[u8]>> = match header {
-            _ if names.is_none() || *held + needed_bytes > TEMPLATE_NAME_BYTES_MAX => None,
+            _ if names.is_none() || held.saturating_add(needed_bytes) > TEMPLATE_NAME_BYTES_MAX => None,
             StringHeader::Int(value) => Some(value.to_string().into_bytes().into()),
             StringHeader::Raw { bytes } => {
                 let name = source.parse(element, |i| {

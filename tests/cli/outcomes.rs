@@ -126,7 +126,7 @@ fn file_names_do_nothing_to_a_terminal() {
     let shown = "a\\u{1b}[31m\\u{202e}b\\nc\\u{9b}1m.rdb";
     let run = |arguments: &str, last: &std::path::Path| outcome(bigkeys(arguments).arg(last));
     let is_plain = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}');
-    for arguments in ["analyze", "check", "merge", "salvage -o /dev/null", "analyze --format report"] {
+    for arguments in ["analyze", "check", "merge", "salvage -o /dev/null", "report --format json"] {
         let missing = run(arguments, &name).expect(2, &[shown]);
         assert!(is_plain(&missing.stderr), "{missing:#?}");
         assert_eq!(missing.stderr.lines().count(), 1, "{missing:#?}");
@@ -134,7 +134,7 @@ fn file_names_do_nothing_to_a_terminal() {
     let mut dump = b"REDIS0009\xfa\x09redis-ver\x04\x1b[1m\xfe\0\0\x01k\x01v\xff".to_vec();
     dump.extend([0; 9]);
     std::fs::write(&name, dump).expect("a file");
-    for arguments in ["analyze", "check", "analyze --format table"] {
+    for arguments in ["analyze", "check", "report"] {
         let damaged = run(arguments, &name);
         assert!(is_plain(&damaged.stdout) && is_plain(&damaged.stderr), "{damaged:#?}");
         assert!(damaged.stdout.contains(shown) || damaged.stderr.contains(shown), "{damaged:#?}");

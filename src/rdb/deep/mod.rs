@@ -159,7 +159,7 @@ impl Deep {
                 self.template_listpack(source, |_| Ok(fields))?;
             }
             ValueType::HASH_TEMPLATE_LISTPACK_REF => {
-                self.template_listpack(source, |id| context.template(id).map_err(|kind| Flaw { kind, declared: id }))?
+                self.template_listpack(source, |id| context.template(id).map_err(|kind| Flaw { kind, declared: id }))?;
             }
             ValueType::HASH_TEMPLATE_ARRAY => {
                 for _ in 0..self.template_fields(source)? {
