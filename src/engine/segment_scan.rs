@@ -15,9 +15,9 @@ use crate::rdb::source::{Slice, Source};
 pub(super) const STRIDE_BYTES: usize = 128 << 10;
 
 /// Bytes after which a scan looks how much it holds: few enough that what it gathers from them is little, whatever they are.
-pub(super) const STEP_BYTES: u64 = 16 << 10;
+pub(super) const STEP_BYTES: u64 = 64 << 10;
 
-/// In every so manieth stride an entry's start is looked for.
+/// Searches for a record start once every so many strides.
 const STRIDES_A_LOOK: usize = 4;
 
 /// What was found in a segment.
