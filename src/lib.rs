@@ -16,16 +16,18 @@
 //! # The way of a byte
 //!
 //! ```text
-//! path, pipe ──input──► bytes ──rdb──► Entry<'a> ──analysis──► Analysis ──merge──► Report ──task──► JSON
-//!             (map, inflate)   (scan)  (key, type, value span)  (size, rank, count)
+//! path, pipe ──input──► bytes ──rdb──► Entry<'a> ──analysis, report──► Report ──task, output──► JSON, table, rows
+//!             (map, inflate)   (scan)  (key, type, value span)  (add, merge)
+//!                                          └──values──► fields and elements ──output──► JSON lines, rows, commands
 //! ```
 //!
 //! A value's bytes are never copied on this way, and never decoded further than the question needs: a string's length is
-//! in its head, a packed value's count in its first bytes, and of an LZF-compressed one no more than those are inflated.
+//! in its header, a packed value's count in its first bytes, and of an LZF-compressed one no more than those are inflated.
+//! Only the lower way, which was asked for values, decodes them.
 //!
 //! # The house, in reading order
 //!
-//! * [`rdb`]: the format and nothing else. Words, sources of bytes, the start of a dump, records between keys, values.
+//! * [`rdb`]: the format and nothing else. Primitives, sources of bytes, the start of a dump, records between keys, values.
 //!   [`rdb::Scanner`] scans a dump in memory key by key; [`rdb::elements`] looks inside a value.
 //! * [`input`]: bytes wherever they come from. A plain dump in a file is mapped, everything else is a stream. The one file
 //!   with `unsafe` code is its `map.rs`.
@@ -45,10 +47,10 @@
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`,
-//! `report` those but `values`; `engine` knows
-//! all of these; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `task` knows `engine` and what that
-//! knows, but for `input`; `output` knows `report`, `values` and `error`, `server` knows `task`. A test holds this.
+//! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
+//! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `task` knows
+//! `engine` and what that knows, but for `input`; `output` knows `report`, `values` and `error`, `server` knows `task`. No file
+//! imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
 //!

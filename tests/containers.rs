@@ -307,7 +307,7 @@ fn commands_after_a_dump_are_an_append_only_file() {
         (PING.repeat(3), "42 bytes of append-only commands (3 commands)", true),
         ([MARK, PING].concat(), "14 bytes of append-only commands (1 commands)", true),
         ([PING, &PING[..7]].concat(), "21 bytes of append-only commands (1 commands), the last of them cut,", true),
-        ([PING, b"garbage"].concat(), "(1 commands), with something in them that is no command,", false),
+        ([PING, b"garbage"].concat(), "(1 commands), with something in them that is not a command,", false),
     ] {
         for compress in [|bytes: &[u8]| bytes.to_vec(), gzip, xz] {
             let file = compress(&[&dump[..], &tail].concat());

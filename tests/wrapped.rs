@@ -122,7 +122,7 @@ fn a_damaged_multi_part_append_only_file() {
     assert_eq!(error(MANIFEST, [PING, cut]), "");
     for (manifest, incremental, word) in [
         (MANIFEST, [cut, PING], "a.1.aof ends inside a command"),
-        (MANIFEST, [PING, &b"garbage"[..]], "a.2.aof has something in it that is no command"),
+        (MANIFEST, [PING, &b"garbage"[..]], "a.2.aof has something in it that is not a command"),
         (&MANIFEST.replace("a.2.aof", "a.3.aof"), [PING, PING], "a.3.aof could not be read"),
         (&MANIFEST.replace("a.base.rdb", "a.manifest"), [PING, PING], "a.manifest as its base file"),
         (&MANIFEST.replace("type i", "type b"), [PING, PING], "names two base files"),

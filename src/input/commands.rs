@@ -26,7 +26,7 @@ enum State {
     Length { left: u64, bytes: u64 },
     /// In an argument and the line's end behind it.
     Skip { left: u64, bytes: u64 },
-    /// Something that is no command.
+    /// Something that is not a command.
     Damaged,
 }
 
@@ -55,7 +55,7 @@ impl Commands {
         let Self { count, bytes, .. } = *self;
         let end = match self.state {
             State::Start => "",
-            State::Damaged => ", with something in them that is no command,",
+            State::Damaged => ", with something in them that is not a command,",
             _ => ", the last of them cut,",
         };
         format!("{bytes} bytes of append-only commands ({count} commands){end} follow the dump")

@@ -48,7 +48,7 @@ pub(super) fn read(path: &Path) -> Result<Manifest, String> {
     if text.len() as u64 > MANIFEST_BYTES_MAX {
         return Err(format!("the manifest {} is too long to be one", path.display()));
     }
-    let text = String::from_utf8(text).map_err(|_| format!("the manifest {} is no text", path.display()))?;
+    let text = String::from_utf8(text).map_err(|_| format!("the manifest {} is not text", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut manifest = Manifest { base: None, incremental: Vec::new() };
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {

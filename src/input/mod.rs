@@ -171,7 +171,7 @@ fn look_at_incremental(files: &[PathBuf]) -> (String, Option<String>) {
         count += commands.count;
         bytes += commands.bytes;
         if commands.is_damaged() {
-            faults.push(format!("the incremental file {name} has something in it that is no command"));
+            faults.push(format!("the incremental file {name} has something in it that is not a command"));
         } else if commands.is_cut() && at + 1 < files.len() {
             faults.push(format!("the incremental file {name} ends inside a command, and others follow"));
         } else if commands.is_cut() {

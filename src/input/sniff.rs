@@ -56,7 +56,7 @@ pub(crate) fn content(first: &[u8]) -> Content {
                 Content::Vcs
             } else {
                 Content::Refused(format!(
-                    "this is a Valkey compressed stream (VCS), but what is in it is no LZ4 or zstd frame; its codec is {codec}"
+                    "this is a Valkey compressed stream (VCS), but what is in it is not an LZ4 or zstd frame; its codec is {codec}"
                 ))
             }
         }

@@ -1,10 +1,10 @@
 //! The RDB format and nothing else: from bytes to entries, and from an entry's value to its elements.
 //!
-//! In reading order: [`primitives`] are the words, nom parsers over the bytes at hand. A [`source`] feeds them, from
-//! memory or from a stream. [`header`] reads the start of a dump, [`record`] what stands between keys, [`value`] steps
-//! over a value and takes its size, [`run`] over the elements of one that has many, [`entry`] puts them together, `short`
-//! passes by what matters least. [`elements`] decodes a value, for those who want to see inside, and `deep` trusts nothing
-//! in it; [`packed`] has the structures that strings can hold.
+//! In reading order: [`primitives`] are nom parsers over the bytes at hand. A [`source`] feeds them, from memory or from a
+//! stream. [`header`] reads the start of a dump into a [`context`], [`record`] what is between keys, [`value`] steps over a
+//! value and takes its [`measure`], [`run`] over the elements of one that has many, [`entry`] puts them together, `short` skips
+//! short strings fastest of all. [`elements`] decodes a value into each [`element`], and `deep` trusts nothing in it; [`packed`] has
+//! the structures that strings can hold.
 
 pub(crate) mod blob;
 pub(crate) mod bounded;

@@ -78,7 +78,7 @@ impl Pattern {
             return Err("the root's path is not UTF-8".to_owned());
         };
         let pattern = format!("{}/{below}", glob::Pattern::escape(root.trim_end_matches('/')));
-        glob::Pattern::new(&pattern).map_err(|error| format!("this is no glob: {}", error.msg))?;
+        glob::Pattern::new(&pattern).map_err(|error| format!("not a glob: {}", error.msg))?;
         Ok(Self(pattern))
     }
 }

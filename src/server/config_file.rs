@@ -206,7 +206,7 @@ impl Config {
         let listen = match &file.listen {
             None => LISTEN,
             Some(listen) => listen.get_ref().parse().map_err(|_| {
-                source.error(listen, "this is no address with a port such as 127.0.0.1:8080 or [::1]:8080")
+                source.error(listen, "not an address with a port, such as 127.0.0.1:8080 or [::1]:8080")
             })?,
         };
         let instances = reading.instances;
@@ -285,7 +285,7 @@ impl Reading<'_> {
                 !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok_and(|port| port > 0)
             });
             if !has_port {
-                return Err(self.source.error(address, "this is no ip:port such as 10.0.0.1:6379"));
+                return Err(self.source.error(address, "not an ip:port, such as 10.0.0.1:6379"));
             }
             if !addresses.insert(address.get_ref()) {
                 return Err(self.source.error(address, "another shard of this cluster has this address"));
@@ -329,7 +329,7 @@ fn add_credentials(
             None => None,
             Some(at) => {
                 let parsed = at.get_ref().parse::<Timestamp>();
-                Some(parsed.map_err(|_| source.error(at, "this is no time such as 2027-01-31T12:00:00Z"))?)
+                Some(parsed.map_err(|_| source.error(at, "not a time, such as 2027-01-31T12:00:00Z"))?)
             }
         };
         if !credentials.add_token(token.get_ref(), Token { project_id: project_id.clone(), expires_at }) {
@@ -412,7 +412,7 @@ dumps = "*.rdb"
                 "line 1, column 8: could not open this folder: No such",
             ),
             (format!("wrong = 1\n{GOOD}"), "line 1, column 1: unknown field `wrong`"),
-            (format!("listen = \"here\"\n{GOOD}"), "line 1, column 10: this is no address with a port"),
+            (format!("listen = \"here\"\n{GOOD}"), "line 1, column 10: not an address with a port"),
             (format!("store = 3\n{GOOD}"), "line 1, column 9: invalid type"),
             (format!("{GOOD}port = 1\n"), "line 12, column 1: unknown field `port`"),
             (GOOD.replace("\"p\"", "\"p q\""), "line 3, column 6: an ID has 1 to 64"),
@@ -421,10 +421,10 @@ dumps = "*.rdb"
             (GOOD.replace("\"SK\"", "\"\""), "line 6, column 10: an empty secret"),
             (GOOD.replace("\"single\"", "\"many\""), "line 10, column 8: unknown variant `many`"),
             (GOOD.replace("\"*.rdb\"", "\"../a\""), "line 11, column 9: dumps lie below the root"),
-            (GOOD.replace("\"*.rdb\"", "\"a/[\""), "line 11, column 9: this is no glob"),
+            (GOOD.replace("\"*.rdb\"", "\"a/[\""), "line 11, column 9: not a glob"),
             (GOOD.replace("dumps = \"*.rdb\"", ""), "line 8, column 6: a single instance has `dumps`"),
             (GOOD.replace("\"single\"", "\"cluster\""), "line 8, column 6: a cluster has its `dumps` in its shards"),
-            (cluster(&shard.replace("h:1", "h")), "line 12, column 11: this is no ip:port"),
+            (cluster(&shard.replace("h:1", "h")), "line 12, column 11: not an ip:port"),
             (cluster(&shard.repeat(2)), "line 15, column 11: another shard of this cluster has this address"),
             (format!("{GOOD}[[project]]\nid = \"p\"\n"), "line 13, column 6: another project has this ID"),
             (format!("{GOOD}[[project]]\nid = \"q\"\n"), "line 13, column 6: this project has neither access keys nor"),
@@ -438,7 +438,7 @@ dumps = "*.rdb"
             ),
             (
                 format!("{GOOD}[[project.token]]\ntoken = \"t\"\nexpires_at = \"soon\"\n"),
-                "line 14, column 14: this is no time",
+                "line 14, column 14: not a time",
             ),
             (format!("{GOOD}[limits]\nbody_bytes = 0\n"), "line 12, column 1: no limit is 0"),
             (format!("{GOOD}[limits]\nheader_bytes = 1\n"), "line 12, column 1: `header_bytes` is at least"),

@@ -167,7 +167,7 @@ impl Runner {
                 let mut report = analyze_all(&claim.dumps, &self.options, progress)?;
                 if report.keys_unlisted > 0 {
                     let unlisted = report.keys_unlisted;
-                    report.notes.push(format!("streams, modules and other newer types are left out: {unlisted} keys"));
+                    report.notes.push(format!("skipped {unlisted} keys of streams, modules and other newer types"));
                 }
                 let reason = reason(&report.damage);
                 let keys = report.keys.into_iter().map(KeyRecord::from).collect();
