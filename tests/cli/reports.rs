@@ -194,7 +194,11 @@ fn interrupted_after(arguments: &str, bytes: &[u8]) -> Outcome {
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.expect("the program starts");
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(bytes).expect("the program reads");
+    // The reader waits to fill its chunk while the scan has work; what comes after a pause it hands over at once.
+    let (first, last) = bytes.split_at(bytes.len() - 1);
+    stdin.write_all(first).expect("the program reads");
+    std::thread::sleep(Duration::from_millis(300));
+    stdin.write_all(last).expect("the program reads");
     interrupt(&child, bytes.len());
     drop(stdin);
     ended(child)
