@@ -271,7 +271,7 @@ fn a_value_that_is_damaged_inside_costs_one_key() {
     assert_eq!(objects[1]["value"], Value::Null);
     assert_eq!(objects[2]["value"].as_str().unwrap().len(), bomb.plain().len());
     assert_eq!(told.errors.len(), 2, "{}", sentences(&told));
-    assert!(sentences(&told).contains("67108864 is more than this program reads"), "{}", sentences(&told));
+    assert!(sentences(&told).contains("67108864 is beyond what this program can hold"), "{}", sentences(&told));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Entries into numbers: `add` each entry, `merge` what others added, `finish` into a report.
 //!
-//! An `Analysis` holds counters and the top keys of each kind in each database, as far as there is [`Room`]; a database
+//! An `Analysis` holds counters and the top keys of each kind in each database, as far as there is room (`room`); a database
 //! without keys takes none. Merging is associative and does not depend on who added what, so one worker and many give the
 //! same report.
 

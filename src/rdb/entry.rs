@@ -186,7 +186,7 @@ impl From<ParseError> for Box<Damage> {
 ///
 /// # Errors
 /// The [`Damage`] met, `on_key`'s included; the source then stands somewhere inside the damaged record, or behind it if
-/// the damage [costs one key](Trouble::costs_one_key).
+/// the damage [costs one key](ParseError::costs_one_key).
 #[inline(always)]
 pub fn step<S: KeepsKey>(
     source: &mut S,
@@ -301,7 +301,7 @@ fn in_value(stored: &[u8], header: &KeyHeader, record_offset: u64, error: ParseE
 
 /// A scan over a dump in memory, key by key, on one thread and without a copy.
 ///
-/// Damage ends it, unless it [costs one key](Trouble::costs_one_key): then the next one follows.
+/// Damage ends it, unless it [costs one key](ParseError::costs_one_key): then the next one follows.
 ///
 /// ```
 /// use bigkeys::rdb::Scanner;

@@ -24,14 +24,14 @@ impl Report {
     /// # Errors
     /// A sentence if they cannot be merged (their JSON is of another version, or they tell prefixes apart otherwise), or
     /// should not be: they are of different filters, they measure times to live from different moments that were given
-    /// ([`Question::filter`]'s `now_ms`), or a dump is in both.
+    /// ([`super::Question::filter`]'s `now_ms`), or a dump is in both.
     pub fn merge(&mut self, other: Self) -> Result<(), String> {
         other.check()?;
         unlike::obstacle(self, &other).map_or(Ok(()), Err)?;
         self.merge_anyway(other)
     }
 
-    /// As [`Report::merge`], of reports that should not be merged too; [`Filters::is_mixed`] then says so of filters.
+    /// As [`Report::merge`], of reports that should not be merged too; [`super::Filters::is_mixed`] then says so of filters.
     ///
     /// # Errors
     /// A sentence if they cannot be merged.
