@@ -54,7 +54,7 @@ fn compressed_streams_of_valkey() {
     }
     let path = scratch.write("dump.rdb", &vcs(1, b"neither LZ4 nor zstd".to_vec()));
     let refused = report(&path).damage[0].to_string();
-    assert!(refused.contains("no LZ4 or zstd frame; its codec is 1"), "{refused}");
+    assert!(refused.contains("not an LZ4 or zstd frame; its codec is 1"), "{refused}");
 }
 
 #[test]
