@@ -7,8 +7,8 @@ use super::Model;
 use crate::rdb::packed::Text;
 use crate::rdb::primitives::{array, i64_le, length, string_header};
 use crate::rdb::source::Source;
-use crate::rdb::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count};
-use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
+use crate::rdb::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, unknown_array_tag};
+use crate::rdb::{FormatElement, ParseError};
 
 /// `redisArray`.
 const ARRAY_BYTES: u64 = 80;
@@ -63,14 +63,7 @@ pub(super) fn measure<S: Source>(source: &mut S, model: &Model) -> Result<(u64, 
                 source.parse(FormatElement::Element, array::<8>)?;
                 None
             }
-            tag => {
-                return Err(ParseError {
-                    offset,
-                    kind: ParseErrorKind::Flag,
-                    element: FormatElement::Element,
-                    declared: tag,
-                });
-            }
+            tag => return Err(unknown_array_tag(offset, tag)),
         };
         found.add(model, index, text_bytes);
     }

@@ -13,7 +13,7 @@ use super::run::{CONTAINER_PACKED, CONTAINER_PLAIN};
 use super::source::{KeepsKey, Slice, Source};
 use super::string::{text, with_blob, with_text};
 use super::types::{Dialect, ValueType};
-use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count};
+use super::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, array_count, unknown_array_tag};
 
 /// Decodes a value of `value_type` at the start of `source` and hands its elements to `visit`, in the dump's order.
 ///
@@ -253,14 +253,7 @@ fn redis_array(source: &mut Slice<'_>, visit: &mut Visit<'_>) -> Result<(), Pars
                 let value = f64::from_le_bytes(source.parse(FormatElement::Element, array)?);
                 visit(Element::FloatItem { index, value });
             }
-            tag => {
-                return Err(ParseError {
-                    offset,
-                    kind: ParseErrorKind::Flag,
-                    element: FormatElement::Element,
-                    declared: tag,
-                });
-            }
+            tag => return Err(unknown_array_tag(offset, tag)),
         }
     }
     Ok(())

@@ -193,17 +193,15 @@ fn redis_array<S: Source>(source: &mut S) -> Result<u64, ParseError> {
         match source.parse(FormatElement::Element, length)? {
             ARRAY_TEXT | ARRAY_SMALL_TEXT => _ = source.string(FormatElement::Element)?,
             ARRAY_INT | ARRAY_FLOAT => _ = source.parse(FormatElement::Element, array::<8>)?,
-            tag => {
-                return Err(ParseError {
-                    offset,
-                    kind: ParseErrorKind::Flag,
-                    element: FormatElement::Element,
-                    declared: tag,
-                });
-            }
+            tag => return Err(unknown_array_tag(offset, tag)),
         }
     }
     Ok(elements)
+}
+
+/// The error for an element at `offset` whose tag is none of those of arrays (format section 7).
+pub(crate) fn unknown_array_tag(offset: u64, tag: u64) -> ParseError {
+    ParseError { offset, kind: ParseErrorKind::Flag, element: FormatElement::Element, declared: tag }
 }
 
 pub(crate) const ARRAY_TEXT: u64 = 0;

@@ -4,7 +4,7 @@ use super::{Deep, ERROR_LENGTH, empty};
 use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{array, length, string_header};
 use crate::rdb::source::KeepsKey;
-use crate::rdb::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT};
+use crate::rdb::value::{ARRAY_FLOAT, ARRAY_INT, ARRAY_SMALL_TEXT, ARRAY_TEXT, unknown_array_tag};
 
 /// The longest text that an array keeps in a pointer's place.
 const SMALL_TEXT_BYTES_MAX: u64 = 7;
@@ -34,14 +34,7 @@ impl Deep {
                     self.demand(declared <= SMALL_TEXT_BYTES_MAX, ParseError { offset, kind, element, declared });
                 }
                 ARRAY_INT | ARRAY_FLOAT => _ = source.parse(FormatElement::Element, array::<8>)?,
-                tag => {
-                    return Err(ParseError {
-                        offset,
-                        kind: ParseErrorKind::Flag,
-                        element: FormatElement::Element,
-                        declared: tag,
-                    });
-                }
+                tag => return Err(unknown_array_tag(offset, tag)),
             }
         }
         Ok(())
