@@ -44,7 +44,7 @@
 //! * [`output`]: the report as a table, as folded stacks, as rows; values as JSON, rows of elements and commands.
 //! * `server`, with the feature of that name: the task API over HTTP.
 //! * [`error`]: what went wrong, in one plain sentence.
-//! * `cli`, in the program alone: what can be typed.
+//! * `cli`, with the feature of that name: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
@@ -65,8 +65,13 @@
 //! `cli` (the program, with `store`), `server` (the task API, with `store`), `compress` (gzip, zstd, xz and bzip2 input)
 //! and `columnar` (rows as Parquet and Arrow) are on by default; without them this is the light library.
 
+// The program is a part of the library, so that the Python package has it too.
+extern crate self as bigkeys;
+
 pub mod analysis;
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod engine;
 pub mod error;
 pub mod input;
