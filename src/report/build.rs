@@ -31,6 +31,7 @@ impl Report {
         let mut report = Self {
             format: FORMAT.to_owned(),
             is_complete: dumps.iter().all(|dump| dump.is_complete),
+            findings: Vec::new(),
             dumps,
             filters: Filters::of(&question.filter),
             totals,
@@ -52,6 +53,7 @@ impl Report {
             slots: question.has_slots.then(|| numbers.slots.finish()),
             streams: numbers.streams,
             modules: numbers.modules.finish(),
+            suspects: numbers.suspects,
         };
         report.set_cut(&numbers.cut, question.top);
         for (db, database) in numbers.databases {

@@ -11,6 +11,7 @@ use super::question::QueryPlan;
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::slots;
+use super::suspects::{Suspects, may_be_suspect};
 use super::tally::{Expiry, Sizes, Tally, Ttls};
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
@@ -70,6 +71,7 @@ pub(super) struct Numbers {
     pub(super) modules: Names,
     pub(super) slots: slots::Slots,
     pub(super) streams: Streams,
+    pub(super) suspects: Suspects,
     buffer: Vec<u8>,
 }
 
@@ -213,6 +215,7 @@ impl Numbers {
             modules: Names::default(),
             slots: slots::Slots::default(),
             streams: Streams::default(),
+            suspects: Suspects::default(),
             buffer: Vec::new(),
         };
         numbers.take_up(asked, db);
@@ -297,7 +300,8 @@ impl Numbers {
     pub(super) fn held_bytes(&self) -> u64 {
         let lists = self.held.keys as u64 * LISTED_BYTES + self.held.name_bytes as u64;
         let tallies = self.tallies as u64 * TALLY_BYTES;
-        lists + tallies + self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes()
+        let names = self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes();
+        lists + tallies + names + self.suspects.held_bytes()
     }
 
     fn holds_too_much(&self) -> bool {
@@ -386,7 +390,7 @@ impl Numbers {
     #[inline(never)]
     fn add_shapeless(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
         let (held, cost) = asked.model.short_string(&short);
-        if !self.keeps_out(&short, cost.memory_bytes) {
+        if may_be_suspect(cost.memory_bytes) || !self.keeps_out(&short, cost.memory_bytes) {
             return false;
         }
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return false };
@@ -478,6 +482,7 @@ impl Numbers {
         } else {
             self.place(asked, name, &tally);
         }
+        self.suspects.add((asked.dump, self.current_db), entry, name, found, &tally);
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
         }
@@ -585,6 +590,7 @@ impl Numbers {
         self.modules.merge(theirs.modules);
         self.slots.merge(theirs.slots);
         self.streams.merge(&theirs.streams);
+        self.suspects.merge(theirs.suspects, inherited, 0);
     }
 }
 
