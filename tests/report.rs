@@ -375,7 +375,11 @@ fn the_schema_describes_the_json() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let big = folder.path().join("big.rdb");
-    let rdb = Rdb::redis(11).select_db(0).key(0, "big", |value| value.string("x".repeat(20_000)));
+    let mut rdb = Rdb::redis(11).aux("ctime", "1700000000").select_db(0);
+    for number in 0..100 {
+        rdb = rdb.expire_ms(1_700_000_100_000).key(0, format!("{number}"), |value| value.string("x"));
+    }
+    let rdb = rdb.key(0, "big", |value| value.string("x".repeat(20_000)));
     std::fs::write(&big, rdb.eof()).expect("it can be written");
     dumps.push(big);
     for dump in dumps {

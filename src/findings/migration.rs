@@ -2,20 +2,11 @@
 
 use super::command;
 use crate::output::human::{bytes, count};
-use crate::report::{Evidence, Finding, Report, Severity, Subject, SubjectKind, SuspectKey, Suspicion, Tally};
+use crate::report::{Evidence, Finding, Report, Severity, Subject, SubjectKind, Suspicion};
 
 pub(super) fn find(report: &Report) -> Option<Finding> {
-    let over = |suspicion| {
-        let mut tally = Tally::default();
-        let mut keys: Vec<SuspectKey> = Vec::new();
-        for found in report.suspects.of(suspicion) {
-            tally.merge(&found.tally);
-            keys.extend(found.keys.iter().cloned());
-        }
-        keys.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        (tally, keys)
-    };
-    let ((medium, keys), (large, _)) = (over(Suspicion::SerializedOver256Mb), over(Suspicion::SerializedOver512Mb));
+    let (medium, keys) = report.suspects.together(Suspicion::SerializedOver256Mb);
+    let (large, _) = report.suspects.together(Suspicion::SerializedOver512Mb);
     if medium.keys == 0 {
         return None;
     }

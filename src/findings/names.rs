@@ -2,16 +2,10 @@
 
 use super::command;
 use crate::output::human::count;
-use crate::report::{Evidence, Finding, Report, Severity, Subject, SubjectKind, SuspectKey, Suspicion, Tally};
+use crate::report::{Evidence, Finding, Report, Severity, Subject, SubjectKind, Suspicion};
 
 pub(super) fn find(report: &Report) -> Option<Finding> {
-    let mut tally = Tally::default();
-    let mut keys: Vec<SuspectKey> = Vec::new();
-    for found in report.suspects.of(Suspicion::LongName) {
-        tally.merge(&found.tally);
-        keys.extend(found.keys.iter().cloned());
-    }
-    keys.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    let (tally, keys) = report.suspects.together(Suspicion::LongName);
     let first = keys.first()?;
     let commands = vec![command::get(report, first, "")];
     Some(Finding {

@@ -11,5 +11,6 @@ pub mod human;
 #[cfg(feature = "columnar")]
 mod parquet;
 pub mod rows;
+mod server;
 pub mod table;
 pub mod values;

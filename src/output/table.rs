@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::findings;
 use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
+use super::{findings, server};
 use crate::report::{By, KeyRow, NameTally, Report, Sizes, Tally};
 
 /// Narrower than this nothing is laid out.
@@ -164,6 +164,9 @@ impl Table {
             report.dumps.iter().map(|dump| format!("{} with {}", dump.target, dump.allocator)).collect();
         models.dedup();
         self.paragraph(DIM, &format!("memory as MEMORY USAGE of {}", models.join(", ")));
+        if let Some(sentence) = server::sentence(report) {
+            self.paragraph(DIM, &sentence);
+        }
         let mut notes: Vec<&String> = Vec::new();
         for note in report.dumps.iter().flat_map(|dump| &dump.model_notes) {
             if notes.len() <= MODEL_NOTES_MAX && !notes.contains(&note) {

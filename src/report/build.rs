@@ -27,6 +27,11 @@ impl Report {
                 info.keys = *tally;
             }
         }
+        for (dump, peaks) in numbers.expiries.finish() {
+            if let Some(info) = usize::try_from(dump).ok().and_then(|dump| dumps.get_mut(dump)) {
+                info.expiry_peaks = peaks;
+            }
+        }
         let separators = Separators::new(&question.separators);
         let mut report = Self {
             format: FORMAT.to_owned(),
@@ -54,6 +59,7 @@ impl Report {
             streams: numbers.streams,
             modules: numbers.modules.finish(),
             suspects: numbers.suspects,
+            packed_if: numbers.what_if.finish(),
         };
         report.set_cut(&numbers.cut, question.top);
         for (db, database) in numbers.databases {

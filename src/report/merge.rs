@@ -11,7 +11,7 @@ use super::sections::{
     DatabaseTally, FrequencyTally, KindSizes, OtherDatabases, TopKeys, TypeTally, frequencies, merge_encoding,
 };
 use super::tally::{Sizes, Tally};
-use super::{Report, unlike};
+use super::{Report, unlike, what_if};
 use crate::analysis::room::{Cut, Held};
 use crate::rdb::Kind;
 
@@ -86,6 +86,7 @@ impl Report {
         }
         self.streams.merge(&other.streams);
         self.suspects.merge(other.suspects, None, dumps_before);
+        what_if::merge(&mut self.packed_if, other.packed_if);
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 mod build;
 mod cache;
 pub(crate) mod census;
+mod expiry;
 mod filters;
 mod finding;
 mod key_row;
@@ -28,9 +29,11 @@ mod suspects;
 mod tally;
 mod text;
 pub(crate) mod unlike;
+mod what_if;
 
 use serde::{Deserialize, Serialize};
 
+pub use expiry::ExpiryPeak;
 pub use filters::{FilteredExpired, Filters};
 pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
 pub use key_row::KeyRow;
@@ -50,6 +53,7 @@ pub use slots::{SlotTally, SlotsFound};
 pub use suspects::{SuspectKey, SuspectKeys, Suspects, Suspicion};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
+pub use what_if::PackedIf;
 
 use crate::analysis::room::Cut;
 use numbers::{TALLIES_MAX, room};
@@ -123,6 +127,9 @@ pub struct Report {
     /// Keys that rules are about.
     #[serde(default, skip_serializing_if = "Suspects::is_empty")]
     pub suspects: Suspects,
+    /// What tables would take packed, by type and by the server's limits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packed_if: Vec<PackedIf>,
 }
 
 impl Report {

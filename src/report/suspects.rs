@@ -10,7 +10,7 @@ use super::key_row::KeyRow;
 use super::rules::{BIG_ELEMENTS_MIN, BIG_MEMORY_BYTES_MIN, KeySize, Rules};
 use super::tally::Tally;
 use super::text::Name;
-use crate::memory::{Encoding, Footprint};
+use crate::memory::{Encoding, Footprint, Target};
 use crate::rdb::{Entry, Kind};
 
 /// Keys that are listed for each suspicion and type.
@@ -36,6 +36,12 @@ const HOT_MEMORY_BYTES: u64 = 100 << 10;
 /// Packed values with more entries or bytes take as long to look into as they have.
 const PACKED_ELEMENTS_MAX: u64 = 2048;
 const PACKED_BYTES_MAX: u64 = 64 << 10;
+
+/// Longer streams are taken for such that nobody trims.
+const STREAM_ENTRIES_MAX: u64 = 100_000;
+
+/// Entries that were not acknowledged for as long were forgotten: a day.
+const PENDING_MS: i64 = 24 * 3600 * 1000;
 
 /// Serialized sizes that migrations stop at.
 const MIGRATION_BYTES: [u64; 2] = [256 << 20, 512 << 20];
@@ -68,11 +74,17 @@ pub enum Suspicion {
     IdleWithoutTtl,
     /// An LFU counter of 100 or more, and over 100 KiB of memory.
     HotAndBig,
+    /// A stream of over 100,000 entries.
+    LongStream,
+    /// A stream with an entry that was delivered a day before the dump was made, or longer, and was not acknowledged.
+    OldPending,
+    /// Of a type that the target, which was given, does not have.
+    NotHeld,
 }
 
 impl Suspicion {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::BigHuawei,
         Self::BigAlibaba,
         Self::BigTencent,
@@ -84,6 +96,9 @@ impl Suspicion {
         Self::LongPacked,
         Self::IdleWithoutTtl,
         Self::HotAndBig,
+        Self::LongStream,
+        Self::OldPending,
+        Self::NotHeld,
     ];
 
     /// That of keys that are big by these rules.
@@ -97,7 +112,7 @@ impl Suspicion {
         }
     }
 
-    fn is_of(self, entry: &Entry<'_>, found: &Footprint, tally: &Tally) -> bool {
+    fn is_of(self, seen: &Seen, entry: &Entry<'_>, found: &Footprint, tally: &Tally) -> bool {
         let [medium_bytes, large_bytes] = MIGRATION_BYTES;
         let is_big = |rules: Rules| {
             let Tally { memory_bytes, serialized_bytes, .. } = *tally;
@@ -119,6 +134,9 @@ impl Suspicion {
             }
             Self::IdleWithoutTtl => is_idle_without_ttl(entry),
             Self::HotAndBig => is_hot(entry) && tally.memory_bytes > HOT_MEMORY_BYTES,
+            Self::LongStream => entry.kind == Kind::Stream && entry.size > STREAM_ENTRIES_MAX,
+            Self::OldPending => has_old_pending(seen, found),
+            Self::NotHeld => seen.is_not_held(entry),
         }
     }
 }
@@ -129,6 +147,28 @@ fn is_idle_without_ttl(entry: &Entry<'_>) -> bool {
 
 fn is_hot(entry: &Entry<'_>) -> bool {
     entry.frequency.is_some_and(|frequency| frequency >= HOT_FREQUENCY)
+}
+
+fn has_old_pending(seen: &Seen, found: &Footprint) -> bool {
+    let oldest = found.streamed.and_then(|streamed| streamed.oldest_delivery_at_ms);
+    oldest.zip(seen.now_ms).is_some_and(|(at_ms, now_ms)| at_ms <= now_ms.saturating_sub(PENDING_MS))
+}
+
+/// From where a key is seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) dump: u32,
+    pub(super) db: Option<u64>,
+    /// The moment that times to live are measured from.
+    pub(super) now_ms: Option<i64>,
+    /// The server that was given to load the dump.
+    pub(super) target: Option<Target>,
+}
+
+impl Seen {
+    fn is_not_held(&self, entry: &Entry<'_>) -> bool {
+        self.target.is_some_and(|target| !target.holds(entry.kind, entry.value_type))
+    }
 }
 
 /// Whether a string is too large to be passed over without a look at what it is suspected of.
@@ -179,36 +219,23 @@ pub struct Suspects(Vec<SuspectKeys>);
 impl Suspects {
     /// Adds a key of a database to the lists that it belongs on.
     #[inline]
-    pub(super) fn add(
-        &mut self,
-        (dump, db): (u32, Option<u64>),
-        entry: &Entry<'_>,
-        name: &[u8],
-        found: &Footprint,
-        tally: &Tally,
-    ) {
+    pub(super) fn add(&mut self, seen: &Seen, entry: &Entry<'_>, name: &[u8], found: &Footprint, tally: &Tally) {
         let is_large = may_be_suspect(tally.memory_bytes.max(tally.serialized_bytes))
             || tally.elements > BIG_ELEMENTS_MIN
             || entry.key.bytes() > LONG_NAME_BYTES;
-        if is_large || is_idle_without_ttl(entry) || is_hot(entry) {
-            self.add_suspect((dump, db), entry, name, found, tally);
+        let is_watched = || is_idle_without_ttl(entry) || is_hot(entry);
+        if is_large || is_watched() || has_old_pending(seen, found) || seen.is_not_held(entry) {
+            self.add_suspect(seen, entry, name, found, tally);
         }
     }
 
     #[inline(never)]
-    fn add_suspect(
-        &mut self,
-        (dump, db): (u32, Option<u64>),
-        entry: &Entry<'_>,
-        name: &[u8],
-        found: &Footprint,
-        tally: &Tally,
-    ) {
-        for suspicion in Suspicion::ALL.into_iter().filter(|suspicion| suspicion.is_of(entry, found, tally)) {
+    fn add_suspect(&mut self, seen: &Seen, entry: &Entry<'_>, name: &[u8], found: &Footprint, tally: &Tally) {
+        for suspicion in Suspicion::ALL.into_iter().filter(|suspicion| suspicion.is_of(seen, entry, found, tally)) {
             let kind = entry.kind.name();
             let Some(of) = self.of_mut(suspicion, kind) else { continue };
             of.tally.merge(tally);
-            let place = (std::cmp::Reverse(found.memory_bytes.unwrap_or(0)), dump, entry.offset);
+            let place = (std::cmp::Reverse(found.memory_bytes.unwrap_or(0)), seen.dump, entry.offset);
             let comes_before = |last: &SuspectKey| {
                 let (memory, dump, offset, _) = last.rank();
                 (memory, dump, offset) < place
@@ -217,8 +244,8 @@ impl Suspects {
                 continue;
             }
             let name = name.get(..NAME_BYTES_MAX).unwrap_or(name);
-            let key = KeyRow::new(dump, entry, found, tally, name);
-            of.insert(SuspectKey { db, kind: kind.into(), key });
+            let key = KeyRow::new(seen.dump, entry, found, tally, name);
+            of.insert(SuspectKey { db: seen.db, kind: kind.into(), key });
         }
     }
 
@@ -256,6 +283,18 @@ impl Suspects {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The keys of a suspicion whatever their type: all together, and the largest.
+    pub fn together(&self, suspicion: Suspicion) -> (Tally, Vec<SuspectKey>) {
+        let (mut tally, mut keys) = (Tally::default(), Vec::new());
+        for found in self.of(suspicion) {
+            tally.merge(&found.tally);
+            keys.extend(found.keys.iter().cloned());
+        }
+        keys.sort_by(|a: &SuspectKey, b| a.rank().cmp(&b.rank()));
+        keys.truncate(KEYS_MAX);
+        (tally, keys)
     }
 
     /// The keys of a suspicion, by type.
