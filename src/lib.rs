@@ -36,6 +36,7 @@
 //!   needs besides.
 //! * [`values`]: a value's fields and elements, one at a time, and the keys that are written out with them.
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
+//! * [`findings`]: a report into verdicts, one file a rule: what is worth doing, and how many bytes that saves.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
 //! * [`check`]: is a dump sound, and what is it? A walk into every value, one thread at a time. [`salvage`] is that walk with
@@ -49,7 +50,8 @@
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
 //! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `task` knows
-//! `engine` and what that knows, but for `input`; `output` knows `report`, `values` and `error`, `server` knows `task`. No file
+//! `engine` and what that knows, but for `input`; `output` knows `report`, `values` and `error`, `findings` knows `report`,
+//! `memory`, `rdb` and how `output` writes numbers, `server` knows `task`. No file
 //! imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
@@ -74,6 +76,7 @@ pub mod check;
 pub mod cli;
 pub mod engine;
 pub mod error;
+pub mod findings;
 pub mod input;
 pub mod memory;
 pub mod output;

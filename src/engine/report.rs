@@ -147,6 +147,7 @@ fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
         is_complete: read.damage.is_none(),
         damage: read.damage,
         keys: Tally::default(),
+        expiry_peaks: Vec::new(),
     }
 }
 

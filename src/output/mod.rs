@@ -5,10 +5,12 @@ mod arrow;
 #[cfg(feature = "columnar")]
 mod batch;
 pub mod columns;
+mod findings;
 pub mod folded;
 pub mod human;
 #[cfg(feature = "columnar")]
 mod parquet;
 pub mod rows;
+mod server;
 pub mod table;
 pub mod values;
