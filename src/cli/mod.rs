@@ -5,6 +5,7 @@ mod analyze;
 mod args;
 mod check;
 mod completions;
+mod digest;
 mod exit;
 mod export;
 mod get;
@@ -58,6 +59,7 @@ enum Command {
     Keys(Box<keys::KeysArgs>),
     Get(Box<get::GetArgs>),
     Export(Box<export::ExportArgs>),
+    Digest(Box<digest::DigestArgs>),
     Check(check::CheckArgs),
     Salvage(salvage::SalvageArgs),
     Merge(merge::MergeArgs),
@@ -80,6 +82,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Digest(args) => digest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),
         Command::Merge(args) => merge::run(&args),
