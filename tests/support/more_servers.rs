@@ -15,6 +15,8 @@ use super::server::{self, Kind, Server};
 pub struct Known {
     pub target: Target,
     pub version: String,
+    /// Whether CI has it.
+    pub is_of_ci: bool,
     command: Vec<String>,
 }
 
@@ -28,7 +30,7 @@ pub fn all() -> Vec<Known> {
             continue;
         };
         let command = vec![program.into_string().expect("a path of UTF-8")];
-        all.push(Known { target, version: version.to_owned(), command });
+        all.push(Known { target, version: version.to_owned(), is_of_ci: true, command });
     }
     let Some(more) = std::env::var_os("BIGKEYS_MORE_SERVERS") else {
         // Past the test runner's capture, so that a run that proved less says so.
@@ -41,6 +43,7 @@ pub fn all() -> Vec<Known> {
         Known {
             target: parts[1].parse().expect("a target"),
             version: parts[0].to_owned(),
+            is_of_ci: false,
             command: parts[3].split_whitespace().map(str::to_owned).collect(),
         }
     }));
