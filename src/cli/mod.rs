@@ -5,6 +5,7 @@ mod analyze;
 mod args;
 mod check;
 mod completions;
+mod digest;
 mod exit;
 mod export;
 mod get;
@@ -66,6 +67,7 @@ enum Command {
     Keys(Box<keys::KeysArgs>),
     Get(Box<get::GetArgs>),
     Export(Box<export::ExportArgs>),
+    Digest(Box<digest::DigestArgs>),
     Check(check::CheckArgs),
     Salvage(salvage::SalvageArgs),
     Merge(merge::MergeArgs),
@@ -90,6 +92,7 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         Command::Keys(args) => keys::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Digest(args) => digest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),
         Command::Merge(args) => merge::run(&args),

@@ -6,6 +6,7 @@ pub mod damage;
 pub mod fill;
 pub mod fixtures;
 pub mod memory_fill;
+pub mod more_servers;
 pub mod old_dump;
 pub mod python;
 pub mod random;
