@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("engine", &["input", "rdb", "analysis", "memory", "report", "values", "error"]),
     ("check", &["engine", "input", "rdb", "error"]),
     ("salvage", &["check", "engine::Progress", "engine::resync", "input", "rdb", "error"]),
-    ("task", &["engine", "analysis", "report", "rdb", "error"]),
+    ("task", &["engine", "analysis", "report", "rdb", "error", "input"]),
     ("server", &["task", "engine", "error"]),
     ("output", &["analysis", "memory", "report", "values", "rdb", "error"]),
 ];

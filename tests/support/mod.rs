@@ -13,3 +13,4 @@ pub mod server;
 pub mod tools;
 pub mod values;
 pub mod ways;
+pub mod web;
