@@ -51,7 +51,7 @@
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
 //! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `compare` and
-//! `task` know `engine` and what that knows, but for `input`; `output` knows `report`, `values`, `compare` and `error`, `findings`
+//! `task` know `engine` and what that knows, `task` with `input`; `output` knows `report`, `values`, `compare` and `error`, `findings`
 //! knows `report`, `memory`, `rdb` and how `output` writes numbers, `server` knows `task`. No file
 //! imports one that, in some steps, imports it. A test holds this.
 //!

@@ -97,7 +97,8 @@ fn add_more(server: &mut Server, target: Target) {
         }
     }
     if is_redis_since(Target::Redis8_8) {
-        for (index, text) in [("0", "x"), ("3", "17"), ("4", "1.5"), ("5", "2.0"), ("900", "a longer text than seven")] {
+        for (index, text) in [("0", "x"), ("3", "17"), ("4", "1.5"), ("5", "2.0"), ("900", "a longer text than seven")]
+        {
             server.queue(&["ARSET", "array", index, text]);
         }
     }

@@ -88,7 +88,7 @@ pub(super) fn run(args: &DigestArgs) -> Exit {
 /// # Errors
 /// The sentence that says why the program could not run.
 fn try_run(args: &DigestArgs) -> Result<Exit, String> {
-    let dumps = args.input.dumps();
+    let dumps = args.input.dumps()?;
     let filter = args.filter.filter_without_ages()?;
     let output = args.output.output.as_deref();
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
@@ -98,8 +98,11 @@ fn try_run(args: &DigestArgs) -> Result<Exit, String> {
         let mut told = None;
         let is_read = watched(args.scan.when(), |progress| {
             sink.write_with(|to| {
-                let (result, written) =
-                    if args.keys { keys(args, dump, &filter, to, progress) } else { whole(args, dump, &filter, to, progress) };
+                let (result, written) = if args.keys {
+                    keys(args, dump, &filter, to, progress)
+                } else {
+                    whole(args, dump, &filter, to, progress)
+                };
                 told = Some(result);
                 written
             })

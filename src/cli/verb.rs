@@ -4,10 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 
+use bigkeys::input::is_url;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::args::input::{dump, is_url};
+use super::args::input::dump;
 
 /// The command of `bigkeys DUMP...`.
 pub(super) const DEFAULT: &str = "report";
