@@ -6,9 +6,12 @@ mod arrow;
 mod batch;
 pub mod columns;
 pub mod folded;
+mod formula;
 pub mod human;
+mod in_turn;
 #[cfg(feature = "columnar")]
 mod parquet;
+mod row_text;
 pub mod rows;
 pub mod table;
 pub mod values;

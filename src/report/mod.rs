@@ -17,6 +17,8 @@ mod numbers;
 mod prefix;
 mod question;
 mod rank;
+mod row;
+mod row_block;
 pub(crate) mod rows;
 mod sections;
 mod server;
@@ -35,7 +37,8 @@ pub use numbers::Streams;
 pub(crate) use question::QueryPlan;
 pub use question::Question;
 pub use rank::By;
-pub use rows::Row;
+pub use row::Row;
+pub use row_block::{RowBlock, RowCells};
 pub use sections::{
     DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, Prefixes, TopCut, TopKeys,
     TypeTally,
