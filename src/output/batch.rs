@@ -19,7 +19,7 @@ use crate::rdb::{Kind, Unit, ValueType};
 use crate::report::{Name, RowBlock, RowCells};
 
 /// A batch of a file has at most so many rows: enough for readers, who give whole batches to their workers.
-pub(super) const ROWS_MAX: usize = 1 << 14;
+pub const BLOCK_ROWS: usize = 1 << 14;
 
 /// What the bytes of the format need not say, but a reader wants to know: who wrote it.
 pub(super) const WRITTEN_BY: (&str, &str) = ("bigkeys.version", env!("CARGO_PKG_VERSION"));
@@ -45,7 +45,8 @@ const ENCODINGS: [Encoding; 15] = [
 const _: () = assert!(ENCODINGS.len() == Encoding::Other as usize + 1, "an encoding is missing");
 
 /// Makes record batches of blocks of rows.
-pub(super) struct Batches {
+#[derive(Debug)]
+pub struct Batches {
     schema: SchemaRef,
     dumps: ArrayRef,
     stored: ArrayRef,
@@ -66,7 +67,7 @@ pub(super) struct Labels<K: ArrowPrimitiveType> {
 impl<K: ArrowDictionaryKeyType> Labels<K> {
     pub(super) fn new(values: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let values = Arc::new(StringArray::from_iter_values(values));
-        Self { values, keys: PrimitiveBuilder::with_capacity(ROWS_MAX) }
+        Self { values, keys: PrimitiveBuilder::with_capacity(BLOCK_ROWS) }
     }
 
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
@@ -76,7 +77,7 @@ impl<K: ArrowDictionaryKeyType> Labels<K> {
 
 impl Batches {
     /// Batches of rows of these dumps.
-    pub(super) fn new(dumps: &[String]) -> Self {
+    pub fn new(dumps: &[String]) -> Self {
         let mut stored = Vec::new();
         let mut stored_places = Vec::new();
         for number in 0..=u8::MAX {
@@ -99,12 +100,16 @@ impl Batches {
         }
     }
 
-    pub(super) fn schema(&self) -> &SchemaRef {
+    /// The schema of every batch.
+    pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
     /// The rows of a block, column by column.
-    pub(super) fn of(&self, block: RowBlock) -> Result<RecordBatch, ArrowError> {
+    ///
+    /// # Errors
+    /// Arrow's, if the block has more bytes of names than a column can hold (2 GiB).
+    pub fn of(&self, block: RowBlock) -> Result<RecordBatch, ArrowError> {
         let (names, cells) = block.into_parts();
         let cells = cells.as_slice();
         let (name, name_text) = name_columns(names, cells)?;

@@ -3,7 +3,7 @@
 #[cfg(feature = "columnar")]
 mod arrow;
 #[cfg(feature = "columnar")]
-mod batch;
+pub mod batch;
 pub mod columns;
 mod findings;
 pub mod folded;

@@ -131,7 +131,7 @@ impl<W: Write + Send> RowWriter<W> {
             #[cfg(feature = "columnar")]
             Form::Parquet(_) => super::parquet::BLOCK_ROWS,
             #[cfg(feature = "columnar")]
-            Form::Arrow(_) => super::batch::ROWS_MAX,
+            Form::Arrow(_) => super::batch::BLOCK_ROWS,
         }
     }
 

@@ -1,0 +1,67 @@
+"""What stands for a dump: a path, a list of paths, or bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from typing import Any
+
+
+class Held:
+    """A dump in memory. It can be given wherever a path is taken, until it is closed or forgotten."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    def __fspath__(self) -> str:
+        if self._file < 0:
+            raise ValueError("the dump is closed")
+        return f"/proc/self/fd/{self._file}"
+
+    def close(self) -> None:
+        """Gives the memory back."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> "Held":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def open(source: Any) -> Held:  # noqa: A001
+    """A dump from bytes (or anything with a buffer), or from what is left of a file object that was opened for bytes.
+
+    >>> import bigkeys
+    >>> with open("fixtures/empty_v13.rdb", "rb") as file:
+    ...     dump = bigkeys.open(file)
+    >>> bigkeys.check(dump)["keys"]
+    0
+    """
+    # Memory that has a name for this process alone: nothing is written to a disk.
+    file = os.memfd_create("bigkeys")
+    try:
+        with os.fdopen(os.dup(file), "wb") as to:
+            if hasattr(source, "read"):
+                shutil.copyfileobj(source, to, 1 << 20)
+            else:
+                to.write(source)
+    except BaseException:
+        os.close(file)
+        raise
+    return Held(file)
+
+
+def paths(dumps: Any) -> list[str]:
+    """The paths of one dump or of several."""
+    if isinstance(dumps, (str, bytes, os.PathLike)):
+        dumps = [dumps]
+    elif not isinstance(dumps, Iterable):
+        raise TypeError(f"a path, a list of paths or what bigkeys.open() gives, not {type(dumps).__name__}")
+    return [os.fsdecode(dump) for dump in dumps]
