@@ -1,8 +1,5 @@
 //! Rows as Parquet and as Arrow: what is read back is what the rows say, the same bytes for any number of threads, parts of
 //! bounded size; and DuckDB, Polars and pyarrow read of it what CSV and JSON say.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -10,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use crate::support::assembler::Rdb;
+use crate::support::fixtures;
+use crate::support::python::python_with;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int32Type, Int64Type, TimestampMillisecondType, UInt8Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
@@ -24,9 +24,6 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
-use support::assembler::Rdb;
-use support::fixtures;
-use support::python::python_with;
 
 /// The forms that have typed columns.
 const FORMS: [&str; 2] = ["parquet", "arrow"];
@@ -44,12 +41,12 @@ fn rows(dumps: &[PathBuf], options: &Options) -> Vec<Row> {
 }
 
 fn write(form: &str, dumps: &[&str], rows: &[Row], to: impl Write + Send) -> io::Result<()> {
-    let dumps = dumps.iter().map(|dump| (*dump).to_owned()).collect();
+    let dumps: Vec<String> = dumps.iter().map(|dump| (*dump).to_owned()).collect();
     let mut writer = match form {
-        "parquet" => RowWriter::parquet(dumps, to)?,
-        "arrow" => RowWriter::arrow(dumps, to)?,
-        "ndjson" => RowWriter::ndjson(dumps, to)?,
-        "csv" => RowWriter::csv(dumps, to)?,
+        "parquet" => RowWriter::parquet(&dumps, to)?,
+        "arrow" => RowWriter::arrow(&dumps, to)?,
+        "ndjson" => RowWriter::ndjson(&dumps, to)?,
+        "csv" => RowWriter::csv(&dumps, to)?,
         other => panic!("no form {other}"),
     };
     rows.iter().try_for_each(|row| writer.write(row))?;
@@ -64,12 +61,12 @@ fn write_side_by_side(
     rows: &[Row],
     to: impl Write + Send,
 ) -> io::Result<()> {
-    let dumps = vec!["dump".to_owned()];
+    let dumps = ["dump".to_owned()];
     let mut writer = match form {
-        "parquet" => RowWriter::parquet(dumps, to)?,
-        "arrow" => RowWriter::arrow(dumps, to)?,
-        "ndjson" => RowWriter::ndjson(dumps, to)?,
-        _ => RowWriter::csv(dumps, to)?,
+        "parquet" => RowWriter::parquet(&dumps, to)?,
+        "arrow" => RowWriter::arrow(&dumps, to)?,
+        "ndjson" => RowWriter::ndjson(&dumps, to)?,
+        _ => RowWriter::csv(&dumps, to)?,
     };
     writer.write_blocks(threads, |write| {
         let mut open = RowBlock::default();
@@ -417,7 +414,7 @@ fn duckdb_polars_and_pyarrow_read_what_csv_and_json_say() {
             assert!(command.status().expect("the program starts").success(), "{form} of {dumps}");
         }
         let mut command = Command::new(&python);
-        command.arg("tests/columnar.py").args(["csv", "ndjson", "parquet", "arrow"].map(path));
+        command.arg("tests/formats/columnar.py").args(["csv", "ndjson", "parquet", "arrow"].map(path));
         let output = command.env("HOME", folder.path()).output().expect("Python starts");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && out.ends_with("read\n"), "{dumps}\n{out}\n{err}");
