@@ -3,7 +3,7 @@
 //! A Parquet file is row groups one after the other, each column by column, and at the end where everything is. So a row
 //! group waits in memory, encoded and compressed, until it is full; and of each that was written its place and the least and
 //! greatest values of its columns stay until the end. Both are bounded: a group is full when its rows count for
-//! [`GROUP_WEIGHT_MAX`], and of a group stay some 10 KB. A billion tiny keys are about 2,500 groups.
+//! [`GROUP_WEIGHT_MAX`], and of a group stay some 10 KB. A billion tiny keys are about 4,000 groups.
 //!
 //! Batches are made of blocks side by side. Their columns are then encoded side by side as well, a column by one thread at a
 //! time: each has a queue, and whoever finds a column that nobody works on works on it. What is serial is the slowest column,
