@@ -90,7 +90,7 @@ impl Format {
 }
 
 impl Format {
-    fn writer<W: Write + Send>(self, dumps: Vec<String>, to: W) -> io::Result<RowWriter<W>> {
+    fn writer<W: Write + Send>(self, dumps: &[String], to: W) -> io::Result<RowWriter<W>> {
         match self {
             Self::Csv => RowWriter::csv(dumps, to),
             Self::Ndjson => RowWriter::ndjson(dumps, to),
@@ -167,9 +167,9 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
     let mut scanned = None;
     let written = watched(args.scan.when(), |progress| {
         sink.write_with(|to| {
-            let names = dumps.iter().map(|dump| shown(&dump.path)).collect();
+            let names: Vec<String> = dumps.iter().map(|dump| shown(&dump.path)).collect();
             let is_let_go = AtomicBool::new(false);
-            let mut writer = format.writer(names, HeldBack { to, start: Vec::new(), is_let_go: &is_let_go })?;
+            let mut writer = format.writer(&names, HeldBack { to, start: Vec::new(), is_let_go: &is_let_go })?;
             let (threads, block_rows) = (threads(options.threads), writer.block_rows());
             let result = writer.write_blocks(threads, |write| {
                 row_blocks_all(&dumps, &question, &options, progress, block_rows, |block| {

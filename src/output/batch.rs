@@ -10,7 +10,7 @@ use arrow_array::types::{
     UInt64Type,
 };
 use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, PrimitiveArray, RecordBatch, StringArray};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::columns::{self, Column, Type};
@@ -158,14 +158,15 @@ fn nullable<T: ArrowPrimitiveType>(
     cells: &[RowCells],
     of: impl Fn(&RowCells) -> Option<T::Native>,
 ) -> PrimitiveArray<T> {
-    let mut nulls = NullBufferBuilder::new(cells.len());
-    let value = |cells: &RowCells| {
-        let value = of(cells);
-        nulls.append(value.is_some());
-        value.unwrap_or_default()
+    let values: Vec<T::Native> = cells.iter().map(|cells| of(cells).unwrap_or_default()).collect();
+    // Most columns have a value in all rows of a block or in none.
+    let present = cells.iter().filter(|cells| of(cells).is_some()).count();
+    let nulls = match present {
+        0 => Some(NullBuffer::new_null(cells.len())),
+        all if all == cells.len() => None,
+        _ => Some(cells.iter().map(|cells| of(cells).is_some()).collect()),
     };
-    let values: Vec<T::Native> = cells.iter().map(value).collect();
-    PrimitiveArray::new(values.into(), nulls.finish())
+    PrimitiveArray::new(values.into(), nulls.filter(|nulls| nulls.null_count() > 0))
 }
 
 fn labels<K: ArrowDictionaryKeyType>(keys: PrimitiveArray<K>, values: &ArrayRef) -> Result<ArrayRef, ArrowError> {

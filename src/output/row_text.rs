@@ -202,7 +202,8 @@ fn hex(byte: u8) -> [u8; 2] {
 #[inline]
 fn is_plain(name: &[u8], others: [u8; 2]) -> bool {
     let [one, other] = others;
-    name.iter().fold(true, |plain, byte| plain & (byte.wrapping_sub(b' ') < 0x5f) & (*byte != one) & (*byte != other))
+    let odd = |byte: u8| u8::from(byte.wrapping_sub(b' ') >= 0x5f) | u8::from(byte == one) | u8::from(byte == other);
+    name.iter().fold(0, |found, byte| found | odd(*byte)) == 0
 }
 
 // ---- CSV

@@ -86,18 +86,18 @@ impl<W: Write + Send> RowWriter<W> {
     ///
     /// # Errors
     /// The writer's.
-    pub fn csv(dumps: Vec<String>, to: W) -> io::Result<Self> {
-        let form = Form::Text(TextWriter::new(RowText::Csv, &dumps, to)?);
-        Ok(Self::new(&dumps, form))
+    pub fn csv(dumps: &[String], to: W) -> io::Result<Self> {
+        let form = Form::Text(TextWriter::new(RowText::Csv, dumps, to)?);
+        Ok(Self::new(dumps, form))
     }
 
     /// A writer of JSON objects, a line each.
     ///
     /// # Errors
     /// The writer's.
-    pub fn ndjson(dumps: Vec<String>, to: W) -> io::Result<Self> {
-        let form = Form::Text(TextWriter::new(RowText::Ndjson, &dumps, to)?);
-        Ok(Self::new(&dumps, form))
+    pub fn ndjson(dumps: &[String], to: W) -> io::Result<Self> {
+        let form = Form::Text(TextWriter::new(RowText::Ndjson, dumps, to)?);
+        Ok(Self::new(dumps, form))
     }
 
     /// A writer of Parquet.
@@ -105,9 +105,9 @@ impl<W: Write + Send> RowWriter<W> {
     /// # Errors
     /// The writer's.
     #[cfg(feature = "columnar")]
-    pub fn parquet(dumps: Vec<String>, to: W) -> io::Result<Self> {
-        let form = Form::Parquet(Box::new(ParquetWriter::new(&dumps, to)?));
-        Ok(Self::new(&dumps, form))
+    pub fn parquet(dumps: &[String], to: W) -> io::Result<Self> {
+        let form = Form::Parquet(Box::new(ParquetWriter::new(dumps, to)?));
+        Ok(Self::new(dumps, form))
     }
 
     /// A writer of an Arrow IPC file.
@@ -115,9 +115,9 @@ impl<W: Write + Send> RowWriter<W> {
     /// # Errors
     /// The writer's.
     #[cfg(feature = "columnar")]
-    pub fn arrow(dumps: Vec<String>, to: W) -> io::Result<Self> {
-        let form = Form::Arrow(Box::new(ArrowWriter::new(&dumps, to)?));
-        Ok(Self::new(&dumps, form))
+    pub fn arrow(dumps: &[String], to: W) -> io::Result<Self> {
+        let form = Form::Arrow(Box::new(ArrowWriter::new(dumps, to)?));
+        Ok(Self::new(dumps, form))
     }
 
     fn new(dumps: &[String], form: Form<W>) -> Self {
@@ -193,7 +193,7 @@ impl<W: Write + Send> RowWriter<W> {
                 });
             }
             drop(receiver);
-            let made = make(&mut |block| {
+            let result = make(&mut |block| {
                 let number = *blocks;
                 *blocks += 1;
                 if block.name_bytes() > NAME_BYTES_MAX {
@@ -203,7 +203,7 @@ impl<W: Write + Send> RowWriter<W> {
                 sender.send((number, block)).is_ok() && !form.is_broken()
             });
             drop(sender);
-            made
+            result
         })
     }
 

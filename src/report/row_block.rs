@@ -11,6 +11,11 @@ use crate::rdb::{Kind, ModuleId, ValueType};
 /// A block is full when its names have as many bytes, of which each may take megabytes.
 const NAME_BYTES_MAX: usize = 2 << 20;
 
+/// The room of a block that gets a longer name than [`LONG_NAME_BYTES`]. Allocators take so much from the system and give it back
+/// at once, and of what is not used no page is touched; less they would keep for each thread. Nor is it moved as it grows.
+const LONG_NAMES_ROOM_BYTES: usize = 40 << 20;
+const LONG_NAME_BYTES: usize = 256 << 10;
+
 /// Rows of keys, in the order of the dumps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowBlock {
@@ -265,10 +270,18 @@ impl RowBlock {
     /// Adds a row under another name.
     #[inline(always)]
     pub(super) fn push(&mut self, row: &Row, name: &[u8]) {
-        self.names.extend_from_slice(name);
+        self.add_names(name);
         // Blocks and pieces are bounded: a few names of 8 MiB at most.
         let name_end = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.cells.push(RowCells::new(row, name_end));
+    }
+
+    #[inline(always)]
+    fn add_names(&mut self, names: &[u8]) {
+        if names.len() > LONG_NAME_BYTES {
+            self.names.reserve_exact(LONG_NAMES_ROOM_BYTES.saturating_sub(self.names.len()).max(names.len()));
+        }
+        self.names.extend_from_slice(names);
     }
 
     /// Adds the rows of another block whose places are in `range`.
@@ -277,7 +290,7 @@ impl RowBlock {
         let Some(cells) = other.cells.get(range) else { return };
         let until = cells.last().map_or(from, |last| last.name_end);
         let moved = u32::try_from(self.names.len()).unwrap_or(u32::MAX).wrapping_sub(from);
-        self.names.extend_from_slice(other.names.get(from as usize..until as usize).unwrap_or_default());
+        self.add_names(other.names.get(from as usize..until as usize).unwrap_or_default());
         self.cells
             .extend(cells.iter().map(|cells| RowCells { name_end: cells.name_end.wrapping_add(moved), ..*cells }));
     }

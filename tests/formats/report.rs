@@ -252,8 +252,8 @@ fn rows_as_text() {
     let dump = fixture("key_names_v13.rdb");
     let rows = rows(&dump, &options(1, 4 << 20));
     let (mut csv, mut ndjson) = (Vec::new(), Vec::new());
-    let dumps = || vec!["a,b".to_owned()];
-    for writer in [RowWriter::csv(dumps(), &mut csv), RowWriter::ndjson(dumps(), &mut ndjson)] {
+    let dumps = ["a,b".to_owned()];
+    for writer in [RowWriter::csv(&dumps, &mut csv), RowWriter::ndjson(&dumps, &mut ndjson)] {
         let mut writer = writer.expect("memory");
         for row in &rows {
             writer.write(row).expect("memory");
