@@ -238,7 +238,7 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
 
 /// A dump that takes two parts.
 fn long_dump() -> Vec<u8> {
-    let mut random = Random::new(21);
+    let mut random = Random(21);
     let mut rdb = Rdb::redis(11).select_db(0);
     for number in 0..40_u32 {
         let value = random.bytes(1_000_000);
