@@ -273,9 +273,13 @@ fn dumps_are_the_same(store: &Store) {
     }
     assert!(paths.len() > 20);
     for command in [&["keys", "--format", "ndjson"][..], &["export"], &["check", "--json"]] {
-        let from_bucket = text(&store.printed(&[command, &[&store.url("fixtures/*.rdb")]].concat()));
+        // Some have values that cannot be exported: that is told either way.
+        let output = |dumps: &[&str]| store.bigkeys(&[command, dumps].concat()).output().expect("the program");
+        let from_bucket = output(&[&store.url("fixtures/*.rdb")]);
         let files: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let from_files = text(&store.printed(&[command, &files].concat()));
+        let from_files = output(&files);
+        assert_eq!(from_bucket.status, from_files.status, "{command:?}: {}", text(&from_bucket.stderr));
+        let (from_bucket, from_files) = (text(&from_bucket.stdout), text(&from_files.stdout));
         let folder = paths[0].trim_end_matches(|letter| letter != '/');
         let from_files = from_files.replace(folder, &store.url("fixtures/"));
         for (line, (one, other)) in from_bucket.lines().zip(from_files.lines()).enumerate() {
