@@ -4,14 +4,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bigkeys::Progress;
 use bigkeys::input::{reader, shown, stored_bytes};
-use bigkeys::report::Report;
+use bigkeys::report::{Report, Rules};
+use bigkeys::{Progress, findings};
 use clap::Args;
 use clap::builder::ValueHint;
 
 use super::args::input::all_matches;
 use super::args::output::{OutputArgs, choose};
+use super::args::rules::rules_parser;
 use super::args::run::ProgressArgs;
 use super::exit::{Exit, fail, say};
 use super::progress::watched;
@@ -42,6 +43,10 @@ pub(super) struct MergeArgs {
     #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Output")]
     format: Option<ReportFormat>,
 
+    /// Whose limits say which keys are big, in the findings
+    #[arg(long, value_name = "NAME", value_parser = rules_parser())]
+    rules: Option<Rules>,
+
     /// Merge reports of different filters or times (--now), and a dump that is in several
     #[arg(long)]
     force: bool,
@@ -67,10 +72,11 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
     let format = choose(args.format, output, ReportFormat::Table)?;
     keep_inputs(args.reports.iter().map(PathBuf::as_path), output)?;
     let sink = Sink::open(output)?;
-    let Some(report) = watched(args.progress.progress, |progress| merge(args, progress))? else {
+    let Some(mut report) = watched(args.progress.progress, |progress| merge(args, progress))? else {
         say("interrupted; not all reports were read, so nothing is printed");
         return Ok(Exit::Interrupted);
     };
+    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
     Ok(report_format::write(&report, format, sink, Exit::Sound))
 }
 

@@ -14,7 +14,7 @@ use super::args::input::dump;
 pub(super) const DEFAULT: &str = "report";
 
 /// Options of the program itself.
-const OWN_OPTIONS: [&str; 4] = ["-h", "--help", "-V", "--version"];
+const OWN_OPTIONS: [&str; 5] = ["-h", "--help", "-V", "--version", "--verbose"];
 
 /// The arguments with the default command put in front, if they begin with a dump or with an option of that command.
 pub(super) fn with_default(program: &Command, mut arguments: Vec<OsString>) -> Vec<OsString> {

@@ -47,6 +47,11 @@ fn help_fits_a_terminal() {
     }
     let version = run("--version").expect(0, &[]).stdout;
     assert_eq!(version, concat!("bigkeys ", env!("CARGO_PKG_VERSION"), "\n"));
+    let verbose = run("--version --verbose").expect(0, &[]).stdout;
+    assert!(verbose.starts_with(&version), "{verbose}");
+    for fact in ["\ncommit: ", "\ntarget: ", "\nfeatures: cli, "] {
+        assert!(verbose.contains(fact), "{verbose}");
+    }
 }
 
 #[test]
