@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STALL_SECONDS: u64 = 10;
 
 /// How long sending a part may take.
-const SEND_TIMEOUT: Duration = Duration::from_secs(600);
+const SEND_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Bytes of a refusal that are looked at.
 const REFUSAL_BYTES_MAX: usize = 16 << 10;

@@ -43,10 +43,12 @@ impl Place {
             return Failure::last(self.config(&innermost));
         };
         match http.kind() {
-            HttpErrorKind::Connect if chain(error).any(|error| error.is::<NoCredentials>()) => Failure {
-                kind: Kind::NoConnection,
-                sentence: format!("no credentials were found: set {}", self.credentials()),
-            },
+            HttpErrorKind::Connect if chain(error).any(|error| error.downcast_ref::<NoCredentials>().is_some()) => {
+                Failure {
+                    kind: Kind::NoConnection,
+                    sentence: format!("no credentials were found: set {}", self.credentials()),
+                }
+            }
             HttpErrorKind::Connect => self.no_connection(&innermost),
             HttpErrorKind::Timeout => transient("the server does not answer in time".to_owned()),
             _ => transient(format!("the connection broke off ({innermost})")),
@@ -167,7 +169,7 @@ pub(super) fn changed() -> Failure {
 }
 
 /// What a failure that did not go away is told as.
-pub(super) fn after_tries(failure: Failure, tries: u32) -> Failure {
+pub(super) fn after_tries(failure: &Failure, tries: u32) -> Failure {
     Failure::last(format!("{}; given up after {tries} tries", failure.sentence))
 }
 
