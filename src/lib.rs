@@ -66,7 +66,8 @@
 //! # Features
 //!
 //! `cli` (the program, with `store`), `server` (the task API, with `store`), `compress` (gzip, zstd, xz and bzip2 input)
-//! and `columnar` (rows as Parquet and Arrow) are on by default; without them this is the light library.
+//! and `columnar` (rows as Parquet and Arrow) are on by default; without them this is the light library. `cloud` (dumps in object
+//! stores and on web servers) is not.
 
 // The program is a part of the library, so that the Python package has it too.
 extern crate self as bigkeys;

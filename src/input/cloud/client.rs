@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STALL_SECONDS: u64 = 10;
 
 /// How long sending a part may take.
-const SEND_TIMEOUT: Duration = Duration::from_secs(600);
+const SEND_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Bytes of a refusal that are looked at.
 const REFUSAL_BYTES_MAX: usize = 16 << 10;
@@ -76,11 +76,39 @@ impl HttpService for Telling {
         Self: 'f,
     {
         Box::pin(async {
-            let response = self.0.execute(request).await?;
+            let is_metadata = is_metadata(request.uri());
+            let no_credentials = || HttpError::new(HttpErrorKind::Connect, NoCredentials);
+            let response = match self.0.execute(request).await {
+                Err(_) if is_metadata => return Err(no_credentials()),
+                response => response?,
+            };
+            if is_metadata && !response.status().is_success() {
+                return Err(no_credentials());
+            }
             if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
         })
     }
 }
+
+/// Whether a request is one to the service that tells a machine in a cloud who it is. Where no credentials are set, the crate
+/// asks it last.
+fn is_metadata(uri: &Uri) -> bool {
+    let of_aws = ["/latest/api/token", "/latest/meta-data/iam/"];
+    let of_others = ["/computeMetadata/v1/", "/metadata/identity/oauth2/token"];
+    of_aws.iter().chain(&of_others).any(|start| uri.path().starts_with(start))
+}
+
+/// There are no credentials, nor a service that would give some.
+#[derive(Debug)]
+pub(super) struct NoCredentials;
+
+impl fmt::Display for NoCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no credentials")
+    }
+}
+
+impl Error for NoCredentials {}
 
 async fn refusal(response: HttpResponse) -> HttpError {
     let (status, region) = (response.status(), header(response.headers(), "x-amz-bucket-region"));

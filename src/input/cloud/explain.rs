@@ -9,14 +9,14 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use object_store::client::{HttpError, HttpErrorKind};
 
-use super::client::{Refused, chain};
+use super::client::{NoCredentials, Refused, chain};
 use crate::input::failure::{Failure, Kind};
 
 /// What a failure is told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A bucket of S3 or of what speaks it; and whether any credentials were named.
-    S3 { has_credentials: bool },
+    /// A bucket of S3, or of what speaks it.
+    S3,
     /// Google's.
     Gcs,
     /// Azure's.
@@ -43,16 +43,21 @@ impl Place {
             return Failure::last(self.config(&innermost));
         };
         match http.kind() {
+            HttpErrorKind::Connect if chain(error).any(|error| error.downcast_ref::<NoCredentials>().is_some()) => {
+                Failure {
+                    kind: Kind::NoConnection,
+                    sentence: format!("no credentials were found: set {}", self.credentials()),
+                }
+            }
             HttpErrorKind::Connect => self.no_connection(&innermost),
-            HttpErrorKind::Timeout => transient("the server stopped sending".to_owned()),
+            HttpErrorKind::Timeout => transient("the server does not answer in time".to_owned()),
             _ => transient(format!("the connection broke off ({innermost})")),
         }
     }
 
     fn no_connection(&self, why: &str) -> Failure {
         let sentence = match self {
-            Self::S3 { has_credentials: false } => format!("{NO_CREDENTIALS} ({why})"),
-            Self::S3 { .. } => {
+            Self::S3 => {
                 format!("no connection to the store ({why}): check AWS_ENDPOINT_URL, AWS_REGION and the network")
             }
             _ => format!("no connection to the server ({why}): check the name of the host and the network"),
@@ -68,6 +73,23 @@ impl Place {
                     .to_owned()
             }
             _ => format!("the store's settings do not work: {what}"),
+        }
+    }
+
+    fn credentials(&self) -> &'static str {
+        match self {
+            Self::Gcs => {
+                "GOOGLE_APPLICATION_CREDENTIALS or run gcloud auth application-default login, or set \
+                 GOOGLE_SKIP_SIGNATURE=true for a bucket that everybody may read"
+            }
+            Self::Azure => {
+                "AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or AZURE_SKIP_SIGNATURE=true for a container that \
+                 everybody may read"
+            }
+            Self::S3 | Self::Web { .. } => {
+                "AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a bucket that \
+                 everybody may read"
+            }
         }
     }
 
@@ -106,7 +128,7 @@ impl Place {
             (_, "NoSuchBucket" | "ContainerNotFound", _) => "check its name, the account and the endpoint",
             (StatusCode::NOT_FOUND | StatusCode::GONE, _, Self::Web { .. }) => "check the URL",
             (StatusCode::NOT_FOUND, _, _) => "check the name, in which case matters",
-            (_, _, Self::S3 { .. }) if let Some(region) = &refused.region => return format!("set AWS_REGION={region}"),
+            (_, _, Self::S3) if let Some(region) = &refused.region => return format!("set AWS_REGION={region}"),
             (_, "ExpiredToken" | "TokenRefreshRequired", _) => "log in again",
             (_, "RequestTimeTooSkewed", _) => "set the clock of this machine",
             (_, _, Self::Web { signature: Some(_) }) if self.has_expired() => "have a new one signed",
@@ -116,10 +138,10 @@ impl Place {
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _, Self::Web { .. }) => {
                 "give the URL of an object that everybody may read, or a signed one"
             }
-            (_, _, Self::S3 { .. }) if refused.status.is_redirection() => {
+            (_, _, Self::S3) if refused.status.is_redirection() => {
                 "set AWS_REGION and AWS_ENDPOINT_URL to the bucket's"
             }
-            (_, _, Self::S3 { .. }) => {
+            (_, _, Self::S3) => {
                 "check AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_REGION, and that these credentials have the right"
             }
             (_, _, Self::Gcs) => "check GOOGLE_APPLICATION_CREDENTIALS, and that this account has the right",
@@ -137,9 +159,6 @@ impl Place {
     }
 }
 
-const NO_CREDENTIALS: &str = "no credentials were found: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
-                              or AWS_SKIP_SIGNATURE=true for a bucket that everybody may read";
-
 fn transient(sentence: String) -> Failure {
     Failure { kind: Kind::Transient, sentence }
 }
@@ -150,7 +169,7 @@ pub(super) fn changed() -> Failure {
 }
 
 /// What a failure that did not go away is told as.
-pub(super) fn after_tries(failure: Failure, tries: u32) -> Failure {
+pub(super) fn after_tries(failure: &Failure, tries: u32) -> Failure {
     Failure::last(format!("{}; given up after {tries} tries", failure.sentence))
 }
 
@@ -199,7 +218,7 @@ mod tests {
 
     #[test]
     fn refusals_say_what_to_do() {
-        let s3 = Place::S3 { has_credentials: true };
+        let s3 = Place::S3;
         let refused = |status, code: &str, region: Option<&str>| Refused {
             status: StatusCode::from_u16(status).unwrap(),
             code: code.to_owned(),

@@ -40,7 +40,7 @@ impl Patience {
             Kind::Changed | Kind::Final => return Err(failure),
         };
         if self.tries >= tries_max {
-            return Err(after_tries(failure, self.tries));
+            return Err(after_tries(&failure, self.tries));
         }
         let wait = FIRST_WAIT * 2_u32.saturating_pow(self.tries - 1);
         // Many that were refused at one moment must not all come back at one moment.

@@ -7,11 +7,11 @@ use object_store::aws::AmazonS3ConfigKey as Key;
 
 use crate::input::failure::Failure;
 
-/// What the profile says that AWS_PROFILE names, or `default`: the credentials unless others come before it, region and
+/// What the profile says that `AWS_PROFILE` names, or `default`: the credentials unless others come before it, region and
 /// endpoint. Profiles that log in, assume roles or run programs have none of the former.
 ///
 /// # Errors
-/// If AWS_PROFILE names a profile that is in no file, or has credentials of a kind that is not read.
+/// If `AWS_PROFILE` names a profile that is in no file, or has credentials of a kind that is not read.
 pub(super) fn read(has_credentials: bool) -> Result<Vec<(Key, String)>, Failure> {
     let named = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
         .iter()

@@ -148,12 +148,15 @@ fn early() -> Failure {
     Failure { kind: Kind::Transient, sentence: "the server ends its answers too early".to_owned() }
 }
 
+/// A range that is being fetched.
+type Coming = (Receiver<Result<Vec<u8>, Failure>>, AbortHandle);
+
 /// The ranges of an object, in order.
 struct Ranges {
     object: Arc<Ranged>,
     /// Offset after the last range that was asked for.
     asked: u64,
-    coming: VecDeque<(Receiver<Result<Vec<u8>, Failure>>, AbortHandle)>,
+    coming: VecDeque<Coming>,
     at_hand: Vec<u8>,
     at: usize,
 }

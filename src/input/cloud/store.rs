@@ -128,15 +128,14 @@ fn s3(bucket: &str, options: ClientOptions, retries: RetryConfig) -> Result<Open
             builder = builder.with_config(key, value);
         }
     }
-    let place = Place::S3 { has_credentials: has(&builder, S3Key::AccessKeyId) || is_role || is_public };
     let built = builder
         .with_bucket_name(bucket)
         .with_client_options(options)
         .with_retry(retries)
         .with_http_connector(Connector)
         .build();
-    let bucket = built.map_err(|error| place.failure(&error))?;
-    Ok((Arc::new(bucket), place))
+    let bucket = built.map_err(|error| Place::S3.failure(&error))?;
+    Ok((Arc::new(bucket), Place::S3))
 }
 
 fn gcs(bucket: &str, options: ClientOptions, retries: RetryConfig) -> Result<Opened, Failure> {

@@ -21,7 +21,7 @@ const PARTS_AHEAD: usize = 2;
 #[derive(Debug)]
 pub struct Upload {
     /// None once it is finished or given up.
-    upload: Option<Box<dyn MultipartUpload>>,
+    parts: Option<Box<dyn MultipartUpload>>,
     place: Place,
     part: Vec<u8>,
     is_begun: bool,
@@ -47,7 +47,7 @@ impl Upload {
             upload.map_err(|error| object.place.failure(&error))
         })?;
         let (part, sending) = (Vec::new(), VecDeque::new());
-        Ok(Self { upload: Some(upload), place, part, is_begun: false, sending })
+        Ok(Self { parts: Some(upload), place, part, is_begun: false, sending })
     }
 
     /// Puts what was written in its place.
@@ -61,7 +61,7 @@ impl Upload {
         while !self.sending.is_empty() {
             self.await_part()?;
         }
-        let Some(mut upload) = self.upload.take() else { return Ok(()) };
+        let Some(mut upload) = self.parts.take() else { return Ok(()) };
         let place = self.place.clone();
         let completed = wait(async move {
             let completed = upload.complete().await.map(|_| ()).map_err(|error| place.failure(&error));
@@ -69,7 +69,7 @@ impl Upload {
         });
         let (completed, upload) = completed?;
         if completed.is_err() {
-            self.upload = Some(upload);
+            self.parts = Some(upload);
         }
         Ok(completed?)
     }
@@ -79,7 +79,7 @@ impl Upload {
         while self.sending.len() >= PARTS_AHEAD {
             self.await_part()?;
         }
-        let Some(upload) = &mut self.upload else { return Ok(()) };
+        let Some(upload) = &mut self.parts else { return Ok(()) };
         self.is_begun = true;
         let sending = upload.put_part(std::mem::take(&mut self.part).into());
         let (done, sent) = sync_channel(1);
@@ -113,7 +113,7 @@ impl Write for Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let Some(mut upload) = self.upload.take() else { return };
+        let Some(mut upload) = self.parts.take() else { return };
         // Parts that are on their way would come after the end.
         while !self.sending.is_empty() {
             _ = self.await_part();
