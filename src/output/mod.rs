@@ -6,6 +6,8 @@ mod arrow;
 mod batch;
 pub mod columns;
 pub mod folded;
+#[cfg(feature = "html")]
+pub mod html;
 pub mod human;
 #[cfg(feature = "columnar")]
 mod parquet;
