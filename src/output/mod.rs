@@ -5,6 +5,7 @@ mod arrow;
 #[cfg(feature = "columnar")]
 mod batch;
 pub mod columns;
+mod findings;
 pub mod folded;
 #[cfg(feature = "html")]
 pub mod html;
@@ -12,5 +13,6 @@ pub mod human;
 #[cfg(feature = "columnar")]
 mod parquet;
 pub mod rows;
+mod server;
 pub mod table;
 pub mod values;

@@ -58,6 +58,19 @@ async function map(browser) {
   assertQuiet();
 }
 
+async function suspects(browser) {
+  const { page, assertQuiet } = await open(browser, file);
+  const findings = await texts(page.locator("#suspects .findings > li"));
+  assert.ok(findings.length > 0 && findings.length <= 7, `${findings.length} findings`);
+  assert.ok(findings.some((finding) => finding.includes("bigkeys ")), "a command to type next");
+  // From a finding about a prefix to its place on the map.
+  const link = page.locator("#suspects a", { hasText: "Show it on the map" }).first();
+  const prefix = decodeURIComponent((await link.getAttribute("href")).split("at=p%3A")[1]);
+  await link.click();
+  await page.waitForFunction((wanted) => document.querySelector("#map .card h3")?.textContent === `Prefix ${wanted}`, prefix);
+  assertQuiet();
+}
+
 async function lists(browser) {
   const { page, assertQuiet } = await open(browser, file);
   const names = await keyNames(page);
@@ -179,7 +192,7 @@ async function withoutScript(browser) {
 }
 
 await withBrowser(async (browser) => {
-  for (const step of [map, lists, links, looks, print, withoutScript]) {
+  for (const step of [suspects, map, lists, links, looks, print, withoutScript]) {
     await step(browser);
     console.log(`${step.name}: done`);
   }

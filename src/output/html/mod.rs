@@ -10,6 +10,7 @@ mod data;
 mod dumps;
 mod foot;
 mod parts;
+mod suspects;
 mod tallies;
 
 use std::io::{self, Write};
@@ -42,8 +43,9 @@ const SCRIPT: &str = concat!(
 );
 
 /// The sections of the page: their ids, and what the table of contents calls them.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("dumps", "Dumps"),
+    ("suspects", "What to do"),
     ("map", "Map"),
     ("keys", "Keys"),
     ("prefixes", "Prefixes"),
@@ -63,6 +65,15 @@ const SECTIONS: [(&str, &str); 9] = [
 pub fn write(report: &Report, arguments: &[String], to: &mut dyn Write) -> io::Result<()> {
     let data = data::block(report)?;
     to.write_all(page(report, arguments, &data).into_string().as_bytes())
+}
+
+/// Whether the page has a section.
+fn has(report: &Report, id: &str) -> bool {
+    match id {
+        "suspects" => !report.findings.is_empty(),
+        "cluster" => cluster::has_any(report),
+        _ => true,
+    }
 }
 
 fn page(report: &Report, arguments: &[String], data: &data::Block) -> Markup {
@@ -88,13 +99,14 @@ fn page(report: &Report, arguments: &[String], data: &data::Block) -> Markup {
                 a.skip href="#main" { "Skip to the report" }
                 (dumps::head(report))
                 nav aria-label="Sections" {
-                    @for (id, title) in SECTIONS.iter().filter(|(id, _)| *id != "cluster" || cluster::has_any(report)) {
+                    @for (id, title) in SECTIONS.iter().filter(|(id, _)| has(report, id)) {
                         a href={ "#" (id) } { (title) }
                     }
                 }
                 main id="main" tabindex="-1" {
                     noscript { p.note { "The map and the lists need JavaScript; everything else is here." } }
                     (dumps::section(report))
+                    (suspects::section(report))
                     (tallies::totals(report))
                     (interactive(data))
                     (tallies::types(report))
