@@ -67,6 +67,8 @@ async function suspects(browser) {
   const link = page.locator("#suspects a", { hasText: "Show it on the map" }).first();
   const prefix = decodeURIComponent((await link.getAttribute("href")).split("at=p%3A")[1]);
   await link.click();
+  // What the mouse is over is in the card until it leaves the map.
+  await page.mouse.move(2, 2);
   await page.waitForFunction((wanted) => document.querySelector("#map .card h3")?.textContent === `Prefix ${wanted}`, prefix);
   assertQuiet();
 }
@@ -121,7 +123,6 @@ async function lists(browser) {
   assert.ok((await page.locator("#prefixes tbody tr").count()) > 25);
   await page.locator("#prefixes").getByRole("button", { name: "leaderboard:", exact: true }).click();
   await page.waitForFunction(() => document.querySelector("#map .path [aria-current]")?.textContent === "leaderboard:");
-  // What the mouse is over is in the card until it leaves the map.
   await page.mouse.move(2, 2);
   await page.locator("#map .card").getByRole("button", { name: "List its largest keys" }).click();
   assert.equal((await keyNames(page)).length, 6);
