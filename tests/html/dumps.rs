@@ -95,7 +95,7 @@ impl Shop {
             }
             if user % 3 == 0 {
                 let entries: Vec<Vec<u8>> = (0..20 + self.random.below(100)).map(|_| self.text(10, 24)).collect();
-                let value = entries.iter().fold(Bytes::new().len(entries.len() as u64), |to, entry| to.string(entry));
+                let value = entries.iter().fold(Bytes::new().len(entries.len() as u64), Bytes::string);
                 let ttl_s = 86_400 * (1 + self.random.number() % 40);
                 self.key(Some(ttl_s), LIST, &format!("user:{user}:timeline"), value);
             }
@@ -108,7 +108,7 @@ impl Shop {
             let packed = members.iter().fold(Listpack::new(), Listpack::string);
             return (SET_LISTPACK, Bytes::new().string(packed.build()));
         }
-        (SET, members.iter().fold(Bytes::new().len(count as u64), |to, member| to.string(member)))
+        (SET, members.iter().fold(Bytes::new().len(count as u64), Bytes::string))
     }
 
     fn products(&mut self) {
@@ -167,7 +167,7 @@ impl Shop {
 
     fn jobs(&mut self) {
         let mails: Vec<Vec<u8>> = (0..3500).map(|_| self.text(120, 300)).collect();
-        let value = mails.iter().fold(Bytes::new().len(mails.len() as u64), |to, mail| to.string(mail));
+        let value = mails.iter().fold(Bytes::new().len(mails.len() as u64), Bytes::string);
         self.key(None, LIST, "queue:emails", value);
         for job in 0..300 {
             let (value, ttl_s) = (self.text(80, 400), 86_400 * 9);
@@ -193,7 +193,7 @@ pub(crate) fn crowd() -> Vec<u8> {
             let text = "v".repeat(20 + usize::try_from(number).expect("small"));
             rdb = rdb
                 .key(STRING, name("page"), |to| to.string(&text))
-                .key(LIST, name("queue"), |to| to.strings(&["abc", "def", "ghi"][..1 + (number % 3) as usize]))
+                .key(LIST, name("queue"), |to| to.strings(&["abc", "def", "ghi"][..=(number % 3) as usize]))
                 .key(SET, name("members"), |to| to.len(2).string(&text).string("two"))
                 .key(ZSET_2, name("ranks"), |to| to.len(1).string(&text).f64(1.5))
                 .key(HASH, name("fields"), |to| to.len(1).string("field").string(&text));

@@ -48,7 +48,7 @@ fn bigkeys(folder: &Path, arguments: &[&str]) {
 
 const SCRIPTS: &str = "tests/html";
 
-/// Runs one of the scripts; says so if what it needs is not there, which on CI is an error.
+/// Runs one of the scripts, whose times and counts are in the test's output; says so if what it needs is not there, which on CI is an error.
 fn run(script: &str, arguments: &[&OsStr]) -> Option<String> {
     let chromium = std::env::var_os("BIGKEYS_CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
     if !Path::new(&chromium).exists() {
@@ -58,6 +58,7 @@ fn run(script: &str, arguments: &[&OsStr]) -> Option<String> {
     node(Command::new("node").arg(Path::new(SCRIPTS).join(script)).args(arguments))
 }
 
+#[allow(clippy::print_stdout, reason = "the runner shows it of a test that fails, or when asked to")]
 fn node(command: &mut Command) -> Option<String> {
     let has_packages = Path::new(SCRIPTS).join("node_modules").is_dir();
     if !has_packages || !support::tools::require("node") {

@@ -51,7 +51,7 @@ pub(super) fn block(report: &Report) -> io::Result<Block> {
     // A row of a key says which dump it is in by its place among these.
     let dumps = report.dumps.iter().map(|dump| dump.shard.as_deref().unwrap_or(&dump.name));
     let dumps = Fitting::take(dumps, DUMP_BYTES_MAX)?;
-    let mut json = format!(
+    let lists = format!(
         r#"{{"totals":{},"dumps":[{}],"databases":[{}],"other_databases":{},"prefixes":[{}],"tags":[{}],"slots":{}"#,
         text(&Measures::of(&report.totals))?,
         dumps.rows,
@@ -63,8 +63,8 @@ pub(super) fn block(report: &Report) -> io::Result<Block> {
     );
     let keys = keys(&report.top);
     let rows = keys.iter().map(|(list, key)| key_row(list, key, separators, &places));
-    let keys = Fitting::take(rows, BYTES_MAX.saturating_sub(json.len()))?;
-    json += &format!(r#","keys":[{}]}}"#, keys.rows);
+    let keys = Fitting::take(rows, BYTES_MAX.saturating_sub(lists.len()))?;
+    let json = format!(r#"{lists},"keys":[{}]}}"#, keys.rows);
     Ok(Block {
         json,
         keys: keys.count,

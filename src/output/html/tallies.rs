@@ -34,9 +34,12 @@ pub(super) fn totals(report: &Report) -> Markup {
     }
 }
 
+/// A type, its keys, and them by encoding.
+type OfType<'r> = (&'r str, Tally, Vec<(&'r str, Tally)>);
+
 /// Types with their encodings, and databases.
 pub(super) fn types(report: &Report) -> Markup {
-    let mut types: Vec<(&str, Tally, Vec<(&str, Tally)>)> = Vec::new();
+    let mut types: Vec<OfType<'_>> = Vec::new();
     let others = report.other_databases.iter().flat_map(|other| &other.types);
     for of_type in report.databases.iter().flat_map(|database| &database.types).chain(others) {
         let at = types.iter().position(|(kind, ..)| *kind == of_type.kind).unwrap_or_else(|| {
