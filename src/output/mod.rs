@@ -7,11 +7,14 @@ mod batch;
 pub mod columns;
 mod findings;
 pub mod folded;
+mod formula;
 #[cfg(feature = "html")]
 pub mod html;
 pub mod human;
+mod in_turn;
 #[cfg(feature = "columnar")]
 mod parquet;
+mod row_text;
 pub mod rows;
 mod server;
 pub mod table;
