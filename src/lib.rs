@@ -43,7 +43,7 @@
 //!   a sink that copies what is sound.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
-//! * [`output`]: the report as a table, as folded stacks, as rows; values as JSON, rows of elements and commands.
+//! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
 //! * `server`, with the feature of that name: the task API over HTTP.
 //! * [`error`]: what went wrong, in one plain sentence.
 //! * `cli`, with the feature of that name: what can be typed.
@@ -65,9 +65,9 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, with `store`), `server` (the task API, with `store`), `compress` (gzip, zstd, xz and bzip2 input)
-//! and `columnar` (rows as Parquet and Arrow) are on by default; without them this is the light library. `cloud` (dumps in object
-//! stores and on web servers) is not.
+//! `cli` (the program, with `store`), `server` (the task API, with `store`), `compress` (gzip, zstd, xz and bzip2 input),
+//! `columnar` (rows as Parquet and Arrow) and `html` (the report as an HTML file) are on by default; without them this is the
+//! light library. `cloud` (dumps in object stores and on web servers) is not.
 
 // The program is a part of the library, so that the Python package has it too.
 extern crate self as bigkeys;

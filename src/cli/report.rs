@@ -29,6 +29,7 @@ Examples:
   bigkeys dump.rdb
   bigkeys report --largest --top 5 --match 'user:*' dump.rdb
   bigkeys report --target valkey-9.1 nightly.rdb.gz -o report.json
+  bigkeys report --largest dump.rdb -o report.html
   bigkeys report --format folded dump.rdb | inferno-flamegraph > memory.svg
 
 Exit codes: 0 done, 1 a dump is damaged or refused (what was found before the
@@ -37,7 +38,7 @@ damage is printed), 2 could not run, 130 Ctrl-C.";
 /// Report what dumps hold and what it costs in memory
 ///
 /// Prints totals by database, type and encoding, the biggest keys, expiry, prefixes and what each dump is: as a table, as
-/// JSON or as folded stacks. `bigkeys DUMP...` is short for it. Reports of several machines or days can be merged
+/// JSON, as an HTML file that needs no network or as folded stacks. `bigkeys DUMP...` is short for it. Reports of several machines or days can be merged
 /// (`bigkeys merge`).
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -191,17 +192,16 @@ fn sha256(path: &Path, progress: &Progress) -> Result<Option<String>, String> {
 /// # Errors
 /// A sentence that names the option and the formats that have a place for it.
 fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
-    use ReportFormat::{Folded, Json, Table};
     for (is_given, option, formats) in [
-        (args.top.is_some(), "--top", "table or json"),
-        (args.largest, "--largest", "table or json"),
-        (args.rules.is_some(), "--rules", "table or json"),
-        (args.sha256, "--sha256", "json"),
+        (args.top.is_some(), "--top", "table, json or html"),
+        (args.largest, "--largest", "table, json or html"),
+        (args.rules.is_some(), "--rules", "table, json or html"),
+        (args.sha256, "--sha256", "json or html"),
     ] {
         let has_place = match format {
-            Json => true,
-            Table => formats != "json",
-            Folded => false,
+            ReportFormat::Table => formats.starts_with("table"),
+            ReportFormat::Folded => false,
+            _ => true,
         };
         if is_given && !has_place {
             return Err(format!("{option} has no effect on this format: use it with --format {formats}"));

@@ -1,6 +1,8 @@
 //! The formats of a report. One that is added gets a variant, its endings, and an arm in [`write`].
 
 use bigkeys::output::folded;
+#[cfg(feature = "html")]
+use bigkeys::output::html;
 use bigkeys::output::table::{self, Look};
 use bigkeys::report::Report;
 use clap::ValueEnum;
@@ -16,13 +18,23 @@ pub(super) enum ReportFormat {
     Table,
     /// JSON, as schema/report.schema.json describes it
     Json,
+    /// One HTML file, which needs no network
+    #[cfg(feature = "html")]
+    Html,
     /// Memory by prefix, as flame graph tools read it
     Folded,
 }
 
 impl Format for ReportFormat {
     const WHAT: &'static str = "a report";
-    const ENDINGS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("folded", Self::Folded)];
+    const ENDINGS: &'static [(&'static str, Self)] = &[
+        ("json", Self::Json),
+        #[cfg(feature = "html")]
+        ("html", Self::Html),
+        #[cfg(feature = "html")]
+        ("htm", Self::Html),
+        ("folded", Self::Folded),
+    ];
 }
 
 /// Writes a report; `exit` is how the run ended otherwise.
@@ -34,6 +46,12 @@ pub(super) fn write(report: &Report, format: ReportFormat, mut sink: Sink, exit:
             let has_colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             let look = Look { width: width(is_terminal), has_colour };
             sink.write_with(|to| table::write(report, look, to))
+        }
+        #[cfg(feature = "html")]
+        ReportFormat::Html => {
+            let arguments: Vec<String> =
+                std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+            sink.write_with(|to| html::write(report, &arguments, to))
         }
         ReportFormat::Folded => sink.write_with(|to| folded::write(report, to)),
     };

@@ -8,6 +8,8 @@ pub mod columns;
 mod findings;
 pub mod folded;
 mod formula;
+#[cfg(feature = "html")]
+pub mod html;
 pub mod human;
 mod in_turn;
 #[cfg(feature = "columnar")]

@@ -68,7 +68,7 @@ fn merging_from_files() {
     run(&format!("merge {} {}", path("a"), path("c")))
         .expect(2, &["c: not a bigkeys report (expected the JSON of `bigkeys report --format json`)"]);
     run(&format!("merge {}", path("none"))).expect(2, &["none: could not open it"]);
-    run(&format!("merge --format csv {}", path("a"))).expect(2, &["[possible values: table, json, folded]"]);
+    run(&format!("merge --format csv {}", path("a"))).expect(2, &["[possible values: table, json, html, folded]"]);
     run(&format!("report --format json --separators / {other} -o {}", path("d"))).expect(0, &[]);
     run(&format!("merge {} {}", path("a"), path("d"))).expect(2, &["d: it was made with --separators /"]);
 
@@ -87,7 +87,9 @@ fn reports_that_cannot_be() {
     run(&format!("report --target redis-5.0 {MIXED}")).expect(2, &["redis-6.2", "valkey-9.1"]);
     run(&format!("keys --format csv --largest {MIXED}")).expect(2, &["unexpected argument '--largest'"]);
     run(&format!("analyze --largest {MIXED}")).expect(2, &["unexpected argument '--largest'"]);
-    for (option, formats) in [("--largest", "table or json"), ("--top 3", "table or json"), ("--sha256", "json")] {
+    for (option, formats) in
+        [("--largest", "table, json or html"), ("--top 3", "table, json or html"), ("--sha256", "json or html")]
+    {
         let refused = run(&format!("report --format folded {option} {MIXED}"));
         refused.expect(2, &[&format!("has no effect on this format: use it with --format {formats}")]);
     }
@@ -156,8 +158,12 @@ fn the_ending_says_the_format() {
     }
     assert_eq!(run(&format!("keys {MIXED} no/such.rdb")).expect(2, &["no/such.rdb"]).stdout, "", "not even a header");
     for (command, name, sentence) in [
-        ("report", "a.csv", "a report cannot be written as .csv; use `bigkeys keys` (formats: table, json, folded)"),
-        ("report", "a.html", "a report cannot be written as .html (formats: table, json, folded)"),
+        (
+            "report",
+            "a.csv",
+            "a report cannot be written as .csv; use `bigkeys keys` (formats: table, json, html, folded)",
+        ),
+        ("keys", "a.html", "rows cannot be written as .html; use `bigkeys report` (formats: csv, ndjson"),
         ("keys", "a.json", "rows cannot be written as .json; use `bigkeys report` (formats: csv, ndjson"),
         ("keys", "a.csv.gz", "bigkeys does not compress, so pipe its output into a compressor"),
         ("analyze", "a.parquet", "a task cannot be written as .parquet; use `bigkeys keys` (formats: json)"),

@@ -35,7 +35,7 @@ pub(crate) fn choose<F: Format>(given: Option<F>, output: Option<&Path>, default
     }
     let advice = match ending.as_str() {
         "csv" | "ndjson" | "jsonl" | "parquet" | "arrow" if F::WHAT != "rows" => "; use `bigkeys keys`",
-        "json" | "folded" if F::WHAT == "rows" => "; use `bigkeys report`",
+        "json" | "html" | "folded" if F::WHAT == "rows" => "; use `bigkeys report`",
         "csv" | "ndjson" | "jsonl" | "parquet" | "arrow" | "json" | "folded" | "html" => "",
         "gz" | "zst" | "lz4" | "xz" | "bz2" => "; bigkeys does not compress, so pipe its output into a compressor",
         _ => return Ok(default),

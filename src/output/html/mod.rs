@@ -1,0 +1,145 @@
+//! The report as one HTML file, for a ticket or a meeting: it opens without a network, asks for nothing, and shows names as
+//! text whatever is in them.
+//!
+//! What can be read without a script is written here, one file a part of the page. The script beside it draws the map and
+//! the lists from one block of JSON. The page's policy lets this script and this style sheet run, by their hashes, and
+//! forbids everything else, so that nothing of a dump can become code.
+
+mod cluster;
+mod data;
+mod dumps;
+mod foot;
+mod parts;
+mod suspects;
+mod tallies;
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
+
+use crate::report::Report;
+
+const STYLE: &str = include_str!("page.css");
+
+/// Files of one script, in the order in which they need each other.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n{\n",
+    include_str!("names.js"),
+    include_str!("numbers.js"),
+    include_str!("data.js"),
+    include_str!("state.js"),
+    include_str!("hand.js"),
+    include_str!("layout.js"),
+    include_str!("colours.js"),
+    include_str!("map.js"),
+    include_str!("list.js"),
+    include_str!("lists.js"),
+    include_str!("slots.js"),
+    include_str!("page.js"),
+    "}\n",
+);
+
+/// The sections of the page: their ids, and what the table of contents calls them.
+const SECTIONS: [(&str, &str); 10] = [
+    ("dumps", "Dumps"),
+    ("suspects", "What to do"),
+    ("map", "Map"),
+    ("keys", "Keys"),
+    ("prefixes", "Prefixes"),
+    ("types", "Types"),
+    ("expiry", "Expiry"),
+    ("sizes", "Sizes"),
+    ("cluster", "Cluster"),
+    ("unknown", "Not known"),
+];
+
+/// Writes the page. `arguments` are what the program was called with, for its foot.
+///
+/// The same report and arguments give the same bytes.
+///
+/// # Errors
+/// The writer's.
+pub fn write(report: &Report, arguments: &[String], to: &mut dyn Write) -> io::Result<()> {
+    let data = data::block(report)?;
+    to.write_all(page(report, arguments, &data).into_string().as_bytes())
+}
+
+/// Whether the page has a section.
+fn has(report: &Report, id: &str) -> bool {
+    match id {
+        "suspects" => !report.findings.is_empty(),
+        "cluster" => cluster::has_any(report),
+        _ => true,
+    }
+}
+
+fn page(report: &Report, arguments: &[String], data: &data::Block) -> Markup {
+    let policy = format!(
+        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
+        hash(SCRIPT),
+        hash(STYLE)
+    );
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                meta name="generator" content=(concat!("bigkeys ", env!("CARGO_PKG_VERSION")));
+                title { "bigkeys: " (dumps::title(report)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#main" { "Skip to the report" }
+                (dumps::head(report))
+                nav aria-label="Sections" {
+                    @for (id, title) in SECTIONS.iter().filter(|(id, _)| has(report, id)) {
+                        a href={ "#" (id) } { (title) }
+                    }
+                }
+                main id="main" tabindex="-1" {
+                    noscript { p.note { "The map and the lists need JavaScript; everything else is here." } }
+                    (dumps::section(report))
+                    (suspects::section(report))
+                    (tallies::totals(report))
+                    (interactive(data))
+                    (tallies::types(report))
+                    (tallies::expiry(report))
+                    (tallies::sizes(report))
+                    (cluster::section(report))
+                    (tallies::rest(report))
+                    (foot::unknown(report, data))
+                }
+                (foot::foot(report, arguments))
+                p #said role="status" {}
+                script #data type="application/json" { (PreEscaped(&data.json)) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+}
+
+/// What the script fills in: hidden without it.
+fn interactive(data: &data::Block) -> Markup {
+    html! {
+        section #map hidden aria-labelledby="map-title" { h2 #map-title { "Where the memory is" } }
+        section #keys hidden aria-labelledby="keys-title" {
+            h2 #keys-title { "Largest keys" }
+            @if data.keys_left_out > 0 {
+                p.note { (data.keys_note()) }
+            }
+        }
+        section #prefixes hidden aria-labelledby="prefixes-title" { h2 #prefixes-title { "Prefixes" } }
+    }
+}
+
+/// What a policy calls a script or a style sheet.
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
+}

@@ -1,0 +1,110 @@
+//! What the sections of the page are made of: names, bars, facts and tables of tallies.
+
+use maud::{Markup, html};
+
+use crate::error::Visible;
+use crate::output::human::{bytes, count, share};
+use crate::report::Tally;
+
+/// A name as text of its own direction, with what cannot be seen in it made visible.
+pub(super) fn named(name: &[u8]) -> Markup {
+    if name.is_empty() {
+        return html! { bdi.name { "\"\"" } };
+    }
+    html! { bdi.name { (Visible(name).to_string()) } }
+}
+
+/// A bar of a part of a whole: what is not nothing is seen.
+pub(super) fn bar(part: u64, whole: u64) -> Markup {
+    let parts = u128::from(part.min(whole)) * 1000 / u128::from(whole.max(1));
+    let width = parts.max(u128::from(part > 0) * 4);
+    html! {
+        svg.bar viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" {
+            rect width=(width) height="10" {}
+        }
+    }
+}
+
+/// A label and a value, of a list of facts.
+pub(super) fn fact(label: &str, value: impl maud::Render) -> Markup {
+    html! { div { dt { (label) } dd { (value) } } }
+}
+
+/// A number of things: `1 key`, `2 keys`.
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// A line of a table of tallies.
+pub(super) struct Line<'t> {
+    pub(super) label: Markup,
+    pub(super) tally: &'t Tally,
+    /// Whether it is a part of the line before it.
+    pub(super) is_part: bool,
+}
+
+/// A table of keys, memory and bytes in the dump, with bars by memory.
+pub(super) fn tallies<'t>(caption: &str, first: &str, totals: &Tally, lines: impl Iterator<Item = Line<'t>>) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="group" aria-label=(caption) {
+            table {
+                caption { (caption) }
+                thead {
+                    tr {
+                        th scope="col" { (first) }
+                        th.bars scope="col" { "Memory" }
+                        th.number scope="col" { "Bytes" }
+                        th.number scope="col" { "Share" }
+                        th.number scope="col" { "Keys" }
+                        th.number scope="col" { "In the dump" }
+                        th.number scope="col" { "Never expire" }
+                    }
+                }
+                tbody {
+                    @for Line { label, tally, is_part } in lines {
+                        tr.part[is_part] {
+                            th scope="row" { (label) }
+                            td.bars { (bar(tally.memory_bytes, totals.memory_bytes)) }
+                            td.number { (bytes(tally.memory_bytes)) }
+                            td.number { (share(tally.memory_bytes, totals.memory_bytes)) }
+                            td.number { (count(tally.keys)) }
+                            td.number { (bytes(tally.serialized_bytes)) }
+                            td.number { (share(tally.keys_without_ttl, tally.keys)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A histogram: a label and how many keys, a line each. Nothing if there are none.
+pub(super) fn histogram(caption: &str, first: &str, buckets: &[(String, u64)]) -> Markup {
+    let most = buckets.iter().map(|(_, keys)| *keys).max().unwrap_or(0);
+    if most == 0 {
+        return html! {};
+    }
+    html! {
+        div.scroll tabindex="0" role="group" aria-label=(caption) {
+            table.histogram {
+                caption { (caption) }
+                thead {
+                    tr {
+                        th scope="col" { (first) }
+                        th.bars scope="col" { "Keys" }
+                        th.number scope="col" { "Number" }
+                    }
+                }
+                tbody {
+                    @for (label, keys) in buckets {
+                        tr {
+                            th scope="row" { (label) }
+                            td.bars { (bar(*keys, most)) }
+                            td.number { (count(*keys)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
