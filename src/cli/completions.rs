@@ -107,7 +107,9 @@ fn visible(command: &Command) -> Command {
     if let Some(version) = command.get_version() {
         shown = shown.version(version.to_owned());
     }
+    // Its own flag is among the arguments.
     shown
+        .disable_version_flag(true)
         .args(command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned())
         .subcommands(command.get_subcommands().filter(|command| !command.is_hide_set()).map(visible))
 }
