@@ -50,7 +50,11 @@ impl Stretch<'_> {
     /// As [`Scan::run_from`].
     pub(super) fn walk(&self, report: &mut Report) -> Result<Walked, ErrorKind> {
         let Self { map, context, is_deep, options, progress } = *self;
-        let ask = Ask { context, is_deep, report: Mutex::new(Some(std::mem::take(report))) };
+        let threads = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let ask = Ask { context, is_deep, threads, report: Mutex::new(Some(std::mem::take(report))) };
         let outcome = Scan { map, number: 0, options, progress, ask: &ask }.run_from(context)?;
         let computed = outcome.ending.as_ref().ok().and_then(|ending| ending.computed);
         let stop = outcome.ending.map(|ending| ending.offset);
@@ -62,6 +66,7 @@ impl Stretch<'_> {
 struct Ask<'c> {
     context: &'c Arc<Context>,
     is_deep: bool,
+    threads: usize,
     report: Mutex<Option<Report>>,
 }
 
@@ -71,21 +76,23 @@ impl Query for Ask<'_> {
     fn begin(&self, _number: u32, _context: Option<&Context>) -> Result<Piece, ErrorKind> {
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).take();
         let walk = Walk::going_on(self.context.clone(), self.is_deep);
-        Ok(Piece { walk, log: Log::default(), report: report.map(Box::new) })
+        Ok(Piece { walk, threads: self.threads, log: Log::default(), report: report.map(Box::new) })
     }
 }
 
 /// What was found in a piece; or, with a report, in all of them.
 struct Piece {
     walk: Walk,
+    /// How many pieces are walked side by side.
+    threads: usize,
     log: Log,
     report: Option<Box<Report>>,
 }
 
 impl Piece {
-    fn with_walk(walk: Walk) -> Self {
+    fn with_walk(&self, walk: Walk) -> Self {
         let log = Log::new(walk.is_deep());
-        Self { walk, log, report: None }
+        Self { walk, threads: self.threads, log, report: None }
     }
 }
 
@@ -95,11 +102,11 @@ impl Accumulator for Piece {
     const LEAVES_OPEN: bool = false;
 
     fn empty(&self, _db: Option<u64>) -> Self {
-        Self::with_walk(Walk::ahead(self.walk.context.clone(), self.walk.is_deep()))
+        self.with_walk(Walk::ahead(self.walk.context.clone(), self.walk.is_deep(), self.threads))
     }
 
     fn following(&self, _db: Option<u64>) -> Self {
-        Self::with_walk(Walk::going_on(self.walk.context.clone(), self.walk.is_deep()))
+        self.with_walk(Walk::going_on(self.walk.context.clone(), self.walk.is_deep()))
     }
 
     fn step<S: KeepsKey>(

@@ -413,16 +413,16 @@ impl Report {
     }
 
     /// Compares the names of keys of the database, as far as that can be done yet; false if one of them was there before.
-    fn are_new(&mut self, digests: impl Iterator<Item = u128>) -> bool {
+    fn are_new(&mut self, digests: &[u128]) -> bool {
         let db = self.db;
         match &mut self.names {
             Names::Unwanted => true,
             Names::Filtered(filter) => {
-                digests.for_each(|digest| filter.add(digest, db));
+                filter.add(digests, db);
                 true
             }
-            Names::Held(names) => digests.fold(true, |are_new, digest| {
-                let is_new = names.add_id(in_database(digest, db));
+            Names::Held(names) => digests.iter().fold(true, |are_new, digest| {
+                let is_new = names.add_id(in_database(*digest, db));
                 self.keys_not_compared += u64::from(names.is_partial());
                 are_new && is_new
             }),
@@ -439,13 +439,15 @@ impl Report {
         for (id, records) in log.modules {
             self.count_module(id.to_string(), records);
         }
-        let mut names = log.names.into_iter();
+        let mut names = log.names.as_slice();
         for event in log.events {
             match event {
                 Event::Keys(keys) => {
                     self.count(context, keys);
                     let named = usize::try_from(keys.named).unwrap_or(usize::MAX);
-                    self.are_new(names.by_ref().take(named));
+                    let (these, behind) = names.split_at_checked(named).unwrap_or((names, &[]));
+                    self.are_new(these);
+                    names = behind;
                 }
                 Event::SelectDb(db) => self.db = db,
                 Event::ResizeDb(keys) => {
@@ -541,7 +543,7 @@ impl Sink for Report {
         self.version = context.version;
         if let What::Key(key) = &record.what
             && log::has_place(context, key, record.flaws)
-            && !self.are_new(std::iter::once(digest_of_name(key.name)))
+            && !self.are_new(&[digest_of_name(key.name)])
         {
             self.find_duplicate((key.name, key.value_type), record.span.start, record.span.end);
         }

@@ -96,9 +96,9 @@ impl Walk {
         Ok(Self::with_context(Arc::new(Context::new(dialect, version)), is_deep))
     }
 
-    /// A walk over records behind the start of a dump, one of several side by side.
-    pub(crate) fn ahead(context: Arc<Context>, is_deep: bool) -> Self {
-        Self { deep: Deep::ahead(), ..Self::going_on(context, is_deep) }
+    /// A walk over records behind the start of a dump, one of `walks` side by side.
+    pub(crate) fn ahead(context: Arc<Context>, is_deep: bool, walks: usize) -> Self {
+        Self { deep: Deep::ahead(walks), ..Self::going_on(context, is_deep) }
     }
 
     /// A walk over records behind the start of a dump.

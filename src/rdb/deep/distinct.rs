@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use crate::rdb::packed::Text;
 
 /// Elements of one value that are held: what fits a table of 2^19 places, 8 MiB.
-const HELD_MAX: usize = 450_000;
+pub(super) const HELD_MAX: usize = 450_000;
 
 /// Places of a table for a value that is not known to be large, 2 KiB: most packed values fit, and clearing it is cheap.
 const PLACES_MIN: usize = 128;
@@ -175,7 +175,7 @@ pub(crate) fn digest(keys: &[u64; 4], bytes: &[u8]) -> u128 {
     let (low, high) = ends(rest);
     one = folded(low ^ one, high ^ b);
     other = folded(low ^ d, high ^ other);
-    u128::from(folded(one ^ d, b)) << 64 | u128::from(folded(other ^ b, d))
+    u128::from(one) << 64 | u128::from(other)
 }
 
 /// Up to 16 bytes in two words, which overlap where they are fewer.

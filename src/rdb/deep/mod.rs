@@ -39,8 +39,7 @@ const HELD_BYTES_MAX: u64 = 32 << 20;
 /// A compressed string that inflates to more is not held either: over a map it is the only one that takes memory.
 const INFLATED_BYTES_MAX: u64 = 8 << 20;
 
-/// What a walk ahead of others holds, of which there is one a thread: elements of a value, and bytes of an inflated string.
-const HELD_AHEAD_MAX: usize = 50_000;
+/// As [`INFLATED_BYTES_MAX`], for each of several walks side by side.
 const INFLATED_AHEAD_BYTES_MAX: u64 = 1 << 20;
 
 /// Faults of one value that are told; the first says what happened.
@@ -100,9 +99,10 @@ impl Deep {
         Self { flaws: Vec::new(), unseen: 0, distinct, inflated_bytes_max, buffer: Vec::new() }
     }
 
-    /// A walk that holds little: of large values more are `unseen`.
-    pub(crate) fn ahead() -> Self {
-        Self::new(Distinct::new(HELD_AHEAD_MAX), INFLATED_AHEAD_BYTES_MAX)
+    /// One of `walks` walks side by side, which together hold as many elements as one else. Of large values more are
+    /// `unseen`, and it gives up on them.
+    pub(crate) fn ahead(walks: usize) -> Self {
+        Self::new(Distinct::new(distinct::HELD_MAX / walks.max(1)), INFLATED_AHEAD_BYTES_MAX)
     }
 
     /// Walks the next value; its flaws are then in `flaws`. Returns the module type if it is a module's.
@@ -312,7 +312,12 @@ impl Deep {
                 is_new,
                 ParseError { offset, kind: ParseErrorKind::Duplicate, element: FormatElement::Element, declared: 0 },
             );
-        })
+        })?;
+        if self.distinct.is_partial() && self.is_ahead() {
+            self.unseen += 1;
+            return Err(source.error(FormatElement::Element, ParseErrorKind::GaveUp, 0));
+        }
+        Ok(())
     }
 
     fn score<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {

@@ -88,19 +88,34 @@ const LITERAL_COPY_BYTES: usize = 32;
 const MATCH_COPY_BYTES: usize = 16;
 
 /// Inflates a stream into `out`; returns how many bytes came, and whether the stream ended there and not in damage.
-fn inflate_into(mut stored: &[u8], out: &mut [u8]) -> (usize, bool) {
-    let mut done = 0;
-    while !stored.is_empty() {
-        let Ok((rest, next)) = token(stored) else { return (done, false) };
-        stored = rest;
-        let step = match next {
-            Token::Literal { bytes } => literal(&mut stored, out, done, bytes),
-            Token::Copy { distance, bytes } => copy_back(out, done, distance, bytes),
+fn inflate_into(stored: &[u8], out: &mut [u8]) -> (usize, bool) {
+    let (mut rest, mut done) = (stored, 0);
+    while let Some((control, behind)) = rest.split_first() {
+        let control = usize::from(*control);
+        rest = behind;
+        let step = if control < 32 {
+            literal(&mut rest, out, done, control + 1)
+        } else {
+            copy_of(&mut rest, control).and_then(|(distance, bytes)| copy_back(out, done, distance, bytes))
         };
         let Some(to) = step else { return (done, false) };
         done = to;
     }
     (done, true)
+}
+
+/// The distance and the length that stand behind a control byte: as [`token`], without a result that goes through memory.
+#[inline(always)]
+fn copy_of(rest: &mut &[u8], control: usize) -> Option<(usize, usize)> {
+    let mut bytes = (control >> 5) + 2;
+    if control >> 5 == 7 {
+        let (extra, behind) = rest.split_first()?;
+        bytes += usize::from(*extra);
+        *rest = behind;
+    }
+    let (low, behind) = rest.split_first()?;
+    *rest = behind;
+    Some((((control & 31) << 8 | usize::from(*low)) + 1, bytes))
 }
 
 /// Copies `bytes` bytes of the input to offset `done` of the output; returns the offset behind them.
@@ -130,7 +145,9 @@ fn copy_back(out: &mut [u8], done: usize, distance: usize, bytes: usize) -> Opti
     if distance >= MATCH_COPY_BYTES && to + MATCH_COPY_BYTES <= out.len() {
         let mut at = 0;
         while at < bytes {
-            out.copy_within(from + at..from + at + MATCH_COPY_BYTES, done + at);
+            let (before, behind) = out.split_at_mut_checked(done + at)?;
+            let run = *before.get(from + at..)?.first_chunk::<MATCH_COPY_BYTES>()?;
+            *behind.first_chunk_mut()? = run;
             at += MATCH_COPY_BYTES;
         }
         return Some(to);
@@ -147,27 +164,22 @@ fn copy_back(out: &mut [u8], done: usize, distance: usize, bytes: usize) -> Opti
 
 /// Whether a whole stream is sound and gives exactly `bytes` bytes. They are not made: a stream that refers to nothing before
 /// its start can be inflated.
-pub(crate) fn is_sound(mut stored: &[u8], bytes: u64) -> bool {
-    let mut done = 0;
-    while let [control, behind @ ..] = stored {
+pub(crate) fn is_sound(stored: &[u8], bytes: u64) -> bool {
+    let (mut rest, mut done) = (stored, 0_u64);
+    while let Some((control, behind)) = rest.split_first() {
         let control = usize::from(*control);
+        rest = behind;
         if control < 32 {
-            let Some(behind) = behind.get(control + 1..) else { return false };
-            stored = behind;
+            let Some(behind) = rest.get(control + 1..) else { return false };
+            rest = behind;
             done += control as u64 + 1;
-            continue;
+        } else {
+            let Some((distance, copied)) = copy_of(&mut rest, control) else { return false };
+            if distance as u64 > done {
+                return false;
+            }
+            done += copied as u64;
         }
-        let (extra, behind) = match behind {
-            [extra, behind @ ..] if control >> 5 == 7 => (u64::from(*extra), behind),
-            _ if control >> 5 == 7 => return false,
-            _ => (0, behind),
-        };
-        let [low, behind @ ..] = behind else { return false };
-        if ((control & 31) << 8) as u64 + u64::from(*low) >= done {
-            return false;
-        }
-        stored = behind;
-        done += (control >> 5) as u64 + extra + 2;
     }
     done == bytes
 }
