@@ -204,6 +204,8 @@ impl Deep {
         if self.distinct.is_partial() {
             self.unseen += 1;
         }
+        // What waits to be taken over holds no table.
+        self.distinct.clear();
         Ok(None)
     }
 
