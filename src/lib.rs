@@ -39,8 +39,8 @@
 //! * [`findings`]: a report into verdicts, one file a rule: what is worth doing, and how many bytes that saves.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
-//! * [`check`]: is a dump sound, and what is it? A walk into every value, one thread at a time. [`salvage`] is that walk with
-//!   a sink that copies what is sound.
+//! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] is that walk on
+//!   one, with a sink that copies what is sound.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
@@ -50,10 +50,10 @@
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
-//! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `compare` and
-//! `task` know `engine` and what that knows, `task` with `input`; `output` knows `report`, `values`, `compare` and `error`, `findings`
-//! knows `report`, `memory`, `rdb` and how `output` writes numbers, `server` knows `task`. No file
-//! imports one that, in some steps, imports it. A test holds this.
+//! but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
+//! `salvage` knows `check` too; `compare` and `task` know `engine` and what that knows, `task` with `input`; `output` knows
+//! `report`, `values`, `compare` and `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
+//! knows `task`. No file imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
 //!

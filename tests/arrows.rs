@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("values", &["rdb"]),
     ("report", &["rdb", "analysis", "memory", "error"]),
     ("engine", &["input", "rdb", "analysis", "memory", "report", "values", "error"]),
-    ("check", &["engine", "input", "rdb", "error"]),
+    ("check", &["engine", "analysis::accumulator", "input", "rdb", "error"]),
     ("salvage", &["check", "engine::Progress", "engine::resync", "input", "rdb", "error"]),
     ("compare", &["engine", "analysis", "memory", "report", "values", "rdb", "error"]),
     ("task", &["engine", "analysis", "report", "rdb", "error", "input"]),

@@ -1,7 +1,17 @@
 //! Is this dump sound, and what is it? One pass over the whole dump and into every value.
 //!
-//! A walk reads the records over any source, a map or a stream; the [`Report`] counts them and lists what is wrong.
+//! A walk reads the records over any source; the [`Report`] counts them and lists what is wrong. A stream is walked by one
+//! thread, and so is a dump of Dragonfly. A map is walked by all cores, each piece of it into a log, and the report takes the
+//! logs over in file order, so that it is the same for any number of them.
 
+mod again;
+mod ending;
+mod log;
+mod map;
+mod memory;
+mod names;
+mod options;
+mod pieces;
 pub(crate) mod recent;
 pub(crate) mod record;
 mod report;
@@ -13,34 +23,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use ending::judge_ending;
+use map::check_map;
+use memory::check_slice;
+pub use options::Options;
 pub use report::{Checksum, Database, Encoding, Finding, Format, Report, Severity, Skipped};
 use walk::Walk;
 use watched::Watched;
 
 use crate::engine::Progress;
-use crate::engine::resync::Resyncs;
 use crate::engine::window::Window;
 use crate::error::{Error, ErrorKind};
-use crate::input::tail::Tail;
 use crate::input::{self, Bytes};
-use crate::rdb::primitives::u64_le;
-use crate::rdb::source::{KeepsKey, Slice, Source};
-use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind, checksum};
-
-/// How a dump is checked.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Options {
-    /// Step over values instead of looking into them.
-    pub quick: bool,
-    /// After damage that loses a record's end, look for the next record and go on. For files that are not compressed.
-    pub resync: bool,
-    /// The key, if this is no dump but a DUMP command's answer.
-    pub payload_key: Option<Vec<u8>>,
-    /// Bytes of a window over a stream; 0 for the usual. For tests.
-    #[doc(hidden)]
-    pub window_bytes: usize,
-}
+use crate::rdb::source::Source;
+use crate::rdb::{Context, ParseErrorKind};
 
 /// Checks one dump; `-` is standard input.
 ///
@@ -91,7 +87,7 @@ pub fn check_watched(path: impl AsRef<Path>, options: &Options, progress: &Arc<P
     match input.bytes {
         Bytes::Mapped(map) => {
             map.expect_all();
-            let context = check_slice(map.bytes(), options, progress, &mut report);
+            let context = check_map(&map, options, progress, &mut report).map_err(failed)?;
             match map.check() {
                 Ok(()) => {}
                 Err(cause @ ErrorKind::Io { .. }) => return Err(failed(cause)),
@@ -137,50 +133,6 @@ pub fn check_bytes(dump: &[u8], options: &Options) -> Report {
     report
 }
 
-fn check_slice(dump: &[u8], options: &Options, progress: &Progress, report: &mut Report) -> Option<Context> {
-    let dump_bytes = dump.len() as u64;
-    report.dump_bytes = dump_bytes;
-    let mut source = Slice::new(dump, 0);
-    let mut walk = match Walk::start(&mut source, !options.quick) {
-        Ok(walk) => walk,
-        Err(damage) => {
-            report.find_damage(&damage, dump_bytes);
-            return None;
-        }
-    };
-    let mut resyncs = Resyncs::new(options.resync);
-    let end = loop {
-        let mut watched = Watched::over_memory(report, progress, source.offset());
-        let stop = walk.run(&mut source, &mut watched);
-        if watched.is_cancelled {
-            drop(watched);
-            report.interrupted_at = Some(source.offset());
-            break None;
-        }
-        drop(watched);
-        let (damage, next) = match resyncs.judge(dump, &walk.context, stop, walk.record_start + 1) {
-            Ok(end) => break Some(end),
-            Err(found) => found,
-        };
-        report.find_damage(&damage, dump_bytes);
-        let from = report.recent.doubtful_from(&damage, walk.record_start);
-        report.recent.clear();
-        if let Some(to) = next {
-            report.skipped.push(Skipped { from, to, bytes: to - from });
-            source = Slice::new(dump, to);
-        } else {
-            report.doubtful_from = (from < walk.record_start).then_some(from);
-            break None;
-        }
-    };
-    report.values_not_looked_through = walk.deep.unseen;
-    if let Some(end) = end {
-        let computed = usize::try_from(end).ok().and_then(|end| dump.get(..end)).map(checksum::of);
-        judge_ending(&walk.context, report, &mut source, computed);
-    }
-    Some(walk.context)
-}
-
 fn check_stream(window: &mut Window, options: &Options, progress: &Progress, report: &mut Report) -> Option<Context> {
     let mut walk = match Walk::start(window, !options.quick) {
         Ok(walk) => walk,
@@ -204,86 +156,13 @@ fn check_stream(window: &mut Window, options: &Options, progress: &Progress, rep
         Err(_) if progress.is_cancelled() => report.interrupted_at = Some(window.offset()),
         // Why it could not be read is told by whoever reads.
         Err(damage) if damage.error.kind == ParseErrorKind::Read => {}
-        Err(damage) => {
+        Err(mut damage) => {
+            damage.record_offset = walk.record_start;
             report.find_damage(&damage, window.end());
             let from = report.recent.doubtful_from(&damage, walk.record_start);
             report.doubtful_from = (from < walk.record_start).then_some(from);
         }
     }
     report.dump_bytes = window.end();
-    Some(walk.context)
-}
-
-/// Judges what stands behind the EOF opcode, where `source` is.
-fn judge_ending<S: KeepsKey + RestBytes>(
-    context: &Context,
-    report: &mut Report,
-    source: &mut S,
-    computed: Option<u64>,
-) {
-    let end = source.offset();
-    if context.has_checksum() {
-        report.checksum = match source.parse(FormatElement::Checksum, u64_le) {
-            Ok(0) => Checksum::Disabled,
-            Ok(stored) if Some(stored) == computed => Checksum::Verified,
-            Ok(stored) => {
-                report.find(
-                    ParseError {
-                        offset: end,
-                        kind: ParseErrorKind::Checksum,
-                        element: FormatElement::Checksum,
-                        declared: stored,
-                    },
-                    None,
-                    end,
-                );
-                Checksum::Mismatch
-            }
-            Err(error) => {
-                let declared = checksum::BYTES;
-                report.find(ParseError { offset: end, declared, ..error }, None, end + source.rest_bytes(|_| {}));
-                return;
-            }
-        };
-    } else {
-        report.checksum = Checksum::Absent;
-    }
-    report.compare_key_counts(end);
-    let offset = source.offset();
-    let mut tail = Tail::default();
-    let bytes = source.rest_bytes(|bytes| tail.update(bytes));
-    if tail.is_empty() {
-        return;
-    }
-    if let Some(commands) = tail.commands(context.aux.is_aof_preamble) {
-        report.notes.push(commands.say());
-        if commands.is_damaged() {
-            report.refuse("the append-only commands after the dump are damaged".to_owned());
-        }
-    } else if let Some(what) = tail.harmless() {
-        report.notes.push(format!("ignored {what} after the end of the dump"));
-    } else {
-        let error =
-            ParseError { offset, kind: ParseErrorKind::Trailing, element: FormatElement::Checksum, declared: bytes };
-        report.find(error, None, end);
-    }
-}
-
-/// A source that can be asked how much is left.
-trait RestBytes {
-    /// Hands what is left to `look` and says how many bytes that was.
-    fn rest_bytes(&mut self, look: impl FnMut(&[u8])) -> u64;
-}
-
-impl RestBytes for Slice<'_> {
-    fn rest_bytes(&mut self, mut look: impl FnMut(&[u8])) -> u64 {
-        look(self.rest());
-        self.rest().len() as u64
-    }
-}
-
-impl RestBytes for Window {
-    fn rest_bytes(&mut self, look: impl FnMut(&[u8])) -> u64 {
-        self.drain(look)
-    }
+    Some(Arc::unwrap_or_clone(walk.context))
 }

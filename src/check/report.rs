@@ -6,13 +6,14 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::log::{self, Event, Flaw, Keys, Log, digest_of_name};
+use super::names::{Filter, Names, in_database};
 use super::recent::Recent;
-use super::record::{Key, Record, Sink, What};
+use super::record::{Record, Sink, What};
 use crate::error::{Quoted, Visible, name_text, words};
 use crate::rdb::deep::{Distinct, is_tolerated};
 use crate::rdb::dragonfly;
 use crate::rdb::entry::Damage;
-use crate::rdb::packed::Text;
 use crate::rdb::{Context, Dialect, FormatElement, ParseError, ParseErrorKind, ValueType};
 
 /// Findings that are listed; more than these are counted.
@@ -84,7 +85,8 @@ pub struct Report {
     /// Values of which not every element was looked at: too long, or too many to find one that is there twice.
     #[serde(skip_serializing_if = "is_zero")]
     pub values_not_looked_through: u64,
-    /// Keys whose names were compared with those of the first keys only, to find one that is there twice.
+    /// Keys whose names could not be compared with all others, to find one that is there twice: of a stream those behind the
+    /// first ones, of a file those that may have been there, if these are very many.
     #[serde(skip_serializing_if = "is_zero")]
     pub keys_not_compared: u64,
     /// What is wrong, in the dump's order.
@@ -110,13 +112,17 @@ pub struct Report {
     dialect: Option<Dialect>,
     #[serde(skip)]
     version: u32,
-    /// Names of the keys so far, database included, unless values are only stepped over.
+    /// Names of the keys so far, unless values are only stepped over.
     #[serde(skip)]
-    names: Option<Distinct>,
+    names: Names,
+    /// What the record at hand comes to.
+    #[serde(skip)]
+    log: Log,
     #[serde(skip)]
     names_bytes: usize,
+    /// The database of the keys that come next.
     #[serde(skip)]
-    db: u64,
+    pub(super) db: u64,
     /// What becomes of `databases`, by number.
     #[serde(skip)]
     by_number: BTreeMap<u64, Database>,
@@ -211,6 +217,18 @@ pub struct Finding {
     pub encoding: Option<&'static str>,
     #[serde(skip)]
     name: Option<Vec<u8>>,
+    /// Where the record begins that it is in.
+    #[serde(skip)]
+    record_start: u64,
+}
+
+/// A key whose name another one has that comes before it in the database.
+pub(super) struct Duplicate {
+    pub(super) db: u64,
+    pub(super) name: Vec<u8>,
+    pub(super) value_type: ValueType,
+    pub(super) record_start: u64,
+    pub(super) record_end: u64,
 }
 
 /// How bad a finding is.
@@ -241,7 +259,29 @@ fn is_zero(number: &u64) -> bool {
 
 impl Report {
     pub(super) fn new(dump: String, is_deep: bool) -> Self {
-        Self { dump, names: is_deep.then(Distinct::default), ..Self::default() }
+        let names = if is_deep { Names::Held(Distinct::default()) } else { Names::Unwanted };
+        Self { dump, names, ..Self::default() }
+    }
+
+    /// A report of nothing yet, on the same file.
+    pub(super) fn anew(&self, is_deep: bool) -> Self {
+        let (wrapped_in, notes) = (self.wrapped_in.clone(), self.notes.clone());
+        let (error, has_errors) = (self.error.clone(), self.has_errors);
+        Self { wrapped_in, notes, error, has_errors, ..Self::new(self.dump.clone(), is_deep) }
+    }
+
+    /// From now on names are compared in a second pass over the dump, which has so many bytes.
+    pub(super) fn filter_names(&mut self, dump_bytes: usize) {
+        if matches!(self.names, Names::Held(_)) {
+            self.names = Names::Filtered(Filter::new(dump_bytes));
+        }
+    }
+
+    /// The names that have to be compared.
+    pub(super) fn take_suspects(&mut self) -> Option<Distinct> {
+        let Names::Filtered(filter) = std::mem::take(&mut self.names) else { return None };
+        self.keys_not_compared += filter.unheld;
+        Some(filter.into_suspects()).filter(|suspects| !suspects.is_empty())
     }
 
     /// The dump is no dump, or could not be read.
@@ -253,19 +293,23 @@ impl Report {
 
     pub(super) fn find_damage(&mut self, damage: &Damage, dump_bytes: u64) {
         let key = damage.key.as_ref().map(|(name, value_type)| (name.as_slice(), *value_type));
-        self.find(damage.error, key, dump_bytes);
+        self.find(damage.error, key, damage.record_offset, dump_bytes);
     }
 
-    pub(super) fn find(&mut self, error: ParseError, key: Option<(&[u8], ValueType)>, dump_bytes: u64) {
+    /// Takes in what is wrong in the record that begins at `record_start`, of a dump that goes on to `dump_bytes` at least.
+    pub(super) fn find(
+        &mut self,
+        error: ParseError,
+        key: Option<(&[u8], ValueType)>,
+        record_start: u64,
+        dump_bytes: u64,
+    ) {
         let is_tolerated = self.is_tolerated(&error);
         self.has_errors |= !is_tolerated;
         let name = key.map(|(name, _)| name);
-        let names_bytes = self.names_bytes + name.map_or(0, <[u8]>::len);
-        if self.findings.len() >= FINDINGS_MAX || names_bytes > FINDINGS_BYTES_MAX {
-            self.findings_unlisted += 1;
+        if !self.has_room(name) {
             return;
         }
-        self.names_bytes = names_bytes;
         let (text, key_base64) = name.map(|name| name_text(name.to_vec())).unzip();
         let has_db = key.is_some() || error.kind == ParseErrorKind::KeyCount;
         self.findings.push(Finding {
@@ -280,7 +324,49 @@ impl Report {
                 .filter(|_| error.kind != ParseErrorKind::UnknownType)
                 .map(|(_, value_type)| self.label(value_type)),
             name: name.map(<[u8]>::to_vec),
+            record_start,
         });
+    }
+
+    /// Whether one more finding is listed; if not, it is counted.
+    fn has_room(&mut self, name: Option<&[u8]>) -> bool {
+        let names_bytes = self.names_bytes + name.map_or(0, <[u8]>::len);
+        if self.findings.len() >= FINDINGS_MAX || names_bytes > FINDINGS_BYTES_MAX {
+            self.findings_unlisted += 1;
+            return false;
+        }
+        self.names_bytes = names_bytes;
+        true
+    }
+
+    fn find_duplicate(&mut self, key: (&[u8], ValueType), record_start: u64, record_end: u64) {
+        let (kind, element) = (ParseErrorKind::DuplicateKey, FormatElement::Key);
+        let error = ParseError { offset: record_start, kind, element, declared: 0 };
+        self.find(error, Some(key), record_start, record_end);
+    }
+
+    /// Puts keys of one name, and `unlisted` more behind them, where they are found in a single pass: in front of what else is
+    /// wrong with each.
+    pub(super) fn insert_duplicates(&mut self, duplicates: Vec<Duplicate>, unlisted: u64) {
+        let mut found = std::mem::take(&mut self.findings).into_iter().peekable();
+        self.names_bytes = 0;
+        let db = self.db;
+        for Duplicate { db, name, value_type, record_start, record_end } in duplicates {
+            while let Some(finding) = found.next_if(|finding| finding.record_start < record_start) {
+                self.list_again(finding);
+            }
+            self.db = db;
+            self.find_duplicate((&name, value_type), record_start, record_end);
+        }
+        found.for_each(|finding| self.list_again(finding));
+        self.db = db;
+        self.findings_unlisted += unlisted;
+    }
+
+    fn list_again(&mut self, finding: Finding) {
+        if self.has_room(finding.name.as_deref()) {
+            self.findings.push(finding);
+        }
     }
 
     fn is_tolerated(&self, error: &ParseError) -> bool {
@@ -300,11 +386,11 @@ impl Report {
         Some(self.by_number.entry(self.db).or_insert(new))
     }
 
-    fn count_module(&mut self, name: String) {
+    fn count_module(&mut self, name: String, records: u64) {
         if self.modules.len() < MODULES_MAX || self.modules.contains_key(&name) {
-            *self.modules.entry(name).or_default() += 1;
+            *self.modules.entry(name).or_default() += records;
         } else {
-            self.modules_unlisted += 1;
+            self.modules_unlisted += records;
         }
     }
 
@@ -322,21 +408,102 @@ impl Report {
             self.db = db;
             let error =
                 ParseError { offset: end, kind: ParseErrorKind::KeyCount, element: FormatElement::Database, declared };
-            self.find(error, None, end);
+            self.find(error, None, end, end);
         }
     }
 
-    /// Whether a key is the first of its name in the database, as far as names are held.
-    fn is_new(&mut self, key: &Key<'_>, flaws: &[ParseError]) -> bool {
-        let is_name_damaged = flaws.iter().any(|flaw| flaw.element == FormatElement::Key);
-        // Servers leave it out, and load another of its name.
-        let is_empty = flaws.iter().any(|flaw| flaw.kind == ParseErrorKind::Empty);
-        // Dragonfly may write a key again that changed while it wrote the snapshot; its loader takes the last.
-        let is_asked = self.dialect != Some(Dialect::Dragonfly) && !is_name_damaged && !is_empty && !key.is_oversized;
-        let Some(names) = self.names.as_mut().filter(|_| is_asked) else { return true };
-        let is_new = names.add(Text::Bytes(&[&self.db.to_be_bytes(), key.name].concat()));
-        self.keys_not_compared += u64::from(names.is_partial());
-        is_new
+    /// Compares the names of keys of the database, as far as that can be done yet; false if one of them was there before.
+    fn are_new(&mut self, digests: &[u128]) -> bool {
+        let db = self.db;
+        match &mut self.names {
+            Names::Unwanted => true,
+            Names::Filtered(filter) => {
+                filter.add(digests, db);
+                true
+            }
+            Names::Held(names) => digests.iter().fold(true, |are_new, digest| {
+                let is_new = names.add_id(in_database(*digest, db));
+                self.keys_not_compared += u64::from(names.is_partial());
+                are_new && is_new
+            }),
+        }
+    }
+
+    /// Takes in what records came to that follow those before.
+    pub(super) fn take_over(&mut self, context: &Context, log: Log) {
+        (self.dialect, self.version) = (Some(context.dialect), context.version);
+        self.recent.append(&log.recent);
+        for (value_type, keys) in (0..).zip(log.types).filter(|(_, keys)| *keys > 0) {
+            self.count_type(ValueType(value_type), keys);
+        }
+        for (id, records) in log.modules {
+            self.count_module(id.to_string(), records);
+        }
+        let mut names = log.names.as_slice();
+        for event in log.events {
+            match event {
+                Event::Keys(keys) => {
+                    self.count(context, keys);
+                    let named = usize::try_from(keys.named).unwrap_or(usize::MAX);
+                    let (these, behind) = names.split_at_checked(named).unwrap_or((names, &[]));
+                    self.are_new(these);
+                    names = behind;
+                }
+                Event::SelectDb(db) => self.db = db,
+                Event::ResizeDb(keys) => {
+                    // Dragonfly repeats it with each flush, of what is in the shard by then.
+                    let keys = (context.dialect != Dialect::Dragonfly).then_some(keys);
+                    // One that says it is empty, and is, takes no place.
+                    if (keys != Some(0) || self.by_number.contains_key(&self.db))
+                        && let Some(database) = self.database()
+                    {
+                        database.keys_stated = keys;
+                    }
+                }
+                Event::Aux(field) => {
+                    let (name, value) = *field;
+                    if self.aux.len() < AUX_MAX || self.aux.contains_key(&name) {
+                        self.aux.insert(name, value);
+                    }
+                }
+                Event::Function => self.functions += 1,
+                Event::TaggedChunk => self.tagged_chunks += 1,
+                Event::Flaw(flaw) => {
+                    let Flaw { error, key, record_start, record_end } = *flaw;
+                    let key = key.as_ref().map(|(name, value_type)| (name.as_slice(), *value_type));
+                    self.find(error, key, record_start, record_end);
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, context: &Context, counted: Keys) {
+        let Keys { keys, expiring, expired, damaged, oversized, named: _ } = counted;
+        self.keys += keys;
+        self.keys_expiring += expiring;
+        self.keys_damaged += damaged;
+        self.oversized_names += oversized;
+        if context.aux.created_at_seconds.is_some() {
+            *self.keys_expired.get_or_insert(0) += expired;
+        }
+        match self.database() {
+            Some(database) => {
+                database.keys += keys;
+                database.keys_expiring += expiring;
+            }
+            None => self.keys_in_other_databases += keys,
+        }
+    }
+
+    fn count_type(&mut self, value_type: ValueType, keys: u64) {
+        let number = value_type.0;
+        match self.encodings.binary_search_by_key(&number, |encoding| encoding.value_type) {
+            Ok(at) => self.encodings.get_mut(at).into_iter().for_each(|encoding| encoding.keys += keys),
+            Err(at) => {
+                let encoding = self.label(value_type);
+                self.encodings.insert(at, Encoding { value_type: number, encoding, keys });
+            }
+        }
     }
 
     pub(super) fn conclude(&mut self, context: Option<&Context>) {
@@ -372,76 +539,17 @@ impl Report {
 
 impl Sink for Report {
     fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
-        (self.dialect, self.version) = (Some(context.dialect), context.version);
-        self.recent.add(context, record);
-        let mut key_found = None;
-        match &record.what {
-            What::Aux { name, value } => {
-                if self.aux.len() < AUX_MAX || self.aux.contains_key(*name) {
-                    self.aux.insert((*name).to_owned(), (*value).to_owned());
-                }
-            }
-            What::SelectDb(db) => {
-                self.db = *db;
-            }
-            What::ResizeDb { keys } => {
-                // Dragonfly repeats it with each flush, of what is in the shard by then.
-                let keys = (context.dialect != Dialect::Dragonfly).then_some(*keys);
-                // One that says it is empty, and is, takes no place.
-                if (keys != Some(0) || self.by_number.contains_key(&self.db))
-                    && let Some(database) = self.database()
-                {
-                    database.keys_stated = keys;
-                }
-            }
-            What::Function => self.functions += 1,
-            What::ModuleAux(id) => self.count_module(id.to_string()),
-            What::Key(key) => {
-                self.keys += 1;
-                self.keys_damaged += u64::from(record.flaws.iter().any(|flaw| !self.is_tolerated(flaw)));
-                let is_expiring = key.expires_at_ms.is_some();
-                self.keys_expiring += u64::from(is_expiring);
-                if let Some(seconds) = context.aux.created_at_seconds {
-                    let had_expired = key.expires_at_ms.is_some_and(|at_ms| at_ms < seconds.saturating_mul(1000));
-                    *self.keys_expired.get_or_insert(0) += u64::from(had_expired);
-                }
-                match self.database() {
-                    Some(database) => {
-                        database.keys += 1;
-                        database.keys_expiring += u64::from(is_expiring);
-                    }
-                    None => self.keys_in_other_databases += 1,
-                }
-                self.oversized_names += u64::from(key.is_oversized);
-                let value_type = key.value_type.0;
-                match self.encodings.binary_search_by_key(&value_type, |encoding| encoding.value_type) {
-                    Ok(at) => self.encodings.get_mut(at).into_iter().for_each(|encoding| encoding.keys += 1),
-                    Err(at) => {
-                        let encoding = self.label(key.value_type);
-                        self.encodings.insert(at, Encoding { value_type, encoding, keys: 1 });
-                    }
-                }
-                if let Some(id) = key.module {
-                    self.count_module(id.to_string());
-                }
-                key_found = Some((key.name, key.value_type));
-                if !self.is_new(key, record.flaws) {
-                    let (offset, declared) = (record.span.start, 0);
-                    let error = ParseError {
-                        offset,
-                        kind: ParseErrorKind::DuplicateKey,
-                        element: FormatElement::Key,
-                        declared,
-                    };
-                    self.find(error, key_found, record.span.end);
-                }
-            }
-            What::TaggedChunk => self.tagged_chunks += 1,
-            What::HashTemplate | What::Slot | What::End => {}
+        self.dialect = Some(context.dialect);
+        self.version = context.version;
+        if let What::Key(key) = &record.what
+            && log::has_place(context, key, record.flaws)
+            && !self.are_new(&[digest_of_name(key.name)])
+        {
+            self.find_duplicate((key.name, key.value_type), record.span.start, record.span.end);
         }
-        for flaw in record.flaws {
-            self.find(*flaw, key_found, record.span.end);
-        }
+        let mut log = std::mem::take(&mut self.log);
+        log.record(context, record)?;
+        self.take_over(context, log);
         Ok(())
     }
 }
@@ -566,7 +674,7 @@ impl Report {
         }
         if self.keys_not_compared > 0 {
             let keys = self.keys_not_compared;
-            writeln!(f, "  keys whose names were compared with those of the first keys alone: {keys}")?;
+            writeln!(f, "  keys whose names were not compared with all others: {keys}")?;
         }
         Ok(())
     }

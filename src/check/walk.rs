@@ -4,6 +4,7 @@
 //! counts it, a salvage copies it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::record::{Key, Record, Sink, What};
 use super::tagged::{Around, StreamSink, Streams};
@@ -31,7 +32,7 @@ const AUX_BYTES_MAX: usize = 200;
 /// A walk, standing in front of a record.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    pub(crate) context: Context,
+    pub(crate) context: Arc<Context>,
     /// Whether values are looked into, or only stepped over.
     is_deep: bool,
     pub(crate) deep: Deep,
@@ -73,6 +74,10 @@ impl KeyHeader {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.parts.iter().all(Option::is_none)
+    }
+
     /// The parts that are in front of offset `start`, in their order.
     fn apart(&self, start: u64) -> Vec<Range<u64>> {
         let mut apart: Vec<_> = self.parts.iter().flatten().filter(|span| span.start < start).cloned().collect();
@@ -88,11 +93,21 @@ impl Walk {
     /// As [`header::magic`].
     pub(crate) fn start<S: Source>(source: &mut S, is_deep: bool) -> Result<Self, Box<Damage>> {
         let (dialect, version) = source.parse(FormatElement::Opcode, header::magic)?;
-        Ok(Self::with_context(Context::new(dialect, version), is_deep))
+        Ok(Self::with_context(Arc::new(Context::new(dialect, version)), is_deep))
+    }
+
+    /// A walk over records behind the start of a dump, one of `walks` side by side.
+    pub(crate) fn ahead(context: Arc<Context>, is_deep: bool, walks: usize) -> Self {
+        Self { deep: Deep::ahead(walks), ..Self::going_on(context, is_deep) }
+    }
+
+    /// A walk over records behind the start of a dump.
+    pub(crate) fn going_on(context: Arc<Context>, is_deep: bool) -> Self {
+        Self { has_begun: true, ..Self::with_context(context, is_deep) }
     }
 
     /// A walk over records that stand somewhere behind a start that says this.
-    pub(crate) fn with_context(context: Context, is_deep: bool) -> Self {
+    fn with_context(context: Arc<Context>, is_deep: bool) -> Self {
         Self {
             context,
             is_deep,
@@ -120,6 +135,51 @@ impl Walk {
             streams.finish()?;
             Ok(source.offset())
         })
+    }
+
+    /// Reads the start of a dump: up to and including the first database or key, behind which nothing decides any more how
+    /// bytes are read. True if the dump ends with it.
+    ///
+    /// # Errors
+    /// As [`Walk::run`].
+    pub(crate) fn read_start<S: KeepsKey>(
+        &mut self,
+        source: &mut S,
+        sink: &mut impl Sink,
+    ) -> Result<bool, Box<Damage>> {
+        while !self.has_begun {
+            if self.step(source, sink)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads a record, or several if parts of a key come in front of others than the key's own; true if it was the end.
+    ///
+    /// # Errors
+    /// As [`Walk::run`].
+    pub(crate) fn step<S: KeepsKey>(&mut self, source: &mut S, sink: &mut impl Sink) -> Result<bool, Box<Damage>> {
+        loop {
+            match self.record(source, sink, None) {
+                Ok(is_end) if is_end || self.header.is_empty() => return Ok(is_end),
+                Ok(_) => {}
+                Err(mut damage) => {
+                    damage.record_offset = self.record_start;
+                    return Err(damage);
+                }
+            }
+        }
+    }
+
+    /// Whether values are looked into.
+    pub(crate) fn is_deep(&self) -> bool {
+        self.is_deep
+    }
+
+    /// Whether it holds little, being one of many.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.deep.is_ahead()
     }
 
     /// Reads a record of a stream of tagged chunks.
@@ -392,7 +452,7 @@ impl Walk {
         let name = self.short_text(source)?;
         let value = self.short_text(source)?;
         if !self.has_begun {
-            self.context.learn(&name, value.clone());
+            Arc::make_mut(&mut self.context).learn(&name, value.clone());
         }
         let is_of_valkey = self.context.dialect == Dialect::Valkey || self.context.aux.is_valkey;
         if is_of_valkey && name == "slot-info" && !is_slot_info(&value) {
@@ -474,7 +534,7 @@ impl Walk {
         if self.context.template_fields.contains_key(&id) {
             self.deep.flaws.push(error(ParseErrorKind::Duplicate, id));
         }
-        self.context.define_template(id, fields);
+        Arc::make_mut(&mut self.context).define_template(id, fields);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::rdb::source::KeepsKey;
 use crate::rdb::{Context, ParseErrorKind};
 
 /// How a scan ended: at the offset behind the EOF opcode, or with the damage before it.
-pub(super) type Stop = Result<u64, Box<Damage>>;
+pub(crate) type Stop = Result<u64, Box<Damage>>;
 
 /// What was gathered, and the damage that cost one key each.
 pub(crate) struct Accumulated<G> {

@@ -33,10 +33,10 @@ pub(super) struct Chain<'a, G> {
 }
 
 impl<'a, G: Accumulator> Chain<'a, G> {
-    /// The chain before the first segment, where `found` is still empty.
-    pub(super) fn new(dump: &'a [u8], context: &Context, found: Accumulated<G>) -> Self {
+    /// The chain before the segment `next`, where `found` is still empty.
+    pub(super) fn new(dump: &'a [u8], context: &Context, found: Accumulated<G>, next: usize) -> Self {
         let walk = Walk::new(Slice::new(dump, context.start), found.following(found.accumulated.db()));
-        Self { walk, found, next: 0, last_keys: 0, checksum: 0, computed: None }
+        Self { walk, found, next, last_keys: 0, checksum: 0, computed: None }
     }
 
     /// The offset that it has reached.

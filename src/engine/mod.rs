@@ -1,6 +1,6 @@
 //! Who works when: a dump's bytes to a report, over a map on every core or over a stream in windows.
 
-mod accumulated;
+pub(crate) mod accumulated;
 mod big_keys;
 mod chain;
 pub(crate) mod chunked;
@@ -10,7 +10,7 @@ mod element_marks;
 mod export;
 mod guess;
 mod options;
-mod outcome;
+pub(crate) mod outcome;
 mod progress;
 mod recorded;
 mod report;
@@ -19,7 +19,7 @@ mod rows;
 mod scan;
 mod segment_scan;
 mod segmented;
-mod segments;
+pub(crate) mod segments;
 mod stream;
 pub(crate) mod tagged;
 pub(crate) mod window;

@@ -10,14 +10,14 @@ use crate::rdb::source::{Slice, Source};
 use crate::rdb::{Context, Dialect, FormatElement, ParseError};
 
 /// How a scan over a dump's bytes ended.
-pub(super) struct Outcome<G> {
-    pub(super) found: Accumulated<G>,
+pub(crate) struct Outcome<G> {
+    pub(crate) found: Accumulated<G>,
     /// The end, or the damage that came before it.
-    pub(super) ending: Result<Ending, Box<Damage>>,
+    pub(crate) ending: Result<Ending, Box<Damage>>,
     /// How many bytes the dump has, inflated; where it was not read to its end, as far as it was.
     pub(super) dump_bytes: u64,
     /// Where the scan was told to end, if it was.
-    pub(super) cancelled_at: Option<u64>,
+    pub(crate) cancelled_at: Option<u64>,
 }
 
 impl<G: Accumulator> Outcome<G> {
@@ -39,11 +39,11 @@ impl<G: Accumulator> Outcome<G> {
 }
 
 /// What stands at a dump's end.
-pub(super) struct Ending {
+pub(crate) struct Ending {
     /// Offset behind the EOF opcode.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// The checksum of all before it, if it was to be computed.
-    pub(super) computed: Option<u64>,
+    pub(crate) computed: Option<u64>,
     /// The bytes that follow: the checksum if the version has one, then what should not be there.
     pub(super) stored: Option<u64>,
     pub(super) tail: Tail,

@@ -1,5 +1,6 @@
 //! How far a scan is, for whoever wants to show it or to end it early.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counters that a scan moves and anyone may read meanwhile.
@@ -9,7 +10,7 @@ pub struct Progress {
     keys: AtomicU64,
     /// Zero while it is not known.
     total_bytes: AtomicU64,
-    is_cancelled: AtomicBool,
+    is_cancelled: Arc<AtomicBool>,
 }
 
 impl Progress {
@@ -41,6 +42,11 @@ impl Progress {
     /// Sets how many bytes there are to read; `None` if that is not known.
     pub fn expect(&self, total_bytes: Option<u64>) {
         self.total_bytes.store(total_bytes.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Counters of their own that are cancelled together with these, for a second look at the same bytes.
+    pub(crate) fn uncounted(&self) -> Self {
+        Self { is_cancelled: self.is_cancelled.clone(), ..Self::default() }
     }
 
     /// Adds bytes that have been read and keys that have been found.

@@ -44,6 +44,11 @@ impl<'a, G: Accumulator> SegmentedDump<'a, G> {
         self.bytes.len().div_ceil(self.segment_bytes)
     }
 
+    /// The segment that an offset is in.
+    pub(super) fn segment_of(&self, offset: u64) -> usize {
+        usize::try_from(offset).unwrap_or(usize::MAX) / self.segment_bytes.max(1)
+    }
+
     /// Where a segment is.
     pub(super) fn range(&self, segment: usize) -> Range<usize> {
         let start = segment.saturating_mul(self.segment_bytes).min(self.bytes.len());

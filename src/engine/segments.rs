@@ -52,12 +52,12 @@ const SEGMENTS_A_THREAD: usize = 16;
 const WAITING_BYTES_MAX: u64 = 16 << 20;
 
 /// A scan over a map, ready to run.
-pub(super) struct Scan<'a, A> {
-    pub(super) map: &'a Map,
-    pub(super) number: u32,
-    pub(super) options: &'a Options,
-    pub(super) progress: &'a Progress,
-    pub(super) ask: &'a A,
+pub(crate) struct Scan<'a, A> {
+    pub(crate) map: &'a Map,
+    pub(crate) number: u32,
+    pub(crate) options: &'a Options,
+    pub(crate) progress: &'a Progress,
+    pub(crate) ask: &'a A,
 }
 
 impl<A: Query> Scan<'_, A> {
@@ -66,13 +66,24 @@ impl<A: Query> Scan<'_, A> {
     /// # Errors
     /// [`ErrorKind::Options`] as [`Query::begin`], [`ErrorKind::Io`] if the threads cannot be started.
     pub(super) fn run(self) -> Result<(Context, Outcome<A::Accumulator>), ErrorKind> {
+        let dump = self.map.bytes();
+        match header::read(&mut Slice::new(dump, 0)) {
+            Ok(context) => {
+                let outcome = self.run_from(&context)?;
+                Ok((context, outcome))
+            }
+            Err(error) => Outcome::without_start(self.ask, self.number, error, dump.len() as u64),
+        }
+    }
+
+    /// Reads the dump from [`Context::start`] to its end, or to the damage in it. The checksum is that of the whole dump.
+    ///
+    /// # Errors
+    /// As [`Scan::run`].
+    pub(crate) fn run_from(self, context: &Context) -> Result<Outcome<A::Accumulator>, ErrorKind> {
         let Self { map, number, options, progress, ask } = self;
         let dump = map.bytes();
-        let context = match header::read(&mut Slice::new(dump, 0)) {
-            Ok(context) => context,
-            Err(error) => return Outcome::without_start(ask, number, error, dump.len() as u64),
-        };
-        let found = Accumulated::new(ask.begin(number, Some(&context))?);
+        let found = Accumulated::new(ask.begin(number, Some(context))?);
         if options.verify {
             map.expect_all();
         }
@@ -85,15 +96,17 @@ impl<A: Query> Scan<'_, A> {
             0 => (dump.len() / threads / SEGMENTS_A_THREAD).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end()),
             bytes => bytes,
         };
-        let segmented = SegmentedDump::new(map, &context, segment_bytes, options.verify, progress, found.empty(None));
+        let segmented = SegmentedDump::new(map, context, segment_bytes, options.verify, progress, found.empty(None));
         let segments = segmented.segments();
-        let threads = threads.min(segments);
+        // All bytes have a part in the checksum.
+        let first = if options.verify { 0 } else { segmented.segment_of(context.start).min(segments) };
+        let threads = threads.min(segments - first).max(1);
         let shared = Shared {
-            next: 0,
+            next: first,
             segment_scans: BTreeMap::new(),
             waiting_bytes: 0,
-            chain: Some(Chain::new(dump, &context, found)),
-            joined: 0,
+            chain: Some(Chain::new(dump, context, found, first)),
+            joined: first,
             ended: false,
             is_worth_guessing: true,
         };
@@ -110,7 +123,7 @@ impl<A: Query> Scan<'_, A> {
         let chain = work.lock().chain.take();
         let outcome = chain.map(|chain| chain.finish(&work.dump));
         let unfinished = ErrorKind::Io { doing: "finish the scan", source: std::io::Error::other("a worker was lost") };
-        Ok((context, outcome.ok_or(unfinished)?))
+        outcome.ok_or(unfinished)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod assembled;
 mod basis;
+mod checked;
 #[cfg(feature = "columnar")]
 mod columnar;
 #[cfg(feature = "compress")]

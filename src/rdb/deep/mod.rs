@@ -12,9 +12,9 @@ mod template;
 mod tolerated;
 mod vector_set;
 
-use packed::Flaw;
+use packed::{Flaw, Packed};
 
-pub(crate) use distinct::Distinct;
+pub(crate) use distinct::{Distinct, digest};
 pub(crate) use template::Names;
 pub(crate) use tolerated::is_tolerated;
 
@@ -32,9 +32,15 @@ use super::source::{KeepsKey, Source};
 use super::types::{Dialect, ValueType};
 use super::value::cron;
 
-/// A string longer than this, stored or inflated, is not held, so nobody looks into it. Servers pack values of a few
-/// kilobytes; this is for those that were told to pack more.
+/// A string longer than this is not held, so nobody looks into it. Servers pack values of a few kilobytes; this is for those
+/// that were told to pack more.
 const HELD_BYTES_MAX: u64 = 32 << 20;
+
+/// A compressed string that inflates to more is not held either: over a map it is the only one that takes memory.
+const INFLATED_BYTES_MAX: u64 = 8 << 20;
+
+/// As [`INFLATED_BYTES_MAX`], for each of several walks side by side.
+const INFLATED_AHEAD_BYTES_MAX: u64 = 1 << 20;
 
 /// Faults of one value that are told; the first says what happened.
 const FLAWS_MAX: usize = 4;
@@ -70,21 +76,35 @@ impl Records {
     }
 }
 
-/// What is packed into a string.
-type Packed = fn(&[u8], &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw>;
-
 /// A walk over values, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Deep {
     /// What is wrong with the value that was walked last, as far as the walk could go on.
     pub(crate) flaws: Vec<ParseError>,
     /// Strings of all values that were too long, or had too many elements, to be looked into to the end.
     pub(crate) unseen: u64,
     distinct: Distinct,
+    inflated_bytes_max: u64,
     buffer: Vec<u8>,
 }
 
+impl Default for Deep {
+    fn default() -> Self {
+        Self::new(Distinct::default(), INFLATED_BYTES_MAX)
+    }
+}
+
 impl Deep {
+    fn new(distinct: Distinct, inflated_bytes_max: u64) -> Self {
+        Self { flaws: Vec::new(), unseen: 0, distinct, inflated_bytes_max, buffer: Vec::new() }
+    }
+
+    /// One of `walks` walks side by side, which together hold as many elements as one else. Of large values more are
+    /// `unseen`, and it gives up on them.
+    pub(crate) fn ahead(walks: usize) -> Self {
+        Self::new(Distinct::new(distinct::HELD_MAX / walks.max(1)), INFLATED_AHEAD_BYTES_MAX)
+    }
+
     /// Walks the next value; its flaws are then in `flaws`. Returns the module type if it is a module's.
     ///
     /// # Errors
@@ -114,16 +134,16 @@ impl Deep {
                 deep.score(source)
             })?,
             ValueType::MODULE_2 => return self.module(source).map(Some),
-            ValueType::HASH_ZIPMAP => self.blob(source, packed::zipmap, Records::Fields)?,
-            ValueType::LIST_ZIPLIST => self.blob(source, packed::ziplist, Records::Values)?,
-            ValueType::SET_INTSET => self.blob(source, packed::intset, Records::Values)?,
-            ValueType::ZSET_ZIPLIST => self.blob(source, packed::ziplist, Records::Scores)?,
-            ValueType::HASH_ZIPLIST => self.blob(source, packed::ziplist, Records::Fields)?,
-            ValueType::HASH_LISTPACK => self.blob(source, packed::listpack, Records::Fields)?,
-            ValueType::ZSET_LISTPACK => self.blob(source, packed::listpack, Records::Scores)?,
-            ValueType::SET_LISTPACK => self.blob(source, packed::listpack, Records::Members)?,
+            ValueType::HASH_ZIPMAP => self.blob(source, Packed::Zipmap, Records::Fields)?,
+            ValueType::LIST_ZIPLIST => self.blob(source, Packed::Ziplist, Records::Values)?,
+            ValueType::SET_INTSET => self.blob(source, Packed::Intset, Records::Values)?,
+            ValueType::ZSET_ZIPLIST => self.blob(source, Packed::Ziplist, Records::Scores)?,
+            ValueType::HASH_ZIPLIST => self.blob(source, Packed::Ziplist, Records::Fields)?,
+            ValueType::HASH_LISTPACK => self.blob(source, Packed::Listpack, Records::Fields)?,
+            ValueType::ZSET_LISTPACK => self.blob(source, Packed::Listpack, Records::Scores)?,
+            ValueType::SET_LISTPACK => self.blob(source, Packed::Listpack, Records::Members)?,
             ValueType::LIST_QUICKLIST => {
-                self.nodes(source, |deep, source| deep.entries(source, packed::ziplist, Records::Values))?;
+                self.nodes(source, |deep, source| deep.entries(source, Packed::Ziplist, Records::Values))?;
             }
             ValueType::LIST_QUICKLIST_2 => self.nodes(source, Self::quicklist_node)?,
             ValueType::STREAM
@@ -144,14 +164,14 @@ impl Deep {
             }
             _ if context.dialect != Dialect::Redis => return Err(unknown(source, value_type)),
             ValueType::HASH_TTL_PRE_GA => self.hash_with_ttls(source, None)?,
-            ValueType::HASH_LISTPACK_TTL_PRE_GA => self.blob(source, packed::listpack, Records::FieldsWithTtl)?,
+            ValueType::HASH_LISTPACK_TTL_PRE_GA => self.blob(source, Packed::Listpack, Records::FieldsWithTtl)?,
             ValueType::HASH_TTL => {
                 let least = self.least_ttl(source)?;
                 self.hash_with_ttls(source, Some(least))?;
             }
             ValueType::HASH_LISTPACK_TTL => {
                 self.least_ttl(source)?;
-                self.blob(source, packed::listpack, Records::FieldsWithTtl)?;
+                self.blob(source, Packed::Listpack, Records::FieldsWithTtl)?;
             }
             ValueType::ARRAY => self.array(source)?,
             ValueType::HASH_TEMPLATE_LISTPACK => {
@@ -184,7 +204,13 @@ impl Deep {
         if self.distinct.is_partial() {
             self.unseen += 1;
         }
+        // What waits to be taken over holds no table.
+        self.distinct.clear();
         Ok(None)
+    }
+
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.inflated_bytes_max < INFLATED_BYTES_MAX
     }
 
     /// Puts a trouble on the list unless what was demanded is so.
@@ -201,7 +227,7 @@ impl Deep {
         self.pass(source, element, offset, header)
     }
 
-    fn pass<S: Source>(
+    fn pass<S: KeepsKey>(
         &mut self,
         source: &mut S,
         element: FormatElement,
@@ -211,6 +237,12 @@ impl Deep {
         let StringHeader::Lzf { stored_bytes, bytes } = header else {
             return source.skip(element, header.stored_bytes());
         };
+        if let Some(stored) = usize::try_from(stored_bytes).ok().and_then(|stored| source.ahead().get(..stored)) {
+            let is_whole = lzf::is_sound(stored, bytes);
+            source.skip(element, stored_bytes)?;
+            self.demand(is_whole, ParseError { offset, kind: ParseErrorKind::Lzf, element, declared: bytes });
+            return Ok(());
+        }
         let mut stored = Bounded::new(source, stored_bytes, ParseErrorKind::Lzf);
         let mut inflated = Inflated::new(&mut stored, element, stored_bytes);
         let is_whole = match inflated.skip(element, bytes) {
@@ -232,7 +264,9 @@ impl Deep {
     ) -> Result<T, ParseError> {
         let offset = source.offset();
         let header = source.parse(element, string_header)?;
-        if header.stored_bytes() > HELD_BYTES_MAX || header.value_bytes() > HELD_BYTES_MAX {
+        let is_compressed = matches!(header, StringHeader::Lzf { .. });
+        let bytes_max = if is_compressed { self.inflated_bytes_max } else { HELD_BYTES_MAX };
+        if header.stored_bytes() > HELD_BYTES_MAX || header.value_bytes() > bytes_max {
             self.unseen += 1;
             self.pass(source, element, offset, header)?;
             return Ok(use_it(self, None));
@@ -280,7 +314,12 @@ impl Deep {
                 is_new,
                 ParseError { offset, kind: ParseErrorKind::Duplicate, element: FormatElement::Element, declared: 0 },
             );
-        })
+        })?;
+        if self.distinct.is_partial() && self.is_ahead() {
+            self.unseen += 1;
+            return Err(source.error(FormatElement::Element, ParseErrorKind::GaveUp, 0));
+        }
+        Ok(())
     }
 
     fn score<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), ParseError> {
@@ -325,9 +364,11 @@ impl Deep {
         let offset = source.offset();
         self.with_text(source, FormatElement::Blob, |deep, text| {
             let mut distinct = std::mem::take(&mut deep.distinct);
-            let mut seen = Seen { distinct: &mut distinct, records, entries: 0, last_ttl: 0, flaw: None };
+            let mut seen = Seen { distinct: &mut distinct, records, at: 0, last_ttl: 0, flaw: None };
             let looked = match text {
-                Some(Text::Bytes(blob)) => Some(packed(blob, &mut |entry| seen.entry(entry))),
+                // A list's elements are only counted.
+                Some(Text::Bytes(blob)) if records == Records::Values => Some(packed.look(blob, |_| {})),
+                Some(Text::Bytes(blob)) => Some(packed.look(blob, |entry| seen.entry(entry))),
                 Some(Text::Int(_)) => Some(Err(ParseErrorKind::BlobForm.into())),
                 None => None,
             };
@@ -374,7 +415,7 @@ impl Deep {
                 self.demand(header.value_bytes() > 0, error);
                 Ok(Some(1))
             }
-            CONTAINER_PACKED => self.entries(source, packed::listpack, Records::Values),
+            CONTAINER_PACKED => self.entries(source, Packed::Listpack, Records::Values),
             declared => {
                 Err(ParseError { offset, kind: ParseErrorKind::Container, element: FormatElement::Element, declared })
             }
@@ -464,7 +505,8 @@ impl Deep {
 struct Seen<'d> {
     distinct: &'d mut Distinct,
     records: Records,
-    entries: u64,
+    /// The next entry's place in its record.
+    at: u64,
     last_ttl: u64,
     /// What is wrong with the first entry that is not as its record asks for.
     flaw: Option<Flaw>,
@@ -472,8 +514,8 @@ struct Seen<'d> {
 
 impl Seen<'_> {
     fn entry(&mut self, text: Text<'_>) {
-        let at = self.entries % self.records.entries_each();
-        self.entries += 1;
+        let at = self.at;
+        self.at = if at + 1 == self.records.entries_each() { 0 } else { at + 1 };
         let flaw = match (self.records, at) {
             (Records::Values, _) => None,
             (_, 0) => (!self.distinct.add(text)).then_some(ParseErrorKind::Duplicate.into()),
@@ -482,7 +524,7 @@ impl Seen<'_> {
                 Text::Int(_) => None,
             },
             (Records::FieldsWithTtl, 2) => self.ttl(text),
-            _ => None,
+            _ => return,
         };
         self.flaw = self.flaw.or(flaw);
     }

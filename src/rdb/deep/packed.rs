@@ -18,8 +18,31 @@ impl From<ParseErrorKind> for Flaw {
     }
 }
 
+/// What is packed into a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packed {
+    Listpack,
+    Ziplist,
+    Intset,
+    Zipmap,
+}
+
+impl Packed {
+    /// Looks at each entry.
+    #[inline]
+    pub(super) fn look(self, blob: &[u8], visit: impl FnMut(Text<'_>)) -> Result<u64, Flaw> {
+        match self {
+            Self::Listpack => listpack(blob, visit),
+            Self::Ziplist => ziplist(blob, visit),
+            Self::Intset => intset(blob, visit),
+            Self::Zipmap => zipmap(blob, visit),
+        }
+    }
+}
+
 /// The entries of a listpack: none reaches outside, each has its own length behind it, the header counts them.
-pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw> {
+#[inline]
+pub(super) fn listpack(blob: &[u8], mut visit: impl FnMut(Text<'_>)) -> Result<u64, Flaw> {
     let (_, (bytes, stated)) = listpack::header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
     sized(bytes, blob)?;
     let mut entries = 0;
@@ -31,7 +54,8 @@ pub(super) fn listpack(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u
 }
 
 /// The entries of a ziplist: as a listpack's, each says how long the one before it is, and the header where the last is.
-pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw> {
+#[inline]
+pub(super) fn ziplist(blob: &[u8], mut visit: impl FnMut(Text<'_>)) -> Result<u64, Flaw> {
     let (mut rest, (bytes, stated)) = ziplist::header(blob).map_err(|_| ParseErrorKind::BlobForm)?;
     let Some(tail) = blob.get(4..8).and_then(|tail| tail.try_into().ok()).map(u32::from_le_bytes) else {
         return Err(ParseErrorKind::BlobForm.into());
@@ -72,7 +96,8 @@ pub(super) fn ziplist(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u6
 }
 
 /// The integers of an intset, which ascend.
-pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw> {
+#[inline]
+pub(super) fn intset(blob: &[u8], mut visit: impl FnMut(Text<'_>)) -> Result<u64, Flaw> {
     let mut integers = 0;
     let mut last = None;
     for text in intset::entries(blob).map_err(|kind| Flaw { kind, declared: blob.len() as u64 })? {
@@ -89,7 +114,8 @@ pub(super) fn intset(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64
 }
 
 /// The fields and values of a zipmap in turn.
-pub(super) fn zipmap(blob: &[u8], visit: &mut dyn FnMut(Text<'_>)) -> Result<u64, Flaw> {
+#[inline]
+pub(super) fn zipmap(blob: &[u8], mut visit: impl FnMut(Text<'_>)) -> Result<u64, Flaw> {
     /// What the first byte says of a map that has too many pairs to count there.
     const MANY: u8 = 254;
     let stated = blob.first().copied().filter(|pairs| *pairs != MANY);
@@ -120,13 +146,13 @@ fn counted(stated: Option<u64>, entries: u64) -> Result<u64, Flaw> {
 mod tests {
     use super::*;
 
-    fn entries(look: super::super::Packed, blob: &[u8]) -> Result<u64, ParseErrorKind> {
+    fn entries(look: Packed, blob: &[u8]) -> Result<u64, ParseErrorKind> {
         looked(look, blob).map_err(|flaw| flaw.kind)
     }
 
-    fn looked(look: super::super::Packed, blob: &[u8]) -> Result<u64, Flaw> {
+    fn looked(look: Packed, blob: &[u8]) -> Result<u64, Flaw> {
         let mut seen = 0;
-        let counted = look(blob, &mut |_| seen += 1);
+        let counted = look.look(blob, |_| seen += 1);
         if let Ok(counted) = counted {
             assert_eq!(seen, counted);
         }
@@ -148,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_ziplists_say_of_themselves() {
-        assert_eq!(entries(ziplist, ZIPLIST), Ok(5));
+        assert_eq!(entries(Packed::Ziplist, ZIPLIST), Ok(5));
         for (at, byte, kind) in [
             (0, 0x24, ParseErrorKind::BlobSize),
             (4, 0x16, ParseErrorKind::Tail),
@@ -158,14 +184,14 @@ mod tests {
             (14, 0xc1, ParseErrorKind::BlobEntry),
             (34, 0xfd, ParseErrorKind::BlobEntry),
         ] {
-            assert_eq!(entries(ziplist, &with(ZIPLIST, at, byte)), Err(kind), "byte {at}");
+            assert_eq!(entries(Packed::Ziplist, &with(ZIPLIST, at, byte)), Err(kind), "byte {at}");
         }
-        assert_eq!(entries(ziplist, &with(&with(ZIPLIST, 8, 0xff), 9, 0xff)), Ok(5));
+        assert_eq!(entries(Packed::Ziplist, &with(&with(ZIPLIST, 8, 0xff), 9, 0xff)), Ok(5));
     }
 
     #[test]
     fn what_listpacks_say_of_themselves() {
-        assert_eq!(entries(listpack, LISTPACK), Ok(2));
+        assert_eq!(entries(Packed::Listpack, LISTPACK), Ok(2));
         for (at, byte, kind) in [
             (0, 0x0d, ParseErrorKind::BlobSize),
             (4, 3, ParseErrorKind::BlobEntries),
@@ -174,32 +200,32 @@ mod tests {
             (9, 0xf5, ParseErrorKind::BlobEntry),
             (11, 0, ParseErrorKind::BlobEntry),
         ] {
-            assert_eq!(entries(listpack, &with(LISTPACK, at, byte)), Err(kind), "byte {at}");
+            assert_eq!(entries(Packed::Listpack, &with(LISTPACK, at, byte)), Err(kind), "byte {at}");
         }
     }
 
     #[test]
     fn intsets_ascend_and_zipmaps_count() {
         let ints = b"\x02\0\0\0\x03\0\0\0\xfe\xff\x01\0\x2c\x01";
-        assert_eq!(entries(intset, ints), Ok(3));
-        assert_eq!(entries(intset, &with(ints, 9, 0x01)), Err(ParseErrorKind::Order));
+        assert_eq!(entries(Packed::Intset, ints), Ok(3));
+        assert_eq!(entries(Packed::Intset, &with(ints, 9, 0x01)), Err(ParseErrorKind::Order));
         let map = b"\x02\x01a\x02\x01xx?\x03key\x03\0abc\xff";
-        assert_eq!(entries(zipmap, map), Ok(4));
-        assert_eq!(entries(zipmap, &with(map, 0, 3)), Err(ParseErrorKind::BlobEntries));
-        assert_eq!(entries(zipmap, &with(map, 0, 254)), Ok(4));
+        assert_eq!(entries(Packed::Zipmap, map), Ok(4));
+        assert_eq!(entries(Packed::Zipmap, &with(map, 0, 3)), Err(ParseErrorKind::BlobEntries));
+        assert_eq!(entries(Packed::Zipmap, &with(map, 0, 254)), Ok(4));
         // A length that fits one byte in five, which servers refuse, of a field and of a value.
         for map in [&b"\x01\xfe\x01\0\0\0a\x01\0x\xff"[..], b"\x01\x01a\xfe\x01\0\0\0\0x\xff"] {
-            assert_eq!(entries(zipmap, map), Err(ParseErrorKind::BlobEntry));
+            assert_eq!(entries(Packed::Zipmap, map), Err(ParseErrorKind::BlobEntry));
         }
     }
 
     #[test]
     fn flaws_have_the_number_that_is_stated() {
         let flaw = |kind, declared| Err(Flaw { kind, declared });
-        assert_eq!(looked(listpack, &with(LISTPACK, 4, 3)), flaw(ParseErrorKind::BlobEntries, 3));
-        assert_eq!(looked(listpack, &with(LISTPACK, 0, 0x0d)), flaw(ParseErrorKind::BlobSize, 12));
-        assert_eq!(looked(ziplist, &with(ZIPLIST, 8, 4)), flaw(ParseErrorKind::BlobEntries, 4));
-        assert_eq!(looked(ziplist, &with(ZIPLIST, 4, 0x16)), flaw(ParseErrorKind::Tail, 0x16));
-        assert_eq!(looked(zipmap, b"\x02\x01a\x01\0x\xff"), flaw(ParseErrorKind::BlobEntries, 2));
+        assert_eq!(looked(Packed::Listpack, &with(LISTPACK, 4, 3)), flaw(ParseErrorKind::BlobEntries, 3));
+        assert_eq!(looked(Packed::Listpack, &with(LISTPACK, 0, 0x0d)), flaw(ParseErrorKind::BlobSize, 12));
+        assert_eq!(looked(Packed::Ziplist, &with(ZIPLIST, 8, 4)), flaw(ParseErrorKind::BlobEntries, 4));
+        assert_eq!(looked(Packed::Ziplist, &with(ZIPLIST, 4, 0x16)), flaw(ParseErrorKind::Tail, 0x16));
+        assert_eq!(looked(Packed::Zipmap, b"\x02\x01a\x01\0x\xff"), flaw(ParseErrorKind::BlobEntries, 2));
     }
 }

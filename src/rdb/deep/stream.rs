@@ -33,7 +33,7 @@ impl Deep {
         // Last ID; then first ID and largest deleted ID.
         skip_lengths(source, if layout.has_totals { 2 + 4 } else { 2 })?;
         let added = if layout.has_totals { Some(self.entries_added(source, entries)?) } else { None };
-        let mut names = Distinct::default();
+        let mut names = self.distinct.another();
         for _ in 0..source.parse(PART, length)? {
             self.group(source, layout, added, &mut names)?;
         }
@@ -48,7 +48,7 @@ impl Deep {
         let offset = source.offset();
         self.with_text(source, FormatElement::StreamEntries, |deep, text| {
             let live = match text? {
-                Text::Bytes(blob) => packed::listpack(blob, &mut |_| {}).and_then(|_| Ok(live_entries(blob)?)),
+                Text::Bytes(blob) => packed::listpack(blob, |_| {}).and_then(|_| Ok(live_entries(blob)?)),
                 Text::Int(_) => Err(ParseErrorKind::BlobForm.into()),
             };
             match live {
@@ -91,7 +91,7 @@ impl Deep {
             let is_so = declared == UNKNOWN || declared <= added;
             self.demand(is_so, ParseError { declared, ..error(offset, ParseErrorKind::StreamCounters, PART) });
         }
-        let mut pending = Distinct::default();
+        let mut pending = self.distinct.another();
         let mut ids = Vec::new();
         for _ in 0..source.parse(PART, length)? {
             let offset = source.offset();
@@ -104,15 +104,15 @@ impl Deep {
             source.parse(PART, i64_le)?;
             source.parse(PART, length)?;
         }
-        let mut consumers = Distinct::default();
-        let mut owned = Distinct::default();
+        let mut consumers = self.distinct.another();
+        let mut owned = self.distinct.another();
         for _ in 0..source.parse(PART, length)? {
             self.name(source, &mut consumers)?;
             source.parse(PART, i64_le)?;
             if layout.has_active_time {
                 source.parse(PART, i64_le)?;
             }
-            let mut own = Distinct::default();
+            let mut own = self.distinct.another();
             for _ in 0..source.parse(PART, length)? {
                 let offset = source.offset();
                 let id = u128::from_be_bytes(source.parse(PART, array)?);
@@ -124,7 +124,7 @@ impl Deep {
                 self.demand(!is_shared, error(offset, ParseErrorKind::PendingShared, PART));
             }
         }
-        let mut given_back = Distinct::default();
+        let mut given_back = self.distinct.another();
         if layout.has_nacks {
             for _ in 0..source.parse(PART, length)? {
                 let offset = source.offset();

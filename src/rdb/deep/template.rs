@@ -45,7 +45,7 @@ impl Deep {
                 // Without the names nothing says how many values follow.
                 let lost = ParseError { offset, kind: ParseErrorKind::Flag, element, declared: 0 };
                 let looked = self.with_text(source, FormatElement::Blob, |_, text| match text {
-                    Some(Text::Bytes(blob)) => packed::listpack(blob, &mut |name| names.add(name)).ok(),
+                    Some(Text::Bytes(blob)) => packed::listpack(blob, |name| names.add(name)).ok(),
                     _ => None,
                 })?;
                 looked.ok_or(lost)?
@@ -87,7 +87,7 @@ impl Deep {
 }
 
 fn values(blob: &[u8], fields: impl Fn(u64) -> Result<u64, Flaw>) -> Result<(), Flaw> {
-    let entries = packed::listpack(blob, &mut |_| {})?;
+    let entries = packed::listpack(blob, |_| {})?;
     let first = listpack::entries(blob)?.next().transpose()?;
     let Some(Text::Int(id)) = first else { return Err(ParseErrorKind::BlobEntry.into()) };
     let fields = fields(id.cast_unsigned())?;

@@ -7,7 +7,6 @@
 use std::hash::{DefaultHasher, Hasher};
 
 use super::Deep;
-use super::distinct::Distinct;
 use crate::rdb::packed::module::{TAG_EOF, TAG_STRING, TAG_UINT};
 use crate::rdb::parse_error::{FormatElement, ParseError, ParseErrorKind};
 use crate::rdb::primitives::{length, string_header};
@@ -87,7 +86,7 @@ impl Deep {
     fn vectors<S: KeepsKey>(&mut self, source: &mut S) -> Result<(), Stop> {
         let offset = source.offset();
         let header = self.vector_set_header(source)?;
-        let (mut ids, mut balance) = (Distinct::default(), Balance::default());
+        let (mut ids, mut balance) = (self.distinct.another(), Balance::default());
         for _ in 0..header.vectors {
             self.module_text(source)?;
             if header.has_attributes {

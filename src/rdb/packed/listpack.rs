@@ -87,6 +87,9 @@ fn back_length(entry_bytes: u64) -> impl Fn(&[u8]) -> Parsed<'_, ()> {
             width += 1;
         }
         let (stored, rest) = i.split_at_checked(width).ok_or(Err::Error(ParseErrorKind::Eof))?;
+        if let ([says], 0..=127) = (stored, entry_bytes) {
+            return if u64::from(*says) == entry_bytes { Ok((rest, ())) } else { fail(ParseErrorKind::BackLength) };
+        }
         let says = |mut left: u64| {
             stored.iter().enumerate().rev().all(|(at, byte)| {
                 let bits = u8::try_from(left & 0x7f).unwrap_or(0);
@@ -138,7 +141,25 @@ pub fn entries(blob: &[u8]) -> Result<impl Iterator<Item = Result<Text<'_>, Pars
 }
 
 /// One entry with its back length; `None` at the terminator.
+#[inline]
 fn entry(i: &[u8]) -> Parsed<'_, Option<Text<'_>>> {
+    // Most entries are short, and so is what follows them: one byte.
+    match *i {
+        [value @ 0x00..=0x7f, 1, ref rest @ ..] => return Ok((rest, Some(Text::Int(value.into())))),
+        [first @ 0x80..=0xbf, ref rest @ ..] => {
+            let bytes = first & 0x3f;
+            if let Some((text, [says, rest @ ..])) = rest.split_at_checked(bytes.into())
+                && *says == bytes + 1
+            {
+                return Ok((rest, Some(Text::Bytes(text))));
+            }
+        }
+        _ => {}
+    }
+    any_entry(i)
+}
+
+fn any_entry(i: &[u8]) -> Parsed<'_, Option<Text<'_>>> {
     let (i, entry_header) = entry_header(i)?;
     let (i, entry, entry_bytes) = match entry_header {
         EntryHeader::End => return Ok((i, None)),

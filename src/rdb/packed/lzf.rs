@@ -74,43 +74,114 @@ pub fn inflate_prefix(mut stored: &[u8], out: &mut [u8]) -> Result<usize, ParseE
 ///
 /// # Errors
 /// [`ParseErrorKind::Lzf`] if the stream is damaged or does not give exactly `bytes`; `out` then holds what came before.
-pub fn inflate(mut stored: &[u8], bytes: usize, out: &mut Vec<u8>) -> Result<(), ParseErrorKind> {
+pub fn inflate(stored: &[u8], bytes: usize, out: &mut Vec<u8>) -> Result<(), ParseErrorKind> {
     let start = out.len();
-    out.reserve(bytes);
-    while !stored.is_empty() {
-        let (rest, next) = token(stored).map_err(|_| ParseErrorKind::Lzf)?;
-        stored = rest;
-        let done = out.len() - start;
-        match next {
-            Token::Literal { bytes: run_bytes } => {
-                let (run, rest) = stored.split_at_checked(run_bytes).ok_or(ParseErrorKind::Lzf)?;
-                if run_bytes > bytes - done {
-                    return Err(ParseErrorKind::Lzf);
-                }
-                stored = rest;
-                out.extend_from_slice(run);
-            }
-            Token::Copy { distance, bytes: copy_bytes } => {
-                if distance > done || copy_bytes > bytes - done {
-                    return Err(ParseErrorKind::Lzf);
-                }
-                copy_back(out, distance, copy_bytes);
-            }
-        }
-    }
-    if out.len() - start == bytes { Ok(()) } else { Err(ParseErrorKind::Lzf) }
+    out.resize(start + bytes, 0);
+    let (done, is_whole) = inflate_into(stored, out.get_mut(start..).unwrap_or_default());
+    out.truncate(start + done);
+    if is_whole && done == bytes { Ok(()) } else { Err(ParseErrorKind::Lzf) }
 }
 
-/// Appends `bytes` bytes from `distance` before the end; the two may overlap, which repeats the run between them.
-fn copy_back(out: &mut Vec<u8>, distance: usize, bytes: usize) {
-    let from = out.len() - distance;
-    let mut left = bytes;
-    while left > 0 {
-        // Each round copies all that is there since `from`, so a run of one doubles instead of going byte by byte.
-        let run = left.min(out.len() - from);
-        out.extend_from_within(from..from + run);
-        left -= run;
+/// Bytes that are copied at a time where so many are there and have room: most runs are shorter, and what is written behind
+/// them is overwritten by the next.
+const LITERAL_COPY_BYTES: usize = 32;
+const MATCH_COPY_BYTES: usize = 16;
+
+/// Inflates a stream into `out`; returns how many bytes came, and whether the stream ended there and not in damage.
+fn inflate_into(stored: &[u8], out: &mut [u8]) -> (usize, bool) {
+    let (mut rest, mut done) = (stored, 0);
+    while let Some((control, behind)) = rest.split_first() {
+        let control = usize::from(*control);
+        rest = behind;
+        let step = if control < 32 {
+            literal(&mut rest, out, done, control + 1)
+        } else {
+            copy_of(&mut rest, control).and_then(|(distance, bytes)| copy_back(out, done, distance, bytes))
+        };
+        let Some(to) = step else { return (done, false) };
+        done = to;
     }
+    (done, true)
+}
+
+/// The distance and the length that stand behind a control byte: as [`token`], without a result that goes through memory.
+#[inline(always)]
+fn copy_of(rest: &mut &[u8], control: usize) -> Option<(usize, usize)> {
+    let mut bytes = (control >> 5) + 2;
+    if control >> 5 == 7 {
+        let (extra, behind) = rest.split_first()?;
+        bytes += usize::from(*extra);
+        *rest = behind;
+    }
+    let (low, behind) = rest.split_first()?;
+    *rest = behind;
+    Some((((control & 31) << 8 | usize::from(*low)) + 1, bytes))
+}
+
+/// Copies `bytes` bytes of the input to offset `done` of the output; returns the offset behind them.
+#[inline]
+fn literal(stored: &mut &[u8], out: &mut [u8], done: usize, bytes: usize) -> Option<usize> {
+    let to = done + bytes;
+    if let Some(run) = stored.first_chunk::<LITERAL_COPY_BYTES>()
+        && let Some(room) = out.get_mut(done..).and_then(<[u8]>::first_chunk_mut)
+    {
+        *room = *run;
+    } else {
+        out.get_mut(done..to)?.copy_from_slice(stored.get(..bytes)?);
+    }
+    *stored = stored.get(bytes..)?;
+    Some(to)
+}
+
+/// Copies `bytes` bytes from `distance` before offset `done` to there; returns the offset behind them. The two may overlap,
+/// which repeats the run between them.
+#[inline]
+fn copy_back(out: &mut [u8], done: usize, distance: usize, bytes: usize) -> Option<usize> {
+    let from = done.checked_sub(distance)?;
+    let to = done + bytes;
+    if to > out.len() {
+        return None;
+    }
+    if distance >= MATCH_COPY_BYTES && to + MATCH_COPY_BYTES <= out.len() {
+        let mut at = 0;
+        while at < bytes {
+            let (before, behind) = out.split_at_mut_checked(done + at)?;
+            let run = *before.get(from + at..)?.first_chunk::<MATCH_COPY_BYTES>()?;
+            *behind.first_chunk_mut()? = run;
+            at += MATCH_COPY_BYTES;
+        }
+        return Some(to);
+    }
+    let mut at = done;
+    while at < to {
+        // Each round copies all that is there since `from`, so a run of one doubles instead of going byte by byte.
+        let run = (to - at).min(at - from);
+        out.copy_within(from..from + run, at);
+        at += run;
+    }
+    Some(to)
+}
+
+/// Whether a whole stream is sound and gives exactly `bytes` bytes. They are not made: a stream that refers to nothing before
+/// its start can be inflated.
+pub(crate) fn is_sound(stored: &[u8], bytes: u64) -> bool {
+    let (mut rest, mut done) = (stored, 0_u64);
+    while let Some((control, behind)) = rest.split_first() {
+        let control = usize::from(*control);
+        rest = behind;
+        if control < 32 {
+            let Some(behind) = rest.get(control + 1..) else { return false };
+            rest = behind;
+            done += control as u64 + 1;
+        } else {
+            let Some((distance, copied)) = copy_of(&mut rest, control) else { return false };
+            if distance as u64 > done {
+                return false;
+            }
+            done += copied as u64;
+        }
+    }
+    done == bytes
 }
 
 /// An LZF string as a source of its inflated bytes, in bounded memory whatever its size.
@@ -178,7 +249,9 @@ impl<'s, S: Source> Inflated<'s, S> {
                 if distance > self.buffer.len() {
                     return Err(self.stored.error(self.element, ParseErrorKind::Lzf, distance as u64));
                 }
-                copy_back(&mut self.buffer, distance, bytes);
+                let done = self.buffer.len();
+                self.buffer.resize(done + bytes, 0);
+                copy_back(&mut self.buffer, done, distance, bytes);
             }
         }
         if self.stored.offset() > self.stored_end {
