@@ -41,7 +41,9 @@ pub(super) fn run(args: &ServeArgs) -> Exit {
     let mut config = match Config::read(&args.config) {
         Ok(config) => config,
         Err(ConfigErrors(mistakes)) => {
-            mistakes.iter().for_each(|mistake| say(&mistake.to_string()));
+            for mistake in mistakes {
+                say(&mistake.to_string());
+            }
             return Exit::CouldNotRun;
         }
     };

@@ -253,6 +253,17 @@ mod tests {
     }
 
     #[test]
+    fn what_passes_is_told_from_what_stays() {
+        let (path, error) = (PathBuf::from("x"), io::Error::from_raw_os_error);
+        let mut skipped = Skipped::default();
+        assert!(matches!(skipped.pass_over(path.clone(), error(libc::EMFILE)), Err(NoBackup::Io(..))));
+        for code in [libc::EACCES, libc::ELOOP, libc::ENOENT] {
+            skipped.pass_over(path.clone(), error(code)).unwrap();
+        }
+        assert_eq!(skipped.0.len(), 2, "what is gone is not worth a word");
+    }
+
+    #[test]
     fn what_is_beside_the_dumps_does_no_harm() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let (_folder, root) = root(&["a/one.rdb", "lost+found/x"]);

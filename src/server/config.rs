@@ -40,6 +40,8 @@ pub(super) struct Instance {
     pub(super) project_id: String,
     pub(super) name: String,
     pub(super) shards: Vec<Shard>,
+    /// Whether a task is created when a new dump appears.
+    pub(super) analyzes_new_dumps: bool,
 }
 
 /// A node of an instance, and where its dumps lie.

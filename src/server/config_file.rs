@@ -65,6 +65,8 @@ struct InstanceEntry {
     instance_type: InstanceType,
     dumps: Option<Spanned<String>>,
     #[serde(default)]
+    analyze_new_dumps: bool,
+    #[serde(default)]
     shard: Vec<ShardEntry>,
 }
 
@@ -170,7 +172,7 @@ impl Reading<'_> {
     }
 
     fn instance(&self, project_id: &str, instance: &InstanceEntry) -> Result<Instance, ConfigError> {
-        let InstanceEntry { id, name, instance_type, dumps, shard: entries } = instance;
+        let InstanceEntry { id, name, instance_type, dumps, analyze_new_dumps, shard: entries } = instance;
         let shards = match (instance_type, dumps, entries.as_slice()) {
             (InstanceType::Single, Some(dumps), []) => {
                 vec![Shard { address: None, backups: self.backups(dumps)? }]
@@ -183,7 +185,12 @@ impl Reading<'_> {
                 return Err(self.source.error(id, "a cluster has its `dumps` in its shards, at least one"));
             }
         };
-        Ok(Instance { project_id: project_id.to_owned(), name: name.clone(), shards })
+        Ok(Instance {
+            project_id: project_id.to_owned(),
+            name: name.clone(),
+            shards,
+            analyzes_new_dumps: *analyze_new_dumps,
+        })
     }
 
     fn shards(&self, entries: &[ShardEntry]) -> Result<Vec<Shard>, ConfigError> {

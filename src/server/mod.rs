@@ -4,7 +4,7 @@
 //! as its limits; `routes.rs` gives the request an ID, a log line and a handler; `identify.rs`, `auth.rs` and `signature.rs`
 //! know who asks; `tasks.rs`, `autoscan.rs` and `offline.rs` answer from the [`Store`](crate::task::Store), each by `work.rs`,
 //! and `errors.rs` has the published refusals. Beside the requests, `workers.rs` has the threads of a
-//! [`Runner`](crate::task::Runner), `schedule.rs` creates what is due, and `watch.rs` looks whether all of this can work.
+//! [`Runner`](crate::task::Runner), `schedule.rs` and `newest.rs` create what is due, and `watch.rs` looks whether all of this can work.
 //! No request waits for an analysis, and no path comes from a request.
 
 mod accept;
@@ -26,6 +26,7 @@ mod identify;
 mod instances;
 mod log;
 mod metrics;
+mod newest;
 mod notify;
 mod offline;
 pub mod openapi;

@@ -97,7 +97,7 @@ pub(super) fn create_due(app: &App, from: i64, now: i64) -> Result<(), StoreErro
                 tracing::info!(task_id = task.id, instance_id, scan_type = "auto", "created");
             }
             Err(error @ StoreError::Active) => {
-                tracing::warn!(instance_id, %error, "an automatic analysis was not created")
+                tracing::warn!(instance_id, %error, "an automatic analysis was not created");
             }
             Err(error) => answer = answer.and(Err(error)),
         }

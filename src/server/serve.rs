@@ -16,7 +16,7 @@ use super::error::ServeError;
 use super::notify::notify;
 use super::reload::{reload, warn};
 use super::tls::TlsFiles;
-use super::{accept, routes, schedule, watch, workers};
+use super::{accept, newest, routes, schedule, watch, workers};
 use crate::engine::Options;
 use crate::task::{Runner, Store, StoreError};
 
@@ -47,6 +47,8 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()
         .map_err(could_not("start the threads"))?;
+    // Heard from the first moment on: unheard, each of them would end the process at once.
+    let signals = runtime.block_on(async { Signals::new() }).map_err(could_not("wait for signals"))?;
     // The port is taken before anything is worked on: a second service on it must change nothing.
     let address = config.listen;
     let listener = runtime.block_on(TcpListener::bind(address));
@@ -64,7 +66,10 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     let watched = (app.clone(), tls.clone());
     workers::spawn("bigkeys-watch".to_owned(), REST, move || watch::watch(&watched.0, watched.1.as_deref()))
         .map_err(could_not("start a thread"))?;
-    let served = runtime.block_on(listen(&app, listener, tls));
+    let watched = app.clone();
+    workers::spawn("bigkeys-dumps".to_owned(), REST, move || newest::watch(&watched))
+        .map_err(could_not("start a thread"))?;
+    runtime.block_on(listen(&app, listener, tls, signals));
     match app.runner.stop() {
         Ok(released) => tracing::info!(released, "stopped; what was running waits for the next start"),
         Err(error) => tracing::error!(%error, "stopped; what was running is taken up at the next start"),
@@ -74,7 +79,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     }
     // Threads that still read a dump write nothing down any more; the process's end ends them.
     runtime.shutdown_background();
-    served
+    Ok(())
 }
 
 /// Opens the store, twice, so that requests and work do not wait for each other's connection; no error stands for another
@@ -99,14 +104,26 @@ fn open(path: &Path, config: Config) -> Result<App, Option<StoreError>> {
     Ok(app)
 }
 
-async fn listen(app: &Arc<App>, listener: TcpListener, tls: Option<Arc<TlsFiles>>) -> Result<(), ServeError> {
-    let signals = || -> io::Result<_> {
-        let [terminate, interrupt, hangup] =
-            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
-        Ok((terminate?, interrupt?, hangup?))
-    };
-    let (mut terminate, mut interrupt, hangup) =
-        signals().map_err(|error| ServeError::Io("wait for signals".to_owned(), error))?;
+/// The signals that the service listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Listens from now on; within a runtime.
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn listen(app: &Arc<App>, listener: TcpListener, tls: Option<Arc<TlsFiles>>, signals: Signals) {
+    let Signals { mut terminate, mut interrupt, hangup } = signals;
     let config = app.config();
     warn(&config);
     let address = listener.local_addr().unwrap_or(config.listen);
@@ -127,7 +144,6 @@ async fn listen(app: &Arc<App>, listener: TcpListener, tls: Option<Arc<TlsFiles>
     if tokio::time::timeout(Duration::from_secs(GRACE_SECONDS), graceful.shutdown()).await.is_err() {
         tracing::warn!("some connections did not end in {GRACE_SECONDS} seconds");
     }
-    Ok(())
 }
 
 /// Creates tasks as they fall due; a scheduler that dies by a fault of this program is started again.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::app::App;
+use super::newest::{self, Seen};
 use super::{Config, routes, schedule, signature};
 use crate::engine::Options;
 use crate::task::{Runner, Store};
@@ -360,6 +361,32 @@ fn instances_and_their_backups() {
     let nodes = service.get(&format!("cluster/offline/key-analysis/{id}/nodes")).json();
     let node = json!({"id": "10.0.0.1:6379", "name": "10.0.0.1:6379", "group_name": "group-0"});
     assert_eq!(nodes, json!({"nodes": [node]}));
+}
+
+#[test]
+fn a_new_dump_is_analyzed_where_that_is_wanted() {
+    let service = service(&CONFIG.replace("dumps = \"*.rdb\"", "dumps = \"*.rdb\"\nanalyze_new_dumps = true"));
+    let mut seen = Seen::default();
+    let count = || service.get("single/bigkey-tasks").json()["count"].as_u64().unwrap();
+    let look = |seen: &mut Seen| {
+        newest::look(&service.app, seen);
+        service.work();
+        count()
+    };
+    assert_eq!((look(&mut seen), look(&mut seen)), (0, 1), "what may still be written is looked at twice");
+    assert_eq!(look(&mut seen), 1);
+    let mut after_restart = Seen::default();
+    assert_eq!((look(&mut after_restart), look(&mut after_restart)), (1, 1), "the store knows what was analyzed");
+    let dumps = service.folder.path().join("dumps");
+    fs::copy(dumps.join("a/one.rdb"), dumps.join("two.rdb")).unwrap();
+    let later = std::time::SystemTime::now() + Duration::from_secs(5);
+    fs::File::options().write(true).open(dumps.join("two.rdb")).unwrap().set_modified(later).unwrap();
+    assert_eq!((look(&mut seen), look(&mut seen)), (1, 2));
+    let records = service.get("single/bigkey-tasks").json();
+    assert_eq!(records["records"][0]["scan_type"], "auto");
+    assert_eq!(service.get("cluster/bigkey-tasks").json()["count"], 0, "it is off by default");
+    let metrics = String::from_utf8(service.get("/metrics").body.to_vec()).unwrap();
+    assert!(metrics.contains("bigkeys_newest_dump_timestamp_seconds{instance_id=\"single\"} "), "{metrics}");
 }
 
 #[test]

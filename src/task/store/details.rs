@@ -45,6 +45,24 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The dumps of an instance's newest big key analysis, and when they were written, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn last_dumps(&self, instance_id: &str) -> Result<Vec<(PathBuf, Option<i64>)>, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT path, written_at_ms FROM task_dump
+                 WHERE task = (SELECT max(seq) FROM task WHERE kind = 'bigkey' AND instance_id = ?1) ORDER BY place",
+            )?;
+            let dumps = select
+                .query_map([instance_id], |row| Ok((PathBuf::from(OsString::from_vec(row.get(0)?)), row.get(1)?)))?;
+            Ok(dumps.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
 fn details(transaction: &Transaction<'_>, id: &str) -> Result<Option<Details>, StoreError> {
     let mut select = transaction.prepare_cached("SELECT seq, reason FROM task WHERE id = ?1")?;
     let found =

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::once::{self, Once};
 use super::read::{self, dumps, task};
-use super::{Store, StoreError, TaskKind, now_ms, schedule};
+use super::{Store, StoreError, TaskKind, now_ms, reserve, schedule};
 use crate::engine::Dump;
 use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Status, Task};
 
@@ -84,7 +84,7 @@ impl Store {
     /// left of the disk is needed for the ends of tasks and for deletions.
     pub fn create_once(&self, new: &NewTask, once: Option<&Once>) -> Result<Task, StoreError> {
         self.write(|transaction| {
-            if self.reserve_is_given() {
+            if reserve::is_given(self.path()) {
                 return Err(StoreError::Full);
             }
             create(transaction, new, once)
@@ -101,7 +101,7 @@ impl Store {
             if !schedule::take_minute(transaction, &new.instance_id, minute)? {
                 return Ok(None);
             }
-            if self.reserve_is_given() {
+            if reserve::is_given(self.path()) {
                 return Err(StoreError::Full);
             }
             create(transaction, new, None).map(Some)

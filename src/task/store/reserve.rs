@@ -6,46 +6,42 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Store;
-
 /// Room for the shared memory of SQLite's log, and for a few hundred changes.
 const RESERVE_BYTES: u64 = 4 << 20;
 
-const BLOCK: [u8; 64 << 10] = [0; 64 << 10];
+static BLOCK: [u8; 64 << 10] = [0; 64 << 10];
 
-impl Store {
-    /// Sees to it that the reserve is there; one that was given is made again once the disk has room for twice as much.
-    ///
-    /// # Errors
-    /// The system's answer; then there is no reserve.
-    pub fn keep_reserve(&self) -> io::Result<()> {
-        let path = reserve_path(self.path());
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == RESERVE_BYTES) {
-            return Ok(());
-        }
-        if self.free_bytes()? < 2 * RESERVE_BYTES {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let made = make(&path);
-        if made.is_err() {
-            _ = fs::remove_file(&path);
-        }
-        made
+/// Sees to it that the reserve is there; one that was given is made again once the disk has room for twice as much.
+///
+/// # Errors
+/// The system's answer; then there is no reserve.
+pub(super) fn keep(store: &Path) -> io::Result<()> {
+    let path = reserve_path(store);
+    if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == RESERVE_BYTES) {
+        return Ok(());
     }
+    if free_bytes(store)? < 2 * RESERVE_BYTES {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    let made = make(&path);
+    if made.is_err() {
+        _ = fs::remove_file(&path);
+    }
+    made
+}
 
-    /// Room on the store's disk.
-    ///
-    /// # Errors
-    /// The system's answer.
-    pub fn free_bytes(&self) -> io::Result<u64> {
-        let disk = rustix::fs::statvfs(self.path())?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
+/// Room on the store's disk.
+///
+/// # Errors
+/// The system's answer.
+pub(super) fn free_bytes(store: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(store)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
 
-    /// Whether the reserve was given, and the disk has had no room for another since.
-    pub(super) fn reserve_is_given(&self) -> bool {
-        given_path(self.path()).exists()
-    }
+/// Whether the reserve was given, and the disk has had no room for another since.
+pub(super) fn is_given(store: &Path) -> bool {
+    given_path(store).exists()
 }
 
 /// Gives the reserve up; false if there is none.

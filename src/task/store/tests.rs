@@ -305,7 +305,7 @@ fn a_full_disk_leaves_room_for_ends_and_deletions() {
     pages(1);
     let long = || (0..2000).map(|number| key(&"k".repeat(100), number)).collect();
     assert!(store.finish(&claim, &ended(None, long())).unwrap_err().is_full());
-    assert!(store.reserve_is_given());
+    assert!(reserve::is_given(store.path()));
     pages(100_000);
     assert!(store.create(&new_task("k")).unwrap_err().is_full(), "the rest of the disk is not for new tasks");
     assert!(store.check_writable().unwrap_err().is_full());

@@ -5,9 +5,26 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, reserve};
 
 impl Store {
+    /// Sees to it that room is kept on the disk for ends of tasks, deletions and the next start; once it was needed, it is kept
+    /// again as soon as there is enough.
+    ///
+    /// # Errors
+    /// The system's answer; then no room is kept.
+    pub fn keep_reserve(&self) -> io::Result<()> {
+        reserve::keep(self.path())
+    }
+
+    /// Room on the store's disk.
+    ///
+    /// # Errors
+    /// The system's answer.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        reserve::free_bytes(self.path())
+    }
+
     /// Reads every page of the database, and looks whether it fits together. `is_whole` also compares indexes with tables and
     /// follows references, which takes several times as long.
     ///
@@ -68,7 +85,7 @@ impl Store {
     /// # Errors
     /// Why not.
     pub fn check_writable(&self) -> Result<(), StoreError> {
-        if self.reserve_is_given() {
+        if reserve::is_given(self.path()) {
             return Err(StoreError::Full);
         }
         Ok(self.connection()?.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?)
