@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::http::{Answer, answer, ask};
 use super::serving::{CLUSTER, LogReader, PROJECT, Place, Serving};
-use super::skip;
+use crate::support::skipped::skip;
 
 /// Creates a task and waits for its end.
 fn task(serving: &Serving, instance: &str) -> Value {
