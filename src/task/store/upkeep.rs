@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rusqlite::ffi;
+
 use super::{Store, StoreError, reserve};
 
 impl Store {
@@ -75,9 +77,14 @@ impl Store {
     /// Brings all that is in SQLite's log into the database file, which is then whole by itself.
     ///
     /// # Errors
-    /// What SQLite answers.
+    /// What SQLite answers; that the store is busy if others used it all the while.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
-        Ok(self.connection()?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+        let is_busy =
+            self.connection()?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
+        if is_busy {
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None).into());
+        }
+        Ok(())
     }
 
     /// Looks whether the store can be changed now, without changing it.
