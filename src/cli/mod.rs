@@ -20,7 +20,10 @@ mod salvage;
 #[cfg(feature = "server")]
 mod serve;
 mod sink;
+mod store;
 mod task;
+#[cfg(feature = "server")]
+mod token;
 mod verb;
 mod version;
 
@@ -72,8 +75,11 @@ enum Command {
     Salvage(salvage::SalvageArgs),
     Merge(merge::MergeArgs),
     Task(task::TaskArgs),
+    Store(store::StoreArgs),
     #[cfg(feature = "server")]
     Serve(serve::ServeArgs),
+    #[cfg(feature = "server")]
+    Token(token::TokenArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -97,8 +103,11 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         Command::Salvage(args) => salvage::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Task(args) => task::run(&args),
+        Command::Store(args) => store::run(&args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "server")]
+        Command::Token(args) => token::run(&args),
         Command::Completions(args) => completions::run(&args, &program),
         Command::Man(args) => man::run(&args, program),
     };

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::errors::ApiError;
 use super::signature::{self, Authorization, Request, hex_sha256};
+use crate::task::Once;
 
 /// How far the clocks of client and server may be apart.
 const CLOCK_SECONDS_MAX: i64 = 15 * 60;
@@ -26,6 +28,8 @@ pub(super) struct Credentials {
     /// By their hash: how long a search takes says nothing of the tokens.
     tokens: HashMap<String, Token>,
     projects: HashSet<String>,
+    /// What an operator should know of them, one sentence each.
+    pub(super) warnings: Vec<String>,
 }
 
 struct AccessKey {
@@ -38,6 +42,7 @@ struct AccessKey {
 pub(super) struct Token {
     pub(super) project_id: String,
     pub(super) expires_at: Option<Timestamp>,
+    pub(super) is_read_only: bool,
 }
 
 /// Who asks.
@@ -46,14 +51,18 @@ pub(super) enum Caller {
     /// Anyone: the service has no credentials.
     Anyone,
     /// The holder of an access key.
-    Signed {
-        project_id: String,
-        /// The signature, and until when it can be sent again, in milliseconds since 1970.
-        signature: String,
-        until_ms: i64,
-    },
+    Signed { access_key: String, project_id: String, once: Once },
     /// The holder of a token.
-    Token { project_id: String },
+    Token { project_id: String, is_read_only: bool },
+}
+
+/// What a request's head says of who asks.
+#[derive(Debug)]
+pub(super) enum Head<'h> {
+    /// All that there is to say.
+    Known(Caller),
+    /// A known access key, whose signature covers the body as well.
+    Signed { authorization: Authorization<'h>, signed_at: Timestamp },
 }
 
 impl fmt::Debug for Credentials {
@@ -84,48 +93,63 @@ impl Credentials {
         is_new
     }
 
-    /// False if the token is there already.
-    pub(super) fn add_token(&mut self, token: &str, what: Token) -> bool {
+    /// Takes a token by its SHA-256 in lower-case hexadecimal; false if it is there already.
+    pub(super) fn add_token(&mut self, sha256: String, what: Token) -> bool {
         self.projects.insert(what.project_id.clone());
-        self.tokens.insert(hex_sha256(token.as_bytes()), what).is_none()
+        self.tokens.insert(sha256, what).is_none()
     }
 
-    /// Who sent a request. A token decides where there is one: the cloud's kits can add one to requests, but sign them too.
+    /// Judges a request by its head, before its body is read: strangers cannot make the service wait for one. That an access
+    /// key is unknown shows in the time of the answer; its ID is not a secret. A token decides where there is one: the
+    /// cloud's kits can add one to requests, but sign them too.
     ///
     /// # Errors
     /// The published answers to credentials that are missing, wrong or too old; [`ApiError::NOT_LOCAL`] where there are none.
-    pub(super) fn caller(&self, request: &Request<'_>, now: Timestamp) -> Result<Caller, ApiError> {
+    pub(super) fn judge<'h>(&self, headers: &'h HeaderMap, now: Timestamp) -> Result<Head<'h>, ApiError> {
         if self.is_empty() {
-            return if is_local(request.headers) { Ok(Caller::Anyone) } else { Err(ApiError::NOT_LOCAL) };
+            return if is_local(headers) { Ok(Head::Known(Caller::Anyone)) } else { Err(ApiError::NOT_LOCAL) };
         }
-        if let Some(token) = request.headers.get(TOKEN) {
+        if let Some(token) = headers.get(TOKEN) {
             let found = self.tokens.get(&hex_sha256(token.as_bytes())).ok_or(ApiError::INVALID_TOKEN)?;
             if found.expires_at.is_some_and(|expires_at| expires_at <= now) {
                 return Err(ApiError::TOKEN_EXPIRED);
             }
-            return Ok(Caller::Token { project_id: found.project_id.clone() });
+            let Token { project_id, is_read_only, .. } = found.clone();
+            return Ok(Head::Known(Caller::Token { project_id, is_read_only }));
         }
-        let header = request.headers.get(AUTHORIZATION).ok_or(ApiError::NO_TOKEN)?;
+        let header = headers.get(AUTHORIZATION).ok_or(ApiError::NO_TOKEN)?;
         let authorization = header.to_str().ok().and_then(Authorization::parse).ok_or(ApiError::BAD_SIGNATURE)?;
-        let signed_at = signed_at(request.headers).ok_or(ApiError::BAD_SIGNATURE)?;
+        let signed_at = signed_at(headers).ok_or(ApiError::BAD_SIGNATURE)?;
         if (now.as_second() - signed_at.as_second()).abs() > CLOCK_SECONDS_MAX {
             return Err(ApiError::CLOCK_IS_OFF);
         }
-        let key = self.access_keys.get(authorization.access_key);
-        // An unknown key takes as long as a wrong signature does.
-        let secret = key.map_or(&b"no such key"[..], |key| &key.secret);
-        match key {
-            Some(key) if authorization.is_by(secret, request) => Ok(Caller::Signed {
-                project_id: key.project_id.clone(),
+        if !self.access_keys.contains_key(authorization.access_key) {
+            return Err(ApiError::BAD_SIGNATURE);
+        }
+        Ok(Head::Signed { authorization, signed_at })
+    }
+
+    /// Who sent a request, of which the body is there as well.
+    ///
+    /// # Errors
+    /// [`ApiError::BAD_SIGNATURE`].
+    pub(super) fn caller(&self, head: Head<'_>, request: &Request<'_>) -> Result<Caller, ApiError> {
+        let (authorization, signed_at) = match head {
+            Head::Known(caller) => return Ok(caller),
+            Head::Signed { authorization, signed_at } => (authorization, signed_at),
+        };
+        let key = self.access_keys.get(authorization.access_key).ok_or(ApiError::BAD_SIGNATURE)?;
+        if !authorization.is_by(&key.secret, request) {
+            return Err(ApiError::BAD_SIGNATURE);
+        }
+        Ok(Caller::Signed {
+            access_key: authorization.access_key.to_owned(),
+            project_id: key.project_id.clone(),
+            once: Once {
                 signature: signature::hex(&authorization.signature),
                 until_ms: signed_at.as_millisecond() + 1000 * (CLOCK_SECONDS_MAX + 1),
-            }),
-            Some(_) => Err(ApiError::BAD_SIGNATURE),
-            None => {
-                _ = authorization.is_by(secret, request);
-                Err(ApiError::BAD_SIGNATURE)
-            }
-        }
+            },
+        })
     }
 }
 
@@ -137,11 +161,63 @@ impl Caller {
     pub(super) fn check_project(&self, project_id: &str) -> Result<(), ApiError> {
         match self {
             Self::Anyone => Ok(()),
-            Self::Signed { project_id: own, .. } | Self::Token { project_id: own } if own == project_id => Ok(()),
+            Self::Signed { project_id: own, .. } | Self::Token { project_id: own, .. } if own == project_id => Ok(()),
             Self::Signed { .. } => Err(ApiError::OTHER_PROJECT),
             Self::Token { .. } => Err(ApiError::OTHER_PROJECTS_TOKEN),
         }
     }
+
+    /// Whether the caller may only look.
+    pub(super) fn is_read_only(&self) -> bool {
+        matches!(self, Self::Token { is_read_only: true, .. })
+    }
+
+    /// The signature that may change something once.
+    pub(super) fn once(&self) -> Option<&Once> {
+        match self {
+            Self::Signed { once, .. } => Some(once),
+            _ => None,
+        }
+    }
+
+    /// How the log names the caller.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Anyone => "anyone".to_owned(),
+            Self::Signed { access_key, .. } => format!("key {access_key}"),
+            Self::Token { project_id, .. } => format!("token of {project_id}"),
+        }
+    }
+}
+
+/// Addresses of failed logins that are remembered.
+const ADDRESSES_MAX: usize = 65_536;
+
+/// Failed logins of this minute, by the client's address.
+#[derive(Debug, Default)]
+pub(super) struct Logins(Mutex<(i64, HashMap<IpAddr, u32>)>);
+
+impl Logins {
+    /// Whether an address has failed so often in this minute that it is no longer listened to.
+    pub(super) fn is_over(&self, address: IpAddr, most: u32, now: Timestamp) -> bool {
+        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.0 == minute(now) && failures.1.get(&address).is_some_and(|failed| *failed >= most)
+    }
+
+    /// Counts a failed login.
+    pub(super) fn fail(&self, address: IpAddr, now: Timestamp) {
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.0 != minute(now) {
+            *failures = (minute(now), HashMap::new());
+        }
+        if failures.1.len() < ADDRESSES_MAX || failures.1.contains_key(&address) {
+            *failures.1.entry(address).or_default() += 1;
+        }
+    }
+}
+
+fn minute(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(60)
 }
 
 /// Whether a request comes from a program of this machine, and not from a page in its browser: that would name itself as the
@@ -174,8 +250,9 @@ mod tests {
         let mut credentials = Credentials::default();
         assert!(credentials.add_access_key("AK", "SK", "p") && !credentials.add_access_key("AK", "other", "p"));
         let at = |time: &str| Some(time.parse().unwrap());
-        assert!(credentials.add_token("good", Token { project_id: "p".to_owned(), expires_at: None }));
-        assert!(credentials.add_token("old", Token { project_id: "p".to_owned(), expires_at: at(NOW) }));
+        let token = |expires_at| Token { project_id: "p".to_owned(), expires_at, is_read_only: false };
+        assert!(credentials.add_token(hex_sha256(b"good"), token(None)));
+        assert!(credentials.add_token(hex_sha256(b"old"), token(at(NOW))));
         credentials
     }
 
@@ -193,7 +270,9 @@ mod tests {
         let text = format!("SDK-HMAC-SHA256 Access=AK, SignedHeaders=host;x-sdk-date, Signature={hex}");
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&text).unwrap());
         change(&mut headers);
-        credentials().caller(&request(&headers), NOW.parse().unwrap())
+        let credentials = credentials();
+        let head = credentials.judge(&headers, NOW.parse().unwrap())?;
+        credentials.caller(head, &request(&headers))
     }
 
     #[test]
@@ -236,8 +315,10 @@ mod tests {
     fn without_credentials_only_this_machine_may_ask() {
         let ask = |name: &'static str, value: &'static str| {
             let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static(value))]);
-            let request = Request { method: &Method::GET, path: "/", query: "", headers: &headers, body: b"" };
-            Credentials::default().caller(&request, NOW.parse().unwrap())
+            match Credentials::default().judge(&headers, NOW.parse().unwrap())? {
+                Head::Known(caller) => Ok(caller),
+                Head::Signed { .. } => panic!("there are no keys"),
+            }
         };
         for host in ["127.0.0.1:8080", "127.0.0.2", "localhost:1", "localhost", "[::1]:8080", "[::1]"] {
             assert_eq!(ask("host", host), Ok(Caller::Anyone), "{host}");
@@ -246,6 +327,19 @@ mod tests {
             assert_eq!(ask("host", host), Err(ApiError::NOT_LOCAL), "{host}");
         }
         assert_eq!(ask("origin", "http://127.0.0.1:8080"), Err(ApiError::NOT_LOCAL));
+    }
+
+    #[test]
+    fn who_fails_too_often_is_not_listened_to_for_a_minute() {
+        let logins = Logins::default();
+        let (one, other): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let now: Timestamp = NOW.parse().unwrap();
+        for _ in 0..3 {
+            assert!(!logins.is_over(one, 3, now));
+            logins.fail(one, now);
+        }
+        assert!(logins.is_over(one, 3, now) && !logins.is_over(other, 3, now));
+        assert!(!logins.is_over(one, 3, now + jiff::SignedDuration::from_mins(1)));
     }
 
     #[test]

@@ -9,28 +9,29 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::App;
+use super::app::App;
 use super::errors::ApiError;
-use super::extract::{InstanceIds, Json, Who, blocking, instance_of};
+use super::extract::{InstanceIds, Json, Who, instance_of};
 use super::schedule::minute_of_day;
+use super::work::{read, write};
 use crate::task::Autoscan;
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: InstanceIds,
 ) -> Result<Json<Autoscan>, ApiError> {
-    let (instance_id, _) = instance_of(&app, &caller, ids)?;
-    blocking(move || Ok(Json(app.store.autoscan(&instance_id)?))).await
+    let instance_id = instance_of(&app, &asked, ids)?;
+    read(&app, &asked, move |app| Ok(Json(app.store.autoscan(&instance_id)?))).await
 }
 
 pub(super) async fn update(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: InstanceIds,
     body: Bytes,
 ) -> Result<Json<Autoscan>, ApiError> {
-    let (instance_id, _) = instance_of(&app, &caller, ids)?;
+    let instance_id = instance_of(&app, &asked, ids)?;
     let object = object(&body)?;
     let enable: bool = member(&object, "enable_auto_scan")?;
     let schedule_at: Vec<String> = member(&object, "schedule_at")?;
@@ -39,8 +40,9 @@ pub(super) async fn update(
     if minutes.contains(&None) || minutes.len() != schedule_at.len() {
         return Err(ApiError::member("schedule_at"));
     }
-    blocking(move || {
-        let settings = app.store.set_autoscan(&instance_id, enable, &schedule_at)?;
+    let once = asked.caller.once().cloned();
+    write(&app, &asked, move |app| {
+        let settings = app.store.set_autoscan(&instance_id, enable, &schedule_at, once.as_ref())?;
         tracing::info!(instance_id, enable, schedule_at = schedule_at.join(" "), "automatic analyses set");
         Ok(Json(settings))
     })

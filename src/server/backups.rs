@@ -8,12 +8,17 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-/// Files that a pattern may match: a listing of more would take seconds.
-const MATCHES_MAX: usize = 10_000;
+use super::walk::{Part, walk};
+
+/// Files that a pattern may match: looking at more would take many seconds.
+const MATCHES_MAX: usize = 1_000_000;
+
+/// Paths that were passed over and are named.
+const SKIPPED_MAX: usize = 8;
 
 /// A path or a glob below a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern(String);
+pub(super) struct Pattern(Vec<Part>);
 
 /// The dumps of a node.
 #[derive(Debug)]
@@ -23,12 +28,16 @@ pub(super) struct Backups {
 }
 
 /// A dump that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Backup {
     /// Its file name, by which requests may name it.
     pub(super) id: String,
     /// Its path, through no symbolic link.
     pub(super) path: PathBuf,
+    /// When it was written.
+    pub(super) modified_at: SystemTime,
+    /// What was passed over, and why: folders that may not be read, links that lead nowhere or out of the root.
+    pub(super) skipped: Vec<String>,
 }
 
 /// Why no dump is to be had.
@@ -40,10 +49,20 @@ pub(super) enum NoBackup {
     NoSuchName,
     /// It matches more files than are looked at.
     TooMany,
-    /// A symbolic link leads out of the root.
-    Outside(PathBuf),
+    /// Nothing is left after what had to be passed over.
+    Skipped(Vec<String>),
     /// The system's answer.
     Io(PathBuf, io::Error),
+}
+
+impl NoBackup {
+    /// Whether the system may answer otherwise a moment later: it has no descriptors or no memory left, or a disk does not
+    /// answer.
+    pub(super) fn is_passing(error: &io::Error) -> bool {
+        const PASSING: [i32; 7] =
+            [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN, libc::ESTALE, libc::ETIMEDOUT, libc::EIO];
+        error.raw_os_error().is_some_and(|code| PASSING.contains(&code))
+    }
 }
 
 impl fmt::Display for NoBackup {
@@ -52,7 +71,7 @@ impl fmt::Display for NoBackup {
             Self::None => write!(f, "no file matches"),
             Self::NoSuchName => write!(f, "no file of this name matches"),
             Self::TooMany => write!(f, "more than {MATCHES_MAX} files match"),
-            Self::Outside(path) => write!(f, "{}: a symbolic link leads out of the root", path.display()),
+            Self::Skipped(skipped) => write!(f, "no other file matches; passed over: {}", skipped.join("; ")),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
         }
     }
@@ -70,16 +89,21 @@ impl Pattern {
         } else {
             below
         };
-        let mut components = below.components();
-        if text.is_empty() || !components.all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-            return Err("dumps lie below the root: a path or a glob without `..`".to_owned());
+        let mut parts = Vec::new();
+        for component in below.components() {
+            match component {
+                Component::CurDir => {}
+                Component::Normal(name) => {
+                    let name = name.to_str().ok_or("a glob is UTF-8")?;
+                    parts.push(Part::new(name).map_err(|error| format!("not a glob: {}", error.msg))?);
+                }
+                _ => return Err("dumps are below the root: a path or a glob without `..`".to_owned()),
+            }
         }
-        let (Some(root), Some(below)) = (root.to_str(), below.to_str()) else {
-            return Err("the root's path is not UTF-8".to_owned());
-        };
-        let pattern = format!("{}/{below}", glob::Pattern::escape(root.trim_end_matches('/')));
-        glob::Pattern::new(&pattern).map_err(|error| format!("not a glob: {}", error.msg))?;
-        Ok(Self(pattern))
+        if parts.is_empty() {
+            return Err("dumps are below the root: a path or a glob without `..`".to_owned());
+        }
+        Ok(Self(parts))
     }
 }
 
@@ -93,41 +117,73 @@ impl Backups {
     /// # Errors
     /// Why there is none.
     pub(super) fn newest(&self, name: Option<&str>) -> Result<Backup, NoBackup> {
-        let options = glob::MatchOptions {
-            case_sensitive: true,
-            require_literal_separator: true,
-            require_literal_leading_dot: true,
-        };
-        // The pattern was parsed when the configuration was read.
-        let matches = glob::glob_with(&self.pattern.0, options).map_err(|_| NoBackup::None)?;
-        let mut newest: Option<(SystemTime, PathBuf)> = None;
-        for (number, found) in matches.enumerate() {
-            if number >= MATCHES_MAX {
+        let mut newest: Option<(SystemTime, PathBuf, PathBuf)> = None;
+        let mut skipped = Skipped::default();
+        let mut matches = 0;
+        walk(&self.root, &self.pattern.0, &mut |found| {
+            let path = match found {
+                Ok(path) => path,
+                Err((path, error)) => return skipped.pass_over(path, error),
+            };
+            matches += 1;
+            if matches > MATCHES_MAX {
                 return Err(NoBackup::TooMany);
             }
-            let path = found.map_err(|error| NoBackup::Io(error.path().to_owned(), error.into()))?;
             if name.is_some_and(|name| path.file_name().is_none_or(|found| found != name)) {
-                continue;
+                return Ok(());
             }
             let metadata = match fs::metadata(&path) {
-                // Backups come and go while they are looked through.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                metadata => metadata.map_err(|error| NoBackup::Io(path.clone(), error))?,
+                Ok(metadata) => metadata,
+                Err(error) => return skipped.pass_over(path, error),
             };
-            if metadata.is_file() {
-                let modified_at = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                newest = newest.max(Some((modified_at, path)));
+            let modified_at = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            let is_newer = newest.as_ref().is_none_or(|(at, other, _)| (*at, other) < (modified_at, &path));
+            if !metadata.is_file() || !is_newer {
+                return Ok(());
             }
-        }
-        let Some((_, path)) = newest else {
-            return Err(if name.is_some() { NoBackup::NoSuchName } else { NoBackup::None });
+            match fs::canonicalize(&path) {
+                Ok(settled) if settled.starts_with(&self.root) => newest = Some((modified_at, path, settled)),
+                Ok(_) => skipped.note(&path, "a symbolic link leads out of the root"),
+                Err(error) => return skipped.pass_over(path, error),
+            }
+            Ok(())
+        })?;
+        let Some((modified_at, name_path, path)) = newest else {
+            return Err(match skipped.0 {
+                skipped if !skipped.is_empty() => NoBackup::Skipped(skipped),
+                _ if name.is_some() => NoBackup::NoSuchName,
+                _ => NoBackup::None,
+            });
         };
-        let settled = fs::canonicalize(&path).map_err(|error| NoBackup::Io(path.clone(), error))?;
-        if !settled.starts_with(&self.root) {
-            return Err(NoBackup::Outside(path));
+        let id = name_path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Backup { id, path, modified_at, skipped: skipped.0 })
+    }
+}
+
+/// What was passed over, the first of it by name.
+#[derive(Default)]
+struct Skipped(Vec<String>);
+
+impl Skipped {
+    /// Passes over what is this path's own fault; other files may be good.
+    ///
+    /// # Errors
+    /// What would keep others from being found as well.
+    fn pass_over(&mut self, path: PathBuf, error: io::Error) -> Result<(), NoBackup> {
+        if NoBackup::is_passing(&error) {
+            return Err(NoBackup::Io(path, error));
         }
-        let id = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Backup { id, path: settled })
+        // Backups come and go while they are looked through.
+        if ![io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) {
+            self.note(&path, &error.to_string());
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, path: &Path, why: &str) {
+        if self.0.len() < SKIPPED_MAX {
+            self.0.push(format!("{}: {why}", path.display()));
+        }
     }
 }
 
@@ -165,7 +221,7 @@ mod tests {
         assert_eq!(newest(&root, "**/*.rdb", None).unwrap().id, "x.rdb");
         assert_eq!(newest(&root, "c.rdb", None).unwrap().id, "c.rdb");
         let absolute = glob::Pattern::escape(root.to_str().unwrap());
-        assert!(Pattern::new(&root, &absolute).is_err(), "an absolute path is one, not a glob of one");
+        assert!(Pattern::new(&root, &absolute).is_err(), "the root itself is no dump");
         assert!(matches!(newest(&root, "*.gz", None), Err(NoBackup::None)));
         assert_eq!(newest(&root, "*.rdb", Some("c.rdb")).unwrap().path, root.join("c.rdb"));
         for name in ["a.txt", "x.rdb", "../c.rdb", "/etc/passwd", "*.rdb", ""] {
@@ -184,13 +240,40 @@ mod tests {
         std::os::unix::fs::symlink(&outside, root.join("in/link.rdb")).unwrap();
         std::os::unix::fs::symlink(folder.path(), root.join("folder")).unwrap();
         std::os::unix::fs::symlink("a.rdb", root.join("in/inside.rdb")).unwrap();
-        assert!(matches!(newest(&root, "in/*.rdb", None), Err(NoBackup::Outside(path)) if path.ends_with("link.rdb")));
-        assert!(matches!(newest(&root, "folder/*.rdb", None), Err(NoBackup::Outside(_))));
+        let found = newest(&root, "in/*.rdb", None).unwrap();
+        assert_eq!((found.path, found.skipped.len()), (root.join("in/a.rdb"), 1), "the older one is good");
+        assert!(found.skipped[0].ends_with("link.rdb: a symbolic link leads out of the root"));
+        assert!(matches!(newest(&root, "folder/*.rdb", None), Err(NoBackup::Skipped(_))));
         assert_eq!(newest(&root, "in/inside.rdb", None).unwrap().path, root.join("in/a.rdb"));
         for pattern in ["../outside.rdb", "in/../../outside.rdb", "/etc/passwd", "", "in/[", "***"] {
             assert!(Pattern::new(&root, pattern).is_err(), "{pattern}");
         }
         let absolute = Pattern::new(&root, root.join("in/*.rdb").to_str().unwrap()).unwrap();
         assert_eq!(absolute, Pattern::new(&root, "in/*.rdb").unwrap());
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_stays() {
+        let (path, error) = (PathBuf::from("x"), io::Error::from_raw_os_error);
+        let mut skipped = Skipped::default();
+        assert!(matches!(skipped.pass_over(path.clone(), error(libc::EMFILE)), Err(NoBackup::Io(..))));
+        for code in [libc::EACCES, libc::ELOOP, libc::ENOENT] {
+            skipped.pass_over(path.clone(), error(code)).unwrap();
+        }
+        assert_eq!(skipped.0.len(), 2, "what is gone is not worth a word");
+    }
+
+    #[test]
+    fn what_is_beside_the_dumps_does_no_harm() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (_folder, root) = root(&["a/one.rdb", "lost+found/x"]);
+        fs::set_permissions(root.join("lost+found"), fs::Permissions::from_mode(0o000)).unwrap();
+        symlink("loop.rdb", root.join("loop.rdb")).unwrap();
+        symlink(".", root.join("a/self")).unwrap();
+        symlink("../a", root.join("a/b")).unwrap();
+        symlink("a/one.rdb/x", root.join("file.rdb")).unwrap();
+        assert_eq!(newest(&root, "**/*.rdb", None).unwrap().path, root.join("a/one.rdb"));
+        assert!(newest(&root, "*.rdb", None).is_err_and(|error| error.to_string().contains("loop.rdb")));
+        fs::set_permissions(root.join("lost+found"), fs::Permissions::from_mode(0o700)).unwrap();
     }
 }

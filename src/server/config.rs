@@ -12,12 +12,16 @@ use super::backups::Backups;
 /// A checked configuration.
 #[derive(Debug)]
 pub struct Config {
+    /// The file that it was read from.
+    pub path: PathBuf,
     /// Where the service listens.
     pub listen: SocketAddr,
     /// Where the tasks are kept; none for the user's data directory.
     pub store: Option<PathBuf>,
     /// Certificate and key, for TLS.
     pub tls: Option<Tls>,
+    /// The file with credentials, where they have one of their own.
+    pub(super) credentials_path: Option<PathBuf>,
     /// How it logs.
     pub log: Log,
     /// How dumps are analyzed.
@@ -36,6 +40,8 @@ pub(super) struct Instance {
     pub(super) project_id: String,
     pub(super) name: String,
     pub(super) shards: Vec<Shard>,
+    /// Whether a task is created when a new dump appears.
+    pub(super) analyzes_new_dumps: bool,
 }
 
 /// A node of an instance, and where its dumps lie.
@@ -47,7 +53,7 @@ pub(super) struct Shard {
 }
 
 /// Certificate and key, in PEM files.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The certificate, with those between it and the root behind it.
@@ -57,7 +63,7 @@ pub struct Tls {
 }
 
 /// How the service logs.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// In which form.
@@ -90,7 +96,7 @@ pub enum LogLevel {
 }
 
 /// How dumps are analyzed.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Analysis {
     /// Tasks at once.
@@ -113,12 +119,18 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of a request's line and headers.
     pub header_bytes: usize,
-    /// Seconds until a request is given up, its body included; the same for its headers.
+    /// Seconds until a request is given up, its body included; the same for its headers, and for an answer that is not taken.
     pub request_seconds: u64,
+    /// Seconds until a connection is closed on which nothing is asked.
+    pub idle_seconds: u64,
     /// Requests that are worked on at once; others are refused with 503.
     pub requests_at_once: usize,
     /// Open connections; others wait.
     pub connections_at_once: usize,
+    /// Open connections from one address, or one IPv6 network of 64 bits; others are refused with 503.
+    pub connections_per_address: usize,
+    /// Requests with wrong credentials from one address in a minute, after which it is refused with 429.
+    pub failed_logins_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -127,8 +139,12 @@ impl Default for Limits {
             body_bytes: 64 << 10,
             header_bytes: 16 << 10,
             request_seconds: 10,
+            // Longer than the pauses of clients that poll, and than those of proxies that keep connections for 60 s.
+            idle_seconds: 75,
             requests_at_once: 256,
             connections_at_once: 1024,
+            connections_per_address: 256,
+            failed_logins_per_minute: 60,
         }
     }
 }

@@ -1,46 +1,24 @@
-//! The configuration file of the service: TOML in, a checked [`Config`] out, or the line and column of the mistake.
+//! The configuration file of the service: TOML in, a checked [`Config`] out, or the lines and columns of the mistakes.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use super::auth::{Credentials, Token};
+use super::auth::Credentials;
 use super::backups::{Backups, Pattern};
 use super::config::{Analysis, Config, Instance, Limits, Log, Shard, Tls, is_id};
+use super::config_credentials::{self, AccessKeyEntry, TokenEntry};
+use super::config_source::{ConfigError, ConfigErrors, Source};
 
-/// The least that an HTTP library reads headers into.
-const HEADER_BYTES_MIN: usize = 8192;
+/// A body is held in memory: 64 MiB.
+const BODY_BYTES_MAX: u64 = 64 << 20;
 
 /// Where the service listens if nobody says otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
-
-/// A mistake in a configuration.
-#[derive(Debug)]
-pub struct ConfigError {
-    path: PathBuf,
-    /// Line and column, from 1.
-    place: Option<(usize, usize)>,
-    message: String,
-}
-
-impl std::error::Error for ConfigError {}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        if let Some((line, column)) = self.place {
-            write!(f, "line {line}, column {column}: ")?;
-        }
-        write!(f, "{}", self.message)
-    }
-}
 
 /// The file, as it is written.
 #[derive(Deserialize)]
@@ -66,23 +44,9 @@ struct ProjectEntry {
     #[serde(default)]
     access_key: Vec<AccessKeyEntry>,
     #[serde(default)]
-    token: Vec<TokenEntry>,
+    token: Vec<Spanned<TokenEntry>>,
     #[serde(default)]
     instance: Vec<InstanceEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AccessKeyEntry {
-    id: Spanned<String>,
-    secret: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TokenEntry {
-    token: Spanned<String>,
-    expires_at: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -101,6 +65,8 @@ struct InstanceEntry {
     instance_type: InstanceType,
     dumps: Option<Spanned<String>>,
     #[serde(default)]
+    analyze_new_dumps: bool,
+    #[serde(default)]
     shard: Vec<ShardEntry>,
 }
 
@@ -111,69 +77,12 @@ struct ShardEntry {
     dumps: Spanned<String>,
 }
 
-/// The file that credentials may lie in, apart from the rest.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CredentialsFile {
-    #[serde(default)]
-    project: Vec<ProjectCredentials>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProjectCredentials {
-    id: Spanned<String>,
-    #[serde(default)]
-    access_key: Vec<AccessKeyEntry>,
-    #[serde(default)]
-    token: Vec<TokenEntry>,
-}
-
-/// A file that is being read: it knows where its mistakes are.
-struct Source {
-    path: PathBuf,
-    text: String,
-}
-
-impl Source {
-    fn read(path: &Path) -> Result<Self, ConfigError> {
-        match fs::read_to_string(path) {
-            Ok(text) => Ok(Self { path: path.to_owned(), text }),
-            Err(error) => {
-                let message = format!("could not read it: {error}");
-                Err(ConfigError { path: path.to_owned(), place: None, message })
-            }
-        }
-    }
-
-    fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        toml::from_str(&self.text).map_err(|error| {
-            let place = error.span().map(|span| self.place(span.start));
-            // The message of a parser may have lines; this one is a sentence.
-            let message = error.message().trim().replace('\n', ", ");
-            ConfigError { path: self.path.clone(), place, message }
-        })
-    }
-
-    fn place(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before.get(line_start..).map_or(0, |line| line.chars().count());
-        (before.matches('\n').count() + 1, column + 1)
-    }
-
-    fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> ConfigError {
-        let place = Some(self.place(at.span().start));
-        ConfigError { path: self.path.clone(), place, message: message.into() }
-    }
-}
-
 impl Config {
     /// Reads a configuration. Relative paths in it are relative to its own folder; those of dumps to `root`.
     ///
     /// # Errors
-    /// The first mistake, with its line and column.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+    /// All mistakes, with their lines and columns.
+    pub fn read(path: &Path) -> Result<Self, ConfigErrors> {
         let source = Source::read(path)?;
         let file: File = source.parse()?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -181,52 +90,55 @@ impl Config {
         let root = fs::canonicalize(&root).and_then(|root| fs::read_dir(&root).map(|_| root));
         let root = root.map_err(|error| source.error(&file.root, format!("could not open this folder: {error}")))?;
 
+        let mut mistakes = Vec::new();
         let mut reading = Reading { source: &source, root, projects: HashSet::new(), instances: BTreeMap::new() };
         let mut credentials = Credentials::default();
         for project in &file.project {
-            reading.project(project)?;
-            add_credentials(&source, &project.id, &project.access_key, &project.token, &mut credentials)?;
+            reading.project(project, &mut mistakes);
+            let ProjectEntry { id, access_key, token, .. } = project;
+            config_credentials::add(&source, id.get_ref(), access_key, token, &mut credentials, &mut mistakes);
         }
         if let Some(path) = &file.credentials {
-            let secrets = Source::read(&folder.join(path.get_ref()))?;
-            let file: CredentialsFile = secrets.parse()?;
-            for ProjectCredentials { id, access_key, token } in &file.project {
-                if !reading.projects.contains(id.get_ref()) {
-                    return Err(secrets.error(id, format!("there is no project {}", id.get_ref())));
-                }
-                add_credentials(&secrets, id, access_key, token, &mut credentials)?;
-            }
+            let path = folder.join(path.get_ref());
+            config_credentials::add_file(&path, &reading.projects, &mut credentials, &mut mistakes);
         }
         let is_open = credentials.is_empty();
-        if let Some(project) = file.project.iter().find(|p| !is_open && !credentials.has_project(p.id.get_ref())) {
+        for project in file.project.iter().filter(|p| !is_open && !credentials.has_project(p.id.get_ref())) {
             let what =
                 "this project has neither access keys nor tokens, so nobody could use it: other projects have some";
-            return Err(source.error(&project.id, what));
+            mistakes.push(source.error(&project.id, what));
         }
-        let listen = match &file.listen {
-            None => LISTEN,
-            Some(listen) => listen.get_ref().parse().map_err(|_| {
-                source.error(listen, "not an address with a port, such as 127.0.0.1:8080 or [::1]:8080")
-            })?,
-        };
-        let instances = reading.instances;
+        let listen = file.listen.as_ref().map_or(Ok(LISTEN), |listen| {
+            let parsed = listen.get_ref().parse();
+            parsed.map_err(|_| source.error(listen, "not an address with a port, such as 127.0.0.1:8080 or [::1]:8080"))
+        });
+        let analysis = file.analysis.map_or(Ok(Analysis::default()), |analysis| checked_analysis(&source, &analysis));
+        let limits = file.limits.map_or(Ok(Limits::default()), |limits| checked_limits(&source, &limits));
+        let in_folder = |path: PathBuf| folder.join(path);
         let config = Self {
-            listen,
-            store: file.store.map(|store| folder.join(store)),
+            path: path.to_owned(),
+            listen: good(listen, &mut mistakes).unwrap_or(LISTEN),
+            store: file.store.map(in_folder),
             tls: file
                 .tls
-                .map(|Tls { certificate, key }| Tls { certificate: folder.join(certificate), key: folder.join(key) }),
+                .map(|Tls { certificate, key }| Tls { certificate: in_folder(certificate), key: in_folder(key) }),
+            credentials_path: file.credentials.map(|path| in_folder(path.into_inner())),
             log: file.log,
-            analysis: file.analysis.map_or(Ok(Analysis::default()), |analysis| checked_analysis(&source, &analysis))?,
-            limits: file.limits.map_or(Ok(Limits::default()), |limits| checked_limits(&source, &limits))?,
-            instances,
+            analysis: good(analysis, &mut mistakes).unwrap_or_default(),
+            limits: good(limits, &mut mistakes).unwrap_or_default(),
+            instances: reading.instances,
             credentials,
         };
-        match (config.check_listen(), &file.listen) {
-            (Err(message), Some(listen)) => Err(source.error(listen, message)),
-            _ => Ok(config),
+        if let (Err(message), Some(listen)) = (config.check_listen(), &file.listen) {
+            mistakes.push(source.error(listen, message));
         }
+        if mistakes.is_empty() { Ok(config) } else { Err(ConfigErrors(mistakes)) }
     }
+}
+
+/// What was read, or nothing and one mistake more.
+fn good<T>(read: Result<T, ConfigError>, mistakes: &mut Vec<ConfigError>) -> Option<T> {
+    read.map_err(|mistake| mistakes.push(mistake)).ok()
 }
 
 /// What has been read of the projects.
@@ -238,19 +150,18 @@ struct Reading<'s> {
 }
 
 impl Reading<'_> {
-    fn project(&mut self, project: &ProjectEntry) -> Result<(), ConfigError> {
-        self.check_id(&project.id)?;
+    fn project(&mut self, project: &ProjectEntry, mistakes: &mut Vec<ConfigError>) {
+        good(self.check_id(&project.id), mistakes);
         if !self.projects.insert(project.id.get_ref().clone()) {
-            return Err(self.source.error(&project.id, "another project has this ID"));
+            mistakes.push(self.source.error(&project.id, "another project has this ID"));
         }
         for instance in &project.instance {
-            self.check_id(&instance.id)?;
-            let read = self.instance(project.id.get_ref(), instance)?;
+            good(self.check_id(&instance.id), mistakes);
+            let Some(read) = good(self.instance(project.id.get_ref(), instance), mistakes) else { continue };
             if self.instances.insert(instance.id.get_ref().clone(), read).is_some() {
-                return Err(self.source.error(&instance.id, "another instance has this ID"));
+                mistakes.push(self.source.error(&instance.id, "another instance has this ID"));
             }
         }
-        Ok(())
     }
 
     fn check_id(&self, id: &Spanned<String>) -> Result<(), ConfigError> {
@@ -261,7 +172,7 @@ impl Reading<'_> {
     }
 
     fn instance(&self, project_id: &str, instance: &InstanceEntry) -> Result<Instance, ConfigError> {
-        let InstanceEntry { id, name, instance_type, dumps, shard: entries } = instance;
+        let InstanceEntry { id, name, instance_type, dumps, analyze_new_dumps, shard: entries } = instance;
         let shards = match (instance_type, dumps, entries.as_slice()) {
             (InstanceType::Single, Some(dumps), []) => {
                 vec![Shard { address: None, backups: self.backups(dumps)? }]
@@ -274,7 +185,12 @@ impl Reading<'_> {
                 return Err(self.source.error(id, "a cluster has its `dumps` in its shards, at least one"));
             }
         };
-        Ok(Instance { project_id: project_id.to_owned(), name: name.clone(), shards })
+        Ok(Instance {
+            project_id: project_id.to_owned(),
+            name: name.clone(),
+            shards,
+            analyzes_new_dumps: *analyze_new_dumps,
+        })
     }
 
     fn shards(&self, entries: &[ShardEntry]) -> Result<Vec<Shard>, ConfigError> {
@@ -302,43 +218,6 @@ impl Reading<'_> {
     }
 }
 
-fn add_credentials(
-    source: &Source,
-    project_id: &Spanned<String>,
-    access_keys: &[AccessKeyEntry],
-    tokens: &[TokenEntry],
-    credentials: &mut Credentials,
-) -> Result<(), ConfigError> {
-    let project_id = project_id.get_ref();
-    for AccessKeyEntry { id, secret } in access_keys {
-        if id.get_ref().is_empty() || !id.get_ref().chars().all(|c| c.is_ascii_graphic() && c != ',') {
-            return Err(source.error(id, "an access key's ID has visible ASCII characters, and no comma"));
-        }
-        if secret.get_ref().is_empty() {
-            return Err(source.error(secret, "an empty secret keeps no secret"));
-        }
-        if !credentials.add_access_key(id.get_ref(), secret.get_ref(), project_id) {
-            return Err(source.error(id, "this access key is there twice"));
-        }
-    }
-    for TokenEntry { token, expires_at } in tokens {
-        if token.get_ref().is_empty() || !token.get_ref().chars().all(|c| c.is_ascii_graphic()) {
-            return Err(source.error(token, "a token has visible ASCII characters"));
-        }
-        let expires_at = match expires_at {
-            None => None,
-            Some(at) => {
-                let parsed = at.get_ref().parse::<Timestamp>();
-                Some(parsed.map_err(|_| source.error(at, "not a time, such as 2027-01-31T12:00:00Z"))?)
-            }
-        };
-        if !credentials.add_token(token.get_ref(), Token { project_id: project_id.clone(), expires_at }) {
-            return Err(source.error(token, "this token is there twice"));
-        }
-    }
-    Ok(())
-}
-
 fn checked_analysis(source: &Source, analysis: &Spanned<Analysis>) -> Result<Analysis, ConfigError> {
     let Analysis { workers, threads } = *analysis.get_ref();
     if workers == 0 || workers > 64 || threads > 1024 {
@@ -348,12 +227,31 @@ fn checked_analysis(source: &Source, analysis: &Spanned<Analysis>) -> Result<Ana
 }
 
 fn checked_limits(source: &Source, limits: &Spanned<Limits>) -> Result<Limits, ConfigError> {
-    let Limits { body_bytes, header_bytes, request_seconds, requests_at_once, connections_at_once } = *limits.get_ref();
-    if header_bytes < HEADER_BYTES_MIN {
-        return Err(source.error(limits, format!("`header_bytes` is at least {HEADER_BYTES_MIN}")));
-    }
-    if body_bytes == 0 || request_seconds == 0 || requests_at_once == 0 || connections_at_once == 0 {
-        return Err(source.error(limits, "no limit is 0: nothing would pass"));
+    let Limits {
+        body_bytes,
+        header_bytes,
+        request_seconds,
+        idle_seconds,
+        requests_at_once,
+        connections_at_once,
+        connections_per_address,
+        failed_logins_per_minute,
+    } = *limits.get_ref();
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    for (name, value, least, most) in [
+        ("body_bytes", count(body_bytes), 1, BODY_BYTES_MAX),
+        // The least is what the HTTP library reads heads into.
+        ("header_bytes", count(header_bytes), 8192, 1 << 20),
+        ("request_seconds", request_seconds, 1, 3600),
+        ("idle_seconds", idle_seconds, 1, 3600),
+        ("requests_at_once", count(requests_at_once), 1, 65_536),
+        ("connections_at_once", count(connections_at_once), 1, 65_536),
+        ("connections_per_address", count(connections_per_address), 1, 65_536),
+        ("failed_logins_per_minute", failed_logins_per_minute.into(), 1, 1_000_000),
+    ] {
+        if !(least..=most).contains(&value) {
+            return Err(source.error(limits, format!("`{name}` is {least} to {most}")));
+        }
     }
     Ok(*limits.get_ref())
 }
@@ -420,7 +318,7 @@ dumps = "*.rdb"
             (GOOD.replace("\"AK\"", "\"A,K\""), "line 5, column 6: an access key's ID"),
             (GOOD.replace("\"SK\"", "\"\""), "line 6, column 10: an empty secret"),
             (GOOD.replace("\"single\"", "\"many\""), "line 10, column 8: unknown variant `many`"),
-            (GOOD.replace("\"*.rdb\"", "\"../a\""), "line 11, column 9: dumps lie below the root"),
+            (GOOD.replace("\"*.rdb\"", "\"../a\""), "line 11, column 9: dumps are below the root"),
             (GOOD.replace("\"*.rdb\"", "\"a/[\""), "line 11, column 9: not a glob"),
             (GOOD.replace("dumps = \"*.rdb\"", ""), "line 8, column 6: a single instance has `dumps`"),
             (GOOD.replace("\"single\"", "\"cluster\""), "line 8, column 6: a cluster has its `dumps` in its shards"),
@@ -440,8 +338,21 @@ dumps = "*.rdb"
                 format!("{GOOD}[[project.token]]\ntoken = \"t\"\nexpires_at = \"soon\"\n"),
                 "line 14, column 14: not a time",
             ),
-            (format!("{GOOD}[limits]\nbody_bytes = 0\n"), "line 12, column 1: no limit is 0"),
-            (format!("{GOOD}[limits]\nheader_bytes = 1\n"), "line 12, column 1: `header_bytes` is at least"),
+            (format!("{GOOD}[limits]\nbody_bytes = 0\n"), "line 12, column 1: `body_bytes` is 1 to"),
+            (format!("{GOOD}[limits]\nheader_bytes = 1\n"), "line 12, column 1: `header_bytes` is 8192 to"),
+            (
+                format!("{GOOD}[limits]\nrequests_at_once = 2305843009213693952\n"),
+                "line 12, column 1: `requests_at_once` is 1 to",
+            ),
+            (
+                format!("{GOOD}[limits]\nrequest_seconds = 9223372036854775807\n"),
+                "line 12, column 1: `request_seconds` is 1 to",
+            ),
+            (
+                format!("{GOOD}[[project.token]]\ntoken_sha256 = \"ab\"\n"),
+                "line 13, column 16: not a SHA-256 in hexadecimal",
+            ),
+            (format!("{GOOD}[[project.token]]\nread_only = true\n"), "line 12, column 1: a token entry has either"),
             (format!("{GOOD}[analysis]\nworkers = 0\n"), "line 12, column 1: `workers` is 1 to 64"),
             (format!("{GOOD}[log]\nlevel = \"all\"\n"), "line 13, column 9: unknown variant `all`"),
             (
@@ -456,6 +367,16 @@ dumps = "*.rdb"
             assert!(found.starts_with(mistake), "{mistake:?} is expected of\n{text}\nnot {found:?}");
             assert!(!found.contains('\n'), "{found:?}");
         }
+    }
+
+    #[test]
+    fn all_mistakes_are_found() {
+        let wrong = GOOD.replace("\"p\"", "\"p q\"").replace("\"i\"", "\"\"").replace("\"SK\"", "\"\"");
+        let found = read(&format!("listen = \"here\"\n{wrong}[limits]\nbody_bytes = 0\n")).map(|_| ()).unwrap_err();
+        let lines: Vec<&str> =
+            found.lines().map(|line| line.split_once("line ").map_or(line, |(_, line)| line)).collect();
+        let places: Vec<&str> = lines.iter().map(|line| line.split(',').next().unwrap_or_default()).collect();
+        assert_eq!(places, ["4", "9", "7", "1", "13"], "{found}");
     }
 
     #[test]

@@ -8,6 +8,8 @@ use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
+use crate::task::StoreError;
+
 /// A refused request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApiError {
@@ -67,6 +69,16 @@ errors! {
     NO_SUCH_URL = NOT_FOUND "DCS.4001" "The requested URL does not exist.";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED "DCS.5001" "This request method is not allowed.";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE "DCS.4005" "The request body is too large.";
+    /// The system could not look for dumps, and may at the next attempt.
+    NO_LOOK = SERVICE_UNAVAILABLE "DCS.5000" "The instance's dumps cannot be looked up now.";
+    HOSTS = BAD_REQUEST "DCS.4800" "Invalid Host header in the request.";
+    BROKEN_BODY = BAD_REQUEST "DCS.4800" "Invalid body in the request.";
+    /// A token that may only look.
+    READ_ONLY = FORBIDDEN "DCS.2007" "Policy does not allow changes to be performed.";
+    /// Too many wrong credentials came from the client's address in this minute.
+    TOO_MANY_LOGINS = TOO_MANY_REQUESTS "APIGW.0308" "The throttling threshold has been reached: too many failed logins";
+    STORE_BUSY = SERVICE_UNAVAILABLE "DCS.5000" "The task store is in use by another program.";
+    STORE_FULL = SERVICE_UNAVAILABLE "DCS.5000" "The task store's disk is full.";
     INTERNAL = INTERNAL_SERVER_ERROR "DCS.5000" "Internal service error.";
     BUSY = SERVICE_UNAVAILABLE "DCS.5000" "Too many requests at once.";
     TOO_SLOW = SERVICE_UNAVAILABLE "DCS.5000" "The request took too long.";
@@ -88,8 +100,8 @@ impl ApiError {
 
 impl ApiError {
     /// The answer to a request. The gateway's codes come with the request's ID, the others without.
-    pub(super) fn answer(&self, request_id: Option<&str>) -> Response<Body> {
-        let request_id = request_id.filter(|_| self.code.starts_with("APIGW."));
+    pub(super) fn answer(&self, request_id: &str) -> Response<Body> {
+        let request_id = Some(request_id).filter(|_| self.code.starts_with("APIGW."));
         let body = serde_json::to_vec(&ErrorBody { error_code: self.code, error_msg: &self.message, request_id });
         let mut response = Response::new(Body::from(body.unwrap_or_default()));
         *response.status_mut() = self.status;
@@ -98,8 +110,32 @@ impl ApiError {
     }
 }
 
+impl From<StoreError> for ApiError {
+    /// Where an operation has a code of its own for what the store says, it looks before.
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoTask => Self::NO_TASK,
+            StoreError::Active => Self::ANALYSIS_RUNS,
+            StoreError::Running | StoreError::Ended => Self::NOT_IN_THIS_STATE,
+            StoreError::Replayed => Self::SIGNATURE_USED,
+            error => {
+                tracing::error!(%error, "the store does not answer");
+                match error {
+                    error if error.is_busy() => Self::STORE_BUSY,
+                    error if error.is_full() => Self::STORE_FULL,
+                    _ => Self::INTERNAL,
+                }
+            }
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
+    /// An answer that has the error beside it and is written where the request's ID is known.
     fn into_response(self) -> Response<Body> {
-        self.answer(None)
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
+        response
     }
 }

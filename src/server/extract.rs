@@ -1,5 +1,7 @@
 //! What every operation takes out of a request and puts into an answer: who asks, the instance and task of the path, JSON.
 
+use std::net::IpAddr;
+
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -8,10 +10,11 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::time::Instant;
 
-use super::App;
+use super::app::App;
 use super::auth::Caller;
-use super::config::{Instance, is_id};
+use super::config::is_id;
 use super::errors::ApiError;
 
 /// An answer's body, as JSON.
@@ -23,56 +26,49 @@ pub(super) type Ids = Result<Path<(String, String, String)>, PathRejection>;
 /// What the path of an instance's operation names.
 pub(super) type InstanceIds = Result<Path<(String, String)>, PathRejection>;
 
-/// Who asks, as the request's credentials say.
-pub(super) type Who = Extension<Caller>;
+/// The address that a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client(pub(super) IpAddr);
 
-/// The instance that a path names, if the caller may ask for it.
+/// Who asks, and how long that may take.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) caller: Caller,
+    pub(super) deadline: Instant,
+}
+
+/// Who asks, as the request's credentials say.
+pub(super) type Who = Extension<Asked>;
+
+/// Looks whether the caller may ask for an instance.
 ///
 /// # Errors
 /// The published answers to IDs that are malformed, unknown, or another project's.
-fn instance<'a>(app: &'a App, caller: &Caller, project_id: &str, instance_id: &str) -> Result<&'a Instance, ApiError> {
+fn check(app: &App, asked: &Asked, project_id: &str, instance_id: &str) -> Result<(), ApiError> {
     if !is_id(project_id) {
         return Err(ApiError::PROJECT_FORMAT);
     }
-    caller.check_project(project_id)?;
+    asked.caller.check_project(project_id)?;
     if !is_id(instance_id) {
         return Err(ApiError::INSTANCE_FORMAT);
     }
-    let instance = app.config.instances.get(instance_id).ok_or(ApiError::NO_INSTANCE)?;
-    if instance.project_id == project_id { Ok(instance) } else { Err(ApiError::OTHER_PROJECT) }
+    let config = app.config();
+    let instance = config.instances.get(instance_id).ok_or(ApiError::NO_INSTANCE)?;
+    if instance.project_id == project_id { Ok(()) } else { Err(ApiError::OTHER_PROJECT) }
 }
 
-/// The instance and its ID out of a path.
-pub(super) fn instance_of<'a>(
-    app: &'a App,
-    caller: &Caller,
-    ids: InstanceIds,
-) -> Result<(String, &'a Instance), ApiError> {
+/// The ID of the instance out of a path.
+pub(super) fn instance_of(app: &App, asked: &Asked, ids: InstanceIds) -> Result<String, ApiError> {
     let Path((project_id, instance_id)) = ids.map_err(|_| ApiError::INSTANCE_FORMAT)?;
-    let instance = instance(app, caller, &project_id, &instance_id)?;
-    Ok((instance_id, instance))
+    check(app, asked, &project_id, &instance_id)?;
+    Ok(instance_id)
 }
 
 /// The IDs of the instance and the task out of a path.
-pub(super) fn task_of(app: &App, caller: &Caller, ids: Ids) -> Result<(String, String), ApiError> {
+pub(super) fn task_of(app: &App, asked: &Asked, ids: Ids) -> Result<(String, String), ApiError> {
     let Path((project_id, instance_id, task_id)) = ids.map_err(|_| ApiError::TASK_FORMAT)?;
-    instance(app, caller, &project_id, &instance_id)?;
+    check(app, asked, &project_id, &instance_id)?;
     if is_id(&task_id) { Ok((instance_id, task_id)) } else { Err(ApiError::TASK_FORMAT) }
-}
-
-/// Runs what waits for the disk on a thread that may wait.
-///
-/// # Errors
-/// What the work says, and [`ApiError::INTERNAL`] if it breaks off.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let span = tracing::Span::current();
-    let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
-    done.unwrap_or_else(|error| {
-        tracing::error!(%error, "a request broke off");
-        Err(ApiError::INTERNAL)
-    })
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

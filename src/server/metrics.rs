@@ -1,36 +1,53 @@
-//! What the service counts, in the text format of Prometheus.
+//! What the service counts itself; `scrape.rs` writes it down.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use axum::http::{Method, StatusCode};
+use jiff::Timestamp;
 
-use crate::task::{Counts, Status};
+use crate::task::TaskKind;
 
 /// The upper bounds of the latency histogram, in seconds.
-const BUCKETS: [f64; 8] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0, 10.0];
+pub(super) const BUCKETS: [f64; 8] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0, 10.0];
 
-/// What the service counts itself; of tasks the store knows.
+/// What the service counts itself; of stored tasks the store knows.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     /// By route, method and status. Routes are ours and methods few, so a client cannot make it grow.
     requests: Mutex<BTreeMap<(String, &'static str, u16), Latency>>,
+    /// Refused requests, by the code of the refusal.
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
+    /// By instance and kind. Both are of tasks that were created, so a client cannot make it grow.
+    tasks: Mutex<BTreeMap<(String, &'static str), Results>>,
+    /// When an instance's newest dump was written.
+    dumps: Mutex<BTreeMap<String, SystemTime>>,
 }
 
-#[derive(Debug, Default)]
-struct Latency {
-    /// How many answers took at most as long as each bound; the last counts all.
-    within: [u64; BUCKETS.len()],
-    count: u64,
-    seconds: f64,
+/// How long answers took.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Latency {
+    /// How many took at most as long as each bound.
+    pub(super) within: [u64; BUCKETS.len()],
+    pub(super) count: u64,
+    pub(super) seconds: f64,
+}
+
+/// How tasks came out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Results {
+    pub(super) succeeded: u64,
+    pub(super) failed: u64,
+    pub(super) seconds: f64,
+    /// When the last one succeeded, also before this start.
+    pub(super) succeeded_at: Option<Timestamp>,
 }
 
 impl Metrics {
     pub(super) fn observe(&self, route: &str, method: &Method, status: StatusCode, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = locked(&self.requests);
         let latency = requests.entry((route.to_owned(), known(method), status.as_u16())).or_default();
         for (within, bound) in latency.within.iter_mut().zip(BUCKETS) {
             *within += u64::from(seconds <= bound);
@@ -39,36 +56,55 @@ impl Metrics {
         latency.seconds += seconds;
     }
 
-    pub(super) fn text(&self, counts: &Counts, analyzed_bytes: u64) -> String {
-        let mut text = String::new();
-        let mut family = |name: &str, kind: &str, help: &str, lines: &str| {
-            _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}");
-        };
-        let mut tasks = String::new();
-        for (status, count) in Status::ALL.into_iter().zip(counts.tasks) {
-            _ = writeln!(tasks, "bigkeys_tasks{{status=\"{}\"}} {count}", status.name());
-        }
-        family("bigkeys_tasks", "gauge", "Stored tasks by state.", &tasks);
-        let age = Duration::from_millis(counts.queue_age_ms).as_secs_f64();
-        let age = format!("bigkeys_queue_age_seconds {age}\n");
-        family("bigkeys_queue_age_seconds", "gauge", "How long the oldest waiting task has waited.", &age);
-        let bytes = format!("bigkeys_analyzed_bytes_total {analyzed_bytes}\n");
-        family("bigkeys_analyzed_bytes_total", "counter", "Bytes of dumps read since the start.", &bytes);
-
-        let name = "bigkeys_http_request_duration_seconds";
-        let mut lines = String::new();
-        for ((route, method, status), latency) in &*self.requests.lock().unwrap_or_else(PoisonError::into_inner) {
-            let labels = format!("route=\"{route}\",method=\"{method}\",status=\"{status}\"");
-            for (within, bound) in latency.within.iter().zip(BUCKETS) {
-                _ = writeln!(lines, "{name}_bucket{{{labels},le=\"{bound}\"}} {within}");
-            }
-            let Latency { count, seconds, .. } = latency;
-            _ = writeln!(lines, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}");
-            _ = write!(lines, "{name}_sum{{{labels}}} {seconds}\n{name}_count{{{labels}}} {count}\n");
-        }
-        family(name, "histogram", "How long answers took.", &lines);
-        text
+    pub(super) fn refused(&self, code: &'static str) {
+        *locked(&self.refusals).entry(code).or_default() += 1;
     }
+
+    pub(super) fn worked(&self, instance_id: &str, kind: TaskKind, is_success: bool, elapsed: Duration) {
+        let mut tasks = locked(&self.tasks);
+        let results = tasks.entry((instance_id.to_owned(), kind.name())).or_default();
+        results.seconds += elapsed.as_secs_f64();
+        if is_success {
+            results.succeeded += 1;
+            results.succeeded_at = Some(Timestamp::now());
+        } else {
+            results.failed += 1;
+        }
+    }
+
+    /// Notes what the store knows from before this start.
+    pub(super) fn succeeded_before(&self, instance_id: &str, kind: TaskKind, at: Timestamp) {
+        locked(&self.tasks).entry((instance_id.to_owned(), kind.name())).or_default().succeeded_at = Some(at);
+    }
+
+    /// Notes when the newest dumps of an instance's nodes were written; none if a node has none.
+    pub(super) fn found_dumps(&self, instance_id: &str, written_at: Option<SystemTime>) {
+        let mut dumps = locked(&self.dumps);
+        match written_at {
+            Some(written_at) => _ = dumps.insert(instance_id.to_owned(), written_at),
+            None => _ = dumps.remove(instance_id),
+        }
+    }
+
+    pub(super) fn requests(&self) -> BTreeMap<(String, &'static str, u16), Latency> {
+        locked(&self.requests).clone()
+    }
+
+    pub(super) fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        locked(&self.refusals).clone()
+    }
+
+    pub(super) fn tasks(&self) -> BTreeMap<(String, &'static str), Results> {
+        locked(&self.tasks).clone()
+    }
+
+    pub(super) fn dumps(&self) -> BTreeMap<String, SystemTime> {
+        locked(&self.dumps).clone()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A method's name; those that HTTP does not define are all one.

@@ -8,12 +8,14 @@ use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::App;
+use super::app::App;
 use super::autoscan::{member, object};
 use super::config::{Instance, Shard};
+use super::details::Parameters;
 use super::errors::ApiError;
-use super::extract::{Ids, InstanceIds, Json, Who, blocking, instance_of, task_of};
-use super::tasks::{Parameters, dump, query};
+use super::extract::{Ids, InstanceIds, Json, Who, instance_of, task_of};
+use super::tasks::{cancel_task, delete_task, dump, query};
+use super::work::{look, read, write};
 use crate::task::{NewTask, OfflineNumbers, OfflineRequest, ScanType, Status, StoreError, Task, TaskKind, TaskRecord};
 
 /// The answer to what was created or deleted.
@@ -66,11 +68,11 @@ pub(super) struct OfflineReport {
 
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: InstanceIds,
     body: Bytes,
 ) -> Result<Json<TaskId>, ApiError> {
-    let (instance_id, _) = instance_of(&app, &caller, ids)?;
+    let instance_id = instance_of(&app, &asked, ids)?;
     let object = object(&body)?;
     let node_id: String = member(&object, "node_id")?;
     let backup_id: Option<String> = match object.get("backup_id") {
@@ -78,18 +80,24 @@ pub(super) async fn create(
         // As with answers, null is as good as nothing.
         Some(_) => member(&object, "backup_id")?,
     };
-    blocking(move || {
-        let instance = app.config.instances.get(&instance_id).ok_or(ApiError::NO_INSTANCE)?;
+    let new = look(&app, &asked, move |app| {
+        let config = app.config();
+        let instance = config.instances.get(&instance_id).ok_or(ApiError::NO_INSTANCE)?;
         let (_, shard) = node(&instance_id, instance, &node_id).ok_or_else(|| ApiError::member("node_id"))?;
-        let (backup_id, dump) = dump(&instance_id, shard, backup_id.as_deref())
-            .map_err(|error| if backup_id.is_some() { ApiError::member("backup_id") } else { error })?;
-        let new = NewTask {
+        let (backup_id, dump) = dump(&instance_id, shard, backup_id.as_deref()).map_err(|error| {
+            if backup_id.is_some() && error == ApiError::CANNOT_ANALYZE { ApiError::member("backup_id") } else { error }
+        })?;
+        Ok(NewTask {
             instance_id,
             scan_type: ScanType::Manual,
             dumps: vec![dump],
             offline: Some(OfflineRequest { node_id, backup_id: Some(backup_id) }),
-        };
-        let task = app.store.create(&new).map_err(|error| match error {
+        })
+    });
+    let new = new.await?;
+    let once = asked.caller.once().cloned();
+    write(&app, &asked, move |app| {
+        let task = app.store.create_once(&new, once.as_ref()).map_err(|error| match error {
             StoreError::Active => ApiError::OFFLINE_RUNS,
             error => error.into(),
         })?;
@@ -102,13 +110,13 @@ pub(super) async fn create(
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: InstanceIds,
     parameters: Parameters,
 ) -> Result<Json<OfflineListing>, ApiError> {
-    let (instance_id, _) = instance_of(&app, &caller, ids)?;
-    let query = query(TaskKind::Offline, instance_id.clone(), parameters)?;
-    let listing = blocking(move || Ok(app.store.list(&query)?)).await?;
+    let instance_id = instance_of(&app, &asked, ids)?;
+    let (query, _) = query(TaskKind::Offline, instance_id.clone(), parameters)?;
+    let listing = read(&app, &asked, move |app| Ok(app.store.list(&query)?)).await?;
     let record = |TaskRecord { id, status, created_at, started_at, finished_at, .. }| OfflineRecord {
         id,
         status,
@@ -122,16 +130,17 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: Ids,
 ) -> Result<Json<OfflineReport>, ApiError> {
-    let (instance_id, id) = task_of(&app, &caller, ids)?;
-    blocking(move || {
+    let (instance_id, id) = task_of(&app, &asked, ids)?;
+    read(&app, &asked, move |app| {
         let (task, request, numbers) = app.store.offline(&instance_id, &id).map_err(offline_error)?;
         let Task { id, started_at, finished_at, .. } = task;
         let OfflineRequest { node_id, backup_id } = request;
         // A node that has left the configuration since is still known by its ID.
-        let found = app.config.instances.get(&instance_id).and_then(|instance| node(&instance_id, instance, &node_id));
+        let config = app.config();
+        let found = config.instances.get(&instance_id).and_then(|instance| node(&instance_id, instance, &node_id));
         let node_ip = found.and_then(|(_, shard)| shard.address.as_deref()?.rsplit_once(':'));
         Ok(Json(OfflineReport {
             id,
@@ -151,14 +160,62 @@ pub(super) async fn show(
 
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: Ids,
 ) -> Result<Json<TaskId>, ApiError> {
-    let (instance_id, id) = task_of(&app, &caller, ids)?;
-    blocking(move || {
-        let deleted = app.store.delete(TaskKind::Offline, Some(&instance_id), &id).map_err(offline_error)?;
+    let (instance_id, id) = task_of(&app, &asked, ids)?;
+    let once = asked.caller.once().cloned();
+    write(&app, &asked, move |app| {
+        let deleted = delete_task(app, TaskKind::Offline, &instance_id, &id, once.as_ref()).map_err(offline_error)?;
         tracing::info!(task_id = deleted.id, instance_id, "offline key analysis deleted");
         Ok(Json(TaskId { task_id: deleted.id }))
+    })
+    .await
+}
+
+/// Cancels an analysis: an extension of the published operations.
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(asked): Who,
+    ids: Ids,
+) -> Result<Json<TaskId>, ApiError> {
+    let (instance_id, id) = task_of(&app, &asked, ids)?;
+    let once = asked.caller.once().cloned();
+    write(&app, &asked, move |app| {
+        let cancelled = cancel_task(app, TaskKind::Offline, &instance_id, &id, once.as_ref()).map_err(offline_error)?;
+        tracing::info!(task_id = cancelled.id, instance_id, "offline key analysis cancelled");
+        Ok(Json(TaskId { task_id: cancelled.id }))
+    })
+    .await
+}
+
+/// The nodes that an analysis is about: always the one whose backup it reads.
+#[derive(Serialize)]
+pub(super) struct Nodes {
+    nodes: Vec<Node>,
+}
+
+#[derive(Serialize)]
+struct Node {
+    id: String,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_name: Option<String>,
+}
+
+pub(super) async fn nodes(
+    State(app): State<Arc<App>>,
+    Extension(asked): Who,
+    ids: Ids,
+) -> Result<Json<Nodes>, ApiError> {
+    let (instance_id, id) = task_of(&app, &asked, ids)?;
+    read(&app, &asked, move |app| {
+        let (_, request, _) = app.store.offline(&instance_id, &id).map_err(offline_error)?;
+        let config = app.config();
+        let found =
+            config.instances.get(&instance_id).and_then(|instance| node(&instance_id, instance, &request.node_id));
+        let group_name = found.map(|(number, _)| format!("group-{number}"));
+        Ok(Json(Nodes { nodes: vec![Node { name: request.node_id.clone(), id: request.node_id, group_name }] }))
     })
     .await
 }

@@ -16,6 +16,7 @@ pub fn document() -> Value {
             "description": "Big key analysis tasks and offline key analyses over dumps of Redis and Valkey.",
             "license": {"name": "MIT OR Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "The service that serves this document"}],
         "security": [{"token": []}, {"signature": []}],
         "paths": paths(),
         "components": {"schemas": schemas(), "parameters": parameters(), "securitySchemes": security()},
@@ -28,6 +29,8 @@ fn paths() -> Value {
     let bigkey = ["project_id", "instance_id", "bigkey_id"];
     let offline = ["project_id", "instance_id", "task_id"];
     let page = ["project_id", "instance_id", "offset", "limit", "status"];
+    let detailed_page = ["project_id", "instance_id", "offset", "limit", "status", "details"];
+    let detailed = ["project_id", "instance_id", "bigkey_id", "details"];
     let of_instance = |path: &str, operations: Value| (format!("{INSTANCE}{path}"), operations);
     let paths = [
         of_instance(
@@ -36,14 +39,20 @@ fn paths() -> Value {
         ),
         of_instance(
             "/bigkey-tasks",
-            json!({"get": operation("ListBigkeyScanTasks", "List big key analysis tasks, newest first", &page, None, "TaskList")}),
+            json!({"get": operation("ListBigkeyScanTasks", "List big key analysis tasks, newest first", &detailed_page, None, "TaskList")}),
         ),
         of_instance(
             "/bigkey-task/{bigkey_id}",
             json!({
-                "get": operation("ShowBigkeyScanTaskDetails", "Show a big key analysis task", &bigkey, None, "Task"),
-                "delete": operation("DeleteBigkeyScanTask", "Delete a big key analysis task", &bigkey, None, "Task"),
+                "get": operation("ShowBigkeyScanTaskDetails", "Show a big key analysis task", &detailed, None, "Task"),
+                "delete": with_204(operation(
+                    "DeleteBigkeyScanTask", "Delete a big key analysis task", &bigkey, None, "Task"
+                )),
             }),
+        ),
+        of_instance(
+            "/bigkey-task/{bigkey_id}/cancel",
+            json!({"post": extension(operation("CancelBigkeyScanTask", "Cancel a big key analysis task", &bigkey, None, "Task"))}),
         ),
         of_instance(
             "/bigkey/autoscan",
@@ -72,14 +81,31 @@ fn paths() -> Value {
                 "delete": operation("DeleteOfflineKeyAnalysisTask", "Delete an offline key analysis", &offline, None, "OfflineTask"),
             }),
         ),
-        (
-            "/healthz".to_owned(),
-            json!({"get": open("Health", "Whether the service answers", &json!({
-                "type": "object",
-                "required": ["status"],
-                "properties": {"status": {"type": "string", "enum": ["ok"]}},
-            }))}),
+        of_instance(
+            "/offline/key-analysis/{task_id}/cancel",
+            json!({"post": extension(operation(
+                "CancelOfflineKeyAnalysis", "Cancel an offline key analysis", &offline, None, "OfflineTask"
+            ))}),
         ),
+        of_instance(
+            "/offline/key-analysis/{task_id}/nodes",
+            json!({"get": operation(
+                "ListOfflineKeyAnalysisNodes", "List the nodes of an offline key analysis", &offline, None, "Nodes"
+            )}),
+        ),
+        (
+            "/v2/{project_id}/instances".to_owned(),
+            json!({"get": operation("ListInstances", "List the project's instances", &["project_id"], None, "Instances")}),
+        ),
+        of_instance("", json!({"get": operation("ShowInstance", "Show an instance", &instance, None, "Instance")})),
+        of_instance(
+            "/backups",
+            json!({"get": operation("ListBackupRecords", "List the newest backup of each node", &instance, None, "Backups")}),
+        ),
+        ("/healthz".to_owned(), json!({"get": open("Health", "Whether the service answers", &schema("Live"))})),
+        ("/livez".to_owned(), json!({"get": open("Live", "Whether the service answers", &schema("Live"))})),
+        ("/readyz".to_owned(), json!({"get": ready()})),
+        ("/metrics".to_owned(), json!({"get": metrics()})),
         ("/openapi.json".to_owned(), json!({"get": open("Document", "This document", &json!({"type": "object"}))})),
     ];
     Value::Object(paths.into_iter().collect())
@@ -96,7 +122,9 @@ fn operation(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, a
             (401, "No credentials, or wrong ones"),
             (403, "The project is not the caller's, or not the instance's"),
             (404, "There is no such instance"),
+            (405, "The path has no such method"),
             (413, "The body is too large"),
+            (429, "Too many wrong credentials came from the client's address"),
         ]),
     });
     if let (Some(body), Some(operation)) = (body, operation.as_object_mut()) {
@@ -106,9 +134,43 @@ fn operation(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, a
     operation
 }
 
+/// An operation that is not of the published API.
+fn extension(mut operation: Value) -> Value {
+    if let Some(operation) = operation.as_object_mut() {
+        operation.insert("x-bigkeys-extension".to_owned(), Value::Bool(true));
+    }
+    operation
+}
+
+/// An operation with an answer that is published, although this service always gives the other one.
+fn with_204(mut operation: Value) -> Value {
+    if let Some(responses) = operation.pointer_mut("/responses").and_then(Value::as_object_mut) {
+        responses.insert("204".to_owned(), json!({"description": "Published; this service answers with the task"}));
+    }
+    operation
+}
+
 /// An operation that needs no credentials.
 fn open(id: &str, summary: &str, answer: &Value) -> Value {
     json!({"operationId": id, "summary": summary, "security": [], "responses": responses(answer, &[])})
+}
+
+/// The probe whose refusal has a body of its own.
+fn ready() -> Value {
+    let mut operation = open("Ready", "Whether the service can do its work", &schema("Readiness"));
+    if let Some(schema_of_503) = operation.pointer_mut("/responses/503/content/application~1json/schema") {
+        *schema_of_503 = json!({"anyOf": [schema("Readiness"), schema("Error")]});
+    }
+    operation
+}
+
+/// The one answer that is not JSON.
+fn metrics() -> Value {
+    let mut operation = open("Metrics", "The service's numbers, for Prometheus", &json!({}));
+    if let Some(content) = operation.pointer_mut("/responses/200/content") {
+        *content = json!({"text/plain": {"schema": {"type": "string"}}});
+    }
+    operation
 }
 
 fn responses(answer: &Value, refusals: &[(u16, &str)]) -> Value {
@@ -147,8 +209,15 @@ fn schemas() -> Value {
     json!({
         "Task": object(&["id", "instance_id", "status", "scan_type", "created_at", "num"], &json!({
             "id": text, "instance_id": text, "status": status, "scan_type": scan_type, "created_at": moment,
-            "started_at": moment, "finished_at": moment, "num": count, "keys": array("Key"),
+            "started_at": moment, "finished_at": moment, "num": count, "keys": array("Key"), "details": schema("Details"),
         })),
+        "Details": extension(object(&["dumps"], &json!({
+            "reason": {"type": "string", "description": "Why the task failed"},
+            "progress": object(&["done_bytes", "keys"], &json!({"done_bytes": count, "total_bytes": count, "keys": count})),
+            "dumps": {"type": "array", "items": object(&["name"], &json!({
+                "name": text, "shard": text, "written_at": moment,
+            }))},
+        }))),
         "Key": object(&["name", "type", "db", "size", "unit"], &json!({
             "name": text,
             "name_base64": {"type": "string", "format": "byte", "description": "Only where the name is not UTF-8"},
@@ -161,7 +230,7 @@ fn schemas() -> Value {
         })),
         "TaskRecord": object(&["id", "status", "scan_type", "created_at"], &json!({
             "id": text, "status": status, "scan_type": scan_type, "created_at": moment, "started_at": moment,
-            "finished_at": moment,
+            "finished_at": moment, "details": schema("Details"),
         })),
         "Autoscan": object(&["instance_id", "enable_auto_scan", "schedule_at"], &json!({
             "instance_id": text, "enable_auto_scan": {"type": "boolean"}, "schedule_at": times, "updated_at": moment,
@@ -180,6 +249,27 @@ fn schemas() -> Value {
         "OfflineRecord": object(&["id", "status", "created_at"], &json!({
             "id": text, "status": status, "created_at": moment, "started_at": moment, "finished_at": moment,
         })),
+        "Nodes": object(&["nodes"], &json!({"nodes": {"type": "array", "items": object(&["id", "name"], &json!({
+            "id": text, "name": text, "group_name": text,
+        }))}})),
+        "Instances": object(&["instance_num", "instances"], &json!({
+            "instance_num": count, "instances": array("Instance"),
+        })),
+        "Instance": object(&["instance_id", "name", "engine", "status", "cache_mode", "sharding_count"], &json!({
+            "instance_id": text, "name": text, "engine": {"type": "string", "enum": ["Redis"]},
+            "status": {"type": "string", "enum": ["RUNNING"]},
+            "cache_mode": {"type": "string", "enum": ["single", "cluster"]}, "sharding_count": count,
+        })),
+        "Backups": object(&["total_num", "backup_record_response"], &json!({
+            "total_num": count, "backup_record_response": array("Backup"),
+        })),
+        "Backup": object(
+            &["backup_id", "backup_name", "instance_id", "size", "backup_type", "backup_format", "status", "created_at"],
+            &json!({
+                "backup_id": text, "backup_name": text, "instance_id": text, "size": count, "backup_type": text,
+                "backup_format": text, "status": text, "created_at": moment, "updated_at": moment,
+            }),
+        ),
         "OfflineReport": object(&["id", "instance_id", "node_id", "analysis_type"], &json!({
             "id": text, "instance_id": text, "node_id": text, "backup_id": text, "group_name": text, "node_ip": text,
             "analysis_type": {"type": "string", "enum": ["old_backup"]}, "started_at": moment, "finished_at": moment,
@@ -192,6 +282,13 @@ fn schemas() -> Value {
             "largest_key_prefixes": {"type": "array", "items": object(&["key_prefix", "type", "bytes", "num"], &json!({
                 "key_prefix": text, "key_prefix_base64": text, "type": text, "bytes": count, "num": count,
             }))},
+        })),
+        "Live": object(&["status"], &json!({"status": {"type": "string", "enum": ["ok"]}})),
+        "Readiness": object(&["status", "store", "workers_alive", "workers", "free_bytes"], &json!({
+            "status": {"type": "string", "enum": ["ready", "not ready"]},
+            "store": {"type": "string", "description": "`writable`, or why it is not"},
+            "workers_alive": count, "workers": count,
+            "free_bytes": {"type": "integer", "format": "int64", "minimum": 0, "description": "On the store's disk"},
         })),
         "Error": object(&["error_code", "error_msg"], &json!({
             "error_code": text, "error_msg": text, "request_id": text,
@@ -219,6 +316,9 @@ fn parameters() -> Value {
         "limit": in_query("limit", "How many are listed", &json!({
             "type": "integer", "minimum": 1, "maximum": 1000, "default": 10,
         })),
+        "details": extension(in_query("details", "Whether tasks come with `details`", &json!({
+            "type": "string", "enum": ["true", "false"], "default": "false",
+        }))),
         "status": in_query("status", "Only tasks in this state", &json!({
             "type": "string", "enum": Status::ALL.map(Status::name),
         })),

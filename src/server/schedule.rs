@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::App;
+use super::app::App;
 use super::errors::ApiError;
 use super::tasks::new_task;
 use crate::task::{ScanType, StoreError};
@@ -14,6 +14,9 @@ const MINUTES_A_DAY: i64 = 24 * 60;
 
 /// Minutes that are caught up after a pause, such as a suspended machine's: what is older is no longer wanted.
 const CAUGHT_UP_MINUTES_MAX: i64 = 60;
+
+/// How long it is until what the store did not take is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// The minute of the day that `HH:MM` names.
 pub(super) fn minute_of_day(text: &str) -> Option<u16> {
@@ -32,28 +35,46 @@ pub(super) async fn run(app: Arc<App>) {
     last -= 1;
     loop {
         let now = minute(Timestamp::now());
+        if last > now {
+            tracing::warn!("the clock was set back; schedules go on from here");
+            last = now - 1;
+        }
+        let mut pause = Duration::ZERO;
         let from = last.max(now - CAUGHT_UP_MINUTES_MAX);
         if from < now {
             let app = app.clone();
             let done = tokio::task::spawn_blocking(move || create_due(&app, from, now)).await;
             match done {
                 Ok(Ok(())) => last = now,
-                Ok(Err(error)) => tracing::error!(%error, "automatic analyses could not be looked up"),
-                Err(error) => tracing::error!(%error, "automatic analyses broke off"),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "automatic analyses could not be created; it is tried again");
+                    pause = RETRY;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "automatic analyses broke off");
+                    last = now;
+                }
             }
         }
-        let into_minute = Timestamp::now().as_millisecond().rem_euclid(60_000);
-        let left_ms = u64::try_from(60_000 - into_minute).unwrap_or(60_000);
-        tokio::time::sleep(Duration::from_millis(left_ms)).await;
+        if pause.is_zero() {
+            let into_minute = Timestamp::now().as_millisecond().rem_euclid(60_000);
+            pause = Duration::from_millis(u64::try_from(60_000 - into_minute).unwrap_or(60_000));
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 
 /// Creates a task for each instance whose schedule has a minute after `from`, up to `now` (minutes since 1970).
+///
+/// # Errors
+/// What the store answered first; the others were tried all the same, and a minute that was taken stays so.
 pub(super) fn create_due(app: &App, from: i64, now: i64) -> Result<(), StoreError> {
-    for settings in app.store.autoscans(None)? {
+    let config = app.config();
+    let mut answer = Ok(());
+    for settings in app.runner.store().autoscans(None)? {
         let instance_id = &settings.instance_id;
         // An instance may have left the configuration since.
-        if !settings.enable_auto_scan || !app.config.instances.contains_key(instance_id) {
+        if !settings.enable_auto_scan || !config.instances.contains_key(instance_id) {
             continue;
         }
         let times: Vec<u16> = settings.schedule_at.iter().filter_map(|text| minute_of_day(text)).collect();
@@ -62,17 +83,26 @@ pub(super) fn create_due(app: &App, from: i64, now: i64) -> Result<(), StoreErro
             times.iter().any(|time| i64::from(*time) == of_day)
         });
         let Some(due) = due else { continue };
-        if !app.store.take_minute(instance_id, due)? {
-            continue;
-        }
-        match new_task(app, instance_id, ScanType::Auto) {
-            Ok(_) => {}
+        let new = match new_task(app, instance_id, ScanType::Auto) {
+            Ok(new) => new,
             Err(ApiError { code, message, .. }) => {
                 tracing::warn!(instance_id, code, %message, "an automatic analysis was not created");
+                continue;
             }
+        };
+        match app.runner.store().create_scheduled(&new, due) {
+            Ok(None) => {}
+            Ok(Some(task)) => {
+                app.runner.wake();
+                tracing::info!(task_id = task.id, instance_id, scan_type = "auto", "created");
+            }
+            Err(error @ StoreError::Active) => {
+                tracing::warn!(instance_id, %error, "an automatic analysis was not created");
+            }
+            Err(error) => answer = answer.and(Err(error)),
         }
     }
-    Ok(())
+    answer
 }
 
 fn minute(at: Timestamp) -> i64 {

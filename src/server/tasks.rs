@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use serde::Serialize;
 
-use super::App;
-use super::config::{Instance, Shard};
+use super::app::App;
+use super::backups::NoBackup;
+use super::config::Shard;
+use super::details::{self, Detailed, Parameters};
 use super::errors::ApiError;
-use super::extract::{Ids, InstanceIds, Json, Who, blocking, instance_of, task_of};
+use super::extract::{Ids, InstanceIds, Json, Who, instance_of, task_of};
+use super::work::{look, read, write};
 use crate::engine::Dump;
-use crate::task::{self, Listing, NewTask, ScanType, Status, Task, TaskKind};
+use crate::task::{self, GIVEN_UP, Listing, NewTask, Once, ScanType, Status, StoreError, Task, TaskKind, TaskRecord};
 
 /// How many tasks a page has if nobody says how many.
 const LIMIT: u64 = 10;
@@ -19,99 +22,185 @@ const LIMIT: u64 = 10;
 /// How many it can have.
 const LIMIT_MAX: u64 = 1000;
 
-/// The parameters of a query, as they were sent.
-pub(super) type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
-
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: InstanceIds,
 ) -> Result<Json<Task>, ApiError> {
-    let (instance_id, _) = instance_of(&app, &caller, ids)?;
-    blocking(move || new_task(&app, &instance_id, ScanType::Manual).map(Json)).await
+    let instance_id = instance_of(&app, &asked, ids)?;
+    let new = look(&app, &asked, move |app| new_task(app, &instance_id, ScanType::Manual)).await?;
+    let once = asked.caller.once().cloned();
+    write(&app, &asked, move |app| {
+        let task = app.store.create_once(&new, once.as_ref())?;
+        app.runner.wake();
+        tracing::info!(task_id = task.id, instance_id = task.instance_id, "created");
+        Ok(Json(task))
+    })
+    .await
 }
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: InstanceIds,
     parameters: Parameters,
-) -> Result<Json<Listing>, ApiError> {
-    let (instance_id, _) = instance_of(&app, &caller, ids)?;
-    let query = query(TaskKind::BigKeys, instance_id, parameters)?;
-    blocking(move || Ok(Json(app.store.list(&query)?))).await
+) -> Result<Json<ListAnswer>, ApiError> {
+    let instance_id = instance_of(&app, &asked, ids)?;
+    let (query, wants_details) = query(TaskKind::BigKeys, instance_id, parameters)?;
+    read(&app, &asked, move |app| {
+        let Listing { instance_id, count, records } = app.store.list(&query)?;
+        let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+        let details = details::of(app, &ids, wants_details)?;
+        let records = records.into_iter().zip(details).map(|(task, details)| Detailed { task, details }).collect();
+        Ok(Json(ListAnswer { instance_id, count, records }))
+    })
+    .await
+}
+
+/// The published list, whose records have details where they were asked for.
+#[derive(Serialize)]
+pub(super) struct ListAnswer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance_id: Option<String>,
+    count: u64,
+    records: Vec<Detailed<TaskRecord>>,
 }
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
+    ids: Ids,
+    parameters: Parameters,
+) -> Result<Json<Detailed<Task>>, ApiError> {
+    let (instance_id, id) = task_of(&app, &asked, ids)?;
+    let wants_details = details::are_wanted(parameters)?;
+    read(&app, &asked, move |app| {
+        let task = app.store.show(TaskKind::BigKeys, Some(&instance_id), &id)?;
+        let details = details::of(app, &[&id], wants_details)?.pop().flatten();
+        Ok(Json(Detailed { task, details }))
+    })
+    .await
+}
+
+/// Cancels a task: an extension of the published operations.
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(asked): Who,
     ids: Ids,
 ) -> Result<Json<Task>, ApiError> {
-    let (instance_id, id) = task_of(&app, &caller, ids)?;
-    blocking(move || Ok(Json(app.store.show(TaskKind::BigKeys, Some(&instance_id), &id)?))).await
+    let (instance_id, id) = task_of(&app, &asked, ids)?;
+    let once = asked.caller.once().cloned();
+    write(&app, &asked, move |app| {
+        let cancelled = cancel_task(app, TaskKind::BigKeys, &instance_id, &id, once.as_ref())?;
+        tracing::info!(task_id = cancelled.id, instance_id, "cancelled");
+        Ok(Json(cancelled))
+    })
+    .await
+}
+
+/// Lets a task fail that waits, or that is being worked on; that takes a moment.
+///
+/// # Errors
+/// What the store says.
+pub(super) fn cancel_task(
+    app: &App,
+    kind: TaskKind,
+    instance_id: &str,
+    id: &str,
+    once: Option<&Once>,
+) -> Result<Task, StoreError> {
+    let task = app.store.show(kind, Some(instance_id), id)?;
+    if task.status == Status::Running && app.runner.give_up(id) {
+        return Ok(task);
+    }
+    app.store.give_up(kind, instance_id, id, GIVEN_UP, once)
 }
 
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
-    Extension(caller): Who,
+    Extension(asked): Who,
     ids: Ids,
 ) -> Result<Json<Task>, ApiError> {
-    let (instance_id, id) = task_of(&app, &caller, ids)?;
-    blocking(move || {
-        let deleted = app.store.delete(TaskKind::BigKeys, Some(&instance_id), &id)?;
+    let (instance_id, id) = task_of(&app, &asked, ids)?;
+    let once = asked.caller.once().cloned();
+    write(&app, &asked, move |app| {
+        let deleted = delete_task(app, TaskKind::BigKeys, &instance_id, &id, once.as_ref())?;
         tracing::info!(task_id = deleted.id, instance_id, "deleted");
         Ok(Json(deleted))
     })
     .await
 }
 
-/// Creates a task for an instance that is configured.
+/// Deletes a task. One that the store has as running and that nobody works on is taken up first.
 ///
 /// # Errors
-/// [`ApiError::CANNOT_ANALYZE`] if a shard has no dump, [`ApiError::ANALYSIS_RUNS`].
-pub(super) fn new_task(app: &App, instance_id: &str, scan_type: ScanType) -> Result<Task, ApiError> {
-    let instance = app.config.instances.get(instance_id).ok_or(ApiError::NO_INSTANCE)?;
-    let dumps = dumps(instance_id, instance)?;
-    let task = app.store.create(&NewTask { instance_id: instance_id.to_owned(), scan_type, dumps, offline: None })?;
-    app.runner.wake();
-    tracing::info!(task_id = task.id, instance_id, name = instance.name, scan_type = scan_type.name(), "created");
-    Ok(task)
+/// What the store says.
+pub(super) fn delete_task(
+    app: &App,
+    kind: TaskKind,
+    instance_id: &str,
+    id: &str,
+    once: Option<&Once>,
+) -> Result<Task, StoreError> {
+    match app.store.delete_once(kind, Some(instance_id), id, once) {
+        Err(StoreError::Running) if app.runner.progress(id).is_none() => {
+            app.runner.recover_lost()?;
+            app.store.delete_once(kind, Some(instance_id), id, once)
+        }
+        deleted => deleted,
+    }
 }
 
-/// The newest dump of each of an instance's shards.
-fn dumps(instance_id: &str, instance: &Instance) -> Result<Vec<Dump>, ApiError> {
+/// A new task over the newest dumps of an instance that is configured.
+///
+/// # Errors
+/// [`ApiError::CANNOT_ANALYZE`] if a shard has no dump.
+pub(super) fn new_task(app: &App, instance_id: &str, scan_type: ScanType) -> Result<NewTask, ApiError> {
+    let config = app.config();
+    let instance = config.instances.get(instance_id).ok_or(ApiError::NO_INSTANCE)?;
     let newest = |shard: &Shard| Ok(dump(instance_id, shard, None)?.1);
-    instance.shards.iter().map(newest).collect()
+    let dumps = instance.shards.iter().map(newest).collect::<Result<_, ApiError>>()?;
+    Ok(NewTask { instance_id: instance_id.to_owned(), scan_type, dumps, offline: None })
 }
 
 /// A shard's newest dump, or the one with this name, and its name.
 ///
 /// # Errors
-/// [`ApiError::CANNOT_ANALYZE`] if there is none.
+/// [`ApiError::CANNOT_ANALYZE`] if there is none; [`ApiError::NO_LOOK`] if the system could not look for it.
 pub(super) fn dump(instance_id: &str, shard: &Shard, name: Option<&str>) -> Result<(String, Dump), ApiError> {
     let address = shard.address.clone();
-    let found = shard.backups.newest(name).map_err(|reason| reason.to_string()).and_then(|backup| {
-        let dump = task::settled(&Dump { path: backup.path, shard: address.clone(), payload_key: None });
-        Ok((backup.id, dump.map_err(|error| error.to_string())?))
+    let found = shard.backups.newest(name);
+    let is_passing = matches!(&found, Err(NoBackup::Io(_, error)) if NoBackup::is_passing(error));
+    let found = found.map_err(|reason| reason.to_string()).and_then(|found| {
+        for skipped in &found.skipped {
+            tracing::warn!(instance_id, shard = address, skipped, "passed over while a dump was looked for");
+        }
+        let dump = task::settled(&Dump { path: found.path, shard: address.clone(), payload_key: None });
+        Ok((found.id, dump.map_err(|error| error.to_string())?))
     });
     found.map_err(|reason| {
         tracing::warn!(instance_id, shard = address, reason, "no dump can be analyzed");
-        ApiError::CANNOT_ANALYZE
+        if is_passing { ApiError::NO_LOOK } else { ApiError::CANNOT_ANALYZE }
     })
 }
 
-/// The page that a query asks for. An empty value is as good as none: a client's kit sends one for an empty text.
+/// The page that a query asks for, and whether with details. An empty value is as good as none: a client's kit sends one for an empty text.
 ///
 /// # Errors
 /// [`ApiError::parameter`] for the first one that is wrong; unknown ones are none of ours.
-pub(super) fn query(kind: TaskKind, instance_id: String, parameters: Parameters) -> Result<task::Query, ApiError> {
+pub(super) fn query(
+    kind: TaskKind,
+    instance_id: String,
+    parameters: Parameters,
+) -> Result<(task::Query, bool), ApiError> {
     let Query(parameters) = parameters.map_err(|_| ApiError::parameter("query"))?;
-    let (mut offset, mut limit, mut status) = (None, None, None);
+    let (mut offset, mut limit, mut status, mut details) = (None, None, None, None);
     for (name, value) in &parameters {
         let place = match name.as_str() {
             "offset" => &mut offset,
             "limit" => &mut limit,
             "status" => &mut status,
+            details::PARAMETER => &mut details,
             _ => continue,
         };
         if place.replace(value.as_str()).is_some() {
@@ -138,5 +227,5 @@ pub(super) fn query(kind: TaskKind, instance_id: String, parameters: Parameters)
             Some(known.ok_or_else(|| ApiError::parameter("status"))?)
         }
     };
-    Ok(task::Query { kind, instance_id: Some(instance_id), status, offset, limit })
+    Ok((task::Query { kind, instance_id: Some(instance_id), status, offset, limit }, details::is_yes(details)?))
 }

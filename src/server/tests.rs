@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{App, Config, routes, schedule, signature};
+use super::app::App;
+use super::newest::{self, Seen};
+use super::{Config, routes, schedule, signature};
 use crate::engine::Options;
 use crate::task::{Runner, Store};
 
@@ -79,7 +81,8 @@ fn service(config: &str) -> Service {
     }
     let path = folder.path().join("bigkeys.toml");
     fs::write(&path, config).unwrap();
-    let store = Arc::new(Store::open(folder.path().join("tasks.db")).unwrap());
+    let busy = Duration::from_millis(100);
+    let store = Arc::new(Store::open_with(folder.path().join("tasks.db"), busy).unwrap());
     let runner = Runner::new(store.clone(), Options { threads: 1, ..Options::default() }).unwrap().unwrap();
     let app = Arc::new(App::new(Config::read(&path).unwrap(), store, Arc::new(runner)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -220,7 +223,7 @@ fn signed(service: &Service, method: &Method, path: &str, body: &str, at: Timest
     let authorization =
         format!("SDK-HMAC-SHA256 Access=AK, SignedHeaders=host;x-sdk-date, Signature={}", signature::hex(&signed));
     headers.insert("authorization", authorization.parse().unwrap());
-    assert!(!service.app.config.is_open());
+    assert!(!service.app.config().is_open());
     let mut request = Request::new(Body::from(body.to_owned()));
     *request.method_mut() = method.clone();
     *request.uri_mut() = path.parse().unwrap();
@@ -229,23 +232,209 @@ fn signed(service: &Service, method: &Method, path: &str, body: &str, at: Timest
 }
 
 #[test]
-fn signatures_are_taken_once_for_what_changes_something() {
+fn a_signature_changes_something_once_and_natural_refusals_come_first() {
     let service = service(CONFIG);
     let now = Timestamp::now();
-    let create = || signed(&service, &Method::POST, "/v2/p/instances/single/bigkey-task", "", now);
+    let tasks = "/v2/p/instances/single/bigkey-task";
+    let create = || service.send(signed(&service, &Method::POST, tasks, "", now));
     let list = || signed(&service, &Method::GET, "/v2/p/instances/single/bigkey-tasks", "", now);
-    service.send(create()).json();
-    service.send(create()).expect(401, "APIGW.0301");
+    // The published conversation within one second, in which the client's clock does not tell requests apart.
+    let created = create().json();
+    create().expect(400, "DCS.4918");
     service.send(list()).json();
     service.send(list()).json();
+    service.work();
+    let one = format!("{tasks}/{}", id(&created));
+    let delete = || service.send(signed(&service, &Method::DELETE, &one, "", now));
+    assert_eq!(delete().json()["id"], created["id"]);
+    delete().expect(400, "DCS.4942");
+    // Now it would change something.
+    create().expect(401, "APIGW.0301");
     let late = now - jiff::SignedDuration::from_mins(16);
     service
         .send(signed(&service, &Method::GET, "/v2/p/instances/single/bigkey-tasks", "", late))
         .expect(401, "APIGW.0303");
     service.send(signed(&service, &Method::GET, "/v2/q/instances/other/bigkey-tasks", "", now)).expect(403, "DCS.2003");
-    let mut changed = signed(&service, &Method::PUT, "/v2/p/instances/single/bigkey/autoscan", "{}", now);
-    *changed.body_mut() = Body::from(r#"{"enable_auto_scan":true,"schedule_at":[]}"#);
+    let autoscan = "/v2/p/instances/single/bigkey/autoscan";
+    let body = r#"{"enable_auto_scan":true,"schedule_at":[]}"#;
+    let mut changed = signed(&service, &Method::PUT, autoscan, "{}", now);
+    *changed.body_mut() = Body::from(body);
     service.send(changed).expect(401, "APIGW.0301");
+    let put = || service.send(signed(&service, &Method::PUT, autoscan, body, now));
+    assert_eq!(put().json(), put().json(), "sent twice, it changes nothing the second time");
+}
+
+#[test]
+fn what_failed_has_used_no_signature_up_and_is_not_done_later() {
+    let service = service(&format!("limits = {{ request_seconds = 1 }}\n{CONFIG}"));
+    let other = rusqlite::Connection::open(service.folder.path().join("tasks.db")).unwrap();
+    let tasks = "/v2/p/instances/single/bigkey-task";
+    let now = Timestamp::now();
+    let create = || service.send(signed(&service, &Method::POST, tasks, "", now));
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    create().expect(503, "DCS.5000");
+    // Who waits for the writer's turn until it is too late is refused, and has done nothing.
+    let turn = service.app.writer.clone().try_acquire_owned().unwrap();
+    create().expect(503, "DCS.5000");
+    assert_eq!(service.get("single/bigkey-tasks").json()["count"], 0, "readers do not wait for a writer");
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(turn);
+    assert_eq!(service.get("single/bigkey-tasks").json()["count"], 0);
+    create().json();
+}
+
+#[test]
+fn a_head_is_judged_before_its_body_is_read() {
+    let service = service(CONFIG);
+    let put = |name: &str, value: &str| {
+        let request = Request::put("/v2/p/instances/single/bigkey/autoscan").header(name, value);
+        service.send(request.body(Body::new(Endless)).unwrap())
+    };
+    put("x", "y").expect(401, "DCS.1003");
+    put("x-auth-token", "wrong").expect(401, "DCS.1001");
+    put("authorization", "SDK-HMAC-SHA256 Access=KA, SignedHeaders=host, Signature=00").expect(401, "APIGW.0301");
+    let held = service.app.place(1).unwrap();
+    for probe in ["/healthz", "/livez", "/openapi.json", "/metrics"] {
+        assert_eq!(service.get(probe).status, StatusCode::OK, "{probe}");
+    }
+    drop(held);
+    let long = Request::put("/v2/p/instances/single/bigkey/autoscan").header("content-length", "65537");
+    let long = long.header("x-auth-token", TOKEN).body(Body::new(Endless)).unwrap();
+    service.send(long).expect(413, "DCS.4005");
+}
+
+#[test]
+fn a_stuck_task_can_be_deleted() {
+    let service = service(CONFIG);
+    let created = service.post("single/bigkey-task", "").json();
+    // Claimed by nobody that the runner knows, as by a thread that died.
+    service.app.store.claim().unwrap().unwrap();
+    let one = format!("single/bigkey-task/{}", id(&created));
+    assert_eq!(service.get(&one).json()["status"], "running");
+    assert_eq!(service.delete(&one).json()["id"], created["id"]);
+}
+
+#[test]
+fn tokens_that_only_look_and_tokens_by_their_hash() {
+    let hash = signature::hex_sha256(TOKEN.as_bytes());
+    let config = CONFIG.replace("token = \"token-of-p\"", &format!("token_sha256 = \"{hash}\"\nread_only = true"));
+    let service = service(&config);
+    service.get("single/bigkey-tasks").json();
+    service.post("single/bigkey-task", "").expect(403, "DCS.2007");
+    service.put("single/bigkey/autoscan", "{}").expect(403, "DCS.2007");
+    service.delete("single/bigkey-task/x").expect(403, "DCS.2007");
+    assert_eq!(service.get("single/bigkey-tasks").json()["count"], 0);
+}
+
+#[test]
+fn failed_logins_are_limited() {
+    let service = service(&format!("limits = {{ failed_logins_per_minute = 2 }}\n{CONFIG}"));
+    let ask = |token: &str| {
+        let request = Request::get("/v2/p/instances/single/bigkey-tasks").header("x-auth-token", token);
+        service.send(request.body(Body::empty()).unwrap())
+    };
+    ask("wrong").expect(401, "DCS.1001");
+    ask("wrong").expect(401, "DCS.1001");
+    // The minute may have ended between two requests; then it begins anew.
+    let third = ask(TOKEN);
+    if third.status != StatusCode::OK {
+        third.expect(429, "APIGW.0308");
+    }
+}
+
+#[test]
+fn instances_and_their_backups() {
+    let service = service(CONFIG);
+    let list = service.get("/v2/p/instances").json();
+    assert_eq!((&list["instance_num"], &list["instances"][0]["instance_id"]), (&json!(2), &json!("cluster")));
+    assert_eq!(service.get("/v2/p/instances/cluster").json(), list["instances"][0]);
+    assert_eq!((&list["instances"][0]["sharding_count"], &list["instances"][1]["name"]), (&json!(2), &json!("one")));
+    service.get("/v2/q/instances").expect(401, "DCS.1004");
+    service.get("/v2/p/instances/other").expect(403, "DCS.2003");
+    let backups = service.get("cluster/backups").json();
+    assert_eq!(
+        (&backups["total_num"], &backups["backup_record_response"][1]["backup_id"]),
+        (&json!(2), &json!("two.rdb"))
+    );
+    let node = r#"{"node_id":"10.0.0.1:6379"}"#;
+    let id = service.post("cluster/offline/key-analysis", node).json()["task_id"].as_str().unwrap().to_owned();
+    let nodes = service.get(&format!("cluster/offline/key-analysis/{id}/nodes")).json();
+    let node = json!({"id": "10.0.0.1:6379", "name": "10.0.0.1:6379", "group_name": "group-0"});
+    assert_eq!(nodes, json!({"nodes": [node]}));
+}
+
+#[test]
+fn a_new_dump_is_analyzed_where_that_is_wanted() {
+    let service = service(&CONFIG.replace("dumps = \"*.rdb\"", "dumps = \"*.rdb\"\nanalyze_new_dumps = true"));
+    let mut seen = Seen::default();
+    let count = || service.get("single/bigkey-tasks").json()["count"].as_u64().unwrap();
+    let look = |seen: &mut Seen| {
+        newest::look(&service.app, seen);
+        service.work();
+        count()
+    };
+    assert_eq!((look(&mut seen), look(&mut seen)), (0, 1), "what may still be written is looked at twice");
+    assert_eq!(look(&mut seen), 1);
+    let mut after_restart = Seen::default();
+    assert_eq!((look(&mut after_restart), look(&mut after_restart)), (1, 1), "the store knows what was analyzed");
+    let dumps = service.folder.path().join("dumps");
+    fs::copy(dumps.join("a/one.rdb"), dumps.join("two.rdb")).unwrap();
+    let later = std::time::SystemTime::now() + Duration::from_secs(5);
+    fs::File::options().write(true).open(dumps.join("two.rdb")).unwrap().set_modified(later).unwrap();
+    assert_eq!((look(&mut seen), look(&mut seen)), (1, 2));
+    let records = service.get("single/bigkey-tasks").json();
+    assert_eq!(records["records"][0]["scan_type"], "auto");
+    assert_eq!(service.get("cluster/bigkey-tasks").json()["count"], 0, "it is off by default");
+    let metrics = String::from_utf8(service.get("/metrics").body.to_vec()).unwrap();
+    assert!(metrics.contains("bigkeys_newest_dump_timestamp_seconds{instance_id=\"single\"} "), "{metrics}");
+}
+
+#[test]
+fn details_for_who_asks_for_them() {
+    let service = service(CONFIG);
+    fs::write(service.folder.path().join("dumps/b/cut.rdb"), b"REDIS0009\xfe\x00\x00").unwrap();
+    let created = service.post("cluster/bigkey-task", "").json();
+    service.work();
+    let one = format!("cluster/bigkey-task/{}", id(&created));
+    let plain = service.get(&one).json();
+    assert_eq!((&plain["status"], plain.get("details")), (&json!("failed"), None));
+    assert_eq!(service.get(&format!("{one}?details=false")).json(), plain);
+    let details = service.get(&format!("{one}?details=true")).json()["details"].clone();
+    assert!(details["reason"].as_str().unwrap().starts_with("cut.rdb: "), "{details}");
+    assert_eq!(
+        (&details["dumps"][0]["name"], &details["dumps"][1]["shard"]),
+        (&json!("one.rdb"), &json!("[::1]:6379"))
+    );
+    assert!(details["dumps"][0]["written_at"].as_str().unwrap().ends_with('Z'));
+    let list = service.get("cluster/bigkey-tasks?details=true").json();
+    assert_eq!(list["records"][0]["details"], details);
+    assert_eq!(service.get("cluster/bigkey-tasks").json()["records"][0].get("details"), None);
+    service.get(&format!("{one}?details=yes")).expect(400, "DCS.4062");
+    service.get("cluster/bigkey-tasks?details=1").expect(400, "DCS.4062");
+}
+
+#[test]
+fn a_task_is_cancelled() {
+    let service = service(CONFIG);
+    let created = service.post("single/bigkey-task", "").json();
+    let one = format!("single/bigkey-task/{}", id(&created));
+    let cancelled = service.post(&format!("{one}/cancel"), "").json();
+    assert_eq!((&cancelled["status"], &cancelled["num"]), (&json!("failed"), &json!(0)));
+    service.work();
+    assert_eq!(service.get(&one).json(), cancelled);
+    let details = service.get(&format!("{one}?details=true")).json()["details"].clone();
+    assert_eq!(details["reason"], "it was cancelled");
+    service.post(&format!("{one}/cancel"), "").expect(400, "DCS.4957");
+    service.post("single/bigkey-task/unknown/cancel", "").expect(400, "DCS.4942");
+    service.post("single/offline/key-analysis/unknown/cancel", "").expect(400, "DCS.4232");
+    service.post("single/bigkey-task", "").json();
+}
+
+#[test]
+fn two_hosts_are_refused() {
+    let service = service(CONFIG);
+    let request = Request::get("/healthz").header("host", "a").header("host", "b");
+    service.send(request.body(Body::empty()).unwrap()).expect(400, "DCS.4800");
 }
 
 #[test]
@@ -259,6 +448,10 @@ fn what_cannot_be_analyzed() {
     fs::remove_file(dumps.join("one.rdb")).unwrap();
     std::os::unix::fs::symlink(&outside, dumps.join("one.rdb")).unwrap();
     service.post("single/bigkey-task", "").expect(400, "DCS.4919");
+    fs::copy(dumps.join("a/one.rdb"), dumps.join("old.rdb")).unwrap();
+    let created = service.post("single/bigkey-task", "").json();
+    service.work();
+    service.delete(&format!("single/bigkey-task/{}", id(&created))).json();
     // Damage is not known before a dump is read: then the task fails, with what was found before.
     fs::write(dumps.join("b/cut.rdb"), &fs::read(dumps.join("a/one.rdb")).unwrap()[..500]).unwrap();
     let created = service.post("cluster/bigkey-task", "").json();
@@ -272,7 +465,7 @@ fn what_cannot_be_analyzed() {
 fn paths_methods_and_ids() {
     let service = service(CONFIG);
     service.get("/").expect(404, "DCS.4001");
-    service.get("/v2/p/instances/single").expect(404, "DCS.4001");
+    service.get("/v2/p/instance/single").expect(404, "DCS.4001");
     service.get("single/bigkey-tasks/").expect(404, "DCS.4001");
     service.get("single/bigkey-task").expect(405, "DCS.5001");
     service.post("single/bigkey-tasks", "").expect(405, "DCS.5001");
@@ -363,6 +556,12 @@ fn schedules_are_set_and_run() {
     assert_eq!(service.get("single/bigkey-tasks").json()["records"][0]["scan_type"], "auto");
     service.put(path, r#"{"enable_auto_scan":false,"schedule_at":["21:00"]}"#).json();
     assert_eq!(run("2026-11-23T20:59:00Z", "2026-11-23T21:00:00Z"), 2);
+
+    // A clock that was in the future for a moment silences nothing when it is right again.
+    service.put(path, r#"{"enable_auto_scan":true,"schedule_at":["21:00"]}"#).json();
+    assert_eq!(run("2031-01-01T20:59:00Z", "2031-01-01T21:00:00Z"), 3);
+    assert_eq!(run("2026-11-24T20:59:00Z", "2026-11-24T21:00:00Z"), 4);
+    assert_eq!(run("2026-11-24T20:59:00Z", "2026-11-24T21:00:00Z"), 4);
 }
 
 #[test]
@@ -424,7 +623,7 @@ fn limits() {
     let path = "single/bigkey/autoscan";
     service.put(path, &" ".repeat(65)).expect(413, "DCS.4005");
     service.put(path, &" ".repeat(64)).expect(400, "DCS.4004");
-    let held = service.app.requests.try_acquire().unwrap();
+    let held = service.app.place(1).unwrap();
     service.get(path).expect(503, "DCS.5000");
     drop(held);
     service.get(path).json();
@@ -457,7 +656,7 @@ fn without_credentials_anyone_may_ask() {
         .replace("[[project.token]]\ntoken = \"token-of-q\"\n", "");
     let service = service(&open);
     let get = |path: &str| service.send(Request::get(path).body(Body::empty()).unwrap());
-    assert!(service.app.config.is_open());
+    assert!(service.app.config().is_open());
     get("/v2/p/instances/single/bigkey-tasks").json();
     get("/v2/p/instances/other/bigkey-tasks").expect(403, "DCS.2003");
 }
@@ -467,15 +666,41 @@ fn what_everyone_may_see() {
     let service = service(CONFIG);
     let get = |path: &str| service.send(Request::get(path).body(Body::empty()).unwrap());
     assert_eq!(get("/healthz").json(), json!({"status": "ok"}));
+    assert_eq!(get("/livez").json(), json!({"status": "ok"}));
+    let ready = get("/readyz");
+    assert_eq!((ready.status.as_u16(), &ready.any_json()["workers_alive"]), (503, &json!(0)), "nobody works here");
+    let alive = service.app.health.worker();
+    assert_eq!(get("/readyz").json()["status"], "ready");
+    assert!(service.app.health.set_store(Some("locked".to_owned()), 7));
+    let text = get("/readyz").any_json();
+    assert_eq!(
+        (&text["status"], &text["store"], &text["free_bytes"]),
+        (&json!("not ready"), &json!("locked"), &json!(7))
+    );
+    drop(alive);
     assert_eq!(get("/openapi.json").json(), super::openapi::document());
     service.post("single/bigkey-task", "").json();
     let text = || String::from_utf8(get("/metrics").body.to_vec()).unwrap();
     assert!(text().contains("bigkeys_tasks{status=\"waiting\"} 1\n"), "{}", text());
     service.work();
+    service.send(
+        Request::get("/v2/p/instances/single/bigkey-tasks").header("x-auth-token", "x").body(Body::empty()).unwrap(),
+    );
     let text = text();
+    for name in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "process_max_fds",
+        "bigkeys_log_lines_dropped_total",
+    ] {
+        assert!(text.contains(&format!("\n{name} ")), "no {name} in\n{text}");
+    }
     for line in [
         "bigkeys_tasks{status=\"success\"} 1",
         "bigkeys_queue_age_seconds 0",
+        concat!("bigkeys_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        "bigkeys_refusals_total{code=\"DCS.1001\"} 1",
         "bigkeys_http_request_duration_seconds_count{route=\"/v2/{project_id}/instances/{instance_id}/bigkey-task\",\
          method=\"POST\",status=\"200\"} 1",
     ] {

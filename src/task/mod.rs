@@ -17,9 +17,9 @@ pub use model::{KeyRecord, ScanType, Status, Task, Times};
 #[cfg(feature = "store")]
 pub use offline::{OfflineNumbers, OfflineRequest};
 #[cfg(feature = "store")]
-pub use runner::{Runner, Worked};
+pub use runner::{GIVEN_UP, Runner, Worked};
 #[cfg(feature = "store")]
 pub use store::{
-    Autoscan, Claim, Counts, Ended, Listing, NewTask, Outcome, Query, Recovered, STARTS_MAX, Store, StoreError,
-    TASKS_KEPT, TaskKind, TaskRecord, WorkLock,
+    Autoscan, Claim, Counts, Details, DumpDetails, Ended, Listing, NewTask, Once, Outcome, Query, Recovered,
+    STARTS_MAX, Store, StoreError, TASKS_KEPT, TaskKind, TaskRecord, WorkLock,
 };

@@ -32,6 +32,12 @@ fn help_fits_a_terminal() {
         "task list --help",
         "task run --help",
         "serve --help",
+        "store --help",
+        "store backup --help",
+        "store check --help",
+        "store vacuum --help",
+        "token --help",
+        "token new --help",
     ] {
         // Nothing here is a terminal, so the width is the variable's, and 100 columns without one.
         for (columns, most) in [(Some("80"), 80), (Some("120"), 100), (None, 100)] {

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::http::{answer, ask};
+use super::http::{Answer, answer, ask};
 use super::serving::{CLUSTER, Place, Serving};
 use crate::support::skipped::skip;
 
@@ -145,40 +145,58 @@ fn requests_and_tasks_are_in_the_log() {
     assert_eq!(find("created")["span"]["request_id"], id);
 }
 
-#[test]
-fn tls() {
-    let place = Place::new(0, "tls = { certificate = \"certificate.pem\", key = \"key.pem\" }");
+/// Makes a certificate for a name, and its key, in a place's folder; false where there is no program for that.
+fn make_certificate(place: &Place, name: &str) -> bool {
     let file = |name: &str| place.folder.path().join(name);
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-subj", "/CN=localhost", "-addext", &format!("subjectAltName=DNS:{name}")])
         .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
         .arg(file("key.pem"))
         .arg("-out")
         .arg(file("certificate.pem"))
         .stderr(Stdio::null())
         .status();
-    if !made.is_ok_and(|status| status.success()) {
-        return skip("no openssl to make a certificate with");
-    }
-    let serving = place.start();
+    made.is_ok_and(|status| status.success())
+}
+
+/// Asks over TLS, trusting the certificate in a place's folder alone.
+fn ask_by_tls(place: &Place, address: &str, name: &'static str) -> Option<Answer> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(file("certificate.pem")).expect("a certificate")).expect("a root");
+    let certificate = CertificateDer::from_pem_file(place.folder.path().join("certificate.pem"));
+    roots.add(certificate.expect("a certificate")).expect("a root");
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let name = ServerName::try_from("localhost").expect("a name");
+    let name = ServerName::try_from(name).expect("a name");
     let client = ClientConnection::new(Arc::new(config), name).expect("a client");
-    let mut stream = StreamOwned::new(client, TcpStream::connect(&serving.address).expect("a connection"));
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut stream = StreamOwned::new(client, TcpStream::connect(address).expect("a connection"));
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
     let mut bytes = Vec::new();
     // An end without a farewell is as good: the answer says how long it is.
     _ = stream.read_to_end(&mut bytes);
-    let found = answer(&bytes).expect("an answer");
+    answer(&bytes)
+}
+
+#[test]
+fn tls() {
+    let place = Place::new(0, "tls = { certificate = \"certificate.pem\", key = \"key.pem\" }");
+    if !make_certificate(&place, "localhost") {
+        return skip("no openssl to make a certificate with");
+    }
+    let serving = place.start();
+    let found = ask_by_tls(&place, &serving.address, "localhost").expect("an answer");
     assert_eq!((found.status, found.json()), (200, serde_json::json!({"status": "ok"})));
     assert_eq!(ask(&serving.address, "GET", "/healthz", ""), None, "no plain HTTP");
+    // A renewed certificate is in use a moment later, without a word.
+    assert!(make_certificate(&place, "renewed.localhost"));
+    serving.wait_for("the certificate and its key were read again");
+    assert_eq!(ask_by_tls(&place, &serving.address, "renewed.localhost").expect("an answer").status, 200);
+    std::fs::write(place.folder.path().join("key.pem"), "no key").expect("a file");
+    serving.wait_for("the certificate and its key cannot be read again; the old ones stay in use");
+    assert_eq!(ask_by_tls(&place, &serving.address, "renewed.localhost").expect("an answer").status, 200);
     assert!(serving.stop().0.success());
 }
 

@@ -2,10 +2,12 @@
 //! OpenAPI document, over TLS, and killed again and again.
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
+mod faults;
 mod http;
 mod kill;
 mod life;
 mod openapi;
+mod operate;
 mod sdk;
 mod serving;
 mod signer;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,6 +33,18 @@ pub(crate) struct Serving {
     pub address: String,
     log: Arc<Mutex<Vec<Value>>>,
     reader: Option<JoinHandle<()>>,
+    /// Standard error, of which nothing more is read.
+    _unread: Option<BufReader<ChildStderr>>,
+}
+
+/// Who reads the log once the service listens.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum LogReader {
+    Reads,
+    /// Closes it, as `head -1` does.
+    Closes,
+    /// Keeps it open, and reads no more.
+    Stalls,
 }
 
 impl Place {
@@ -69,9 +82,14 @@ impl Place {
 
 impl Serving {
     pub(crate) fn start(config: &Path) -> Self {
+        Self::start_with(config, LogReader::Reads, &[])
+    }
+
+    pub(crate) fn start_with(config: &Path, reader: LogReader, variables: &[(&str, &Path)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_bigkeys"))
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
             .arg(config)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -87,11 +105,34 @@ impl Serving {
             address = event["address"].as_str().map(str::to_owned);
             log.lock().expect("a log").push(event);
         }
-        let reader = std::thread::spawn({
-            let log = log.clone();
-            move || read_log(lines, &log)
-        });
-        Self { process, address: address.expect("an address"), log, reader: Some(reader) }
+        let address = address.expect("an address");
+        let (reader, unread) = match reader {
+            LogReader::Reads => {
+                let log = log.clone();
+                (Some(std::thread::spawn(move || read_log(lines, &log))), None)
+            }
+            LogReader::Closes => (None, None),
+            LogReader::Stalls => (None, Some(lines)),
+        };
+        Self { process, address, log, reader, _unread: unread }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status();
+        assert!(sent.expect("kill starts").success());
+    }
+
+    /// Waits until the log has an event with this message.
+    pub(crate) fn wait_for(&self, message: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let found = self.log.lock().expect("a log").iter().find(|event| event["message"] == message).cloned();
+            if let Some(event) = found {
+                return event;
+            }
+            assert!(Instant::now() < deadline, "no {message:?} in {:?}", self.log.lock().expect("a log"));
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     pub(crate) fn path(instance: &str, rest: &str) -> String {
@@ -106,10 +147,11 @@ impl Serving {
 
     /// Ends it by SIGTERM; returns how it ended and what it logged.
     pub(crate) fn stop(mut self) -> (ExitStatus, Vec<Value>) {
-        let killed = Command::new("kill").arg(self.process.id().to_string()).status();
-        assert!(killed.expect("kill starts").success());
+        self.signal("TERM");
         let status = self.process.wait().expect("it ends");
-        self.reader.take().expect("a reader").join().expect("a log");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("a log");
+        }
         let log = std::mem::take(&mut *self.log.lock().expect("a log"));
         (status, log)
     }

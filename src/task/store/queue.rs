@@ -1,12 +1,15 @@
 //! What happens to a task: created, claimed, ended, given back, taken up again after the program's end, deleted.
 
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
+use super::once::{self, Once};
 use super::read::{self, dumps, task};
-use super::{Store, StoreError, TaskKind, now_ms};
+use super::{Store, StoreError, TaskKind, now_ms, reserve, schedule};
 use crate::engine::Dump;
 use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Status, Task};
 
@@ -71,7 +74,38 @@ impl Store {
     /// # Errors
     /// [`StoreError::Active`] while another task of this kind waits or runs for the instance.
     pub fn create(&self, new: &NewTask) -> Result<Task, StoreError> {
-        self.write(|transaction| create(transaction, new))
+        self.create_once(new, None)
+    }
+
+    /// Creates a task for a request whose signature may change something once.
+    ///
+    /// # Errors
+    /// As [`Store::create`]; [`StoreError::Replayed`] if nothing else speaks against it, and [`StoreError::Full`] while what is
+    /// left of the disk is needed for the ends of tasks and for deletions.
+    pub fn create_once(&self, new: &NewTask, once: Option<&Once>) -> Result<Task, StoreError> {
+        self.write(|transaction| {
+            if reserve::is_given(self.path()) {
+                return Err(StoreError::Full);
+            }
+            create(transaction, new, once)
+        })
+    }
+
+    /// Creates a task for a minute (since 1970) of an instance's schedule; none if the minute was taken before, also by a
+    /// program that has ended since.
+    ///
+    /// # Errors
+    /// As [`Store::create`]; then the minute is not taken.
+    pub fn create_scheduled(&self, new: &NewTask, minute: i64) -> Result<Option<Task>, StoreError> {
+        self.write(|transaction| {
+            if !schedule::take_minute(transaction, &new.instance_id, minute)? {
+                return Ok(None);
+            }
+            if reserve::is_given(self.path()) {
+                return Err(StoreError::Full);
+            }
+            create(transaction, new, None).map(Some)
+        })
     }
 
     /// Takes the task that has waited longest, if one waits.
@@ -99,11 +133,7 @@ impl Store {
                             start: row.get(1)?,
                             id: row.get(2)?,
                             instance_id: row.get(3)?,
-                            kind: if row.get_ref(4)?.as_str()? == "offline" {
-                                TaskKind::Offline
-                            } else {
-                                TaskKind::BigKeys
-                            },
+                            kind: TaskKind::of(row.get_ref(4)?.as_str()?),
                             dumps: Vec::new(),
                         })
                     },
@@ -120,10 +150,11 @@ impl Store {
     /// # Errors
     /// What SQLite answers; then nothing was written.
     pub fn finish(&self, claim: &Claim, ended: &Ended) -> Result<bool, StoreError> {
-        self.write(|transaction| {
+        self.write_at_any_price(|transaction| {
             let status = if ended.reason.is_none() { Status::Success } else { Status::Failed };
             let changed = transaction.execute(
-                "UPDATE task SET status = ?1, finished_at_ms = ?2, num = ?3, reason = ?4
+                // A clock that was set back does not let a task end before it began.
+                "UPDATE task SET status = ?1, finished_at_ms = max(?2, started_at_ms), num = ?3, reason = ?4
                  WHERE seq = ?5 AND starts = ?6 AND status = 'running'",
                 params![status.name(), now_ms(), ended.keys.len(), ended.reason, claim.seq, claim.start],
             )?;
@@ -151,7 +182,7 @@ impl Store {
     /// # Errors
     /// What SQLite answers.
     pub fn release(&self, claim: &Claim) -> Result<(), StoreError> {
-        self.write(|transaction| {
+        self.write_at_any_price(|transaction| {
             transaction.execute(
                 "UPDATE task SET status = 'waiting', started_at_ms = NULL, starts = starts - 1
                  WHERE seq = ?1 AND starts = ?2 AND status = 'running'",
@@ -166,16 +197,67 @@ impl Store {
     /// # Errors
     /// What SQLite answers.
     pub fn recover(&self) -> Result<Recovered, StoreError> {
-        self.write(|transaction| {
+        self.recover_except(&[])
+    }
+
+    /// Takes up what runs in nobody's hands, as [`Store::recover`] does: all running tasks but those of these claims.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn recover_except(&self, held: &[Claim]) -> Result<Recovered, StoreError> {
+        let running = |transaction: &Transaction<'_>| {
+            let mut select = transaction.prepare_cached("SELECT seq FROM task WHERE status = 'running'")?;
+            let mut found: Vec<i64> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            found.retain(|seq| held.iter().all(|claim| claim.seq != *seq));
+            Ok(found)
+        };
+        if self.read(running)?.is_empty() {
+            return Ok(Recovered::default());
+        }
+        self.write_at_any_price(|transaction| {
             let reason = format!("the program ended {STARTS_MAX} times while it worked on this task");
-            let failed = transaction.execute(
-                "UPDATE task SET status = 'failed', finished_at_ms = ?1, reason = ?2
-                 WHERE status = 'running' AND starts >= ?3",
-                params![now_ms(), reason, STARTS_MAX],
+            let mut recovered = Recovered::default();
+            for seq in running(transaction)? {
+                recovered.failed += transaction.execute(
+                    "UPDATE task SET status = 'failed', finished_at_ms = max(?1, started_at_ms), reason = ?2
+                     WHERE seq = ?3 AND starts >= ?4",
+                    params![now_ms(), reason, seq, STARTS_MAX],
+                )?;
+                recovered.waiting += transaction.execute(
+                    "UPDATE task SET status = 'waiting', started_at_ms = NULL WHERE seq = ?1 AND status = 'running'",
+                    [seq],
+                )?;
+            }
+            Ok(recovered)
+        })
+    }
+
+    /// Lets a task that waits fail with a reason, and returns it; for a signed request, if its signature has changed nothing
+    /// before.
+    ///
+    /// # Errors
+    /// [`StoreError::NoTask`], [`StoreError::Running`], [`StoreError::Ended`], [`StoreError::Replayed`].
+    pub fn give_up(
+        &self,
+        kind: TaskKind,
+        instance_id: &str,
+        id: &str,
+        reason: &str,
+        once: Option<&Once>,
+    ) -> Result<Task, StoreError> {
+        self.write_at_any_price(|transaction| {
+            let (seq, found) = task(transaction, kind, Some(instance_id), id)?;
+            match found.status {
+                Status::Waiting => {}
+                Status::Running => return Err(StoreError::Running),
+                Status::Success | Status::Failed => return Err(StoreError::Ended),
+            }
+            once::take(transaction, once)?;
+            transaction.execute(
+                "UPDATE task SET status = 'failed', finished_at_ms = ?1, reason = ?2 WHERE seq = ?3",
+                params![now_ms(), reason, seq],
             )?;
-            let waiting = transaction
-                .execute("UPDATE task SET status = 'waiting', started_at_ms = NULL WHERE status = 'running'", [])?;
-            Ok(Recovered { waiting, failed })
+            Ok(task(transaction, kind, Some(instance_id), id)?.1)
         })
     }
 
@@ -184,31 +266,33 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoTask`], [`StoreError::Running`].
     pub fn delete(&self, kind: TaskKind, instance_id: Option<&str>, id: &str) -> Result<Task, StoreError> {
-        self.write(|transaction| {
+        self.delete_once(kind, instance_id, id, None)
+    }
+
+    /// Deletes a task for a request whose signature may change something once.
+    ///
+    /// # Errors
+    /// As [`Store::delete`]; [`StoreError::Replayed`] if nothing else speaks against it.
+    pub fn delete_once(
+        &self,
+        kind: TaskKind,
+        instance_id: Option<&str>,
+        id: &str,
+        once: Option<&Once>,
+    ) -> Result<Task, StoreError> {
+        self.write_at_any_price(|transaction| {
             let (seq, task) = task(transaction, kind, instance_id, id)?;
             if task.status == Status::Running {
                 return Err(StoreError::Running);
             }
+            once::take(transaction, once)?;
             transaction.execute("DELETE FROM task WHERE seq = ?1", [seq])?;
             Ok(task)
         })
     }
-
-    /// Notes that a signature was used, and forgets those that are too old to be sent again; false if it had been used.
-    ///
-    /// # Errors
-    /// What SQLite answers.
-    pub fn use_signature(&self, signature: &str, until_ms: i64) -> Result<bool, StoreError> {
-        self.write(|transaction| {
-            transaction.execute("DELETE FROM used_signature WHERE until_ms < ?1", [now_ms()])?;
-            let inserted = transaction
-                .execute("INSERT OR IGNORE INTO used_signature VALUES (?1, ?2)", params![signature, until_ms])?;
-            Ok(inserted == 1)
-        })
-    }
 }
 
-pub(super) fn create(transaction: &Transaction<'_>, new: &NewTask) -> Result<Task, StoreError> {
+fn create(transaction: &Transaction<'_>, new: &NewTask, signature: Option<&Once>) -> Result<Task, StoreError> {
     let kind = if new.offline.is_some() { TaskKind::Offline } else { TaskKind::BigKeys };
     let id = Uuid::new_v4().to_string();
     let inserted = transaction.execute(
@@ -223,10 +307,14 @@ pub(super) fn create(transaction: &Transaction<'_>, new: &NewTask) -> Result<Tas
         }
         inserted => _ = inserted?,
     }
+    once::take(transaction, signature)?;
     let seq = transaction.last_insert_rowid();
     for (place, Dump { path, shard, .. }) in new.dumps.iter().enumerate() {
+        let written_at = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let written_at_ms = written_at.and_then(|at| Some(Timestamp::try_from(at).ok()?.as_millisecond()));
         let path = path.as_os_str().as_bytes();
-        transaction.execute("INSERT INTO task_dump VALUES (?1, ?2, ?3, ?4)", params![seq, place, path, shard])?;
+        let values = params![seq, place, path, shard, written_at_ms];
+        transaction.execute("INSERT INTO task_dump VALUES (?1, ?2, ?3, ?4, ?5)", values)?;
     }
     if let Some(OfflineRequest { node_id, backup_id }) = &new.offline {
         let values = params![seq, node_id, backup_id];

@@ -164,6 +164,22 @@ impl Store {
         })
     }
 
+    /// When the last task of each instance and kind succeeded.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn last_successes(&self) -> Result<Vec<(String, TaskKind, Timestamp)>, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare(
+                "SELECT instance_id, kind, max(finished_at_ms) FROM task WHERE status = 'success' GROUP BY kind, instance_id",
+            )?;
+            let rows = select.query_map([], |row| {
+                Ok((row.get(0)?, TaskKind::of(row.get_ref(1)?.as_str()?), moment(row, 2)?))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// How many tasks there are in each state, and how long the queue is in time.
     ///
     /// # Errors
@@ -171,7 +187,7 @@ impl Store {
     pub fn counts(&self) -> Result<Counts, StoreError> {
         self.read(|transaction| {
             let mut counts = Counts::default();
-            let mut select = transaction.prepare_cached("SELECT status, count(*) FROM task GROUP BY status")?;
+            let mut select = transaction.prepare_cached("SELECT status, tasks FROM task_count")?;
             let rows = select.query_map([], |row| Ok((row.get::<_, Status>(0)?, row.get::<_, i64>(1)?)))?;
             for row in rows {
                 let (status, tasks) = row?;
@@ -179,9 +195,8 @@ impl Store {
                     *count = tasks.cast_unsigned();
                 }
             }
-            let oldest: Option<i64> =
-                transaction
-                    .query_row("SELECT min(created_at_ms) FROM task WHERE status = 'waiting'", [], |row| row.get(0))?;
+            let sql = "SELECT created_at_ms FROM task WHERE status = 'waiting' ORDER BY seq LIMIT 1";
+            let oldest: Option<i64> = transaction.query_row(sql, [], |row| row.get(0)).optional()?;
             counts.queue_age_ms = oldest.map_or(0, |oldest| u64::try_from(now_ms() - oldest).unwrap_or(0));
             Ok(counts)
         })

@@ -8,7 +8,7 @@ use super::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x6269_676b;
 
 /// What leads from version N to N + 1 is at index N.
-pub(super) const STEPS: [&str; 3] = [TASKS, OFFLINE, SIGNATURES];
+pub(super) const STEPS: [&str; 5] = [TASKS, OFFLINE, SIGNATURES, COUNTS, DUMP_TIMES];
 
 /// Big key analysis tasks, their dumps and keys, and the settings of the automatic ones.
 const TASKS: &str = "
@@ -78,6 +78,28 @@ const SIGNATURES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX used_signature_by_age ON used_signature (until_ms);
 ";
+
+/// How many tasks are in each state, kept by triggers, so that neither a probe nor an idle worker reads the whole table.
+const COUNTS: &str = "
+    CREATE TABLE task_count (status TEXT PRIMARY KEY, tasks INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO task_count VALUES ('waiting', 0), ('running', 0), ('success', 0), ('failed', 0);
+    UPDATE task_count SET tasks = (SELECT count(*) FROM task WHERE task.status = task_count.status);
+    CREATE TRIGGER task_came AFTER INSERT ON task BEGIN
+        UPDATE task_count SET tasks = tasks + 1 WHERE status = NEW.status;
+    END;
+    CREATE TRIGGER task_went AFTER DELETE ON task BEGIN
+        UPDATE task_count SET tasks = tasks - 1 WHERE status = OLD.status;
+    END;
+    CREATE TRIGGER task_moved AFTER UPDATE OF status ON task WHEN OLD.status <> NEW.status BEGIN
+        UPDATE task_count SET tasks = tasks - 1 WHERE status = OLD.status;
+        UPDATE task_count SET tasks = tasks + 1 WHERE status = NEW.status;
+    END;
+    CREATE INDEX task_waiting ON task (seq, created_at_ms) WHERE status = 'waiting';
+    CREATE INDEX task_running ON task (seq) WHERE status = 'running';
+";
+
+/// When a task's dumps were written.
+const DUMP_TIMES: &str = "ALTER TABLE task_dump ADD COLUMN written_at_ms INTEGER;";
 
 /// Brings a database to the newest version, whole or not at all.
 ///

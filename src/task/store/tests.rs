@@ -217,25 +217,142 @@ fn schedules_are_kept() {
     let (_folder, store) = store();
     let none = store.autoscan("i").unwrap();
     assert_eq!(none, Autoscan { instance_id: "i".to_owned(), ..Autoscan::default() });
-    assert!(!store.take_minute("i", 1).unwrap(), "there is no schedule");
+    let take = |minute| match store.create_scheduled(&new_task("i"), minute).unwrap() {
+        Some(task) => store.delete(TaskKind::BigKeys, None, &task.id).is_ok(),
+        None => false,
+    };
+    assert!(!take(1), "there is no schedule");
     let schedule_at = ["21:00".to_owned(), "03:30".to_owned()];
-    let set = store.set_autoscan("i", true, &schedule_at).unwrap();
+    let set = store.set_autoscan("i", true, &schedule_at, None).unwrap();
     assert_eq!((set.enable_auto_scan, set.schedule_at.as_slice()), (true, schedule_at.as_slice()));
     assert!(set.updated_at.is_some());
     assert_eq!(store.autoscans(None).unwrap(), std::slice::from_ref(&set));
-    assert!(store.take_minute("i", 7).unwrap() && !store.take_minute("i", 7).unwrap());
-    store.set_autoscan("i", false, &[]).unwrap();
-    assert!(!store.take_minute("i", 7).unwrap(), "a change of the settings does not open a minute again");
+    assert!(take(7) && !take(7));
+    store.set_autoscan("i", false, &[], None).unwrap();
+    assert!(!take(7), "a change of the settings does not open a minute again");
+    assert!(take(1_000_000) && take(8), "the clock was wrong");
+    assert!(!take(7), "a clock that is set back a little takes no minute twice");
     assert_eq!(store.autoscan("i").unwrap().schedule_at, [""; 0]);
 }
 
+fn once(signature: &str, until_ms: i64) -> Once {
+    Once { signature: signature.to_owned(), until_ms }
+}
+
 #[test]
-fn a_signature_is_used_once() {
+fn a_signature_changes_something_once() {
     let (_folder, store) = store();
-    let later = now_ms() + 60_000;
-    assert!(store.use_signature("a", later).unwrap() && !store.use_signature("a", later).unwrap());
-    assert!(store.use_signature("b", now_ms() - 1).unwrap());
-    assert!(store.use_signature("b", later).unwrap(), "one that is too old is forgotten");
+    let create = once("create", now_ms() + 60_000);
+    let id = store.create_once(&new_task("i"), Some(&create)).unwrap().id;
+    // What speaks against the request anyway is said first.
+    assert!(matches!(store.create_once(&new_task("i"), Some(&create)), Err(StoreError::Active)));
+    let delete = once("delete", now_ms() + 60_000);
+    let deletion = || store.delete_once(TaskKind::BigKeys, Some("i"), &id, Some(&delete));
+    assert_eq!(deletion().unwrap().id, id);
+    assert!(matches!(deletion(), Err(StoreError::NoTask)));
+    assert!(matches!(store.create_once(&new_task("i"), Some(&create)), Err(StoreError::Replayed)));
+    assert_eq!(list(&store, Some("i"), None).count, 0, "a replay leaves nothing behind");
+
+    let set = |enable, signature| store.set_autoscan("i", enable, &[], Some(signature));
+    let (on, off) = (once("on", now_ms() + 60_000), once("off", now_ms() + 60_000));
+    let first = set(true, &on).unwrap();
+    assert_eq!(set(true, &on).unwrap(), first, "it changes nothing");
+    set(false, &off).unwrap();
+    assert!(matches!(set(true, &on), Err(StoreError::Replayed)));
+
+    let old = once("old", now_ms() - 1);
+    store.create_once(&new_task("j"), Some(&old)).unwrap();
+    store.create_once(&new_task("k"), Some(&old)).expect("one that is too old is forgotten");
+}
+
+#[test]
+fn counts_are_kept_by_what_happens() {
+    let (_folder, store) = store();
+    for number in 0..3 {
+        store.create(&new_task(&format!("i{number}"))).unwrap();
+    }
+    let claim = store.claim().unwrap().unwrap();
+    assert_eq!(store.counts().unwrap().tasks, [2, 1, 0, 0]);
+    store.finish(&claim, &ended(None, vec![key("a", 1)])).unwrap();
+    assert_eq!(store.counts().unwrap().tasks, [2, 0, 1, 0]);
+    store.delete(TaskKind::BigKeys, None, &claim.id).unwrap();
+    assert_eq!(store.counts().unwrap().tasks, [2, 0, 0, 0]);
+}
+
+#[test]
+fn what_runs_in_nobodys_hands_is_taken_up() {
+    let (_folder, store) = store();
+    for instance in ["i", "j"] {
+        store.create(&new_task(instance)).unwrap();
+    }
+    let (held, lost) = (store.claim().unwrap().unwrap(), store.claim().unwrap().unwrap());
+    assert_eq!(store.recover_except(std::slice::from_ref(&held)).unwrap(), Recovered { waiting: 1, failed: 0 });
+    assert_eq!((show(&store, &held.id).status, show(&store, &lost.id).status), (Status::Running, Status::Waiting));
+}
+
+#[test]
+fn a_full_disk_leaves_room_for_ends_and_deletions() {
+    let (_folder, store) = store();
+    let id = ended_task(&store, "i");
+    store.create(&new_task("j")).unwrap();
+    let claim = store.claim().unwrap().unwrap();
+    store.keep_reserve().unwrap();
+    // A database that may not grow answers as a full disk does; the reserve is then given, whether it helps or not.
+    let pages = |most: i64| {
+        let writer = store.writer.lock().unwrap();
+        writer.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(())).unwrap();
+    };
+    pages(1);
+    let long = || (0..2000).map(|number| key(&"k".repeat(100), number)).collect();
+    assert!(store.finish(&claim, &ended(None, long())).unwrap_err().is_full());
+    assert!(reserve::is_given(store.path()));
+    pages(100_000);
+    assert!(store.create(&new_task("k")).unwrap_err().is_full(), "the rest of the disk is not for new tasks");
+    assert!(store.check_writable().unwrap_err().is_full());
+    assert!(store.finish(&claim, &ended(None, long())).unwrap());
+    store.delete(TaskKind::BigKeys, None, &id).unwrap();
+    store.keep_reserve().unwrap();
+    store.create(&new_task("k")).unwrap();
+    store.check_writable().unwrap();
+}
+
+#[test]
+fn a_damaged_page_is_found() {
+    let (folder, store) = store();
+    for _ in 0..30 {
+        let id = ended_task(&store, "i");
+        assert!(!id.is_empty());
+    }
+    store.check(true).unwrap();
+    store.checkpoint().unwrap();
+    let path = store.path().to_owned();
+    drop(store);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let found = Store::open(&path).and_then(|store| store.check(false)).unwrap_err();
+    assert!(matches!(&found, StoreError::Damaged(_)), "{found:?}");
+    drop(folder);
+}
+
+#[test]
+fn a_copy_is_a_store_of_its_own() {
+    let (folder, store) = store();
+    let id = ended_task(&store, "i");
+    let copy = folder.path().join("copy.db");
+    store.backup(&copy).unwrap();
+    assert!(matches!(store.backup(&copy), Err(StoreError::Copy(..))), "a copy overwrites nothing");
+    let copied = Store::open(&copy).unwrap();
+    assert_eq!(show(&copied, &id), show(&store, &id));
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o077, 0);
+    store.vacuum().unwrap();
+    // What is closed is whole without its log.
+    store.checkpoint().unwrap();
+    let alone = folder.path().join("alone.db");
+    fs::copy(store.path(), &alone).unwrap();
+    assert_eq!(show(&Store::open(&alone).unwrap(), &id).id, id);
 }
 
 #[test]
@@ -281,7 +398,7 @@ fn old_store(version: usize, fill: &str) -> (TempDir, PathBuf) {
 const FIRST: &str = "
     INSERT INTO task (id, instance_id, status, scan_type, created_at_ms, started_at_ms, finished_at_ms, num)
     VALUES ('done', 'i', 'success', 'auto', 1000, 2000, 3000, 1), ('new', 'i', 'waiting', 'manual', 4000, NULL, NULL, 0);
-    INSERT INTO task_dump VALUES (1, 0, x'2f61ff', NULL), (2, 0, x'2f62', '10.0.0.1:6379');
+    INSERT INTO task_dump (task, place, path, shard) VALUES (1, 0, x'2f61ff', NULL), (2, 0, x'2f62', '10.0.0.1:6379');
     INSERT INTO task_key VALUES (1, 0, 'name', NULL, 'string', NULL, 3, 5, 'byte');
     INSERT INTO autoscan VALUES ('i', 1, '21:00', 5000, 0);";
 
@@ -332,7 +449,26 @@ fn from_the_second_version_to_the_third() {
     expect_first(&store);
     let (_, request, report) = store.offline("i", "o").unwrap();
     assert_eq!((request.backup_id.as_deref(), report.is_some()), (Some("backup"), true));
-    assert!(store.use_signature("a", now_ms() + 60_000).unwrap());
+    store.create_once(&new_task("k"), Some(&once("a", now_ms() + 60_000))).unwrap();
+}
+
+#[test]
+fn from_the_third_version_to_the_fourth() {
+    let (_folder, path) = old_store(3, FIRST);
+    let store = Store::open(path).unwrap();
+    assert_eq!(store.counts().unwrap().tasks, [1, 0, 1, 0]);
+    assert!(store.counts().unwrap().queue_age_ms > 1000);
+    expect_first(&store);
+}
+
+#[test]
+fn from_the_fourth_version_to_the_fifth() {
+    let (_folder, path) = old_store(4, FIRST);
+    let store = Store::open(path).unwrap();
+    let details = store.details(&["done", "gone"]).unwrap();
+    let dumps = vec![DumpDetails { name: "a\\xff".to_owned(), shard: None, written_at: None }];
+    assert_eq!(details, [Some(Details { reason: None, dumps }), None]);
+    expect_first(&store);
 }
 
 #[test]
