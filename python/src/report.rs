@@ -75,9 +75,8 @@ pub(crate) fn report(
     arguments: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Report> {
     let ask = ask(paths, arguments)?;
-    let found = wait(py, progress, move |progress| {
-        bigkeys::report_all(&ask.dumps, &ask.question, &ask.options, progress)
-    })?;
+    let found =
+        wait(py, progress, move |progress| bigkeys::report_all(&ask.dumps, &ask.question, &ask.options, progress))?;
     let (report, notes, errors) = found.map_err(|error| exception(py, &error))?;
     if let Some(error) = errors.first().filter(|_| raises) {
         return Err(exception(py, error));

@@ -1,7 +1,7 @@
 //! Work that Python waits for: without its lock, with an eye on Ctrl-C, and with a word on how far it is.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bigkeys::Progress;
