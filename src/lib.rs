@@ -40,6 +40,7 @@
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
 //! * [`check`]: is a dump sound, and what is it? A walk into every value, one thread at a time. [`salvage`] is that walk with
 //!   a sink that copies what is sound.
+//! * [`extract`]: keys that were asked for, as a dump that servers load.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as folded stacks, as rows; values as JSON, rows of elements and commands.
@@ -49,7 +50,7 @@
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
-//! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `compare` knows
+//! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `compare` and `extract` know
 //! `engine` and what that knows, but for `input`, and so does `task`; `output` knows `report`, `values`, `compare` and `error`, `server` knows `task`. No file
 //! imports one that, in some steps, imports it. A test holds this.
 //!
@@ -71,6 +72,7 @@ pub mod check;
 pub mod compare;
 pub mod engine;
 pub mod error;
+pub mod extract;
 pub mod input;
 pub mod memory;
 pub mod output;

@@ -98,8 +98,11 @@ fn try_run(args: &DigestArgs) -> Result<Exit, String> {
         let mut told = None;
         let is_read = watched(args.scan.when(), |progress| {
             sink.write_with(|to| {
-                let (result, written) =
-                    if args.keys { keys(args, dump, &filter, to, progress) } else { whole(args, dump, &filter, to, progress) };
+                let (result, written) = if args.keys {
+                    keys(args, dump, &filter, to, progress)
+                } else {
+                    whole(args, dump, &filter, to, progress)
+                };
                 told = Some(result);
                 written
             })

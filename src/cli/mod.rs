@@ -8,6 +8,7 @@ mod completions;
 mod digest;
 mod exit;
 mod export;
+mod extract;
 mod get;
 mod interrupt;
 mod keys;
@@ -59,6 +60,7 @@ enum Command {
     Keys(Box<keys::KeysArgs>),
     Get(Box<get::GetArgs>),
     Export(Box<export::ExportArgs>),
+    Extract(Box<extract::ExtractArgs>),
     Digest(Box<digest::DigestArgs>),
     Check(check::CheckArgs),
     Salvage(salvage::SalvageArgs),
@@ -82,6 +84,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Extract(args) => extract::run(&args),
         Command::Digest(args) => digest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),

@@ -196,7 +196,9 @@ fn array(value: &Value<'_>, digest: &mut Sum) -> Result<(), Fault> {
         next = index.saturating_add(1);
     })?;
     if empty > EMPTY_SLOTS_MAX {
-        let what = format!("the array has {empty} empty slots, each of which is part of its digest (limit: {EMPTY_SLOTS_MAX})");
+        let what = format!(
+            "the array has {empty} empty slots, each of which is part of its digest (limit: {EMPTY_SLOTS_MAX})"
+        );
         return Err(Fault::Unsupported(what.into()));
     }
     Ok(())

@@ -72,6 +72,9 @@ impl<A: Query> Scan<'_, A> {
             Ok(context) => context,
             Err(error) => return Outcome::without_start(ask, number, error, dump.len() as u64),
         };
+        if A::NEEDS_START {
+            ask.start(&context, Some(Slice::new(dump, 0).first_bytes(context.start)));
+        }
         let found = Accumulated::new(ask.begin(number, Some(&context))?);
         if options.verify {
             map.expect_all();

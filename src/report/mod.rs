@@ -41,6 +41,7 @@ pub use sections::{
     TypeTally,
 };
 pub use server::ServerMemory;
+pub(crate) use slots::key_slot;
 pub use slots::{SlotTally, SlotsFound};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;

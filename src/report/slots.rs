@@ -114,6 +114,11 @@ fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     rest.get(..close).filter(|tag| !tag.is_empty())
 }
 
+/// The slot of a key by its name.
+pub(crate) fn key_slot(name: &[u8]) -> u16 {
+    slot(hash_tag(name).unwrap_or(name))
+}
+
 /// The slot of a name or hash tag: CRC-16 of XMODEM, modulo 16,384.
 fn slot(bytes: &[u8]) -> u16 {
     let crc = bytes.iter().fold(0_u16, |crc, byte| {

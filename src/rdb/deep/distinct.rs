@@ -62,7 +62,8 @@ impl Distinct {
     }
 }
 
-fn digest(bytes: &[u8]) -> u128 {
+/// 128 bits that stand for these bytes.
+pub(crate) fn digest(bytes: &[u8]) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
         hasher.write_u8(salt);

@@ -14,7 +14,7 @@ mod vector_set;
 
 use packed::Flaw;
 
-pub(crate) use distinct::Distinct;
+pub(crate) use distinct::{Distinct, digest as id_of};
 pub(crate) use template::Names;
 pub(crate) use tolerated::is_tolerated;
 
