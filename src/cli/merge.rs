@@ -1,8 +1,6 @@
 //! `bigkeys merge`: several reports in, one out.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bigkeys::Progress;
@@ -14,6 +12,7 @@ use super::args::output::{OutputArgs, choose};
 use super::args::run::ProgressArgs;
 use super::exit::{Exit, fail, say};
 use super::progress::watched;
+use super::report_file::read;
 use super::report_format::{self, ReportFormat};
 use super::sink::{Sink, keep_inputs};
 
@@ -96,43 +95,4 @@ fn merge(args: &MergeArgs, progress: &Arc<Progress>) -> Result<Option<Report>, S
         }
     }
     Ok(merged)
-}
-
-/// The report in a file.
-///
-/// # Errors
-/// A sentence if it cannot be read or is not a report.
-fn read(path: &Path, progress: &Arc<Progress>) -> Result<Report, String> {
-    let reader: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(|error| format!("could not open it: {error}"))?)
-    };
-    let reader = Counted { reader, progress };
-    let report: Report = serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| {
-        if error.is_io() {
-            format!("could not read it: {error}")
-        } else {
-            format!("not a bigkeys report (expected the JSON of `bigkeys report --format json`): {error}")
-        }
-    })?;
-    report.check()?;
-    Ok(report)
-}
-
-/// A reader that counts what was read, and that ends when it is cancelled.
-struct Counted<'p, R> {
-    reader: R,
-    progress: &'p Progress,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.progress.is_cancelled() {
-            return Err(io::Error::other("interrupted"));
-        }
-        let bytes = self.reader.read(buffer)?;
-        self.progress.add(bytes as u64, 0);
-        Ok(bytes)
-    }
 }

@@ -5,6 +5,7 @@ mod analyze;
 mod args;
 mod check;
 mod completions;
+mod diff;
 mod digest;
 mod exit;
 mod export;
@@ -16,6 +17,7 @@ mod man;
 mod merge;
 mod progress;
 mod report;
+mod report_file;
 mod report_format;
 mod salvage;
 #[cfg(feature = "server")]
@@ -46,6 +48,8 @@ Examples:
   bigkeys keys dump.rdb -o keys.parquet    one row per key
   bigkeys get dump.rdb user:1              one key and its elements
   bigkeys export dump.rdb -o all.ndjson    all keys with their values
+  bigkeys extract dump.rdb --db 3 -o 3.rdb the keys of a database, as a dump
+  bigkeys diff old.rdb new.rdb             what changed between two dumps
 
 `bigkeys DUMP...` is short for `bigkeys report DUMP...`; a dump that is named
 like a command is given as ./NAME. Each command has its own --help.
@@ -62,6 +66,7 @@ enum Command {
     Export(Box<export::ExportArgs>),
     Extract(Box<extract::ExtractArgs>),
     Digest(Box<digest::DigestArgs>),
+    Diff(Box<diff::DiffArgs>),
     Check(check::CheckArgs),
     Salvage(salvage::SalvageArgs),
     Merge(merge::MergeArgs),
@@ -85,6 +90,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Get(args) => get::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Extract(args) => extract::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Digest(args) => digest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),

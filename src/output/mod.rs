@@ -5,6 +5,7 @@ mod arrow;
 #[cfg(feature = "columnar")]
 mod batch;
 pub mod columns;
+pub mod diff;
 pub mod folded;
 pub mod human;
 #[cfg(feature = "columnar")]
