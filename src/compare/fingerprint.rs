@@ -4,6 +4,7 @@
 
 use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 
+use super::vector_set;
 use crate::rdb::element::Element;
 use crate::rdb::packed::Text;
 use crate::rdb::packed::module::ModuleValue;
@@ -49,6 +50,18 @@ impl Fingerprints {
         let mut ordered = self.hasher(3);
         let mut sum = 0_u64;
         ordered.write_u8(kind as u8);
+        if kind == Kind::VectorSet {
+            let head = vector_set::for_each(value, |vector| {
+                let mut one = self.hasher(4);
+                for text in [Text::Bytes(vector.name), Text::Bytes(vector.attributes), vector.bytes] {
+                    write(text, &mut one);
+                }
+                sum = sum.wrapping_add(one.finish());
+            })?;
+            ordered.write_u64(head.dimension);
+            ordered.write_u64(sum);
+            return Ok(ordered.finish());
+        }
         value.for_each(|element| {
             let mut one = self.hasher(4);
             match element {

@@ -11,6 +11,7 @@ mod fingerprint;
 mod keys;
 mod reports;
 mod value_digest;
+mod vector_set;
 
 pub use changes::{ChangedKey, Counts, Moved, PrefixCounts, TopChanges};
 pub use digest::{DatabaseDigest, DumpDigest, digest};

@@ -6,7 +6,7 @@ use super::human::{bytes, count, duration, left, moment, name, right, share};
 use crate::compare::{Amount, Change, ChangedKey, Counts, Difference, KeyChanges, Moved, Pace, Side};
 
 /// Columns: what changed, keys, their change, memory, its change, keys without TTL on both sides.
-const COLUMNS: [usize; 5] = [13, 13, 10, 11, 17];
+const COLUMNS: [usize; 5] = [12, 12, 10, 11, 16];
 
 /// Narrower than this nothing is laid out, and wider lines are hard to read.
 const WIDTH_MIN: usize = 60;
@@ -32,7 +32,7 @@ pub fn write(difference: &Difference, width: usize, top: usize, to: &mut dyn Wri
         table.change(&format!("database {}", database.db), &database.change)?;
     }
     if !difference.prefixes.is_empty() {
-        table.heading("Prefixes by change of memory")?;
+        table.heading("Prefixes")?;
     }
     for prefix in difference.prefixes.iter().take(top) {
         let label = name(prefix.name.bytes(), table.label_width());
@@ -94,9 +94,9 @@ impl Table<'_> {
         writeln!(self.to, "{between} between them; a day: {memory} ({basis}), {keys} keys")?;
         match (pace.maxmemory_bytes, pace.full_at_ms) {
             (Some(limit), Some(at_ms)) => {
-                writeln!(self.to, "{} are full at this pace on {}", bytes(limit), moment(at_ms))
+                writeln!(self.to, "{} is reached at this pace on {}", bytes(limit), moment(at_ms))
             }
-            (Some(limit), None) => writeln!(self.to, "{} are never full at this pace", bytes(limit)),
+            (Some(limit), None) => writeln!(self.to, "{} is never reached at this pace", bytes(limit)),
             (None, _) => Ok(()),
         }
     }
@@ -112,12 +112,14 @@ impl Table<'_> {
 
     fn change(&mut self, label: &str, change: &Change) -> io::Result<()> {
         let without_ttl = |amount: &Amount| share(amount.keys_without_ttl, amount.keys);
+        let (was, is) = (without_ttl(&change.old), without_ttl(&change.new));
+        let without_ttl = if was == is { is } else { format!("{} > {is}", was.trim_end_matches(" %")) };
         let columns = [
             count(change.new.keys),
             signed_count(change.keys_change),
             bytes(change.new.memory_bytes),
             signed_bytes(change.memory_bytes_change),
-            format!("{} > {}", without_ttl(&change.old), without_ttl(&change.new)),
+            without_ttl,
         ];
         let columns: String = columns.iter().zip(COLUMNS).map(|(text, width)| right(text, width)).collect();
         writeln!(self.to, "  {}{columns}", left(&name(label.as_bytes(), self.label_width()), self.label_width()))
@@ -172,7 +174,7 @@ impl Table<'_> {
         let columns = ["came", "went", "grew", "shrank", "value", "expiry"];
         let columns: String = columns.iter().map(|column| right(column, 10)).collect();
         let width = self.width.saturating_sub(62).max(12);
-        writeln!(self.to, "\n{}{columns}", left(&name(b"Prefixes by keys that changed", width + 2), width + 2))?;
+        writeln!(self.to, "\n{}{columns}", left(&name(b"Prefixes of keys", width + 2), width + 2))?;
         for prefix in keys.prefixes.iter().take(self.top) {
             let Counts { came, went, grew, shrank, value_changed, ttl_changed, .. } = &prefix.counts;
             let numbers = [came.keys, went.keys, grew.keys, shrank.keys, *value_changed, *ttl_changed];
@@ -189,7 +191,7 @@ impl Table<'_> {
         writeln!(self.to, "\n{title}")?;
         for key in keys.iter().take(self.top) {
             let sizes = match (key.old_memory_bytes, key.new_memory_bytes) {
-                (Some(old), Some(new)) => format!("{} > {}", bytes(old), bytes(new)),
+                (Some(old), Some(new)) if old != new => format!("{} > {}", bytes(old), bytes(new)),
                 (one, other) => bytes(one.or(other).unwrap_or(0)),
             };
             let about = format!("{} db {}", key.kind, key.db);
