@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bigkeys::compare::{Difference, KeyQuestion, compare_keys};
 use bigkeys::engine::report_all;
+use bigkeys::input::shown;
 use bigkeys::output::{diff, folded};
 use bigkeys::report::{Question, Report};
 use bigkeys::{Dump, Error, ErrorKind, Progress};
@@ -199,7 +200,7 @@ fn compare(args: &DiffArgs, format: Format, exit: &mut Exit, progress: &Arc<Prog
 /// The sentence that says why the program could not run.
 fn side(args: &DiffArgs, path: &Path, exit: &mut Exit, progress: &Arc<Progress>) -> Result<Option<Side>, String> {
     if path == Path::new("-") || is_json(path) {
-        let report = read(path, progress).map_err(|what| format!("{}: {what}", path.display()))?;
+        let report = read(path, progress).map_err(|what| format!("{}: {what}", shown(path)))?;
         return Ok(Some(Side { report, dump: None }));
     }
     let dump = Dump::from(path);

@@ -7,6 +7,7 @@ use bigkeys::analysis::filter::Filter;
 use bigkeys::compare::{DumpDigest, Rules, digest};
 use bigkeys::engine::{Exported, export_all};
 use bigkeys::error::Visible;
+use bigkeys::input::shown;
 use bigkeys::memory::Target;
 use bigkeys::output::values::{Drain, Lines};
 use bigkeys::{Dump, Progress};
@@ -88,7 +89,7 @@ pub(super) fn run(args: &DigestArgs) -> Exit {
 /// # Errors
 /// The sentence that says why the program could not run.
 fn try_run(args: &DigestArgs) -> Result<Exit, String> {
-    let dumps = args.input.dumps();
+    let dumps = args.input.dumps()?;
     let filter = args.filter.filter_without_ages()?;
     let output = args.output.output.as_deref();
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
@@ -135,7 +136,7 @@ fn whole(args: &DigestArgs, dump: &Dump, filter: &Filter, to: &mut dyn Write, pr
         Ok(found) => found,
         Err(error) => return (Err(error), Ok(())),
     };
-    let name = dump.path.display().to_string();
+    let name = shown(&dump.path);
     let is_complete = exported.errors.is_empty();
     let written = if args.json {
         let line = Line { dump: &name, is_complete, digest: &found };

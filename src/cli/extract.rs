@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bigkeys::ErrorKind;
 use bigkeys::analysis::filter::Expired;
 use bigkeys::extract::{Extracted, Format, Masters, Plan, extract};
+use bigkeys::input::shown;
 use bigkeys::output::human;
 use clap::Args;
 use clap::builder::ValueHint;
@@ -74,7 +75,7 @@ pub(super) struct ExtractArgs {
 fn pair(text: &str) -> Result<(u64, u64), String> {
     let pair = text.split_once('=').and_then(|(from, to)| from.parse().ok().zip(to.parse().ok()));
     // Servers hold the number in 32 bits.
-    let pair = pair.filter(|(_, to)| *to <= u64::from(u16::MAX));
+    let pair = pair.filter(|(_, to)| u32::try_from(*to).is_ok());
     pair.ok_or_else(|| "expected two databases, e.g. 3=0".to_owned())
 }
 
@@ -92,7 +93,7 @@ pub(super) fn run(args: &ExtractArgs) -> Exit {
 /// # Errors
 /// The sentence that says why the program could not run.
 fn try_run(args: &ExtractArgs) -> Result<Exit, String> {
-    let dumps = args.input.dumps();
+    let dumps = args.input.dumps()?;
     let filter = if args.drop_expired {
         bigkeys::analysis::filter::Filter { expired: Expired::Skip, ..args.filter.filter() }
     } else {
@@ -133,7 +134,7 @@ fn try_run(args: &ExtractArgs) -> Result<Exit, String> {
     }
     for ((path, keys), bytes) in paths.iter().zip(keys).zip(bytes).filter(|_| !args.scan.quiet) {
         let (keys, bytes) = (human::count(keys), human::bytes(bytes));
-        say(&format!("{}: wrote {keys} keys, {bytes}", path.display()));
+        say(&format!("{}: wrote {keys} keys, {bytes}", shown(path)));
     }
     Ok(exit)
 }

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bigkeys::Progress;
-use bigkeys::report::Report;
+use bigkeys::input::{shown, stored_bytes};
+use bigkeys::report::{Report, Rules};
+use bigkeys::{Progress, findings};
 use clap::Args;
 use clap::builder::ValueHint;
 
+use super::args::input::all_matches;
 use super::args::output::{OutputArgs, choose};
+use super::args::rules::rules_parser;
 use super::args::run::ProgressArgs;
 use super::exit::{Exit, fail, say};
 use super::progress::watched;
@@ -32,13 +35,17 @@ together), 130 Ctrl-C.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MergeArgs {
-    /// A report, as JSON; `-` is standard input
+    /// A report, as JSON, in a file or at a URL; `-` is standard input
     #[arg(required = true, value_name = "REPORT", value_hint = ValueHint::FilePath)]
     reports: Vec<PathBuf>,
 
     /// The format; by default that of the ending of FILE, else a table
     #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Output")]
     format: Option<ReportFormat>,
+
+    /// Whose limits say which keys are big, in the findings
+    #[arg(long, value_name = "NAME", value_parser = rules_parser())]
+    rules: Option<Rules>,
 
     /// Merge reports of different filters or times (--now), and a dump that is in several
     #[arg(long)]
@@ -65,10 +72,11 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
     let format = choose(args.format, output, ReportFormat::Table)?;
     keep_inputs(args.reports.iter().map(PathBuf::as_path), output)?;
     let sink = Sink::open(output)?;
-    let Some(report) = watched(args.progress.progress, |progress| merge(args, progress))? else {
+    let Some(mut report) = watched(args.progress.progress, |progress| merge(args, progress))? else {
         say("interrupted; not all reports were read, so nothing is printed");
         return Ok(Exit::Interrupted);
     };
+    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
     Ok(report_format::write(&report, format, sink, Exit::Sound))
 }
 
@@ -77,15 +85,15 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
 /// # Errors
 /// A sentence if one cannot be read, or does not fit those before it.
 fn merge(args: &MergeArgs, progress: &Arc<Progress>) -> Result<Option<Report>, String> {
-    let bytes = |path: &PathBuf| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
-    progress.expect(args.reports.iter().map(bytes).sum());
+    let reports = all_matches(&args.reports)?;
+    progress.expect(reports.iter().map(|path| stored_bytes(path)).sum());
     let mut merged: Option<Report> = None;
-    for path in &args.reports {
+    for path in &reports {
         let read = read(path, progress);
         if progress.is_cancelled() {
             return Ok(None);
         }
-        let named = |sentence: String| format!("{}: {sentence}", path.display());
+        let named = |sentence: String| format!("{}: {sentence}", shown(path));
         let report = read.map_err(named)?;
         progress.add(0, report.totals.keys);
         match &mut merged {

@@ -1,10 +1,10 @@
 //! Reports in files, as `bigkeys report --format json` prints them.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use bigkeys::Progress;
+use bigkeys::input::reader;
 use bigkeys::report::Report;
 
 /// The report in a file.
@@ -12,11 +12,7 @@ use bigkeys::report::Report;
 /// # Errors
 /// A sentence if it cannot be read or is not a report.
 pub(super) fn read(path: &Path, progress: &Progress) -> Result<Report, String> {
-    let reader: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(|error| format!("could not open it: {error}"))?)
-    };
+    let reader = reader(path).map_err(|error| error.cause.to_string())?;
     let reader = Counted { reader, progress };
     let report: Report = serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| {
         if error.is_io() {

@@ -1,6 +1,6 @@
 //! What became of keys: counts, counts by prefix, and the keys that changed most.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -162,14 +162,16 @@ impl<'s> Gathered<'s> {
                     }
                     return self.count(name, &counts);
                 }
-                if after > before {
-                    counts.grew.add(change_bytes);
-                    &mut lists.grew
-                } else if after < before {
-                    counts.shrank.add(change_bytes);
-                    &mut lists.shrank
-                } else {
-                    &mut lists.rewritten
+                match after.cmp(&before) {
+                    Ordering::Greater => {
+                        counts.grew.add(change_bytes);
+                        &mut lists.grew
+                    }
+                    Ordering::Less => {
+                        counts.shrank.add(change_bytes);
+                        &mut lists.shrank
+                    }
+                    Ordering::Equal => &mut lists.rewritten,
                 }
             }
         };

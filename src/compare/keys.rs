@@ -20,6 +20,7 @@ use super::fingerprint::Fingerprints;
 use crate::analysis::filter::Filter;
 use crate::engine::{Dump, Options, Progress, export_all};
 use crate::error::{Error, ErrorKind};
+use crate::input::shown;
 use crate::memory::{Allocator, Model, Target, walk};
 use crate::rdb::source::Slice;
 use crate::values::{Fault, KeyEntry, Make, Ordered, OrderedRow, Take, Value};
@@ -84,7 +85,7 @@ pub fn compare_keys(
     for dump in [old, new] {
         if dump.path == Path::new("-") || !(dump.path.is_file() || dump.path.is_dir()) {
             let what = "comparing keys reads each dump several times: store this one as a file first";
-            return Err(Error::new(dump.path.display().to_string(), ErrorKind::Options(what.to_owned())));
+            return Err(Error::new(shown(&dump.path), ErrorKind::Options(what.to_owned())));
         }
     }
     let fingerprints = Fingerprints::default();

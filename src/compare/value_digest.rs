@@ -1,7 +1,7 @@
 //! What `DEBUG DIGEST-VALUE` answers for a key, computed from the dump.
 //!
 //! SHA-1 throughout. What has an order is *mixed* into the digest, one after the other: `d = sha1(d xor sha1(x))`. What has
-//! none is XORed: `d ^= sha1(x)`. The rules are those of debug.c; servers differ in two of them, which a [`Rules`] states.
+//! none is added by XOR: `d ^= sha1(x)`. The rules are those of debug.c; servers differ in two of them, which a [`Rules`] states.
 
 use sha1::{Digest as _, Sha1};
 

@@ -65,7 +65,6 @@ pub(super) fn for_each(value: &Value<'_>, mut visit: impl FnMut(Vector<'_>)) -> 
                 Some(if flags & FLAG_PROJECTION == 0 { Part::Name } else { Part::ProjectionInput })
             }
             (Part::ProjectionInput, ModuleValue::Unsigned(_)) => Some(Part::ProjectionMatrix),
-            (Part::ProjectionMatrix, ModuleValue::String(_)) => Some(Part::Name),
             (Part::Name, ModuleValue::String(text)) => {
                 copy(text, &mut name);
                 attributes.clear();
@@ -79,7 +78,9 @@ pub(super) fn for_each(value: &Value<'_>, mut visit: impl FnMut(Vector<'_>)) -> 
                 visit(Vector { name: &name, attributes: &attributes, bytes });
                 Some(Part::Numbers)
             }
-            (Part::Numbers, ModuleValue::Unsigned(0)) => Some(Part::Name),
+            (Part::ProjectionMatrix, ModuleValue::String(_)) | (Part::Numbers, ModuleValue::Unsigned(0)) => {
+                Some(Part::Name)
+            }
             (Part::Numbers, ModuleValue::Unsigned(numbers)) => Some(Part::Links(numbers)),
             (Part::Links(left), ModuleValue::Unsigned(_)) => {
                 Some(if left > 1 { Part::Links(left - 1) } else { Part::Name })

@@ -9,6 +9,7 @@ use super::Plan;
 use crate::analysis::filter::Filter;
 use crate::engine::{Dump, Options, Progress, export_all};
 use crate::error::{Error, ErrorKind};
+use crate::input::shown;
 use crate::rdb::deep::id_of;
 use crate::values::{Fault, KeyEntry, Make, Ordered, OrderedRow, Take, Value};
 
@@ -63,7 +64,7 @@ impl Clashes {
         let is_once = |dump: &&Dump| dump.path == Path::new("-") || !(dump.path.is_file() || dump.path.is_dir());
         if let Some(dump) = dumps.iter().find(is_once) {
             let what = "names that clash are found by reading each dump twice: store this one as a file first";
-            return Err(Error::new(dump.path.display().to_string(), ErrorKind::Options(what.to_owned())));
+            return Err(Error::new(shown(&dump.path), ErrorKind::Options(what.to_owned())));
         }
         let mut shares = 1;
         loop {
@@ -84,7 +85,7 @@ impl Clashes {
                 let what = format!(
                     "more than {CLASHES_MAX} names are in several places; use --db and --db-map to keep them apart"
                 );
-                let dump = dumps.last().map_or_else(String::new, |dump| dump.path.display().to_string());
+                let dump = dumps.last().map_or_else(String::new, |dump| shown(&dump.path));
                 return Err(Error::new(dump, ErrorKind::Options(what)));
             }
             let needed = keys / (HELD_MAX as u64 / 10 * 9) + 1;

@@ -24,6 +24,7 @@ use self::copy::{Copied, Copy};
 use crate::analysis::filter::Filter;
 use crate::engine::{Dump, Exported, Options, Progress, export_with_starts};
 use crate::error::{Error, ErrorKind, Quoted};
+use crate::input::shown;
 use crate::rdb::Context;
 use crate::rdb::lead::{Part, parts};
 use crate::rdb::packed::Text;
@@ -92,7 +93,7 @@ pub fn extract<W: Write + Send>(
 ) -> Result<Extracted, Error> {
     let clashes = Clashes::find(dumps, wanted, plan, options, progress)?;
     let clashing = Mutex::new(clashes);
-    let names: Vec<String> = dumps.iter().map(|dump| dump.path.display().to_string()).collect();
+    let names: Vec<String> = dumps.iter().map(|dump| shown(&dump.path)).collect();
     let copies_all = wanted.is_of_all() && !wanted.names_databases();
     let output = Mutex::new(Output {
         plan,

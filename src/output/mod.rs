@@ -6,10 +6,15 @@ mod arrow;
 mod batch;
 pub mod columns;
 pub mod diff;
+mod findings;
 pub mod folded;
+mod formula;
 pub mod human;
+mod in_turn;
 #[cfg(feature = "columnar")]
 mod parquet;
+mod row_text;
 pub mod rows;
+mod server;
 pub mod table;
 pub mod values;

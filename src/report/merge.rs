@@ -11,7 +11,7 @@ use super::sections::{
     DatabaseTally, FrequencyTally, KindSizes, OtherDatabases, TopKeys, TypeTally, frequencies, merge_encoding,
 };
 use super::tally::{Sizes, Tally};
-use super::{Report, unlike};
+use super::{Report, unlike, what_if};
 use crate::analysis::room::{Cut, Held};
 use crate::rdb::Kind;
 
@@ -19,7 +19,7 @@ impl Report {
     /// Adds another report, whose dumps come after the ones of this: `(a + b) + c` is `a + (b + c)`, to the byte.
     ///
     /// Lists have as many keys as the shorter of both, and no more than there is room for. Prefixes and other names that either report had no room for are
-    /// missing, those that it lists are exact.
+    /// missing, those that it lists are exact. Findings are to be judged anew.
     ///
     /// # Errors
     /// A sentence if they cannot be merged (their JSON is of another version, or they tell prefixes apart otherwise), or
@@ -46,6 +46,7 @@ impl Report {
         let dumps_before = u32::try_from(self.dumps.len()).map_err(|_| "there are too many dumps".to_owned())?;
         let ((mut cut, asked), (their_cut, their_asked)) = (self.cut(), other.cut());
         self.is_complete &= other.is_complete;
+        self.findings.clear();
         self.dumps.extend(other.dumps);
         self.filters.merge(&other.filters);
         self.has_largest_elements |= other.has_largest_elements;
@@ -84,6 +85,8 @@ impl Report {
             (mine, theirs) => *mine = mine.take().or(theirs),
         }
         self.streams.merge(&other.streams);
+        self.suspects.merge(other.suspects, None, dumps_before);
+        what_if::merge(&mut self.packed_if, other.packed_if);
         Ok(())
     }
 

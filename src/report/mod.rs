@@ -7,7 +7,9 @@
 mod build;
 mod cache;
 pub(crate) mod census;
+mod expiry;
 mod filters;
+mod finding;
 mod key_row;
 pub(crate) mod largest;
 mod merge;
@@ -17,25 +19,34 @@ mod numbers;
 mod prefix;
 mod question;
 mod rank;
+mod row;
+mod row_block;
 pub(crate) mod rows;
+mod rules;
 mod sections;
 mod server;
 mod shorts;
 mod slots;
+mod suspects;
 mod tally;
 mod text;
 pub(crate) mod unlike;
+mod what_if;
 
 use serde::{Deserialize, Serialize};
 
+pub use expiry::ExpiryPeak;
 pub use filters::{FilteredExpired, Filters};
+pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
 pub use key_row::KeyRow;
 pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
 pub(crate) use question::QueryPlan;
 pub use question::Question;
 pub use rank::By;
-pub use rows::Row;
+pub use row::Row;
+pub use row_block::{RowBlock, RowCells};
+pub use rules::{HUAWEI_BYTES, KeySize, Rules};
 pub use sections::{
     DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, Prefixes, TopCut, TopKeys,
     TypeTally,
@@ -43,8 +54,10 @@ pub use sections::{
 pub use server::ServerMemory;
 pub(crate) use slots::key_slot;
 pub use slots::{SlotTally, SlotsFound};
+pub use suspects::{SuspectKey, SuspectKeys, Suspects, Suspicion};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
+pub use what_if::PackedIf;
 
 use crate::analysis::room::Cut;
 use numbers::{TALLIES_MAX, room};
@@ -60,6 +73,10 @@ pub struct Report {
     pub format: String,
     /// Whether every dump was read to its end and found sound.
     pub is_complete: bool,
+    /// What is worth doing something about, the most severe first, if it was judged ([`crate::findings::judge`]). A report
+    /// that took in another has none until it is judged anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The dumps, in the order in which they were read.
     pub dumps: Vec<DumpInfo>,
     /// Which keys it is about.
@@ -111,6 +128,12 @@ pub struct Report {
     pub streams: Streams,
     /// Values of modules, by module type.
     pub modules: NamesFound,
+    /// Keys that rules are about.
+    #[serde(default, skip_serializing_if = "Suspects::is_empty")]
+    pub suspects: Suspects,
+    /// What tables would take packed, by type and by the server's limits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packed_if: Vec<PackedIf>,
 }
 
 impl Report {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::expiry::Expiries;
 use super::key_row::KeyRow;
 use super::names::{Names, hash};
 use super::prefix::{Padded, Prefixes};
@@ -11,7 +12,9 @@ use super::question::QueryPlan;
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::slots;
+use super::suspects::{Seen, Suspects, may_be_suspect};
 use super::tally::{Expiry, Sizes, Tally, Ttls};
+use super::what_if::WhatIf;
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
 use crate::memory::{Basis, Cost, Encoding, Footprint};
@@ -70,6 +73,9 @@ pub(super) struct Numbers {
     pub(super) modules: Names,
     pub(super) slots: slots::Slots,
     pub(super) streams: Streams,
+    pub(super) suspects: Suspects,
+    pub(super) what_if: WhatIf,
+    pub(super) expiries: Expiries,
     buffer: Vec<u8>,
 }
 
@@ -213,6 +219,9 @@ impl Numbers {
             modules: Names::default(),
             slots: slots::Slots::default(),
             streams: Streams::default(),
+            suspects: Suspects::default(),
+            what_if: WhatIf::default(),
+            expiries: Expiries::default(),
             buffer: Vec::new(),
         };
         numbers.take_up(asked, db);
@@ -297,7 +306,8 @@ impl Numbers {
     pub(super) fn held_bytes(&self) -> u64 {
         let lists = self.held.keys as u64 * LISTED_BYTES + self.held.name_bytes as u64;
         let tallies = self.tallies as u64 * TALLY_BYTES;
-        lists + tallies + self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes()
+        let names = self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes();
+        lists + tallies + names + self.suspects.held_bytes() + self.expiries.held_bytes()
     }
 
     fn holds_too_much(&self) -> bool {
@@ -386,14 +396,18 @@ impl Numbers {
     #[inline(never)]
     fn add_shapeless(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
         let (held, cost) = asked.model.short_string(&short);
-        if !self.keeps_out(&short, cost.memory_bytes) {
+        if may_be_suspect(cost.memory_bytes) || !self.keeps_out(&short, cost.memory_bytes) {
             return false;
         }
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return false };
         let serialized_bytes = short.record.len() as u64;
         sizes.serialized.add(serialized_bytes, 1);
         sizes.memory.add(cost.memory_bytes, 1);
-        let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
+        let expires_at_ms = short.expires_at.map(|stored| context.time_ms(stored));
+        if let Some(at_ms) = expires_at_ms {
+            self.expiries.add(asked.dump, asked.now_ms, at_ms, cost.memory_bytes);
+        }
+        let expiry = Expiry::of(expires_at_ms, asked.now_ms);
         self.shorts.add_shapeless(held, expiry, serialized_bytes, cost);
         if asked.needs_names {
             let tally = Tally::of_key(1, serialized_bytes, cost, short.expires_at.is_none());
@@ -477,6 +491,14 @@ impl Numbers {
             self.oversized_names += 1;
         } else {
             self.place(asked, name, &tally);
+        }
+        let seen = Seen { dump: asked.dump, db: self.current_db, now_ms: asked.now_ms, target: asked.given_target };
+        self.suspects.add(&seen, entry, name, found, &tally);
+        if let Some(if_packed) = &found.if_packed {
+            self.what_if.add(found, if_packed);
+        }
+        if let Some(at_ms) = entry.expires_at_ms {
+            self.expiries.add(asked.dump, asked.now_ms, at_ms, memory_bytes);
         }
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
@@ -585,6 +607,9 @@ impl Numbers {
         self.modules.merge(theirs.modules);
         self.slots.merge(theirs.slots);
         self.streams.merge(&theirs.streams);
+        self.suspects.merge(theirs.suspects, inherited, 0);
+        self.what_if.merge(&theirs.what_if);
+        self.expiries.merge(theirs.expiries);
     }
 }
 

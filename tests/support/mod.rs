@@ -16,3 +16,4 @@ pub mod skipped;
 pub mod tools;
 pub mod values;
 pub mod ways;
+pub mod web;
