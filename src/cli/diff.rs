@@ -167,6 +167,10 @@ fn compare(args: &DiffArgs, format: Format, exit: &mut Exit, progress: &Arc<Prog
             "the memory of the old side is that of {old}, of the new side that of {new}; --target compares alike"
         ));
     }
+    if args.maxmemory.is_some() && difference.pace.is_none() {
+        let why = "it is not known that the new side is later than the old one";
+        return Err(format!("--maxmemory needs the change per day, but {why}"));
+    }
     if let (Some(old), Some(new), false) = (&old.dump, &new.dump, format == Format::Folded) {
         let question = KeyQuestion {
             filter: args.filter.filter(),

@@ -79,7 +79,7 @@ fn what_extract_refuses() {
 fn two_moments() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let table = run(&format!("diff fixtures/shop_v10.rdb {MIXED} --maxmemory 1T"))
+    let table = run(&format!("diff {MIXED} fixtures/shop_v10.rdb --maxmemory 1T"))
         .expect(0, &["--target compares alike"])
         .stdout;
     for text in ["\nKeys (compared in 1 pass)\n", "\nPrefixes of keys ", "\n1.0 TiB is ", "\nLargest keys that came\n"]
