@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Plan;
+use super::plan::Plan;
 use crate::analysis::filter::Filter;
 use crate::engine::{Dump, Options, Progress, export_all};
 use crate::error::{Error, ErrorKind};

@@ -9,6 +9,7 @@ mod clashes;
 mod copy;
 mod encode;
 mod format;
+mod plan;
 mod slots;
 mod stream;
 
@@ -17,6 +18,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use format::Format;
+pub use plan::Plan;
 pub use slots::Masters;
 
 use self::clashes::Clashes;
@@ -39,29 +41,6 @@ const LISTED_MAX: usize = 100;
 
 /// The auxiliary fields that stay true of some of the keys.
 const AUX_FIELDS: [&str; 4] = ["redis-ver", "valkey-ver", "redis-bits", "ctime"];
-
-/// What is written, and where keys go.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {
-    /// The format; by default that of the first dump.
-    pub format: Option<Format>,
-    /// New numbers of databases.
-    pub databases: BTreeMap<u64, u64>,
-    /// The masters that have an output each; without them there is one output.
-    pub masters: Option<Masters>,
-}
-
-impl Plan {
-    /// The number that a database has in the output.
-    fn database(&self, db: u64) -> u64 {
-        self.databases.get(&db).copied().unwrap_or(db)
-    }
-
-    /// How many outputs there are.
-    pub fn outputs(&self) -> usize {
-        self.masters.as_ref().map_or(1, |masters| masters.ids.len())
-    }
-}
 
 /// What came of it.
 #[derive(Debug, Default)]
