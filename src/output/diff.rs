@@ -56,14 +56,14 @@ struct Table<'t> {
 
 /// `+1.5 KiB`.
 fn signed_bytes(change: i64) -> String {
-    signed(change, bytes(change.unsigned_abs()))
+    signed(change, &bytes(change.unsigned_abs()))
 }
 
 fn signed_count(change: i64) -> String {
-    signed(change, count(change.unsigned_abs()))
+    signed(change, &count(change.unsigned_abs()))
 }
 
-fn signed(change: i64, amount: String) -> String {
+fn signed(change: i64, amount: &str) -> String {
     match change {
         0 => "-".to_owned(),
         1.. => format!("+{amount}"),

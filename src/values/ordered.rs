@@ -12,6 +12,9 @@ use crate::rdb::Context;
 /// A piece that holds more is given up.
 const HELD_BYTES_MAX: usize = 8 << 20;
 
+/// A row and its last bytes, if a key has one, or why it was left out.
+pub type Made<'v, T> = Result<Option<(T, &'v [u8])>, Fault>;
+
 /// What is made of each key.
 pub trait Make: Clone + Send {
     /// The part of fixed size.
@@ -24,12 +27,7 @@ pub trait Make: Clone + Send {
     ///
     /// # Errors
     /// Why the key was left out.
-    fn make<'v>(
-        &mut self,
-        key: &KeyEntry<'_>,
-        value: &Value<'v>,
-        bytes: &mut Vec<u8>,
-    ) -> Result<Option<(Self::Row, &'v [u8])>, Fault>;
+    fn make<'v>(&mut self, key: &KeyEntry<'_>, value: &Value<'v>, bytes: &mut Vec<u8>) -> Made<'v, Self::Row>;
 
     /// The row of records that no key follows, as [`Form::between`] has them.
     fn between(&mut self, _stored: &[u8], _context: &Context, _bytes: &mut Vec<u8>) -> Option<Self::Row> {
