@@ -41,6 +41,7 @@
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
 //! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] is that walk on
 //!   one, with a sink that copies what is sound.
+//! * [`extract`]: keys that were asked for, as a dump that servers load.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
@@ -51,7 +52,7 @@
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
 //! but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
-//! `salvage` knows `check` too; `compare` and `task` know `engine` and what that knows, `task` with `input`; `output` knows
+//! `salvage` knows `check` too; `compare`, `extract` and `task` know `engine` and what that knows, `task` with `input`; `output` knows
 //! `report`, `values`, `compare` and `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
 //! knows `task`. No file imports one that, in some steps, imports it. A test holds this.
 //!
@@ -79,6 +80,7 @@ pub mod cli;
 pub mod compare;
 pub mod engine;
 pub mod error;
+pub mod extract;
 pub mod findings;
 pub mod input;
 pub mod memory;

@@ -109,7 +109,7 @@ fn add_more(server: &mut Server, target: Target) {
 fn servers_answer_the_same() {
     for known in more_servers::all() {
         let Known { target, version, .. } = &known;
-        let mut server = known.start(None);
+        let mut server = known.start(None, &[]);
         if known.is_of_ci {
             support::fill::fill(&mut server, 400, 31);
         } else {
@@ -136,14 +136,14 @@ fn servers_answer_the_same() {
 
 #[test]
 fn every_way_of_reading_gives_one_digest() {
-    for fixture in fixtures::sound() {
+    for fixture in fixtures::sound().into_iter().filter(|fixture| fixture.bytes.len() < 8_000) {
         let one = |threads, segment_bytes| {
             let mut options = Options::default();
             (options.threads, options.segment_bytes) = (threads, segment_bytes);
             digest_of(&fixture.path, None, &options)
         };
         let expected = one(1, 0);
-        for (threads, segment_bytes) in [(2, 400), (3, 64)] {
+        for (threads, segment_bytes) in [(2, 400), (3, 100)] {
             assert_eq!(one(threads, segment_bytes), expected, "{}: {threads} {segment_bytes}", fixture.name);
         }
     }
@@ -158,7 +158,9 @@ fn encodings_and_orders_make_no_difference() {
         assert_eq!(errors, [""; 0], "{name}");
         found.digest
     };
-    let hash = |texts: &[&str]| Rdb::redis(11).key(4, "h", |value| value.len(2).strings(texts));
+    let hash = |texts: &[&str]| {
+        Rdb::redis(11).key(4, "h", |value| texts.iter().fold(value.len(2), |value, text| value.string(text)))
+    };
     let plain = digest("plain", hash(&["a", "1", "b", "2"]));
     assert_eq!(digest("turned", hash(&["b", "2", "a", "1"])), plain);
     let packed = Listpack::new().string("a").int(1).string("b").int(2).build();

@@ -63,6 +63,12 @@ pub(crate) trait Query: Sync {
     /// What answers it.
     type Accumulator: Accumulator;
 
+    /// Whether [`Query::start`] is called.
+    const NEEDS_START: bool = false;
+
+    /// Takes the start of a dump as it is stored, up to [`Context::start`]; none if it is too long to be held.
+    fn start(&self, _context: &Context, _stored: Option<&[u8]>) {}
+
     /// The gatherer for a dump, the `number`th; without a context, for one whose start cannot be read.
     ///
     /// # Errors

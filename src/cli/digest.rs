@@ -7,6 +7,7 @@ use bigkeys::analysis::filter::Filter;
 use bigkeys::compare::{DumpDigest, Rules, digest};
 use bigkeys::engine::{Exported, export_all};
 use bigkeys::error::Visible;
+use bigkeys::input::shown;
 use bigkeys::memory::Target;
 use bigkeys::output::values::{Drain, Lines};
 use bigkeys::{Dump, Progress};
@@ -135,7 +136,7 @@ fn whole(args: &DigestArgs, dump: &Dump, filter: &Filter, to: &mut dyn Write, pr
         Ok(found) => found,
         Err(error) => return (Err(error), Ok(())),
     };
-    let name = dump.path.display().to_string();
+    let name = shown(&dump.path);
     let is_complete = exported.errors.is_empty();
     let written = if args.json {
         let line = Line { dump: &name, is_complete, digest: &found };

@@ -1,10 +1,9 @@
 //! `bigkeys merge`: several reports in, one out.
 
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use bigkeys::input::{reader, shown, stored_bytes};
+use bigkeys::input::{shown, stored_bytes};
 use bigkeys::report::{Report, Rules};
 use bigkeys::{Progress, findings};
 use clap::Args;
@@ -16,6 +15,7 @@ use super::args::rules::rules_parser;
 use super::args::run::ProgressArgs;
 use super::exit::{Exit, fail, say};
 use super::progress::watched;
+use super::report_file::read;
 use super::report_format::{self, ReportFormat};
 use super::sink::{Sink, keep_inputs};
 
@@ -103,39 +103,4 @@ fn merge(args: &MergeArgs, progress: &Arc<Progress>) -> Result<Option<Report>, S
         }
     }
     Ok(merged)
-}
-
-/// The report in a file.
-///
-/// # Errors
-/// A sentence if it cannot be read or is not a report.
-fn read(path: &Path, progress: &Arc<Progress>) -> Result<Report, String> {
-    let reader = reader(path).map_err(|error| error.cause.to_string())?;
-    let reader = Counted { reader, progress };
-    let report: Report = serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| {
-        if error.is_io() {
-            format!("could not read it: {error}")
-        } else {
-            format!("not a bigkeys report (expected the JSON of `bigkeys report --format json`): {error}")
-        }
-    })?;
-    report.check()?;
-    Ok(report)
-}
-
-/// A reader that counts what was read, and that ends when it is cancelled.
-struct Counted<'p, R> {
-    reader: R,
-    progress: &'p Progress,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.progress.is_cancelled() {
-            return Err(io::Error::other("interrupted"));
-        }
-        let bytes = self.reader.read(buffer)?;
-        self.progress.add(bytes as u64, 0);
-        Ok(bytes)
-    }
 }

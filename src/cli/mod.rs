@@ -5,9 +5,11 @@ mod analyze;
 mod args;
 mod check;
 mod completions;
+mod diff;
 mod digest;
 mod exit;
 mod export;
+mod extract;
 mod get;
 mod interrupt;
 mod keys;
@@ -15,6 +17,7 @@ mod man;
 mod merge;
 mod progress;
 mod report;
+mod report_file;
 mod report_format;
 mod salvage;
 #[cfg(feature = "server")]
@@ -56,6 +59,8 @@ Examples:
   bigkeys keys dump.rdb -o keys.parquet    one row per key
   bigkeys get dump.rdb user:1              one key and its elements
   bigkeys export dump.rdb -o all.ndjson    all keys with their values
+  bigkeys extract dump.rdb --db 3 -o 3.rdb the keys of a database, as a dump
+  bigkeys diff old.rdb new.rdb             what changed between two dumps
 
 `bigkeys DUMP...` is short for `bigkeys report DUMP...`; a dump that is named
 like a command is given as ./NAME. Each command has its own --help.
@@ -70,7 +75,9 @@ enum Command {
     Keys(Box<keys::KeysArgs>),
     Get(Box<get::GetArgs>),
     Export(Box<export::ExportArgs>),
+    Extract(Box<extract::ExtractArgs>),
     Digest(Box<digest::DigestArgs>),
+    Diff(Box<diff::DiffArgs>),
     Check(check::CheckArgs),
     Salvage(salvage::SalvageArgs),
     Merge(merge::MergeArgs),
@@ -98,6 +105,8 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         Command::Keys(args) => keys::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Extract(args) => extract::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Digest(args) => digest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),

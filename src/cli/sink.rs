@@ -78,7 +78,7 @@ impl Sink {
     }
 
     /// The writer itself, for what is not JSON.
-    pub(super) fn writer(&mut self) -> &mut dyn Write {
+    pub(super) fn writer(&mut self) -> &mut (dyn Write + Send) {
         match self {
             Self::Stdout(stdout) => stdout,
             Self::File { temporary, .. } => temporary,

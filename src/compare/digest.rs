@@ -1,6 +1,6 @@
 //! The digest of a whole dump: what `DEBUG DIGEST` answers on a server that holds the same keys.
 //!
-//! Each key's digest is XORed into that of its database, so any number of workers and any order give the same; the databases,
+//! Each key's digest goes by XOR into that of its database, so any number of workers and any order give the same; the databases,
 //! in the order of their numbers, are mixed into one.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use super::value_digest::{Rules, Sum};
 use crate::analysis::filter::Filter;
 use crate::engine::{Dump, Exported, Options, Progress, export_all};
 use crate::error::{Error, ErrorKind};
+use crate::input::shown;
 use crate::memory::Target;
 use crate::values::{Fault, KeyEntry, Make, Ordered, OrderedRow, Take, Value};
 
@@ -69,12 +70,12 @@ pub fn digest(
     let databases = databases.into_inner().unwrap_or_else(PoisonError::into_inner);
     if databases.are_too_many {
         let what = format!("the dump has keys in more than {DATABASES_MAX} databases; choose some with --db");
-        return Err(Error::new(dump.path.display().to_string(), ErrorKind::Options(what)));
+        return Err(Error::new(shown(&dump.path), ErrorKind::Options(what)));
     }
     Ok((databases.finish(), exported))
 }
 
-/// The digest of a key with its name, as it is XORed into that of its database.
+/// The digest of a key with its name, as it goes by XOR into that of its database.
 #[derive(Clone, Copy)]
 struct Keys(Rules);
 
@@ -99,7 +100,7 @@ impl Make for Keys {
     }
 }
 
-/// Keys and XORed digests by database.
+/// Keys, and the XOR of their digests, by database.
 #[derive(Default)]
 struct Databases {
     found: BTreeMap<u64, (u64, Sum)>,

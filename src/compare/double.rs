@@ -184,7 +184,7 @@ fn cached_power(exponent: i32) -> (Fraction, i32) {
         let power_of_ten = FIRST_POWER + at * POWERS_STEP;
         let bits = usize::try_from(at).ok().and_then(|at| POWERS.get(at)).copied().unwrap_or(1 << 63);
         // The exponent of the table's entry: the whole part of the power's binary logarithm, less 63.
-        let power = Fraction { bits, exponent: (power_of_ten * 217_706 >> 16) - 63 };
+        let power = Fraction { bits, exponent: ((power_of_ten * 217_706) >> 16) - 63 };
         match exponent + power.exponent + 64 {
             ..-60 => at += 1,
             -31.. => at -= 1,

@@ -1,15 +1,14 @@
 //! What `DEBUG DIGEST-VALUE` answers for a key, computed from the dump.
 //!
 //! SHA-1 throughout. What has an order is *mixed* into the digest, one after the other: `d = sha1(d xor sha1(x))`. What has
-//! none is XORed: `d ^= sha1(x)`. The rules are those of debug.c; servers differ in two of them, which a [`Rules`] states.
+//! none is added by XOR: `d ^= sha1(x)`. The rules are those of debug.c; servers differ in two of them, which a [`Rules`] states.
 
 use sha1::{Digest as _, Sha1};
 
-use super::double;
+use super::{double, vector_set};
 use crate::memory::Target;
 use crate::rdb::element::Element;
 use crate::rdb::packed::Text;
-use crate::rdb::packed::module::ModuleValue;
 use crate::rdb::{Entry, Kind};
 use crate::values::stream::Id;
 use crate::values::{Fault, Value};
@@ -204,89 +203,22 @@ fn array(value: &Value<'_>, digest: &mut Sum) -> Result<(), Fault> {
     Ok(())
 }
 
-const FLAG_PROJECTION: u64 = 1;
-const FLAG_ATTRIBUTES: u64 = 2;
-
-/// What a value of a vector set's list of parts is (`VectorSetRdbSave` of vset.c).
-#[derive(Clone, Copy, PartialEq)]
-enum VectorPart {
-    Dimension,
-    Count,
-    Storage,
-    Flags,
-    ProjectionInput,
-    ProjectionMatrix,
-    Name,
-    Attributes,
-    Vector,
-    Numbers,
-    Links(u64),
-}
-
 /// The dimension and the number of vectors, then each vector with its name and attributes, in any order (`VectorSetDigest` of
 /// vset.c, Redis since 8.0).
 fn vector_set(value: &Value<'_>, digest: &mut Sum) -> Result<(), Fault> {
-    let mut part = VectorPart::Dimension;
-    let (mut dimension, mut count, mut flags) = (0, 0, 0);
-    let (mut name, mut attributes) = (Vec::new(), Vec::new());
     let mut all = Sum::default();
-    let mut is_so = true;
-    value.for_each(|element| {
-        let Element::Module(found) = element else { return };
-        let number = if let ModuleValue::Unsigned(number) = found { Some(number) } else { None };
-        let text = if let ModuleValue::String(text) = found { Some(text) } else { None };
-        let next = match (part, number, text) {
-            (VectorPart::Dimension, Some(number), _) => {
-                dimension = number;
-                VectorPart::Count
-            }
-            (VectorPart::Count, Some(number), _) => {
-                count = number;
-                VectorPart::Storage
-            }
-            (VectorPart::Storage, Some(_), _) => VectorPart::Flags,
-            (VectorPart::Flags, Some(number), _) => {
-                flags = number;
-                if flags & FLAG_PROJECTION == 0 { VectorPart::Name } else { VectorPart::ProjectionInput }
-            }
-            (VectorPart::ProjectionInput, Some(_), _) => VectorPart::ProjectionMatrix,
-            (VectorPart::ProjectionMatrix, _, Some(_)) => VectorPart::Name,
-            (VectorPart::Name, _, Some(text)) => {
-                with_bytes(text, |bytes| name = bytes.to_vec());
-                attributes.clear();
-                if flags & FLAG_ATTRIBUTES == 0 { VectorPart::Vector } else { VectorPart::Attributes }
-            }
-            (VectorPart::Attributes, _, Some(text)) => {
-                with_bytes(text, |bytes| attributes = bytes.to_vec());
-                VectorPart::Vector
-            }
-            (VectorPart::Vector, _, Some(vector)) => {
-                let mut node = Sum::default();
-                node.mix_text(vector);
-                node.mix(&name);
-                if !attributes.is_empty() {
-                    node.mix(&attributes);
-                }
-                all.xor(&node.0);
-                VectorPart::Numbers
-            }
-            (VectorPart::Numbers, Some(0), _) => VectorPart::Name,
-            (VectorPart::Numbers, Some(number), _) => VectorPart::Links(number),
-            (VectorPart::Links(left), Some(_), _) if left > 1 => VectorPart::Links(left - 1),
-            (VectorPart::Links(_), Some(_), _) => VectorPart::Name,
-            (part, _, _) => {
-                is_so = false;
-                part
-            }
-        };
-        part = next;
+    let head = vector_set::for_each(value, |vector| {
+        let mut node = Sum::default();
+        node.mix_text(vector.bytes);
+        node.mix(vector.name);
+        if !vector.attributes.is_empty() {
+            node.mix(vector.attributes);
+        }
+        all.xor(&node.0);
     })?;
-    if !is_so || part != VectorPart::Name {
-        return Err("its parts are not those of a vector set".into());
-    }
     let mut size = Sum::default();
-    size.mix(itoa::Buffer::new().format(count.cast_signed()).as_bytes());
-    size.mix(itoa::Buffer::new().format(dimension.cast_signed()).as_bytes());
+    size.mix(itoa::Buffer::new().format(head.count.cast_signed()).as_bytes());
+    size.mix(itoa::Buffer::new().format(head.dimension.cast_signed()).as_bytes());
     all.xor(&size.0);
     digest.xor(&all.0);
     Ok(())

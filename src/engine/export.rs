@@ -23,6 +23,9 @@ pub const STREAMED_VALUE_BYTES_MAX: u64 = 128 << 20;
 /// Pieces wait for those before them, and what keys are written as may take several times what they take in the dump.
 const SEGMENT_BYTES: usize = 1 << 20;
 
+/// All that may come before a value, for forms that need it: a name, metadata, and what is between keys.
+const LEAD_BYTES_MAX: usize = 32 << 20;
+
 /// Keys that were left out are told one by one up to this number, and while their names take at most so many bytes.
 const FAULTS_MAX: usize = 100;
 const FAULT_BYTES_MAX: usize = 1 << 20;
@@ -54,11 +57,36 @@ pub fn export_all<F: Form>(
     progress: &Arc<Progress>,
     form: impl Fn(&Context) -> F + Sync,
 ) -> Result<Exported, Error> {
+    exported(dumps, options, progress, Ask { wanted, form })
+}
+
+/// As [`export_all`], and before the first key of each dump `start` gets what the dump begins with, up to
+/// [`Context::start`]; none if that is too long to be held.
+///
+/// # Errors
+/// As [`export_all`].
+pub(crate) fn export_with_starts<F: Form>(
+    dumps: &[Dump],
+    wanted: &Filter,
+    options: &Options,
+    progress: &Arc<Progress>,
+    start: impl Fn(&Context, Option<&[u8]>) + Sync,
+    form: impl Fn(&Context) -> F + Sync,
+) -> Result<Exported, Error> {
+    exported(dumps, options, progress, WithStarts { ask: Ask { wanted, form }, start })
+}
+
+fn exported<F: Form, A: Query<Accumulator = Values<F>>>(
+    dumps: &[Dump],
+    options: &Options,
+    progress: &Arc<Progress>,
+    ask: A,
+) -> Result<Exported, Error> {
     let mut options = options.clone();
     if options.segment_bytes == 0 {
         options.segment_bytes = SEGMENT_BYTES;
     }
-    let mut all = Dumps::new(&options, Ask { wanted, form })?;
+    let mut all = Dumps::new(&options, ask)?;
     all.add_files(dumps, progress)?;
     let Dumps { accumulated, notes, damage, .. } = all;
     let mut errors = damage;
@@ -146,7 +174,8 @@ impl LookUp<'_> {
             return Err(self.refused(&format!("the key here is {}", Quoted(found))));
         }
         let stored = Slice::new(record, entry.value_offset - self.offset).first_bytes(entry.value_bytes);
-        let key = KeyEntry { dump: 0, db: None, name: found, entry };
+        let lead = Slice::new(record, 0).first_bytes(entry.value_offset - self.offset);
+        let key = KeyEntry { dump: 0, db: None, name: found, entry, lead };
         let added = form.add(&key, &Value::new(stored, entry.value_offset, entry.value_type, context));
         form.flush();
         added.map_err(|fault| self.failed(cause(fault, &key, self.dump_bytes)))
@@ -229,6 +258,26 @@ impl<F: Form, M: Fn(&Context) -> F + Sync> Query for Ask<'_, M> {
     }
 }
 
+/// A question that also takes what dumps begin with.
+struct WithStarts<A, T> {
+    ask: A,
+    start: T,
+}
+
+impl<A: Query, T: Fn(&Context, Option<&[u8]>) + Sync> Query for WithStarts<A, T> {
+    type Accumulator = A::Accumulator;
+
+    const NEEDS_START: bool = true;
+
+    fn start(&self, context: &Context, stored: Option<&[u8]>) {
+        (self.start)(context, stored);
+    }
+
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Self::Accumulator, ErrorKind> {
+        self.ask.begin(number, context)
+    }
+}
+
 /// Keys on their way into a form.
 struct Values<F> {
     wanted: Arc<Filter>,
@@ -286,8 +335,9 @@ impl<F: Form> Values<F> {
         source: &mut S,
         header: &KeyHeader,
         context: &Context,
-        offset: u64,
+        (offset, lead): (u64, Option<&[u8]>),
     ) -> Result<Measure, ParseError> {
+        self.db = header.selected_db.or(self.db);
         let value_offset = source.offset();
         let mut ahead = Slice::at(source.ahead(), value_offset);
         match value::measure(&mut ahead, header.value_type, context) {
@@ -295,7 +345,7 @@ impl<F: Form> Values<F> {
                 let end = ahead.offset();
                 let entry = KeyRef { header, measure, offset, value_offset, end }.entry(source.kept());
                 let stored = Slice::at(source.ahead(), value_offset).first_bytes(entry.value_bytes);
-                let added = self.add(&entry, Some(stored), context);
+                let added = self.add(&entry, lead, Some(stored), context);
                 source.skip(FormatElement::Element, end - value_offset)?;
                 added?;
                 Ok(measure)
@@ -308,7 +358,7 @@ impl<F: Form> Values<F> {
                 let end = recorded.offset();
                 let stored = recorded.into_kept();
                 let entry = KeyRef { header, measure, offset, value_offset, end }.entry(source.kept());
-                self.add(&entry, stored.as_deref(), context)?;
+                self.add(&entry, lead, stored.as_deref(), context)?;
                 Ok(measure)
             }
             // The source must stand where it would have without us.
@@ -317,18 +367,31 @@ impl<F: Form> Values<F> {
     }
 
     /// Adds a key, whose value is there unless it was too long to be held.
-    fn add(&mut self, entry: &Entry<'_>, stored: Option<&[u8]>, context: &Context) -> Result<(), ParseError> {
+    fn add(
+        &mut self,
+        entry: &Entry<'_>,
+        lead: Option<&[u8]>,
+        stored: Option<&[u8]>,
+        context: &Context,
+    ) -> Result<(), ParseError> {
         self.keys += 1;
         let (offset, element) = (entry.offset, FormatElement::Key);
         let refused = |kind| ParseError { offset, kind, element, declared: entry.key.bytes() };
         let name = entry.key.decode(&mut self.name).map_err(refused)?;
         if !self.wanted.wants_database(self.db) || !self.wanted.passes(entry, name) {
+            // What is between its record and the one before is not the key's own.
+            if let Some(lead) = lead.filter(|_| F::NEEDS_LEAD) {
+                self.form.between(lead, context);
+            }
             return Ok(());
         }
         self.exported += 1;
         self.unknown += u64::from(self.db.is_none());
-        let key = KeyEntry { dump: self.dump, db: self.db, name, entry: *entry };
+        let key = KeyEntry { dump: self.dump, db: self.db, name, entry: *entry, lead: lead.unwrap_or_default() };
         let added = match stored {
+            _ if F::NEEDS_LEAD && lead.is_none() => {
+                Err(Fault::Unsupported(format!("its record begins with more than {LEAD_BYTES_MAX} bytes").into()))
+            }
             Some(stored) => self.form.add(&key, &Value::new(stored, entry.value_offset, entry.value_type, context)),
             None => Err(Fault::Unsupported(
                 format!(
@@ -369,8 +432,21 @@ impl<F: Form> Accumulator for Values<F> {
         _until: u64,
     ) -> Result<Step, Box<Damage>> {
         let offset = source.offset();
-        let walk = |source: &mut S, header: &KeyHeader| self.take(source, header, context, offset).map(Walked);
-        step_with(source, context, walk, |_, _, _| Ok(()))
+        if !F::NEEDS_LEAD {
+            let walk =
+                |source: &mut S, header: &KeyHeader| self.take(source, header, context, (offset, None)).map(Walked);
+            return step_with(source, context, walk, |_, _, _| Ok(()));
+        }
+        let mut recorded = Recorded::new(source, LEAD_BYTES_MAX);
+        let walk = |recorded: &mut Recorded<'_, S>, header: &KeyHeader| {
+            let (lead, source) = recorded.take_kept();
+            self.take(source, header, context, (offset, lead.as_deref())).map(Walked)
+        };
+        let step = step_with(&mut recorded, context, walk, |_, _, _| Ok(()));
+        if let (Ok(Step::SelectDb(_) | Step::End), Some(stored)) = (&step, recorded.into_kept()) {
+            self.form.between(&stored, context);
+        }
+        step
     }
 
     fn select(&mut self, db: u64) {

@@ -39,9 +39,10 @@ impl Progress {
         self.is_cancelled.load(Ordering::Relaxed)
     }
 
-    /// Sets how many bytes there are to read; `None` if that is not known.
+    /// Sets how many more bytes there are to read; `None` if that is not known.
     pub fn expect(&self, total_bytes: Option<u64>) {
-        self.total_bytes.store(total_bytes.unwrap_or(0), Ordering::Relaxed);
+        let total_bytes = total_bytes.map_or(0, |bytes| self.done_bytes().saturating_add(bytes));
+        self.total_bytes.store(total_bytes, Ordering::Relaxed);
     }
 
     /// Counters of their own that are cancelled together with these, for a second look at the same bytes.

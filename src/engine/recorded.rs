@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::rdb::primitives::{Parsed, fail};
-use crate::rdb::source::Source;
+use crate::rdb::source::{KeepsKey, Source};
 use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
 
 /// A source that keeps what is read through it, up to a limit.
@@ -24,7 +24,12 @@ impl<'s, S: Source> Recorded<'s, S> {
         self.kept.into_inner()
     }
 
-    fn keep(kept: &RefCell<Option<Vec<u8>>>, bytes_max: usize, taken: &[u8]) {
+    /// What was read so far, none if it was too much; and the source, whose further bytes are not kept.
+    pub(super) fn take_kept(&mut self) -> (Option<Vec<u8>>, &mut S) {
+        (self.kept.replace(None), self.source)
+    }
+
+    fn record(kept: &RefCell<Option<Vec<u8>>>, bytes_max: usize, taken: &[u8]) {
         let mut kept = kept.borrow_mut();
         match &mut *kept {
             Some(bytes) if bytes.len() + taken.len() <= bytes_max => bytes.extend_from_slice(taken),
@@ -42,7 +47,7 @@ impl<S: Source> Source for Recorded<'_, S> {
         let Self { source, bytes_max, kept } = self;
         source.parse(element, |i| {
             let (rest, value) = parser(i)?;
-            Self::keep(kept, *bytes_max, i.get(..i.len() - rest.len()).unwrap_or_default());
+            Self::record(kept, *bytes_max, i.get(..i.len() - rest.len()).unwrap_or_default());
             Ok((rest, value))
         })
     }
@@ -66,6 +71,22 @@ impl<S: Source> Source for Recorded<'_, S> {
 
     fn error(&self, element: FormatElement, kind: ParseErrorKind, declared: u64) -> ParseError {
         self.source.error(element, kind, declared)
+    }
+}
+
+impl<S: KeepsKey> KeepsKey for Recorded<'_, S> {
+    fn keep(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError> {
+        self.source.keep(element, bytes)?;
+        Self::record(&self.kept, self.bytes_max, self.source.kept());
+        Ok(())
+    }
+
+    fn kept(&self) -> &[u8] {
+        self.source.kept()
+    }
+
+    fn ahead(&self) -> &[u8] {
+        self.source.ahead()
     }
 }
 

@@ -83,6 +83,9 @@ impl<A: Query> Scan<'_, A> {
     pub(crate) fn run_from(self, context: &Context) -> Result<Outcome<A::Accumulator>, ErrorKind> {
         let Self { map, number, options, progress, ask } = self;
         let dump = map.bytes();
+        if A::NEEDS_START {
+            ask.start(context, Some(Slice::new(dump, 0).first_bytes(context.start)));
+        }
         let found = Accumulated::new(ask.begin(number, Some(context))?);
         if options.verify {
             map.expect_all();

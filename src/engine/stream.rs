@@ -8,6 +8,7 @@ use super::accumulated::Accumulated;
 use super::options::Options;
 use super::outcome::{Ending, Outcome};
 use super::progress::Progress;
+use super::recorded::Recorded;
 use super::scan::Walk;
 use super::window::Window;
 use crate::analysis::accumulator::{Accumulator, Query};
@@ -16,6 +17,9 @@ use crate::input::tail::Tail;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::Source;
 use crate::rdb::{Context, FormatElement, ParseErrorKind, header};
+
+/// The longest start of a stream that is handed on: functions, module data and hash templates.
+const START_BYTES_MAX: usize = 64 << 20;
 
 /// A scan over a stream, ready to run.
 pub(super) struct Scan<'a, A> {
@@ -50,8 +54,19 @@ impl<A: Query> Scan<'_, A> {
         let window = Window::new(self.reader, self.burst_bytes, window_bytes, self.options.verify, goes_on);
         let mut window = window.map_err(|source| ErrorKind::Io { doing: "start a thread", source })?;
 
-        let context = match header::read(&mut window) {
-            Ok(context) => context,
+        let (read, start) = if A::NEEDS_START {
+            let mut recorded = Recorded::new(&mut window, START_BYTES_MAX);
+            (header::read(&mut recorded), recorded.into_kept())
+        } else {
+            (header::read(&mut window), None)
+        };
+        let context = match read {
+            Ok(context) => {
+                if A::NEEDS_START {
+                    self.ask.start(&context, start.as_deref());
+                }
+                context
+            }
             Err(error) => {
                 let (context, mut outcome) = Outcome::without_start(self.ask, self.number, error, window.end())?;
                 outcome.cancelled_at = self.progress.is_cancelled().then(|| window.end());

@@ -1,9 +1,10 @@
 //! Folded stacks, as flame graph tools read them: a prefix a frame, and the bytes of memory that are its own.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::error::Visible;
-use crate::report::Report;
+use crate::report::{Name, Report};
 
 /// Writes a line for each prefix: its parts, with a semicolon between them, and the memory of the keys that lie under no
 /// longer prefix of the report. The lines add up to the memory of all keys.
@@ -14,23 +15,52 @@ use crate::report::Report;
 /// The writer's.
 pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let prefixes = &report.prefixes;
-    for prefix in &prefixes.found.names {
-        let below = prefixes.below(prefix).map(|child| child.tally.memory_bytes).sum();
-        let own = prefix.tally.memory_bytes.saturating_sub(below);
-        line(prefix.name.bytes(), prefixes.separators.bytes(), own, to)?;
+    for (name, own) in own_memory(report) {
+        line(name.bytes(), prefixes.separators.bytes(), own, to)?;
     }
     let other = prefixes.other.memory_bytes;
     if other > 0 { writeln!(to, "(other) {other}") } else { Ok(()) }
+}
+
+/// Writes a line for each prefix of two reports, with its own memory in the old one and in the new one, as `difffolded.pl` does.
+///
+/// # Errors
+/// The writer's.
+pub fn write_difference(old: &Report, new: &Report, to: &mut dyn Write) -> io::Result<()> {
+    let mut both: BTreeMap<&Name, (u64, u64)> = BTreeMap::new();
+    own_memory(old).for_each(|(name, own)| both.entry(name).or_default().0 = own);
+    own_memory(new).for_each(|(name, own)| both.entry(name).or_default().1 = own);
+    for (name, (old_bytes, new_bytes)) in both.into_iter().filter(|(_, own)| *own != (0, 0)) {
+        writeln!(to, "{} {old_bytes} {new_bytes}", stack(name.bytes(), new.prefixes.separators.bytes()))?;
+    }
+    match (old.prefixes.other.memory_bytes, new.prefixes.other.memory_bytes) {
+        (0, 0) => Ok(()),
+        (old_bytes, new_bytes) => writeln!(to, "(other) {old_bytes} {new_bytes}"),
+    }
+}
+
+/// The prefixes, each with the memory of the keys that lie under no longer one.
+fn own_memory(report: &Report) -> impl Iterator<Item = (&Name, u64)> {
+    let prefixes = &report.prefixes;
+    prefixes.found.names.iter().map(|prefix| {
+        let below = prefixes.below(prefix).map(|child| child.tally.memory_bytes).sum();
+        (&prefix.name, prefix.tally.memory_bytes.saturating_sub(below))
+    })
 }
 
 fn line(name: &[u8], separators: &[u8], bytes: u64, to: &mut dyn Write) -> io::Result<()> {
     if bytes == 0 {
         return Ok(());
     }
+    writeln!(to, "{} {bytes}", stack(name, separators))
+}
+
+/// The parts of a prefix, with a semicolon between them.
+fn stack(name: &[u8], separators: &[u8]) -> String {
     let parts = name.split_inclusive(|byte| separators.contains(byte));
     // A semicolon is what frames are separated by.
     let frames: Vec<String> = parts.map(|part| Visible(part).to_string().replace(';', "\\x3b")).collect();
-    writeln!(to, "{} {bytes}", with_spaces_kept(&frames.join(";")))
+    with_spaces_kept(&frames.join(";"))
 }
 
 /// A stack whose spaces tools read as part of it: they cut those at both ends, and take a number after the last one for a

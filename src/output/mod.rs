@@ -5,6 +5,7 @@ mod arrow;
 #[cfg(feature = "columnar")]
 pub mod batch;
 pub mod columns;
+pub mod diff;
 mod findings;
 pub mod folded;
 mod formula;

@@ -3,7 +3,8 @@
 //! In reading order: [`primitives`] are nom parsers over the bytes at hand. A [`source`] feeds them, from memory or from a
 //! stream. [`header`] reads the start of a dump into a [`context`], [`record`] what is between keys, [`value`] steps over a
 //! value and takes its [`measure`], [`run`] over the elements of one that has many, [`entry`] puts them together, `short` skips
-//! short strings fastest of all. [`elements`] decodes a value into each [`element`], and `deep` trusts nothing in it; [`packed`] has
+//! short strings fastest of all,
+//! `lead` takes what comes before a value apart, `writer` writes a dump. [`elements`] decodes a value into each [`element`], and `deep` trusts nothing in it; [`packed`] has
 //! the structures that strings can hold.
 
 pub(crate) mod blob;
@@ -16,6 +17,7 @@ pub mod element;
 pub mod elements;
 pub mod entry;
 pub mod header;
+pub(crate) mod lead;
 pub mod limits;
 pub mod measure;
 pub mod packed;
@@ -29,6 +31,7 @@ pub mod source;
 pub(crate) mod string;
 pub mod types;
 pub mod value;
+pub(crate) mod writer;
 
 pub use context::{Aux, Context};
 pub use element::Element;

@@ -60,7 +60,7 @@ impl KeyHeader {
 }
 
 /// Numbers up to here are types in every dialect, the ones above are opcodes (known ones begin at 100).
-const VALUE_TYPE_MAX: u8 = 99;
+pub(crate) const VALUE_TYPE_MAX: u8 = 99;
 
 /// Reads on to the next key, database or end.
 ///

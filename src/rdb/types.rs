@@ -68,6 +68,28 @@ impl ValueType {
     /// A scheduled script of KeyDB.
     pub const CRON: Self = Self(64);
 
+    /// The first version of the format that has the type (section 2.1); those from 80 on are Valkey's. None for types that no
+    /// server of this dialect documents, and for those of release candidates alone.
+    pub fn first_version(self, dialect: Dialect) -> Option<u32> {
+        Some(match (self, dialect) {
+            (Self::HASH_2, Dialect::Valkey) => 80,
+            (Self(0..=4), _) => 1,
+            (Self::ZSET_2 | Self::MODULE_2, _) => 8,
+            (Self(9..=12), _) => 2,
+            (Self::HASH_ZIPLIST, _) => 4,
+            (Self::LIST_QUICKLIST, _) => 7,
+            (Self::STREAM, _) => 9,
+            (Self(16..=19), _) => 10,
+            (Self(20..=21), _) => 11,
+            (Self(22..=25), Dialect::Redis) => 12,
+            (Self::STREAM_4, Dialect::Redis) => 13,
+            (Self(27..=28), Dialect::Redis) => 14,
+            (Self(29..=32), Dialect::Redis) => 15,
+            (Self::BITMAP, Dialect::Redis) => 16,
+            _ => return None,
+        })
+    }
+
     /// What the type is called in messages: the kind and the encoding.
     pub fn label(self) -> &'static str {
         match self.0 {

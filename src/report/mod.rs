@@ -52,6 +52,7 @@ pub use sections::{
     TypeTally,
 };
 pub use server::ServerMemory;
+pub(crate) use slots::key_slot;
 pub use slots::{SlotTally, SlotsFound};
 pub use suspects::{SuspectKey, SuspectKeys, Suspects, Suspicion};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};

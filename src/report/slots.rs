@@ -118,6 +118,11 @@ fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     rest.get(..close).filter(|tag| !tag.is_empty())
 }
 
+/// The slot of a key by its name.
+pub(crate) fn key_slot(name: &[u8]) -> u16 {
+    slot(hash_tag(name).unwrap_or(name))
+}
+
 /// The slot of a name or hash tag: CRC-16 of XMODEM, modulo 16,384. Eight bytes at a time: zeros before the first byte do not
 /// change this CRC, so that the bytes that are too many for whole words come first.
 fn slot(bytes: &[u8]) -> u16 {

@@ -26,7 +26,7 @@ use crate::rdb::entry::Damage;
 use crate::rdb::packed::Text;
 use crate::rdb::primitives::u64_le;
 use crate::rdb::source::{Slice, Source};
-use crate::rdb::types::opcode;
+use crate::rdb::writer::Writer;
 use crate::rdb::{Context, Dialect, FormatElement, ParseError, ParseErrorKind, ValueType, checksum, header};
 
 /// Losses that are listed; more than these are counted.
@@ -265,14 +265,7 @@ fn copy_sound(dump: &[u8], out: &mut dyn Write, progress: &Progress) -> io::Resu
         }
     }
     account.notes.extend(account.bytes_missing_min.map(|bytes| say_missing(bytes, &account)));
-    let mut sum = copier.sum;
-    let mut end = vec![opcode::EOF];
-    sum.update(&end);
-    if walk.context.has_checksum() {
-        end.extend_from_slice(&sum.value().to_le_bytes());
-    }
-    out.write_all(&end)?;
-    account.bytes_written += end.len() as u64;
+    account.bytes_written = copier.out.end(walk.context.has_checksum())?;
     let has_end = !matches!(account.checksum, Checksum::NotReached | Checksum::Mismatch);
     account.complete = has_end && account.skipped.is_empty() && account.records_lost == 0 && !is_tail_lost;
     Ok(account)
@@ -337,8 +330,7 @@ struct Waiting {
 /// Copies sound records.
 struct Copier<'a, 'o> {
     dump: &'a [u8],
-    out: &'o mut dyn Write,
-    sum: checksum::Checksum,
+    out: Writer<&'o mut dyn Write>,
     account: SalvageReport,
     recent: Recent,
     waiting: VecDeque<Waiting>,
@@ -347,8 +339,6 @@ struct Copier<'a, 'o> {
     /// The databases that state a number of keys.
     databases: BTreeMap<u64, Keys>,
     db: u64,
-    /// The database that the output is in.
-    written_db: Option<u64>,
     is_resynchronized: bool,
     /// Whether the key read last was left out, and with it the fields that follow it.
     is_last_key_lost: bool,
@@ -361,15 +351,13 @@ impl<'a, 'o> Copier<'a, 'o> {
     fn new(dump: &'a [u8], out: &'o mut dyn Write, account: SalvageReport) -> Self {
         Self {
             dump,
-            out,
-            sum: checksum::Checksum::default(),
+            out: Writer::new(out),
             account,
             recent: Recent::default(),
             waiting: VecDeque::new(),
             names: Distinct::default(),
             databases: BTreeMap::new(),
             db: 0,
-            written_db: None,
             is_resynchronized: false,
             is_last_key_lost: false,
             is_template_lost: false,
@@ -381,13 +369,7 @@ impl<'a, 'o> Copier<'a, 'o> {
     fn put(&mut self, span: Range<u64>) -> io::Result<()> {
         let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
         let bytes = self.dump.get(at(span.start)..at(span.end)).unwrap_or_default();
-        self.put_bytes(bytes)
-    }
-
-    fn put_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sum.update(bytes);
-        self.account.bytes_written += bytes.len() as u64;
-        self.out.write_all(bytes)
+        self.out.put(bytes)
     }
 
     /// Writes the records that wait, but for the last `keep`.
@@ -395,17 +377,7 @@ impl<'a, 'o> Copier<'a, 'o> {
         while self.waiting.len() > keep {
             let Some(Waiting { span, db, key, apart, .. }) = self.waiting.pop_front() else { break };
             if key.is_some() {
-                if self.written_db != Some(db) {
-                    self.written_db = Some(db);
-                    let mut select = vec![opcode::SELECT_DB, 0x81];
-                    select.extend_from_slice(&db.to_be_bytes());
-                    // The one-byte form is the only one that every version knows.
-                    if let Ok(db @ ..64) = u8::try_from(db) {
-                        select.truncate(1);
-                        select.push(db);
-                    }
-                    self.put_bytes(&select)?;
-                }
+                self.out.select(db)?;
                 self.account.keys_written += 1;
                 if let Some(keys) = self.databases.get_mut(&db) {
                     keys.written += 1;

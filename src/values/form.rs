@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::value::Value;
-use crate::rdb::Entry;
+use crate::rdb::{Context, Entry};
 
 /// A key on its way out.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub struct KeyEntry<'a> {
     pub name: &'a [u8],
     /// What the key is, and where.
     pub entry: Entry<'a>,
+    /// All before its value, from [`Entry::offset`] on, as it is stored; for forms that ask for it ([`Form::NEEDS_LEAD`]).
+    pub lead: &'a [u8],
 }
 
 /// What becomes of the keys of a piece whose database it did not know, once that is known.
@@ -31,6 +33,9 @@ pub enum Inherited {
 /// A form that keys are written in. Pieces are made side by side and joined in the dump's order; the first one of a dump
 /// hands its bytes on as it goes, the others hold them until they are joined.
 pub trait Form: Send + Sized {
+    /// Whether keys come with what is before their values.
+    const NEEDS_LEAD: bool = false;
+
     /// An empty piece, to be joined later.
     #[must_use]
     fn piece(&self) -> Self;
@@ -44,6 +49,9 @@ pub trait Form: Send + Sized {
     /// # Errors
     /// Why it was left out, or ends too early.
     fn add(&mut self, key: &KeyEntry<'_>, value: &Value<'_>) -> Result<(), Fault>;
+
+    /// Adds records that no key follows; for forms that need what is before values.
+    fn between(&mut self, _stored: &[u8], _context: &Context) {}
 
     /// Takes over a piece that comes next. Keys whose database it did not know come first in it.
     fn join(&mut self, piece: Self, inherited: Inherited);

@@ -15,6 +15,6 @@ mod value;
 
 pub use fault::Fault;
 pub use form::{Form, Inherited, KeyEntry};
-pub use ordered::{Make, Ordered, OrderedRow, Take};
+pub use ordered::{Made, Make, Ordered, OrderedRow, Take};
 pub use record::{Content, Record};
 pub use value::Value;

@@ -7,25 +7,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::fault::Fault;
 use super::form::{Form, Inherited, KeyEntry};
 use super::value::Value;
+use crate::rdb::Context;
 
 /// A piece that holds more is given up.
 const HELD_BYTES_MAX: usize = 8 << 20;
+
+/// A row and its last bytes, if a key has one, or why it was left out.
+pub type Made<'v, T> = Result<Option<(T, &'v [u8])>, Fault>;
 
 /// What is made of each key.
 pub trait Make: Clone + Send {
     /// The part of fixed size.
     type Row: Send;
 
+    /// As [`Form::NEEDS_LEAD`].
+    const NEEDS_LEAD: bool = false;
+
     /// Makes the row of a key, if it has one. Its bytes are those added to `bytes`, and after them those returned.
     ///
     /// # Errors
     /// Why the key was left out.
-    fn make<'v>(
-        &mut self,
-        key: &KeyEntry<'_>,
-        value: &Value<'v>,
-        bytes: &mut Vec<u8>,
-    ) -> Result<Option<(Self::Row, &'v [u8])>, Fault>;
+    fn make<'v>(&mut self, key: &KeyEntry<'_>, value: &Value<'v>, bytes: &mut Vec<u8>) -> Made<'v, Self::Row>;
+
+    /// The row of records that no key follows, as [`Form::between`] has them.
+    fn between(&mut self, _stored: &[u8], _context: &Context, _bytes: &mut Vec<u8>) -> Option<Self::Row> {
+        None
+    }
 }
 
 /// A row as it is handed on.
@@ -76,6 +83,18 @@ impl<'o, M: Make> Ordered<'o, M> {
         Self { make, take, held: Vec::new(), bytes: Vec::new(), is_over: false }
     }
 
+    /// Hands a row on, whose first bytes have been added, or holds it.
+    fn pass(&mut self, db: Option<u64>, row: M::Row, last: &[u8]) {
+        match &self.take {
+            Some(take) => {
+                let row = OrderedRow { db: db.unwrap_or(0), row, bytes: [&self.bytes, last] };
+                (take.lock().unwrap_or_else(PoisonError::into_inner))(row);
+                self.bytes.clear();
+            }
+            None => self.hold(db, row, last),
+        }
+    }
+
     fn hold(&mut self, db: Option<u64>, row: M::Row, last: &[u8]) {
         let held_bytes = self.held.len() * size_of::<Held<M::Row>>() + self.bytes.len();
         if self.is_over || held_bytes.saturating_add(last.len()) > HELD_BYTES_MAX {
@@ -90,6 +109,8 @@ impl<'o, M: Make> Ordered<'o, M> {
 }
 
 impl<M: Make> Form for Ordered<'_, M> {
+    const NEEDS_LEAD: bool = M::NEEDS_LEAD;
+
     fn piece(&self) -> Self {
         Self::with(self.make.clone(), None)
     }
@@ -105,15 +126,15 @@ impl<M: Make> Form for Ordered<'_, M> {
             self.bytes.truncate(start);
             return made.map(|_| ());
         };
-        match &self.take {
-            Some(take) => {
-                let row = OrderedRow { db: key.db.unwrap_or(0), row, bytes: [&self.bytes, last] };
-                (take.lock().unwrap_or_else(PoisonError::into_inner))(row);
-                self.bytes.clear();
-            }
-            None => self.hold(key.db, row, last),
-        }
+        self.pass(key.db, row, last);
         Ok(())
+    }
+
+    fn between(&mut self, stored: &[u8], context: &Context) {
+        if let Some(row) = self.make.between(stored, context, &mut self.bytes) {
+            // It is of no database: the number says nothing.
+            self.pass(Some(0), row, &[]);
+        }
     }
 
     fn join(&mut self, piece: Self, inherited: Inherited) {

@@ -8,6 +8,7 @@ mod check;
 mod choice;
 #[cfg(feature = "columnar")]
 mod columnar;
+mod compare;
 mod docs;
 mod help;
 mod outcomes;

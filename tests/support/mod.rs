@@ -10,6 +10,7 @@ pub mod more_servers;
 pub mod old_dump;
 pub mod python;
 pub mod random;
+pub mod schema;
 pub mod server;
 pub mod skipped;
 pub mod tools;

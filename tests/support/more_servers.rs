@@ -51,14 +51,14 @@ pub fn all() -> Vec<Known> {
 }
 
 impl Known {
-    /// The server, on a dump if there is one.
-    pub fn start(&self, dump: Option<&Path>) -> Server {
+    /// The server, on a dump if there is one, with more arguments.
+    pub fn start(&self, dump: Option<&Path>, arguments: &[&str]) -> Server {
         let kind = if self.version.starts_with("Valkey") { Kind::Valkey } else { Kind::Redis };
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]);
         if self.target > Target::Redis6_2 {
             command.args(["--enable-debug-command", "local"]);
         }
-        Server::start_as(kind, command, dump, &[])
+        Server::start_as(kind, command, dump, arguments)
     }
 }

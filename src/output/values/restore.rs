@@ -10,7 +10,7 @@ use super::out::{Drain, Out};
 use super::resp::{command, number_word, select, word, word_bytes};
 use crate::memory::Target;
 use crate::rdb::checksum::Checksum;
-use crate::rdb::{Context, Dialect, ValueType};
+use crate::rdb::{Context, ValueType};
 use crate::values::{Fault, KeyEntry, Value};
 
 /// The version of the format of Redis 5.0 to 6.2, which every target takes.
@@ -91,19 +91,10 @@ impl Restores {
                     "its field names are elsewhere in the dump, which RESTORE does not take: use --as native".into()
                 );
             }
-            ValueType::MODULE_PRE_GA => return Err(unknown()),
-            ValueType::HASH_2 if context.dialect == Dialect::Valkey => VERSION_OF_VALKEY,
-            // Scheduled scripts of KeyDB, and types of Dragonfly's own.
-            _ if value_type.0 > ValueType::BITMAP.0 => return Err(unknown()),
-            _ if context.dialect == Dialect::Dragonfly && value_type.0 >= 30 => return Err(unknown()),
-            ValueType(0..=15) => VERSION_OF_ALL,
-            ValueType(16..=19) => 10,
-            ValueType(20..=21) => 11,
-            ValueType(22..=25) => 12,
-            ValueType(26) => 13,
-            ValueType(27..=28) => 14,
-            ValueType(29..=32) => 15,
-            ValueType(33..) => 16,
+            _ => {
+                let first = value_type.first_version(context.dialect).ok_or_else(unknown)?;
+                u16::try_from(first).unwrap_or(u16::MAX).max(VERSION_OF_ALL)
+            }
         };
         let newest = match target {
             Target::Redis6_2 => VERSION_OF_ALL,

@@ -140,6 +140,11 @@ impl Distinct {
     }
 }
 
+/// 128 bits that stand for these bytes, in this process.
+pub(crate) fn id_of(bytes: &[u8]) -> u128 {
+    digest(&keys(), bytes)
+}
+
 /// Random numbers of this process.
 fn keys() -> [u64; 4] {
     static KEYS: OnceLock<[u64; 4]> = OnceLock::new();

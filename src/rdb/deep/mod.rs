@@ -14,7 +14,7 @@ mod vector_set;
 
 use packed::{Flaw, Packed};
 
-pub(crate) use distinct::{Distinct, digest};
+pub(crate) use distinct::{Distinct, digest, id_of};
 pub(crate) use template::Names;
 pub(crate) use tolerated::is_tolerated;
 

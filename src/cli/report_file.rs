@@ -1,0 +1,43 @@
+//! Reports in files, as `bigkeys report --format json` prints them.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use bigkeys::Progress;
+use bigkeys::input::reader;
+use bigkeys::report::Report;
+
+/// The report in a file.
+///
+/// # Errors
+/// A sentence if it cannot be read or is not a report.
+pub(super) fn read(path: &Path, progress: &Progress) -> Result<Report, String> {
+    let reader = reader(path).map_err(|error| error.cause.to_string())?;
+    let reader = Counted { reader, progress };
+    let report: Report = serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| {
+        if error.is_io() {
+            format!("could not read it: {error}")
+        } else {
+            format!("not a bigkeys report (expected the JSON of `bigkeys report --format json`): {error}")
+        }
+    })?;
+    report.check()?;
+    Ok(report)
+}
+
+/// A reader that counts what was read, and that ends when it is cancelled.
+struct Counted<'p, R> {
+    reader: R,
+    progress: &'p Progress,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.progress.is_cancelled() {
+            return Err(io::Error::other("interrupted"));
+        }
+        let bytes = self.reader.read(buffer)?;
+        self.progress.add(bytes as u64, 0);
+        Ok(bytes)
+    }
+}
