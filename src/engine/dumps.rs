@@ -36,6 +36,8 @@ pub(super) struct Read {
     pub(super) checksum: Option<u64>,
     /// Why it was not read to its end, or is not sound.
     pub(super) damage: Option<String>,
+    /// Whether it was scanned in a mapped file, which can be scanned again.
+    pub(super) is_mapped: bool,
 }
 
 impl<'o, A: Query> Dumps<'o, A> {
@@ -84,19 +86,26 @@ impl<'o, A: Query> Dumps<'o, A> {
         self.opened += 1;
         let input = match input {
             Err(error) if error.is_about_dump() => {
-                self.read.push(Read { context: None, bytes: 0, checksum: None, damage: Some(error.to_string()) });
+                self.read.push(Read {
+                    context: None,
+                    bytes: 0,
+                    checksum: None,
+                    damage: Some(error.to_string()),
+                    is_mapped: true,
+                });
                 self.damage.push(error);
                 return Ok(());
             }
             input => input?,
         };
         let name = input.name.clone();
+        let is_mapped = matches!(input.bytes, Bytes::Mapped(_));
         let scanned = analyze_input(input, number, self.options, &self.ask, progress)?;
         let Scanned { mut context, bytes, checksum, .. } = scanned;
         // Of many dumps with many templates, those of the one at hand are enough.
         context.template_fields = HashMap::new();
         let damage = scanned.damage.last().map(ToString::to_string);
-        self.read.push(Read { context: Some(context), bytes, checksum, damage });
+        self.read.push(Read { context: Some(context), bytes, checksum, damage, is_mapped });
         self.notes.extend(scanned.notes);
         // A snapshot in one file, an RDB, has no others.
         let is_of_many = Path::new(&name).extension().is_some_and(|extension| extension == "dfs");

@@ -12,6 +12,7 @@ use crate::memory::Target;
 use crate::rdb::source::Slice;
 use crate::rdb::{Context, Dialect, Kind, header};
 use crate::report::census::Census;
+use crate::report::recount::{Recount, Wanted};
 use crate::report::rows::{OnRow, Row, Rows};
 use crate::report::{
     DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest, model_notes, oversized_note, unlike,
@@ -30,9 +31,29 @@ pub fn report_all(
     let mut all = Dumps::new(options, ReportQuery(question))?;
     all.add_files(dumps, progress)?;
     let Dumps { accumulated, read, mut notes, damage, .. } = all;
+    let mut counted = accumulated.close();
+    let can_be_read_again = read.iter().all(|read| read.is_mapped) && !progress.is_cancelled();
+    if can_be_read_again && counted.may_lack_prefixes() && options.threads != 1 {
+        // What pieces of a scan may miss adds up; one thread misses less, and the same every time.
+        let options = Options { threads: 1, ..options.clone() };
+        return report_all(dumps, question, &options, progress);
+    }
+    let uncounted = counted.uncounted_prefixes();
+    if can_be_read_again && !uncounted.is_empty() {
+        let wanted = Wanted::new(uncounted, &question.separators);
+        let options = Options { verify: false, ..options.clone() };
+        let mut again = Dumps::new(&options, RecountQuery { question, wanted })?;
+        again.add_files(dumps, progress)?;
+        // A file that changed meanwhile, or a scan that was ended, leaves the bounds as they are.
+        let is_same = again.read.len() == read.len()
+            && again.read.iter().zip(&read).all(|(again, read)| again.bytes == read.bytes);
+        if is_same && !progress.is_cancelled() {
+            counted.set_prefixes(again.accumulated);
+        }
+    }
     notes.extend(notes_on_bits(dumps, &read));
     let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
-    let report = Report::new(question, infos, accumulated);
+    let report = Report::new(question, infos, counted);
     for (number, dump) in report.dumps.iter().enumerate() {
         if let Some(first) = unlike::copy_of(dump, report.dumps.get(..number).unwrap_or_default()) {
             notes.push(format!("{}: the same dump as {}: its keys count again", dump.name, first.name));
@@ -97,6 +118,20 @@ impl Query for ReportQuery<'_> {
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Census, ErrorKind> {
         Ok(Census::new(asked(self.0, number, context)?, Some(0)))
+    }
+}
+
+/// Counts the keys under some prefixes once more.
+struct RecountQuery<'q> {
+    question: &'q Question,
+    wanted: Arc<Wanted>,
+}
+
+impl Query for RecountQuery<'_> {
+    type Accumulator = Recount;
+
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Recount, ErrorKind> {
+        Ok(Recount::new(asked(self.question, number, context)?, self.wanted.clone(), Some(0)))
     }
 }
 

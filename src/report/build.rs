@@ -1,33 +1,34 @@
 //! A report out of the census that the scans of its dumps made.
 
-use super::census::Census;
+use super::census::Counted;
 use super::filters::Filters;
 use super::numbers::{Database, Encodings, SizesOfKind};
-use super::prefix::Separators;
+use super::prefix::ListedPrefixes;
+use super::prefix_section::Prefixes;
 use super::question::Question;
 use super::rank::By;
 use super::sections::{
-    DatabaseTally, DumpInfo, EncodingKeys, KindSizes, OtherDatabases, Prefixes, TopKeys, TypeTally, frequencies,
-    merge_encoding,
+    DatabaseTally, DumpInfo, EncodingKeys, KindSizes, OtherDatabases, TopKeys, TypeTally, frequencies, merge_encoding,
 };
 use super::server::ServerMemory;
 use super::tally::Tally;
+use super::weight::Weight;
 use super::{FORMAT, Report};
 use crate::memory::Model;
 use crate::rdb::Kind;
 
 impl Report {
-    /// The report about dumps, the keys of which are in a census.
-    pub(crate) fn new(question: &Question, mut dumps: Vec<DumpInfo>, census: Census) -> Self {
-        let numbers = census.into_numbers();
-        let mut totals = Tally::default();
+    /// The report about dumps, the keys of which have been counted.
+    pub(crate) fn new(question: &Question, mut dumps: Vec<DumpInfo>, counted: Counted) -> Self {
+        let Counted { numbers, prefixes, totals } = counted;
+        let numbers = *numbers;
         for (dump, tally) in &numbers.dumps {
-            totals.merge(tally);
             if let Some(info) = usize::try_from(*dump).ok().and_then(|dump| dumps.get_mut(dump)) {
                 info.keys = *tally;
             }
         }
-        let separators = Separators::new(&question.separators);
+        let ListedPrefixes { found, heavy, prefixed } = prefixes.finish();
+        let without = Weight::of(&totals).without(prefixed);
         let mut report = Self {
             format: FORMAT.to_owned(),
             is_complete: dumps.iter().all(|dump| dump.is_complete),
@@ -48,11 +49,12 @@ impl Report {
             sizes: kind_sizes(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
-            prefixes: Prefixes::new(&question.separators, numbers.prefixes.finish(&separators), totals),
+            prefixes: Prefixes::new(&question.separators, found, heavy, without),
             slots: question.has_slots.then(|| numbers.slots.finish()),
             streams: numbers.streams,
             modules: numbers.modules.finish(),
         };
+        report.prefixes.set_rest(totals);
         report.set_cut(&numbers.cut, question.top);
         for (db, database) in numbers.databases {
             report.add_database(db.unwrap_or(0), database);

@@ -5,7 +5,6 @@ use std::collections::btree_map::Entry;
 
 use super::names;
 use super::numbers::{TALLIES_MAX, room};
-use super::prefix::Separators;
 use super::rank::List;
 use super::sections::{
     DatabaseTally, FrequencyTally, KindSizes, OtherDatabases, TopKeys, TypeTally, frequencies, merge_encoding,
@@ -18,8 +17,9 @@ use crate::rdb::Kind;
 impl Report {
     /// Adds another report, whose dumps come after the ones of this: `(a + b) + c` is `a + (b + c)`, to the byte.
     ///
-    /// Lists have as many keys as the shorter of both, and no more than there is room for. Prefixes and other names that either report had no room for are
-    /// missing, those that it lists are exact.
+    /// Lists have as many keys as the shorter of both, and no more than there is room for. Of prefixes that a
+    /// report does not list, the merged one says how much that may be at most; other names that either had no room for are
+    /// missing, and those that it lists are exact.
     ///
     /// # Errors
     /// A sentence if they cannot be merged (their JSON is of another version, or they tell prefixes apart otherwise), or
@@ -75,9 +75,7 @@ impl Report {
             }
         }
         self.frequencies = frequencies(&counts);
-        let separators = Separators::new(self.prefixes.separators.bytes());
-        self.prefixes.found.merge(other.prefixes.found, |name| separators.rank(name));
-        self.prefixes.set_other(self.totals);
+        self.prefixes.merge(other.prefixes, self.totals);
         self.modules.merge(other.modules, |name| (0, names::hash(name)));
         match (&mut self.slots, other.slots) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),

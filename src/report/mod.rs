@@ -8,15 +8,19 @@ mod build;
 mod cache;
 pub(crate) mod census;
 mod filters;
+mod held;
 mod key_row;
 pub(crate) mod largest;
+mod levels;
 mod merge;
 pub(crate) mod model_notes;
 mod names;
 mod numbers;
 mod prefix;
+mod prefix_section;
 mod question;
 mod rank;
+pub(crate) mod recount;
 pub(crate) mod rows;
 mod sections;
 mod server;
@@ -25,6 +29,7 @@ mod slots;
 mod tally;
 mod text;
 pub(crate) mod unlike;
+mod weight;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,18 +37,19 @@ pub use filters::{FilteredExpired, Filters};
 pub use key_row::KeyRow;
 pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
+pub use prefix_section::{HeavyPrefixes, Prefixes};
 pub(crate) use question::QueryPlan;
 pub use question::Question;
 pub use rank::By;
 pub use rows::Row;
 pub use sections::{
-    DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, Prefixes, TopCut, TopKeys,
-    TypeTally,
+    DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, TopCut, TopKeys, TypeTally,
 };
 pub use server::ServerMemory;
 pub use slots::{SlotTally, SlotsFound};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
+pub use weight::Weight;
 
 use crate::analysis::room::Cut;
 use numbers::{TALLIES_MAX, room};
@@ -147,6 +153,7 @@ impl Report {
                 tally.keys
             ));
         }
+        notes.extend(self.prefixes.note());
         if self.oversized_names > 0 {
             notes.push(oversized_note(self.oversized_names, "not in prefixes and slots"));
         }

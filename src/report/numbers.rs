@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::key_row::KeyRow;
+use super::levels::Padded;
 use super::names::{Names, hash};
-use super::prefix::{Padded, Prefixes};
+use super::prefix::Prefixes;
 use super::question::QueryPlan;
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
@@ -14,7 +15,7 @@ use super::slots;
 use super::tally::{Expiry, Sizes, Tally, Ttls};
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
-use crate::memory::{Basis, Cost, Encoding, Footprint};
+use crate::memory::{Basis, Encoding, Footprint};
 use crate::rdb::short::{PADDED_BYTES, Short};
 use crate::rdb::{Context, Entry, Kind, ParseErrorKind, ValueType};
 
@@ -461,12 +462,7 @@ impl Numbers {
         if !self.current.is_wanted || !asked.takes_all && !asked.filter.passes(entry, name) {
             return;
         }
-        let never_expires = entry.expires_at_ms.is_none();
-        let memory_bytes = found.memory_bytes.unwrap_or(0);
-        let cost = Cost { memory_bytes, allocated_bytes: found.allocated_bytes.unwrap_or(0) };
-        let elements = if matches!(entry.kind, Kind::String | Kind::Module) { 1 } else { entry.size };
-        let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
-        let tally = Tally::of_key(elements, serialized_bytes, cost, never_expires);
+        let tally = Tally::of_entry(entry, found);
         self.count_sizes(entry.kind, &tally, found.memory_bytes);
         match found.basis {
             Some(Basis::LowerBound) => self.memory_lower_bound_keys += 1,

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::levels::Separators;
 use super::names::Rank;
-use super::prefix::Separators;
 use super::shorts;
 use crate::analysis::filter::Filter;
 use crate::memory::{Allocator, Model, Target};
