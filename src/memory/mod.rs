@@ -10,7 +10,7 @@
 //! them, `vset` fields that expire, `list`, `packed`, `rax` and `stream`; `array`, `template` and `vector_set` for newer types,
 //! `module` for those of modules; `basis` says what a figure rests on, and [`server`] is what a server needs besides. The rules
 //! were found in the servers' sources and checked against
-//! the servers (`tests/memory_oracle.rs`, which keeps `fixtures/memory_accuracy.md`).
+//! the servers (`tests/servers/memory_oracle.rs`, which keeps `fixtures/memory_accuracy.md`).
 //!
 //! Limits of packed encodings are taken to be the servers' defaults, or higher where the dump shows it. What a table
 //! takes depends on its hash, and a skiplist on chance: for both it is what one can expect.

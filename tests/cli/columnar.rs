@@ -8,7 +8,8 @@ use arrow_ipc::reader::FileReader;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 use super::reports::interrupted_halfway;
-use super::{MIXED, bigkeys, ended, run, skip};
+use super::{MIXED, bigkeys, ended, run};
+use crate::support::skipped::skip;
 
 const FORMS: [&str; 2] = ["parquet", "arrow"];
 

@@ -2,15 +2,20 @@
 //! written and pipes that end. What it finds in dumps, other tests compare; here fixtures stand for all dumps.
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
+#[cfg(feature = "compress")]
+mod advice;
 mod check;
 mod choice;
 #[cfg(feature = "columnar")]
 mod columnar;
+mod docs;
 mod help;
 mod outcomes;
 mod output;
 mod reports;
 mod streams;
+#[path = "../support/mod.rs"]
+mod support;
 mod task;
 mod values;
 
@@ -137,12 +142,4 @@ fn unprivileged(folder: &Path, arguments: &str) -> Command {
     let mut command = Command::new(program);
     command.args(arguments.split_whitespace()).stdin(Stdio::null()).uid(65_534).gid(65_534);
     command
-}
-
-/// Says that a test proved nothing; on CI that is an error.
-fn skip(why: &str) {
-    use std::io::Write;
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    // Past the test runner's capture, so that a run that proved nothing says so.
-    _ = writeln!(std::io::stderr(), "skipped: {why}");
 }

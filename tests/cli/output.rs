@@ -6,7 +6,8 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{EVERY, MIXED, PINNED, bigkeys, ended, outcome, run, skip, unprivileged};
+use super::{EVERY, MIXED, PINNED, bigkeys, ended, outcome, run, unprivileged};
+use crate::support::skipped::skip;
 
 const DAMAGED: &str = "fixtures/refused/wrong_checksum_v09.rdb";
 

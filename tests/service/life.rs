@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 use super::http::{answer, ask};
 use super::serving::{CLUSTER, Place, Serving};
-use super::skip;
+use crate::support::skipped::skip;
 
 fn refused(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_bigkeys")).arg("serve").args(arguments).output().expect("it runs");

@@ -10,6 +10,7 @@ pub mod old_dump;
 pub mod python;
 pub mod random;
 pub mod server;
+pub mod skipped;
 pub mod tools;
 pub mod values;
 pub mod ways;

@@ -1,17 +1,14 @@
 //! Dumps in what they come wrapped in: a compressed stream of Valkey, a captured synchronization, an append-only file of
 //! one part or many, the answer of DUMP. Each says the same as the dump within.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 use std::fs;
 use std::path::Path;
 
+use crate::support::fixtures;
+use crate::support::server::{self, Kind};
+use crate::support::ways::{Scratch, every_key, mapped_whole, streamed};
 use bigkeys::check::{Options, check};
 use bigkeys::{Dump, Report};
-use support::fixtures;
-use support::server::{self, Kind};
-use support::ways::{Scratch, every_key, mapped_whole, streamed};
-
-mod support;
 
 fn report(path: &Path) -> Report {
     bigkeys::analyze(path, &every_key()).expect("the file can be opened")

@@ -1,18 +1,15 @@
 //! Keys that servers take in a way of their own: empty ones, expiries of -1 and of this very moment, and an expiry before
 //! SELECTDB. Task, report, rows, check and salvage take them alike, and as servers do.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 use std::sync::Arc;
 
+use crate::support::assembler::Rdb;
+use crate::support::ways::{Scratch, every_key, mapped, mapped_whole, streamed};
 use bigkeys::analysis::filter::Expired;
 use bigkeys::check::{self, check_bytes};
 use bigkeys::report::{Question, Report, Row};
 use bigkeys::salvage::{SalvageReport, salvage_bytes};
 use bigkeys::{Dump, report_all, rows_all};
-use support::assembler::Rdb;
-use support::ways::{Scratch, every_key, mapped, mapped_whole, streamed};
-
-mod support;
 
 const AT_SECONDS: i64 = 1_700_000_000;
 const AT_MS: i64 = AT_SECONDS * 1000;
@@ -183,7 +180,7 @@ fn empty_collections_are_in_no_answer() {
         assert_eq!(rows(&saved), (expected.to_vec(), false), "type {value_type}");
     }
     // Streams and vector sets may be empty, and so may a string.
-    let idle = |b: support::assembler::Bytes| (0..10).fold(b, |b, _| b.len(0));
+    let idle = |b: crate::support::assembler::Bytes| (0..10).fold(b, |b, _| b.len(0));
     let dump = Rdb::redis(12).select_db(0).key(21, "stream", idle).key(0, "string", |b| b.string(""));
     let dump = dump.key(7, "vectors", |b| b.module_id("vectorset", 0).uint(3).uint(0).uint(1).uint(0).end()).eof();
     assert_eq!(rows(&dump).0.len(), 3);

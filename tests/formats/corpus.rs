@@ -5,13 +5,11 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::assembler::{Bytes, Listpack, Rdb};
+use crate::support::fixtures::{self, Fixture};
+use crate::support::ways::{Answer, Doing, Scratch, Way, mapped, mapped_whole, streamed};
 use bigkeys::Options;
 use serde_json::Value;
-use support::assembler::{Bytes, Listpack, Rdb};
-use support::fixtures::{self, Fixture};
-use support::ways::{Answer, Doing, Scratch, Way, mapped, mapped_whole, streamed};
-
-mod support;
 
 /// Up to this size a fixture is read in every way, above it in some: small steps through large files take long.
 const SMALL_BYTES: usize = 32 << 10;

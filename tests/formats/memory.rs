@@ -1,9 +1,6 @@
 //! The memory that a run takes of its own (`RssAnon`), whatever the size of the dump and of the values in it.
 //!
 //! A mapped file's pages belong to the page cache, so they do not count: what counts is what the program asked for.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -12,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::support::assembler::{Bytes, Listpack, Lzf, Rdb};
 use crc_fast::{CrcAlgorithm::Crc64Redis, Digest};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use support::assembler::{Bytes, Listpack, Lzf, Rdb};
 
 const MIB: u64 = 1 << 20;
 

@@ -3,8 +3,6 @@
 //! Whatever the bytes, there is an answer or an error and never a panic; every way of reading gives the same; and a dump
 //! that a checksum seals is never called sound when a byte of it has changed.
 
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -12,14 +10,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::fixtures::{self, Fixture};
+use crate::support::random::Random;
+use crate::support::ways::{Answer, Doing, Scratch, Way, mapped, mapped_whole, streamed};
 use bigkeys::BigKey;
 use bigkeys::rdb::source::Slice;
 use bigkeys::rdb::{Scanner, elements};
-use support::fixtures::{self, Fixture};
-use support::random::Random;
-use support::ways::{Answer, Doing, Scratch, Way, mapped, mapped_whole, streamed};
-
-mod support;
 
 /// Fixtures up to this size are cut at every byte, and bytes all over them are changed; larger ones are only sampled.
 const SMALL_BYTES: usize = 2048;

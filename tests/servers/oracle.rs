@@ -1,10 +1,6 @@
 //! The oracle: real servers are filled with random keys of every type and encoding, asked for the type and
 //! size of each, and told to save; what the analyzer says of the dump must be what the server said.
 
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
-
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
@@ -12,11 +8,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::fill::{self, DATABASES};
+use crate::support::server::{self, Kind, Reply, Server};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use support::fill::{self, DATABASES};
-use support::server::{self, Kind, Reply, Server};
 
 /// In the order in which the analyzer lists them, each with the command that asks for a size.
 const TYPES: [(&str, &str); 6] =

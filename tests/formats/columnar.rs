@@ -1,8 +1,5 @@
 //! Rows as Parquet and as Arrow: what is read back is what the rows say, the same bytes for any number of threads, parts of
 //! bounded size; and DuckDB, Polars and pyarrow read of it what CSV and JSON say.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -10,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use crate::support::fixtures;
+use crate::support::python::python_with;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int32Type, Int64Type, TimestampMillisecondType, UInt8Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
@@ -23,8 +22,6 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::Value;
-use support::fixtures;
-use support::python::python_with;
 
 /// The forms that have typed columns.
 const FORMS: [&str; 2] = ["parquet", "arrow"];
@@ -313,7 +310,7 @@ fn duckdb_polars_and_pyarrow_read_what_csv_and_json_say() {
             assert!(command.status().expect("the program starts").success(), "{form} of {dumps}");
         }
         let mut command = Command::new(&python);
-        command.arg("tests/columnar.py").args(["csv", "ndjson", "parquet", "arrow"].map(path));
+        command.arg("tests/formats/columnar.py").args(["csv", "ndjson", "parquet", "arrow"].map(path));
         let output = command.env("HOME", folder.path()).output().expect("Python starts");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && out.ends_with("read\n"), "{dumps}\n{out}\n{err}");

@@ -4,10 +4,8 @@
 //! load. What all that know its type refuse is an error; what only 8.10 or 9.1 refuse is an error in a dump that only
 //! they read, and a warning in older ones.
 
+use crate::support::assembler::{Bytes, Listpack, Rdb, Zipmap};
 use bigkeys::check::{Finding, Options, Report, Severity, check_bytes};
-use support::assembler::{Bytes, Listpack, Rdb, Zipmap};
-
-mod support;
 
 /// Who writes a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

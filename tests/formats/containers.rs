@@ -1,19 +1,15 @@
 //! Compressed files, and what follows a dump's end: each says the same as the dump within, and what is damaged after it
 //! takes nothing away.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-#![cfg(feature = "compress")]
 
 use std::io::Write;
 use std::path::Path;
 
+use crate::support::assembler::Rdb;
+use crate::support::random::Random;
+use crate::support::ways::{Answer, Scratch, Way, every_key, mapped_whole, streamed};
 use bigkeys::check::{Checksum, Options, check, check_bytes};
 use bigkeys::salvage::salvage_bytes;
 use crc_fast::CrcAlgorithm::{Crc32IsoHdlc, Crc64Xz};
-use support::assembler::Rdb;
-use support::random::Random;
-use support::ways::{Answer, Scratch, Way, every_key, mapped_whole, streamed};
-
-mod support;
 
 const MARK: &[u8; 40] = b"0123456789abcdef0123456789abcdef01234567";
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
@@ -154,7 +150,7 @@ fn whatever_members_a_file_has_they_are_read() {
     let (first, rest) = dump.split_at(70_001);
     let (second, third) = rest.split_at(5);
     for (name, compress) in CONTAINERS {
-        let _doing = support::ways::Doing(|| name.to_owned());
+        let _doing = crate::support::ways::Doing(|| name.to_owned());
         holds(&scratch, &compress(&dump), &plain);
         let [first, second, third] = [first, second, third].map(compress);
         holds(&scratch, &[&first[..], &second, &third].concat(), &plain);
@@ -191,7 +187,7 @@ fn files_of_the_tools() {
         "xz --x86 --lzma2",
         "bzip2 -9",
     ] {
-        let Some(file) = support::tools::pipe(&format!("{command} -c"), &dump) else { continue };
+        let Some(file) = crate::support::tools::pipe(&format!("{command} -c"), &dump) else { continue };
         holds(&scratch, &file, &plain);
     }
 }

@@ -1,6 +1,5 @@
 //! Damaged dumps before `redis-check-rdb`, `valkey-check-rdb` and the servers themselves: what they accept a check accepts,
 //! what they refuse it refuses, but for what is named here.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,14 +11,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::damage::{damage, without_checksum};
+use crate::support::fixtures::{self, Fixture};
+use crate::support::random::Random;
+use crate::support::server::{self, Kind, Process};
+use crate::support::ways::Scratch;
 use bigkeys::check::{Options, Report, Severity, check_bytes};
-use support::damage::{damage, without_checksum};
-use support::fixtures::{self, Fixture};
-use support::random::Random;
-use support::server::{self, Kind, Process};
-use support::ways::Scratch;
-
-mod support;
 
 /// Damaged copies of each fixture; more are asked for by `BIGKEYS_DAMAGED_COPIES`.
 const COPIES: usize = 4;

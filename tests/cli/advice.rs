@@ -1,16 +1,12 @@
 //! What messages advise is done here, word for word, and leads to the dump.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-#![cfg(all(feature = "cli", feature = "compress"))]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::assembler::Rdb;
-use support::tools::{pipe, require};
-use support::ways::Scratch;
-
-mod support;
+use crate::support::assembler::Rdb;
+use crate::support::tools::{pipe, require};
+use crate::support::ways::Scratch;
 
 fn dump() -> Vec<u8> {
     let rdb = Rdb::redis(9).aux("redis-ver", "6.2.5").select_db(0);

@@ -3,8 +3,6 @@
 //! Many times over, from a fixed seed, another thread changes a large dump at some moment of a run over it. A mapped page
 //! that is gone raises SIGBUS where it is touched, so a run that ends by itself is the proof.
 
-mod support;
-
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -12,7 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use support::assembler::Rdb;
+use crate::support::assembler::Rdb;
 use tempfile::TempDir;
 
 const DUMP_BYTES: usize = 200 << 20;

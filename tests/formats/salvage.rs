@@ -1,19 +1,16 @@
 //! What is saved of a damaged dump: a real server loads it, and every key in it is one of the dump's, as it was.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 use std::collections::HashMap;
 use std::fs;
 
+use crate::support::assembler::{Rdb, intset};
+use crate::support::damage::damage;
+use crate::support::fixtures;
+use crate::support::random::Random;
+use crate::support::server::{self, Kind, Reply, Server};
 use bigkeys::check::{Options, check_bytes};
 use bigkeys::salvage::{SalvageReport, salvage_bytes};
 use serde_json::Value;
-use support::assembler::{Rdb, intset};
-use support::damage::damage;
-use support::fixtures;
-use support::random::Random;
-use support::server::{self, Kind, Reply, Server};
-
-mod support;
 
 fn salvaged(dump: &[u8]) -> (Vec<u8>, SalvageReport) {
     let mut out = Vec::new();

@@ -1,20 +1,17 @@
 //! Memory figures against what servers answered when the dumps of `fixtures/memory` were recorded, and, of types that few
 //! servers have, against figures worked out by hand.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 #![allow(clippy::cast_precision_loss, reason = "errors are shares")]
 #![allow(clippy::print_stdout, reason = "the errors are worth a look with --nocapture")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use crate::support::assembler::{Bytes, Listpack, Lzf, Rdb};
+use crate::support::fixtures::{self, Fixture};
 use bigkeys::memory::{Allocator, Basis, Encoding, Footprint, Model, Target, walk};
 use bigkeys::rdb::source::Slice;
 use bigkeys::rdb::{Kind, Scanner};
 use serde_json::Value;
-use support::assembler::{Bytes, Listpack, Lzf, Rdb};
-use support::fixtures::{self, Fixture};
 
 const EXPIRES_AT_MS: i64 = 4_102_444_800_000;
 

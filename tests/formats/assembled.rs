@@ -7,10 +7,8 @@
 
 use std::{env, fs, path::Path};
 
+use crate::support::assembler::{Bytes, Listpack, Lzf, Rdb, Width, Ziplist, Zipmap, intset};
 use serde_json::json;
-use support::assembler::{Bytes, Listpack, Lzf, Rdb, Width, Ziplist, Zipmap, intset};
-
-mod support;
 
 /// 1 January 2100, so that no key of these files expires while anybody tests with it.
 const YEAR_2100_MS: i64 = 4_102_444_800_000;

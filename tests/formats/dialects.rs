@@ -3,18 +3,14 @@
 //! Assembled from named bytes: no package index carries these servers. What Dragonfly's own types, blobs and
 //! chunks look like is from its documentation of the format (`docs/rdb_format` and the loader it describes): opcodes 200
 //! to 224, types 30 to 37, `df-ver` and `snapshot-id` in AUX fields, a checksum of zero.
-#![cfg(feature = "compress")]
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 use std::io::Write;
 use std::path::Path;
 
+use crate::support::assembler::{Bytes, Rdb};
+use crate::support::ways::{Answer, Scratch, every_key, mapped, mapped_whole, streamed};
 use bigkeys::check::{Options, check_bytes};
 use bigkeys::{Dump, Report};
-use support::assembler::{Bytes, Rdb};
-use support::ways::{Answer, Scratch, every_key, mapped, mapped_whole, streamed};
-
-mod support;
 
 fn start() -> Rdb {
     Rdb::redis(9).aux("snapshot-id", "a1").aux("redis-ver", "6.2.11").aux("df-ver", "v1.36.0")

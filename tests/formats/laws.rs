@@ -4,16 +4,14 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use crate::support::assembler::{Bytes, Listpack, Lzf};
+use crate::support::values::{Dialect, Held, Stored, Word, word};
+use crate::support::ways::{Scratch, every_key, mapped, mapped_whole, streamed};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Context, Scanner, ValueType, elements, value};
 use bigkeys::{BigKey, Dump, Options, analyze_all};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use support::assembler::{Bytes, Listpack, Lzf};
-use support::values::{Dialect, Held, Stored, Word, word};
-use support::ways::{Scratch, every_key, mapped, mapped_whole, streamed};
-
-mod support;
 
 fn dialect() -> impl Strategy<Value = Dialect> {
     prop_oneof![2 => Just(Dialect::Redis), 1 => Just(Dialect::Valkey)]

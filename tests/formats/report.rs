@@ -1,13 +1,12 @@
 //! Reports: the same bytes for any number of threads and any way of input, sums that add up, merging in any grouping, and
 //! JSON that its schema describes.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::support::assembler::Rdb;
+use crate::support::random::Random;
 use bigkeys::analysis::Pattern;
 use bigkeys::memory::{Allocator, Model, Target, walk};
 use bigkeys::output::rows::RowWriter;
@@ -17,8 +16,6 @@ use bigkeys::rdb::{Scanner, value};
 use bigkeys::report::{FilteredExpired, Filters, KeyRow, Question, Report, Row};
 use bigkeys::{Dump, Options, look_into, report_all, rows_all};
 use serde_json::Value;
-use support::assembler::Rdb;
-use support::random::Random;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)

@@ -1,13 +1,10 @@
 //! Values in forms that only old servers wrote, which those since convert when they load them: what the model says each is
 //! held as and what it costs, against what the servers answered for this very dump.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
-mod support;
-
+use crate::support::assembler::{Bytes, Rdb, Ziplist, Zipmap};
 use bigkeys::memory::{Allocator, Footprint, Model, Target, walk};
 use bigkeys::rdb::Scanner;
 use bigkeys::rdb::source::Slice;
-use support::assembler::{Bytes, Rdb, Ziplist, Zipmap};
 
 /// What `OBJECT ENCODING` and `MEMORY USAGE key SAMPLES 0` answered, by key in the order of [`KEYS`].
 type Answers = [(&'static str, u64); KEYS.len()];

@@ -1,12 +1,10 @@
 //! What a report's figures rest on, and says that they do: the moment that times to live are measured from, the filter, the
 //! memory model, and that each dump counts once.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::support::assembler::{Bytes, Rdb};
 use bigkeys::analysis::Pattern;
 use bigkeys::analysis::filter::{Expired, Filter};
 use bigkeys::memory::{Allocator, Target};
@@ -14,7 +12,6 @@ use bigkeys::output::{folded, table};
 use bigkeys::report::{Filters, Question, Report};
 use bigkeys::{Dump, ErrorKind, Options, look_into, report_all, rows_all};
 use serde_json::{Value, json};
-use support::assembler::{Bytes, Rdb};
 
 /// 14 November 2023.
 const MADE_AT: i64 = 1_700_000_000;

@@ -3,7 +3,6 @@
 //! comment before it: `<!-- not run: REASON -->`.
 //!
 //! `TRYCMD=overwrite cargo test --test docs` writes the `console` blocks anew.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,8 +1,5 @@
 //! Values written out: every fixture in every form, the same bytes whichever way the dump is read, nothing lost, and what
 //! servers make of the commands.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +7,10 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use crate::support::assembler::{Listpack, Lzf, Rdb};
+use crate::support::fixtures;
+use crate::support::server::{self, Kind, Server};
+use crate::support::ways::Scratch;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bigkeys::analysis::filter::Filter;
@@ -18,10 +19,6 @@ use bigkeys::memory::Target;
 use bigkeys::output::values::{Drain, ElementText, Lines, Review};
 use bigkeys::{Options, Progress};
 use serde_json::Value;
-use support::assembler::{Listpack, Lzf, Rdb};
-use support::fixtures;
-use support::server::{self, Kind, Server};
-use support::ways::Scratch;
 
 /// The forms that are bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -521,7 +518,7 @@ fn fixtures_load_as_commands() {
 fn random_keys_load_as_commands() {
     for (kind, target, keys) in [(Kind::Redis, Target::Redis7_0, 20_000), (Kind::Valkey, Target::Valkey9_1, 20_000)] {
         let Some(mut server) = server::require(kind) else { continue };
-        support::fill::fill(&mut server, keys, 17);
+        crate::support::fill::fill(&mut server, keys, 17);
         server.ask(&["SAVE"]);
         let scratch = Scratch::new();
         let dump = scratch.path("dump.rdb");
