@@ -47,7 +47,7 @@
 //! * `cli`, in the program alone: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
+//! magic and DUMP's answers; `memory` and `values` know `rdb`, `analysis` knows `rdb`, `memory` and `error`, `report` knows all of these
 //! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `task` knows
 //! `engine` and what that knows, but for `input`; `output` knows `report`, `values` and `error`, `server` knows `task`. No file
 //! imports one that, in some steps, imports it. A test holds this.

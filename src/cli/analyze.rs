@@ -95,8 +95,8 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
     let dumps = args.input.dumps()?;
     let task_ids = task_ids(args)?;
     let mut options = args.scan.options();
-    options.question =
-        Question { top: args.top, filter: args.filter.filter_without_ages()?, all_kinds: args.all_types };
+    let filter = args.filter.filter_without_ages()?;
+    options.question = Question { top: args.top, filter, all_kinds: args.all_types, ..Question::default() };
     let output = args.output.output.as_deref();
     let Format::Json = output::choose(None, output, Format::Json)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;

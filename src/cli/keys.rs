@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use bigkeys::output::rows::RowWriter;
-use bigkeys::report::Question;
+use bigkeys::report::{Question, Sort};
 use bigkeys::rows_all;
 use clap::{Args, ValueEnum};
 
@@ -140,6 +140,7 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
     }
     let question = Question {
         top: 0,
+        sort: Sort::default(),
         filter: args.filter.filter_without_ages()?,
         target: args.memory.target,
         allocator: args.memory.allocator,

@@ -6,9 +6,9 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use bigkeys::report::{Question, Report};
+use bigkeys::report::{Question, Report, Sort};
 use bigkeys::{Dump, Error, Options, Progress, look_into, report_all};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sha2::{Digest, Sha256};
 
 use super::args::filter::FilterArgs;
@@ -47,6 +47,10 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "N", value_parser = number, allow_negative_numbers = true, help_heading = "Report")]
     top: Option<u64>,
 
+    /// What the largest keys are chosen by [default: memory]
+    #[arg(long, value_name = "WHAT", value_enum, help_heading = "Report")]
+    sort: Option<SortBy>,
+
     /// Characters that end a prefix of a name
     #[arg(long, value_name = "CHARS", default_value = ":", help_heading = "Report")]
     separators: String,
@@ -80,6 +84,34 @@ pub(super) struct ReportArgs {
     scan: ScanArgs,
 }
 
+/// What the largest keys are chosen by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum SortBy {
+    /// Bytes of memory
+    #[default]
+    Memory,
+    /// Bytes in the dump
+    Serialized,
+    /// Elements, of all types but strings
+    Elements,
+    /// Time since the last use, where the dump has it
+    Idle,
+    /// The LFU counter, where the dump has it
+    Frequency,
+}
+
+impl From<SortBy> for Sort {
+    fn from(by: SortBy) -> Self {
+        match by {
+            SortBy::Memory => Self::Memory,
+            SortBy::Serialized => Self::Serialized,
+            SortBy::Elements => Self::Elements,
+            SortBy::Idle => Self::Idle,
+            SortBy::Frequency => Self::Frequency,
+        }
+    }
+}
+
 /// How many keys a top list has.
 const TOP: u64 = 20;
 
@@ -101,6 +133,7 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
     let sink = Sink::open(output)?;
     let question = Question {
         top: usize::try_from(args.top.unwrap_or(TOP)).unwrap_or(usize::MAX),
+        sort: args.sort.unwrap_or_default().into(),
         filter: args.filter.filter(),
         target: args.memory.target,
         allocator: args.memory.allocator,
@@ -188,6 +221,7 @@ fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
     use ReportFormat::{Folded, Json, Table};
     for (is_given, option, formats) in [
         (args.top.is_some(), "--top", "table or json"),
+        (args.sort.is_some(), "--sort", "table or json"),
         (args.largest, "--largest", "table or json"),
         (args.sha256, "--sha256", "json"),
     ] {

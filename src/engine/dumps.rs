@@ -194,12 +194,14 @@ fn analyze_input<A: Query>(
 /// The filter as it is put to one dump: what depends on the dump's own time is filled in.
 ///
 /// # Errors
-/// [`ErrorKind::Options`] if expired keys are to be told from others and the dump does not say when it was made.
+/// [`ErrorKind::Options`] if it depends on the time and the dump does not say when it was made.
 pub(super) fn filter(mut filter: Filter, context: &Context) -> Result<Filter, ErrorKind> {
-    if filter.expired != Expired::Keep && filter.now_ms.is_none() {
+    if filter.needs_now() && filter.now_ms.is_none() {
         let Some(seconds) = context.aux.created_at_seconds else {
-            let what = "the dump does not say when it was made, which --expired needs; use --now to give the time";
-            return Err(ErrorKind::Options(what.to_owned()));
+            let option = if filter.expired == Expired::Keep { "--ttl" } else { "--expired" };
+            let what =
+                format!("the dump does not say when it was made, which {option} needs; use --now to give the time");
+            return Err(ErrorKind::Options(what));
         };
         filter.now_ms = Some(seconds.saturating_mul(1000));
     }

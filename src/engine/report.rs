@@ -79,8 +79,10 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
     let mut notes = Vec::new();
     for (number, dump) in dumps.iter().enumerate() {
         let name = dump.path.display();
-        let lists = report.top.iter_mut().filter(|list| list.kind != Kind::String.name());
-        let listed = lists.flat_map(|list| &mut list.keys).filter(|key| usize::try_from(key.dump) == Ok(number));
+        let is_other = |kind: &str| kind != Kind::String.name();
+        let lists = report.top.iter_mut().filter(|list| is_other(&list.kind)).flat_map(|list| &mut list.keys);
+        let largest = report.largest_keys.keys.iter_mut().filter(|key| is_other(&key.kind)).map(|key| &mut key.key);
+        let listed = lists.chain(largest).filter(|key| usize::try_from(key.dump) == Ok(number));
         let mut listed: Vec<&mut KeyRow> = listed.collect();
         if listed.is_empty() {
             continue;
@@ -93,7 +95,7 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
             continue;
         };
         let Ok(context) = header::read(&mut Slice::new(map.bytes(), 0)) else { continue };
-        // A key is on up to six lists.
+        // A key is on up to seven lists.
         listed.sort_by_key(|key| key.offset);
         let mut looked_into: Option<KeyRow> = None;
         for key in listed {

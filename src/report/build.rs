@@ -2,6 +2,7 @@
 
 use super::census::Counted;
 use super::filters::Filters;
+use super::largest_keys::LargestKeys;
 use super::numbers::{Database, Encodings, SizesOfKind};
 use super::prefix::ListedPrefixes;
 use super::prefix_section::Prefixes;
@@ -41,6 +42,7 @@ impl Report {
             memory_estimated_keys: numbers.memory_estimated_keys,
             databases: Vec::new(),
             other_databases: None,
+            largest_keys: LargestKeys::default(),
             top: Vec::new(),
             top_keys_max: question.top,
             top_cut: None,
@@ -59,6 +61,11 @@ impl Report {
         for (db, database) in numbers.databases {
             report.add_database(db.unwrap_or(0), database);
         }
+        report.largest_keys = if question.sort.is_by_use() {
+            numbers.by_use.finish(question.top)
+        } else {
+            LargestKeys::of_lists(question.sort, &report.top, report.top_keys_max)
+        };
         report.other_databases = numbers.other_from.map(|from_db| {
             let (tally, types) = by_type(numbers.other);
             OtherDatabases { from_db, tally, types }

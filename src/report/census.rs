@@ -53,11 +53,6 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    /// How many keys.
-    pub(crate) fn keys(&self) -> u64 {
-        self.totals.keys
-    }
-
     /// The prefixes that have to be counted again, in the order of their bytes: they may be heavy and lack keys.
     pub(crate) fn uncounted_prefixes(&self) -> Vec<Box<[u8]>> {
         self.prefixes.uncounted()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::largest_keys::LargestKeys;
 use super::names;
 use super::numbers::{TALLIES_MAX, room};
 use super::rank::List;
@@ -43,6 +44,14 @@ impl Report {
                 other.prefixes.separators, self.prefixes.separators
             ));
         }
+        let sort = self.largest_keys.by;
+        if sort != other.largest_keys.by {
+            return Err(format!(
+                "it was made with --sort {}, the ones before with {}",
+                other.largest_keys.by.name(),
+                sort.name()
+            ));
+        }
         let dumps_before = u32::try_from(self.dumps.len()).map_err(|_| "there are too many dumps".to_owned())?;
         let ((mut cut, asked), (their_cut, their_asked)) = (self.cut(), other.cut());
         self.is_complete &= other.is_complete;
@@ -58,6 +67,7 @@ impl Report {
         self.merge_databases(other.databases);
         self.merge_other_databases(other.other_databases);
         self.merge_top(other.top, dumps_before, cut, asked.min(their_asked));
+        self.merge_largest(other.largest_keys, dumps_before, asked.min(their_asked));
         self.ttl.merge(&other.ttl);
         for sizes in other.sizes {
             merge_sizes(&mut self.sizes, sizes);
@@ -83,6 +93,17 @@ impl Report {
         }
         self.streams.merge(&other.streams);
         Ok(())
+    }
+
+    fn merge_largest(&mut self, mut other: LargestKeys, dumps_before: u32, asked: usize) {
+        if self.largest_keys.by.is_by_use() {
+            for largest in &mut other.keys {
+                largest.key.dump = largest.key.dump.saturating_add(dumps_before);
+            }
+            self.largest_keys.merge(other, asked);
+        } else {
+            self.largest_keys = LargestKeys::of_lists(other.by, &self.top, self.top_keys_max);
+        }
     }
 
     fn merge_databases(&mut self, others: Vec<DatabaseTally>) {

@@ -11,6 +11,7 @@ mod filters;
 mod held;
 mod key_row;
 pub(crate) mod largest;
+mod largest_keys;
 mod levels;
 mod merge;
 pub(crate) mod model_notes;
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use filters::{FilteredExpired, Filters};
 pub use key_row::KeyRow;
+pub use largest_keys::{LargestKey, LargestKeys, Sort};
 pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
 pub use prefix_section::{HeavyPrefixes, Prefixes};
@@ -87,6 +89,9 @@ pub struct Report {
     /// The keys of all databases above these, if there are too many to have tallies each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_databases: Option<OtherDatabases>,
+    /// The largest keys of all.
+    #[serde(default)]
+    pub largest_keys: LargestKeys,
     /// The top keys of each database and type.
     pub top: Vec<TopKeys>,
     /// How many keys a list has at most.
@@ -153,7 +158,6 @@ impl Report {
                 tally.keys
             ));
         }
-        notes.extend(self.prefixes.note());
         if self.oversized_names > 0 {
             notes.push(oversized_note(self.oversized_names, "not in prefixes and slots"));
         }

@@ -47,26 +47,6 @@ const NAMES_MAX: usize = 2048;
 pub(super) const NAME_BYTES_MAX: usize = 128;
 
 impl Names {
-    /// None yet, and no room for those from `limit` on.
-    pub(super) fn within(limit: Option<Rank>) -> Self {
-        Self { limit, ..Self::default() }
-    }
-
-    /// The first rank that there is no room for.
-    pub(super) fn limit(&self) -> Option<Rank> {
-        self.limit
-    }
-
-    /// Whether names were met that are too long.
-    pub(super) fn has_longer(&self) -> bool {
-        self.has_longer
-    }
-
-    /// Names were met that are too long.
-    pub(super) fn set_has_longer(&mut self) {
-        self.has_longer = true;
-    }
-
     /// Whether a name may be held: whether it comes before the limit, and is not too long. `rank` must follow from the name.
     #[inline]
     pub(super) fn has_room(&self, name: &[u8], rank: Rank) -> bool {
@@ -128,11 +108,6 @@ impl Names {
 
     pub(super) fn held_bytes(&self) -> u64 {
         self.held_bytes
-    }
-
-    /// All that are held, in no order.
-    pub(super) fn into_held(self) -> impl Iterator<Item = Named> {
-        self.held.into_iter()
     }
 
     pub(super) fn merge(&mut self, other: Self) {

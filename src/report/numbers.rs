@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::key_row::KeyRow;
+use super::largest_keys::{self, ByUse};
 use super::levels::Padded;
 use super::names::{Names, hash};
 use super::prefix::Prefixes;
@@ -71,6 +72,8 @@ pub(super) struct Numbers {
     pub(super) modules: Names,
     pub(super) slots: slots::Slots,
     pub(super) streams: Streams,
+    /// The first keys by when they were used, if that was asked for.
+    pub(super) by_use: ByUse,
     buffer: Vec<u8>,
 }
 
@@ -214,6 +217,7 @@ impl Numbers {
             modules: Names::default(),
             slots: slots::Slots::default(),
             streams: Streams::default(),
+            by_use: ByUse::new(asked.sort),
             buffer: Vec::new(),
         };
         numbers.take_up(asked, db);
@@ -298,7 +302,12 @@ impl Numbers {
     pub(super) fn held_bytes(&self) -> u64 {
         let lists = self.held.keys as u64 * LISTED_BYTES + self.held.name_bytes as u64;
         let tallies = self.tallies as u64 * TALLY_BYTES;
-        lists + tallies + self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes()
+        lists
+            + tallies
+            + self.prefixes.held_bytes()
+            + self.modules.held_bytes()
+            + self.slots.held_bytes()
+            + self.by_use.held_bytes()
     }
 
     fn holds_too_much(&self) -> bool {
@@ -459,7 +468,8 @@ impl Numbers {
 
     fn add_named(&mut self, asked: &QueryPlan, entry: &Entry<'_>, name: &[u8], found: &Footprint) {
         self.current.keys_added = self.current.keys_added.saturating_add(1);
-        if !self.current.is_wanted || !asked.takes_all && !asked.filter.passes(entry, name) {
+        let passes = || asked.filter.passes(entry, name) && asked.filter.wants_memory(found.memory_bytes);
+        if !self.current.is_wanted || !asked.takes_all && !passes() {
             return;
         }
         let tally = Tally::of_entry(entry, found);
@@ -482,6 +492,11 @@ impl Numbers {
             if let Some(keys) = self.frequencies.get_mut(usize::from(frequency)) {
                 *keys += 1;
             }
+        }
+        if self.by_use.wants(entry.idle_seconds, entry.frequency) {
+            let name = name.get(..largest_keys::NAME_BYTES_MAX).unwrap_or(name);
+            let row = KeyRow::new(asked.dump, entry, found, &tally, name);
+            self.by_use.add(self.current_db, entry.kind, row, asked.top);
         }
         if let Some(module) = entry.module {
             let name = module.to_string();
@@ -581,6 +596,7 @@ impl Numbers {
         self.modules.merge(theirs.modules);
         self.slots.merge(theirs.slots);
         self.streams.merge(&theirs.streams);
+        self.by_use.merge(theirs.by_use, inherited, asked.top);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::largest_keys::Sort;
 use super::levels::Separators;
 use super::names::Rank;
 use super::shorts;
@@ -13,6 +14,8 @@ use crate::memory::{Allocator, Model, Target};
 pub struct Question {
     /// How many keys on each list.
     pub top: usize,
+    /// What the largest keys of all are chosen by.
+    pub sort: Sort,
     /// Which keys.
     pub filter: Filter,
     /// The server whose memory is modelled; by default the one that wrote the dump.
@@ -29,6 +32,7 @@ impl Default for Question {
     fn default() -> Self {
         Self {
             top: 20,
+            sort: Sort::default(),
             filter: Filter::default(),
             target: None,
             allocator: Allocator::default(),
@@ -42,6 +46,7 @@ impl Default for Question {
 #[derive(Debug)]
 pub(crate) struct QueryPlan {
     pub(crate) top: usize,
+    pub(super) sort: Sort,
     pub(crate) filter: Filter,
     /// Whether the filter lets all keys pass.
     pub(super) takes_all: bool,
@@ -69,6 +74,7 @@ impl QueryPlan {
         let model = Model::new(target, question.allocator);
         Arc::new(Self {
             top: question.top,
+            sort: question.sort,
             takes_all: filter.is_of_all(),
             filter,
             separators: Separators::new(&question.separators),

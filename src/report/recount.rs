@@ -164,7 +164,9 @@ impl Counts {
         if buffer.capacity() <= BUFFER_BYTES_MAX {
             self.buffer = buffer;
         }
-        if let (true, Some((place, footprint))) = (passes?, found) {
+        if let (true, Some((place, footprint))) = (passes?, found)
+            && asked.filter.wants_memory(footprint.memory_bytes)
+        {
             self.add(wanted, place, &Tally::of_entry(entry, footprint));
         }
         Ok(())

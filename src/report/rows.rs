@@ -124,7 +124,11 @@ impl<'o> Rows<'o> {
     }
 
     fn add_named(&mut self, entry: &Entry<'_>, footprint: &Footprint, name: &[u8]) {
-        if !self.asked.filter.wants_database(self.db) || !self.asked.filter.passes(entry, name) {
+        let filter = &self.asked.filter;
+        if !filter.wants_database(self.db)
+            || !filter.passes(entry, name)
+            || !filter.wants_memory(footprint.memory_bytes)
+        {
             return;
         }
         if entry.key.is_oversized() {

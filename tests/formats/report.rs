@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::support::assembler::Rdb;
 use crate::support::random::Random;
 use bigkeys::analysis::Pattern;
+use bigkeys::analysis::filter::Bounds;
 use bigkeys::memory::{Allocator, Model, Target, walk};
 use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
@@ -381,9 +382,20 @@ fn the_schema_describes_the_json() {
             databases: vec![0],
             types: vec!["hash".to_owned()],
             globs: vec!["*".to_owned()],
+            not_types: vec!["list".to_owned()],
             regexes: vec![".".to_owned()],
+            not_globs: vec!["x".to_owned()],
+            not_regexes: vec!["x".to_owned()],
             min_bytes: Some(1),
+            max_bytes: Some(9),
             min_elements: Some(1),
+            min_memory_bytes: Some(1),
+            max_memory_bytes: Some(9),
+            without_ttl: true,
+            ttl_ms: vec![Bounds { from: Some(1), to: Some(2) }],
+            idle_seconds: vec![Bounds { from: Some(1), to: None }],
+            frequencies: vec![Bounds { from: None, to: Some(2) }],
+            slots: vec![Bounds { from: Some(1), to: Some(2) }],
             expired: Some(FilteredExpired::Only),
             is_mixed: true,
         };
@@ -395,7 +407,8 @@ fn the_schema_describes_the_json() {
     {
         for property in of["properties"].as_object().expect("properties").keys() {
             // No names were cut off here or too long, and those of prefixes and modules are text.
-            let is_rare = ["limit", "has_longer", "name_bytes", "name_base64"].contains(&property.as_str());
+            let is_rare =
+                ["limit", "has_longer", "name_bytes", "name_base64", "missed_max"].contains(&property.as_str());
             assert!(is_rare || used.contains(&format!("{name}.{property}")), "no report has {name}.{property}");
         }
     }
