@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bigkeys::report::{NameTally, Question, Report, Sort, Weight};
+use bigkeys::report::{Group, NameTally, Question, Report, Sort, Weight};
 use bigkeys::{Dump, Options, report_all, rows_all};
 use support::assembler::Rdb;
 use support::random::Random;
@@ -247,4 +247,66 @@ fn the_largest_keys_are_the_largest_of_all() {
             }
         }
     }
+}
+
+/// Prefixes below one are those of a dump whose names are what follows it; and deeper ones are told apart there.
+#[test]
+fn prefixes_below_one_are_counted_from_its_end() {
+    let (_dir, paths) = dumps(3_000, 1);
+    let of = |under: &[u8]| {
+        let question = Question { under: under.to_vec(), ..Question::default() };
+        report_all(&[Dump::from(&paths[0])], &question, &options(2, 9_000), &Arc::default()).expect("a file").0
+    };
+    let all = slow(&paths[0]);
+    let report = of(b"deep:1:2:3:4:");
+    let found: Vec<_> = report.prefixes.found.names.iter().map(|found| found.name.to_string()).collect();
+    assert_eq!(found, ["5:", "5:6:"]);
+    let keys = all[&b"deep:1:2:3:4:5:6:"[..]].0.keys;
+    assert_eq!(report.prefixes.found.names[1].tally.keys, keys);
+    assert_eq!(report.prefixes.other.keys, report.totals.keys - keys);
+    assert_eq!(report.prefixes.without.keys, report.totals.keys - keys);
+    assert_eq!(report.prefixes.unlisted, Weight::default());
+    assert!(of(b"nobody:").prefixes.found.names.is_empty());
+}
+
+/// Groups are the sums of the rows that a name's own look says.
+#[test]
+fn groups_are_sums_of_rows() {
+    let (_dir, paths) = dumps(3_000, 2);
+    let group = |name: &str, patterns: &[&str]| Group {
+        name: name.to_owned(),
+        patterns: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
+    };
+    let groups = vec![
+        group("tenants", &["tenant:*:*"]),
+        group("all of them", &["tenant:**", "9:*"]),
+        group("late", &["**name"]),
+    ];
+    let question = Question { groups, ..Question::default() };
+    let of = |path: &PathBuf, options: &Options| {
+        report_all(&[Dump::from(path)], &question, options, &Arc::default()).expect("a file").0
+    };
+    let mut expected = [0_u64; 4];
+    for path in &paths {
+        rows_all(&[Dump::from(path)], &Question::default(), &options(1, 0), &Arc::default(), |row| {
+            let name = row.name.to_string();
+            let parts = name.split(':').count();
+            let group = match () {
+                () if name.starts_with("tenant:") && parts == 3 => 0,
+                () if name.starts_with("tenant:") || name.starts_with("9:") && parts == 2 => 1,
+                () if name.ends_with("name") => 2,
+                () => 3,
+            };
+            expected[group] += row.memory_bytes.unwrap_or(0);
+        })
+        .expect("a file");
+    }
+    let mut merged = of(&paths[0], &options(1, 0));
+    merged.merge(of(&paths[1], &options(2, 9_000))).expect("reports of one kind");
+    let found = merged.groups.as_ref().expect("groups");
+    let tallies = found.groups.iter().map(|found| &found.tally).chain([&found.unclassified]);
+    assert_eq!(tallies.map(|tally| tally.memory_bytes).collect::<Vec<_>>(), expected);
+    assert!(expected.iter().all(|memory_bytes| *memory_bytes > 0), "{expected:?}");
+    let other = report(&paths[0], &options(1, 0));
+    assert!(merged.merge_anyway(other).unwrap_err().contains("other groups"));
 }

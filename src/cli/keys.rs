@@ -146,6 +146,7 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
         allocator: args.memory.allocator,
         separators: Vec::new(),
         has_slots: false,
+        ..Question::default()
     };
     let options = args.scan.options();
     let mut scanned = None;

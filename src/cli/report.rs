@@ -1,22 +1,25 @@
 //! `bigkeys report`: what dumps hold and what it costs, for people and their tools.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bigkeys::report::{Question, Report, Sort};
+use bigkeys::report::{Group, Question, Report, Sort};
 use bigkeys::{Dump, Error, Options, Progress, look_into, report_all};
+use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::args::budget::{BudgetArgs, hold};
 use super::args::filter::FilterArgs;
 use super::args::input::ShardedDumpArgs;
 use super::args::memory::MemoryArgs;
 use super::args::output::{OutputArgs, choose};
 use super::args::run::ScanArgs;
-use super::args::value::number;
+use super::args::value::{escaped_name, number};
 use super::exit::{Exit, fail, say, tell_damage};
 use super::progress::watched;
 use super::report_format::{self, ReportFormat};
@@ -28,9 +31,10 @@ Examples:
   bigkeys report --largest --top 5 --match 'user:*' dump.rdb
   bigkeys report --target valkey-9.1 nightly.rdb.gz -o report.json
   bigkeys report --format folded dump.rdb | inferno-flamegraph > memory.svg
+  bigkeys report -q --fail-if 'key.memory > 100MiB' dump.rdb -o bigkeys.prom
 
 Exit codes: 0 done, 1 a dump is damaged or refused (what was found before the
-damage is printed), 2 could not run, 130 Ctrl-C.";
+damage is printed), 2 could not run, 3 over budget, 130 Ctrl-C.";
 
 /// Report what dumps hold and what it costs in memory
 ///
@@ -55,6 +59,21 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "CHARS", default_value = ":", help_heading = "Report")]
     separators: String,
 
+    /// Only prefixes below this one; their levels are counted from its end, and \xff is any byte
+    #[arg(long, value_name = "PREFIX", value_parser = escaped_name, help_heading = "Report")]
+    under: Option<Arc<[u8]>>,
+
+    /// Count the keys whose names match in a group; may be repeated, the first match counts
+    ///
+    /// In 'user:*:cart', * is any part between separators, ** any bytes, and everything else stands for itself. What matches
+    /// none is unclassified.
+    #[arg(long = "group", value_name = "PATTERN", help_heading = "Report")]
+    group: Vec<String>,
+
+    /// Count keys in the groups of this TOML file: [[group]] name = "carts", match = ["user:*:cart"]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "group", help_heading = "Report")]
+    groups: Option<PathBuf>,
+
     /// Group keys by cluster slot and hash tag; the default if shards are given
     #[arg(long, help_heading = "Report")]
     slots: bool,
@@ -69,6 +88,9 @@ pub(super) struct ReportArgs {
 
     #[command(flatten)]
     filter: FilterArgs,
+
+    #[command(flatten)]
+    budget: BudgetArgs,
 
     #[command(flatten)]
     memory: MemoryArgs,
@@ -130,6 +152,7 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
     let format = choose(args.format, output, ReportFormat::Table)?;
     fit(args, format)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
+    let budget = args.budget.budget()?;
     let sink = Sink::open(output)?;
     let question = Question {
         top: usize::try_from(args.top.unwrap_or(TOP)).unwrap_or(usize::MAX),
@@ -138,6 +161,8 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         target: args.memory.target,
         allocator: args.memory.allocator,
         separators: args.separators.clone().into_bytes(),
+        under: args.under.as_deref().unwrap_or_default().to_vec(),
+        groups: groups(args)?,
         has_slots: args.slots || dumps.iter().any(|dump| dump.shard.is_some()),
     };
     let options = args.scan.options();
@@ -148,7 +173,40 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         say("interrupted before the SHA-256 of each file was known; what was found is reported");
         exit = exit.max(Exit::Interrupted);
     }
+    exit = exit.max(hold(&budget, &report));
     Ok(report_format::write(&report, format, sink, exit))
+}
+
+/// The groups that keys are counted in.
+///
+/// # Errors
+/// A sentence if the file of groups cannot be read, or has none.
+fn groups(args: &ReportArgs) -> Result<Vec<Group>, String> {
+    let Some(path) = &args.groups else {
+        let group = |pattern: &String| Group { name: pattern.clone(), patterns: vec![pattern.clone()] };
+        return Ok(args.group.iter().map(group).collect());
+    };
+    let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| named(&format!("could not read it: {error}")))?;
+    let groups: GroupsFile = toml::from_str(&text).map_err(|error| named(&error.to_string().trim_end()))?;
+    let groups = groups.group.into_iter().map(|group| Group { name: group.name, patterns: group.patterns });
+    Ok(groups.collect())
+}
+
+/// A file of groups.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupsFile {
+    group: Vec<FileGroup>,
+}
+
+/// A group of a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileGroup {
+    name: String,
+    #[serde(rename = "match")]
+    patterns: Vec<String>,
 }
 
 /// A report, and what belongs to it.
@@ -218,7 +276,7 @@ fn sha256(path: &Path, progress: &Progress) -> Result<Option<String>, String> {
 /// # Errors
 /// A sentence that names the option and the formats that have a place for it.
 fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
-    use ReportFormat::{Folded, Json, Table};
+    use ReportFormat::{Folded, Json, Openmetrics, Table};
     for (is_given, option, formats) in [
         (args.top.is_some(), "--top", "table or json"),
         (args.sort.is_some(), "--sort", "table or json"),
@@ -228,7 +286,7 @@ fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
         let has_place = match format {
             Json => true,
             Table => formats != "json",
-            Folded => false,
+            Folded | Openmetrics => false,
         };
         if is_given && !has_place {
             return Err(format!("{option} has no effect on this format: use it with --format {formats}"));

@@ -1,7 +1,7 @@
 //! The formats of a report. One that is added gets a variant, its endings, and an arm in [`write`].
 
-use bigkeys::output::folded;
 use bigkeys::output::table::{self, Look};
+use bigkeys::output::{folded, openmetrics};
 use bigkeys::report::Report;
 use clap::ValueEnum;
 
@@ -18,11 +18,14 @@ pub(super) enum ReportFormat {
     Json,
     /// Memory by prefix, as flame graph tools read it
     Folded,
+    /// Metrics for a textfile collector
+    Openmetrics,
 }
 
 impl Format for ReportFormat {
     const WHAT: &'static str = "a report";
-    const ENDINGS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("folded", Self::Folded)];
+    const ENDINGS: &'static [(&'static str, Self)] =
+        &[("json", Self::Json), ("folded", Self::Folded), ("prom", Self::Openmetrics)];
 }
 
 /// Writes a report; `exit` is how the run ended otherwise.
@@ -36,6 +39,7 @@ pub(super) fn write(report: &Report, format: ReportFormat, mut sink: Sink, exit:
             sink.write_with(|to| table::write(report, look, to))
         }
         ReportFormat::Folded => sink.write_with(|to| folded::write(report, to)),
+        ReportFormat::Openmetrics => sink.write_with(|to| openmetrics::write(report, to)),
     };
     match written {
         Ok(true) => {}

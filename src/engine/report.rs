@@ -148,7 +148,7 @@ pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>)
     }
     let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_10);
     let now_ms = moment(question, context);
-    Ok(QueryPlan::new(question, for_dump, number, now_ms, target))
+    QueryPlan::new(question, for_dump, number, now_ms, target).map_err(ErrorKind::Options)
 }
 
 /// What times to live are measured from, in milliseconds since 1970, if it was given or the dump says when it was made.

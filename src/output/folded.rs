@@ -17,7 +17,7 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     for prefix in &prefixes.found.names {
         let below = prefixes.below(prefix).map(|child| child.tally.memory_bytes).sum();
         let own = prefix.tally.memory_bytes.saturating_sub(below);
-        line(prefix.name.bytes(), prefixes.separators.bytes(), own, to)?;
+        line(&prefixes.whole(prefix), prefixes.separators.bytes(), own, to)?;
     }
     let other = prefixes.other.memory_bytes;
     if other > 0 { writeln!(to, "(other) {other}") } else { Ok(()) }

@@ -7,6 +7,7 @@ mod batch;
 pub mod columns;
 pub mod folded;
 pub mod human;
+pub mod openmetrics;
 #[cfg(feature = "columnar")]
 mod parquet;
 pub mod rows;

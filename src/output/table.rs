@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
-use crate::report::{LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally};
+use crate::report::{GroupTally, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally};
 
 /// Narrower than this nothing is laid out.
 const WIDTH_MIN: usize = 60;
@@ -48,6 +48,7 @@ pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> 
     table.databases(report);
     table.keys(report);
     table.prefixes(report);
+    table.groups(report);
     table.ttls(report);
     table.sizes(report);
     table.access(report);
@@ -327,7 +328,13 @@ impl Table {
         if prefixes.found.names.is_empty() {
             return;
         }
-        self.heading("Prefixes", Self::COLUMNS);
+        match &prefixes.under {
+            None => self.heading("Prefixes", Self::COLUMNS),
+            Some(under) => {
+                let width = self.look.width / 3;
+                self.heading(&format!("Prefixes below {}", name(under.bytes(), width)), Self::COLUMNS);
+            }
+        }
         let mut tops: Vec<&NameTally> = prefixes.shortest().collect();
         tops.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
         let width = self.look.width / 3;
@@ -358,6 +365,19 @@ impl Table {
         let label = format!("{space}{}", name(shown, width.saturating_sub(space.len())));
         let element = (found.tally.memory_bytes, report.totals.memory_bytes);
         self.bar_line(&label, width, element, &Self::columns(&found.tally, &report.totals));
+    }
+
+    fn groups(&mut self, report: &Report) {
+        let Some(found) = &report.groups else { return };
+        self.heading("Groups", Self::COLUMNS);
+        let width = self.look.width / 3;
+        for GroupTally { group, tally } in &found.groups {
+            let element = (tally.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(&group.name, width, element, &Self::columns(tally, &report.totals));
+        }
+        let rest = &found.unclassified;
+        let element = (rest.memory_bytes, report.totals.memory_bytes);
+        self.bar_line("(unclassified)", width, element, &Self::columns(rest, &report.totals));
     }
 
     fn ttls(&mut self, report: &Report) {

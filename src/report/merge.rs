@@ -11,6 +11,7 @@ use super::sections::{
     DatabaseTally, FrequencyTally, KindSizes, OtherDatabases, TopKeys, TypeTally, frequencies, merge_encoding,
 };
 use super::tally::{Sizes, Tally};
+use super::text::Name;
 use super::{Report, unlike};
 use crate::analysis::room::{Cut, Held};
 use crate::rdb::Kind;
@@ -43,6 +44,17 @@ impl Report {
                 "it was made with --separators {}, the ones before with {}",
                 other.prefixes.separators, self.prefixes.separators
             ));
+        }
+        let under = |report: &Self| report.prefixes.under.as_ref().map_or_else(|| "none".to_owned(), Name::to_string);
+        if self.prefixes.under != other.prefixes.under {
+            return Err(format!("it was made with --under {}, the ones before with {}", under(&other), under(self)));
+        }
+        let has_like_groups = match (&self.groups, &other.groups) {
+            (Some(mine), Some(theirs)) => mine.is_like(theirs),
+            (mine, theirs) => mine.is_none() && theirs.is_none(),
+        };
+        if !has_like_groups {
+            return Err("it was made with other groups than the ones before".to_owned());
         }
         let sort = self.largest_keys.by;
         if sort != other.largest_keys.by {
@@ -92,6 +104,9 @@ impl Report {
             (mine, theirs) => *mine = mine.take().or(theirs),
         }
         self.streams.merge(&other.streams);
+        if let (Some(mine), Some(theirs)) = (&mut self.groups, &other.groups) {
+            mine.merge(theirs);
+        }
         Ok(())
     }
 

@@ -4,10 +4,12 @@
 //! formats are written from, and that is read again to be merged with others ([`Report::merge`]). Its JSON is described by
 //! `schema/report.schema.json`.
 
+mod budget;
 mod build;
 mod cache;
 pub(crate) mod census;
 mod filters;
+mod groups;
 mod held;
 mod key_row;
 pub(crate) mod largest;
@@ -34,7 +36,9 @@ mod weight;
 
 use serde::{Deserialize, Serialize};
 
+pub use budget::{Budget, Limit, LimitError, Verdict};
 pub use filters::{FilteredExpired, Filters};
+pub use groups::{Group, GroupTally, GroupsFound};
 pub use key_row::KeyRow;
 pub use largest_keys::{LargestKey, LargestKeys, Sort};
 pub use names::{NameTally, NamesFound};
@@ -114,6 +118,9 @@ pub struct Report {
     pub frequencies: Vec<FrequencyTally>,
     /// Prefixes of names.
     pub prefixes: Prefixes,
+    /// Groups of keys, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupsFound>,
     /// Slots and hash tags, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots: Option<SlotsFound>,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::groups::GroupSums;
 use super::key_row::KeyRow;
 use super::largest_keys::{self, ByUse};
 use super::levels::Padded;
@@ -71,6 +72,7 @@ pub(super) struct Numbers {
     pub(super) prefixes: Prefixes,
     pub(super) modules: Names,
     pub(super) slots: slots::Slots,
+    pub(super) groups: GroupSums,
     pub(super) streams: Streams,
     /// The first keys by when they were used, if that was asked for.
     pub(super) by_use: ByUse,
@@ -216,6 +218,7 @@ impl Numbers {
             prefixes: Prefixes::within(asked.late.get()),
             modules: Names::default(),
             slots: slots::Slots::default(),
+            groups: GroupSums::default(),
             streams: Streams::default(),
             by_use: ByUse::new(asked.sort),
             buffer: Vec::new(),
@@ -386,10 +389,13 @@ impl Numbers {
     /// Counts a short string under its prefixes, and in its slot.
     #[inline(never)]
     fn place_short(&mut self, asked: &QueryPlan, padded_name: &[u8; PADDED_BYTES], name_bytes: usize, tally: &Tally) {
-        self.prefixes.add_padded(&asked.separators, Padded::of_short(padded_name, name_bytes), tally);
-        if asked.has_slots {
-            self.slots.add(padded_name.get(..name_bytes).unwrap_or_default(), tally);
+        let name = padded_name.get(..name_bytes).unwrap_or_default();
+        if asked.under.is_empty() {
+            self.prefixes.add_padded(&asked.separators, Padded::of_short(padded_name, name_bytes), tally);
+        } else {
+            self.place_below(asked, name, tally);
         }
+        self.place_beside_prefixes(asked, name, tally);
     }
 
     /// As [`Numbers::add_short`], of strings that have no shape.
@@ -528,9 +534,25 @@ impl Numbers {
     /// Counts a key under its prefixes, and in its slot.
     #[inline(always)]
     fn place(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
-        self.prefixes.add(&asked.separators, name, tally);
+        self.place_below(asked, name, tally);
+        self.place_beside_prefixes(asked, name, tally);
+    }
+
+    /// Counts a key under its prefixes below the one that was asked for.
+    fn place_below(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
+        if let Some(name) = asked.below(name) {
+            self.prefixes.add(&asked.separators, name, tally);
+        }
+    }
+
+    /// Counts a key in its slot and its group.
+    #[inline]
+    fn place_beside_prefixes(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
         if asked.has_slots {
             self.slots.add(name, tally);
+        }
+        if let Some(groups) = &asked.groups {
+            self.groups.add(groups, name, tally);
         }
     }
 
@@ -595,6 +617,7 @@ impl Numbers {
         self.prefixes.merge(&asked.separators, theirs.prefixes);
         self.modules.merge(theirs.modules);
         self.slots.merge(theirs.slots);
+        self.groups.merge(theirs.groups);
         self.streams.merge(&theirs.streams);
         self.by_use.merge(theirs.by_use, inherited, asked.top);
     }

@@ -25,9 +25,12 @@ const DROPPED_PARTS: u64 = 20_000;
 pub struct Prefixes {
     /// Bytes that end a prefix.
     pub separators: Name,
+    /// The prefix that all of these are below, if only such were asked for: their names are what follows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<Name>,
     /// Keys under none of the prefixes: with those of the shortest ones they are all keys.
     pub other: Tally,
-    /// Keys that have no prefix.
+    /// Keys that have no prefix, or are not below the one that was asked for.
     pub without: Weight,
     /// Keys whose longest prefix is not listed. They count with the longest shorter one that is, or with `other`.
     pub unlisted: Weight,
@@ -49,9 +52,16 @@ pub struct HeavyPrefixes {
 }
 
 impl Prefixes {
-    pub(super) fn new(separators: &[u8], found: NamesFound, heavy: Option<HeavyPrefixes>, without: Weight) -> Self {
+    pub(super) fn new(
+        separators: &[u8],
+        under: &[u8],
+        found: NamesFound,
+        heavy: Option<HeavyPrefixes>,
+        without: Weight,
+    ) -> Self {
+        let under = Some(under).filter(|under| !under.is_empty()).map(Name::new);
         let separators = Name::new(separators);
-        Self { separators, other: Tally::default(), without, unlisted: Weight::default(), heavy, found }
+        Self { separators, under, other: Tally::default(), without, unlisted: Weight::default(), heavy, found }
     }
 
     /// Sets what is not listed, of all keys.
@@ -64,6 +74,12 @@ impl Prefixes {
     /// The prefixes of one part, which all others lie under.
     pub fn shortest(&self) -> impl Iterator<Item = &NameTally> {
         self.found.names.iter().filter(|prefix| self.depth(prefix) == 1)
+    }
+
+    /// A prefix as keys have it: from the beginnings of their names on.
+    pub fn whole(&self, prefix: &NameTally) -> Vec<u8> {
+        let under = self.under.as_ref().map(Name::bytes).unwrap_or_default();
+        [under, prefix.name.bytes()].concat()
     }
 
     /// How many parts a prefix has.

@@ -103,6 +103,11 @@ struct Finder {
 }
 
 impl Finder {
+    fn find_below(&mut self, asked: &QueryPlan, name: &[u8]) -> Option<Place> {
+        let name = asked.below(name)?;
+        self.find(&asked.separators, Padded::new(name, &mut [0; NAME_BYTES_MAX]))
+    }
+
     fn find(&mut self, separators: &Separators, name: Padded<'_>) -> Option<Place> {
         let Self { wanted, levels, .. } = self;
         separators.find(name, levels);
@@ -113,13 +118,13 @@ impl Finder {
     }
 
     /// The place of a key by its name; one that cannot be decoded has none.
-    fn find_key(&mut self, separators: &Separators, key: Key<'_>) -> Option<Place> {
+    fn find_key(&mut self, asked: &QueryPlan, key: Key<'_>) -> Option<Place> {
         if key.is_oversized() {
             return None;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let name = key.decode(&mut buffer).ok();
-        let place = name.and_then(|name| self.find(separators, Padded::new(name, &mut [0; NAME_BYTES_MAX])));
+        let place = name.and_then(|name| self.find_below(asked, name));
         if buffer.capacity() <= BUFFER_BYTES_MAX {
             self.buffer = buffer;
         }
@@ -217,7 +222,12 @@ impl Visitor for Shorts<'_> {
     #[inline]
     fn take(&mut self, short: Short<'_>) -> bool {
         let Self { asked, finder, counts } = self;
-        if let Some(place) = finder.find(&asked.separators, Padded::of_short(short.padded_name, short.name.len())) {
+        let place = if asked.under.is_empty() {
+            finder.find(&asked.separators, Padded::of_short(short.padded_name, short.name.len()))
+        } else {
+            finder.find_below(asked, short.name)
+        };
+        if let Some(place) = place {
             let (_, cost) = asked.model.short_string(&short);
             let tally = Tally::of_key(1, short.record.len() as u64, cost, short.expires_at.is_none());
             counts.add(&finder.wanted, place, &tally);
@@ -268,15 +278,14 @@ impl Accumulator for Recount {
             }
         }
         let wanted = finder.wanted.clone();
-        let walk = |source: &mut S, header: &KeyHeader| match finder
-            .find_key(&asked.separators, Key::new(header.key, source.kept()))
-        {
-            Some(place) => {
-                let footprint = walk::measure(source, header, context, &asked.model)?;
-                Ok(Walked::Footprint(place, Box::new(footprint)))
-            }
-            None => value::measure(source, header.value_type, context).map(Walked::Measure),
-        };
+        let walk =
+            |source: &mut S, header: &KeyHeader| match finder.find_key(asked, Key::new(header.key, source.kept())) {
+                Some(place) => {
+                    let footprint = walk::measure(source, header, context, &asked.model)?;
+                    Ok(Walked::Footprint(place, Box::new(footprint)))
+                }
+                None => value::measure(source, header.value_type, context).map(Walked::Measure),
+            };
         step_with(source, context, walk, |source, found, walked| {
             counts.keys += 1;
             counts.db = found.header.selected_db.or(counts.db);

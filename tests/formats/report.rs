@@ -14,7 +14,7 @@ use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
-use bigkeys::report::{FilteredExpired, Filters, KeyRow, Question, Report, Row};
+use bigkeys::report::{FilteredExpired, Filters, Group, KeyRow, Question, Report, Row};
 use bigkeys::{Dump, Options, look_into, report_all, rows_all};
 use serde_json::Value;
 
@@ -27,7 +27,8 @@ fn mixed() -> Vec<PathBuf> {
 }
 
 fn question() -> Question {
-    Question { top: 5, has_slots: true, ..Question::default() }
+    let users = Group { name: "users".to_owned(), patterns: vec!["user:**".to_owned()] };
+    Question { top: 5, has_slots: true, groups: vec![users], ..Question::default() }
 }
 
 fn options(threads: usize, segment_bytes: usize) -> Options {

@@ -76,7 +76,7 @@ pub(crate) struct FilterArgs {
 
     /// Only keys of the cluster slots from A to B; may be repeated
     #[arg(long = "slot", value_name = "A..B", value_parser = slot_bounds, allow_hyphen_values = true)]
-    pub(crate) slots: Vec<Bounds>,
+    pub(crate) only_slots: Vec<Bounds>,
 
     /// Only keys over the published limits: strings over 10 KB, others over 5,000 elements
     #[arg(long)]
@@ -111,7 +111,7 @@ impl FilterArgs {
             ttls: self.ttls.clone(),
             idle_seconds: self.idle.clone(),
             frequencies: self.frequencies.clone(),
-            slots: self.slots.clone(),
+            slots: self.only_slots.clone(),
             expired: self.expired.into(),
             now_ms: self.now.map(Timestamp::as_millisecond),
         }
