@@ -310,3 +310,38 @@ fn groups_are_sums_of_rows() {
     let other = report(&paths[0], &options(1, 0));
     assert!(merged.merge_anyway(other).unwrap_err().contains("other groups"));
 }
+
+/// Percentiles by type are those of the sorted rows, off by at most 1 %.
+#[test]
+fn percentiles_are_those_of_sorted_rows() {
+    let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
+    let (_dir, mut paths) = dumps(2_000, 1);
+    paths.extend(["mixed_all_v13.rdb", "string_int_v13.rdb", "key_names_v13.rdb"].map(fixture));
+    for path in &paths {
+        let mut figures: BTreeMap<&str, [Vec<u64>; 4]> = BTreeMap::new();
+        rows_all(&[Dump::from(path)], &Question::default(), &options(1, 0), &Arc::default(), |row| {
+            let [memory, elements, value, name] = figures.entry(row.kind.name()).or_default();
+            memory.extend(row.memory_bytes);
+            elements.push(if ["string", "module"].contains(&row.kind.name()) { 1 } else { row.size });
+            value.extend(row.value_bytes);
+            name.push(row.name.bytes().len() as u64);
+        })
+        .expect("a file");
+        let report = report(path, &options(2, 2_000));
+        assert_eq!(report.percentiles.len(), figures.len());
+        for spreads in &report.percentiles {
+            let found = [&spreads.memory_bytes, &spreads.elements, &spreads.value_bytes, &spreads.name_bytes];
+            for (found, values) in found.into_iter().zip(figures.get_mut(&spreads.kind[..]).expect("the type")) {
+                values.sort_unstable();
+                assert_eq!(found.keys(), values.len() as u64, "{} {}", path.display(), spreads.kind);
+                assert_eq!(found.max(), values.last().copied().unwrap_or(0));
+                for permille in [500, 900, 990, 999] {
+                    let place = (values.len() * permille).div_ceil(1000).max(1) - 1;
+                    let exact = values.get(place).copied().unwrap_or(0);
+                    let found = found.permille(permille as u64);
+                    assert!(found.abs_diff(exact) <= exact / 100, "{}: {found} for {exact}", spreads.kind);
+                }
+            }
+        }
+    }
+}

@@ -242,3 +242,39 @@ print(json.dumps([[s.name, s.labels, s.value] for family in families for s in fa
         assert_eq!(names.len(), samples.len(), "a series is there twice");
     }
 }
+
+#[test]
+fn what_is_added_up_must_not_count_twice() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dump = |name: &str, day: &str, history: &str| {
+        let path = dir.path().join(name);
+        let rdb = Rdb::redis(11).aux("ctime", day).aux("repl-id", history).select_db(0);
+        std::fs::write(&path, rdb.key(0, day, |value| value.string("v")).eof()).expect("it can be written");
+        path.to_str().expect("text").to_owned()
+    };
+    let report = |dump: &str| {
+        let to = format!("{}.json", dump.split('=').next_back().expect("a path"));
+        printed(&["report", "-q", dump, "-o", &to], 0);
+        to
+    };
+    let (monday, tuesday) = (dump("monday", "1700000000", "aa"), dump("tuesday", "1700086400", "aa"));
+    let other = dump("other", "1700000000", "bb");
+    let merged = |first: &str, second: &str, code: i32| {
+        let output = bigkeys(&["merge", first, second, "--format", "json"]);
+        assert_eq!(output.status.code(), Some(code));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let (first, second, third) = (report(&monday), report(&tuesday), report(&other));
+    assert!(merged(&first, &second, 2).contains("is of the same server as"));
+    merged(&first, &third, 0);
+    printed(&["merge", "--force", &first, &second], 0);
+    let of_shard = |shard: &str, dump: &str| report(&format!("{shard}={dump}"));
+    let first = of_shard("10.0.0.1:6379", &monday);
+    assert!(merged(&first, &of_shard("10.0.0.1:6379", &other), 2).contains("(shard 10.0.0.1:6379)"));
+    // What is said of shards counts for more than what the dumps say.
+    merged(&first, &of_shard("10.0.0.2:6379", &tuesday), 0);
+
+    let tasks = lines(&["analyze", "-q", "--per-file", &monday, &tuesday]);
+    assert_eq!(tasks.iter().map(|task| task["dump"].clone()).collect::<Vec<_>>(), [monday, tuesday.clone()]);
+    assert!(lines(&["analyze", "-q", &tuesday])[0].get("dump").is_none());
+}

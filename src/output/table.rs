@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
-use crate::report::{GroupTally, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally};
+use crate::report::{GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally};
 
 /// Narrower than this nothing is laid out.
 const WIDTH_MIN: usize = 60;
@@ -50,6 +50,7 @@ pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> 
     table.prefixes(report);
     table.groups(report);
     table.ttls(report);
+    table.percentiles(report);
     table.sizes(report);
     table.access(report);
     table.shards(report);
@@ -426,6 +427,25 @@ impl Table {
             "Keys by memory",
             all.buckets().map(|bucket| (format!("from {}", bytes(bucket.at_least)), bucket.keys)),
         );
+    }
+
+    fn percentiles(&mut self, report: &Report) {
+        if report.percentiles.is_empty() {
+            return;
+        }
+        let line = |kind: &str, values: [String; 5]| {
+            let values: Vec<String> = values.iter().map(|value| right(value, 8)).collect();
+            format!("  {} {}", left(kind, 10), values.join(" "))
+        };
+        self.heading("Memory of a key", "");
+        let headings = line("", ["p50", "p90", "p99", "p99.9", "max"].map(str::to_owned));
+        let headings = self.styled(DIM, &headings);
+        self.line(&headings);
+        for KindSpreads { kind, memory_bytes: memory, .. } in &report.percentiles {
+            let values = [memory.permille(500), memory.permille(900), memory.permille(990), memory.permille(999)];
+            let [p50, p90, p99, p99_9] = values.map(bytes);
+            self.line(&line(kind, [p50, p90, p99, p99_9, bytes(memory.max())]));
+        }
     }
 
     fn histogram(&mut self, title: &str, buckets: impl Iterator<Item = (String, u64)>) {

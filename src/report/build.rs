@@ -12,6 +12,7 @@ use super::sections::{
     DatabaseTally, DumpInfo, EncodingKeys, KindSizes, OtherDatabases, TopKeys, TypeTally, frequencies, merge_encoding,
 };
 use super::server::ServerMemory;
+use super::spread::KindSpreads;
 use super::tally::Tally;
 use super::weight::Weight;
 use super::{FORMAT, Report};
@@ -48,7 +49,8 @@ impl Report {
             top_cut: None,
             has_largest_elements: false,
             ttl: numbers.ttl,
-            sizes: kind_sizes(numbers.sizes),
+            sizes: kind_sizes(&numbers.sizes),
+            percentiles: percentiles(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
             prefixes: Prefixes::new(&question.separators, &question.under, found, heavy, without),
@@ -128,12 +130,23 @@ fn by_type(encodings: Encodings) -> (Tally, Vec<TypeTally>) {
     (all, types)
 }
 
-fn kind_sizes(sizes: [SizesOfKind; Kind::ALL.len()]) -> Vec<KindSizes> {
-    let of_kind = |(kind, sizes): (Kind, SizesOfKind)| KindSizes {
+fn percentiles(sizes: [SizesOfKind; Kind::ALL.len()]) -> Vec<KindSpreads> {
+    let of_kind = |(kind, sizes): (Kind, SizesOfKind)| KindSpreads {
         kind: kind.name().to_owned(),
         memory_bytes: sizes.memory,
-        serialized_bytes: sizes.serialized,
         elements: sizes.elements,
+        value_bytes: sizes.value_bytes,
+        name_bytes: sizes.name_bytes,
+    };
+    Kind::ALL.into_iter().zip(sizes).map(of_kind).filter(|spreads| spreads.name_bytes.keys() > 0).collect()
+}
+
+fn kind_sizes(sizes: &[SizesOfKind; Kind::ALL.len()]) -> Vec<KindSizes> {
+    let of_kind = |(kind, sizes): (Kind, &SizesOfKind)| KindSizes {
+        kind: kind.name().to_owned(),
+        memory_bytes: sizes.memory.sizes(),
+        serialized_bytes: sizes.serialized.clone(),
+        elements: sizes.elements.sizes(),
     };
     let filled = |sizes: &KindSizes| sizes.serialized_bytes.buckets().next().is_some();
     Kind::ALL.into_iter().zip(sizes).map(of_kind).filter(filled).collect()

@@ -85,6 +85,13 @@ impl Report {
             merge_sizes(&mut self.sizes, sizes);
         }
         self.sizes.sort_by_key(|sizes| kind_order(&sizes.kind));
+        for theirs in other.percentiles {
+            match self.percentiles.iter_mut().find(|mine| mine.kind == theirs.kind) {
+                Some(mine) => mine.merge(&theirs),
+                None => self.percentiles.push(theirs),
+            }
+        }
+        self.percentiles.sort_by_key(|spreads| kind_order(&spreads.kind));
         let mut idle = Sizes::default();
         for bucket in self.idle_seconds.iter().chain(&other.idle_seconds) {
             idle.add(bucket.at_least, bucket.keys);

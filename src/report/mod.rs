@@ -29,6 +29,7 @@ mod sections;
 mod server;
 mod shorts;
 mod slots;
+mod spread;
 mod tally;
 mod text;
 pub(crate) mod unlike;
@@ -53,6 +54,7 @@ pub use sections::{
 };
 pub use server::ServerMemory;
 pub use slots::{SlotTally, SlotsFound};
+pub use spread::{KindSpreads, Spread};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
 pub use weight::Weight;
@@ -110,6 +112,9 @@ pub struct Report {
     pub ttl: Ttls,
     /// Keys by their sizes.
     pub sizes: Vec<KindSizes>,
+    /// Percentiles of the keys' figures, by type.
+    #[serde(default)]
+    pub percentiles: Vec<KindSpreads>,
     /// Keys by how many seconds they have not been used, if the dump has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idle_seconds: Vec<SizeBucket>,

@@ -14,6 +14,7 @@ use super::question::QueryPlan;
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::slots;
+use super::spread::Spread;
 use super::tally::{Expiry, Sizes, Tally, Ttls};
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
@@ -187,9 +188,11 @@ struct Class {
 /// How many keys of one kind have which sizes, in all databases.
 #[derive(Debug, Default)]
 pub(super) struct SizesOfKind {
-    pub(super) memory: Sizes,
+    pub(super) memory: Spread,
     pub(super) serialized: Sizes,
-    pub(super) elements: Sizes,
+    pub(super) elements: Spread,
+    pub(super) value_bytes: Spread,
+    pub(super) name_bytes: Spread,
 }
 
 impl Numbers {
@@ -379,6 +382,9 @@ impl Numbers {
             return false;
         }
         self.shorts.add(shape);
+        if shape.is_stored_int() {
+            self.shorts.add_stored_int(short.header.value_bytes());
+        }
         if asked.needs_names {
             let tally = Tally::of_key(1, short.record.len() as u64, cost, true);
             self.place_short(asked, short.padded_name, short.name.len(), &tally);
@@ -409,6 +415,8 @@ impl Numbers {
         let serialized_bytes = short.record.len() as u64;
         sizes.serialized.add(serialized_bytes, 1);
         sizes.memory.add(cost.memory_bytes, 1);
+        sizes.value_bytes.add(short.header.value_bytes(), 1);
+        sizes.name_bytes.add(short.name.len() as u64, 1);
         let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
         self.shorts.add_shapeless(held, expiry, serialized_bytes, cost);
         if asked.needs_names {
@@ -448,6 +456,13 @@ impl Numbers {
             sizes.memory.add(memory_bytes, tally.keys);
             sizes.elements.add(1, tally.keys);
         }
+        for (name_bytes, value_bytes, keys) in shorts.lengths() {
+            sizes.name_bytes.add(name_bytes, keys);
+            value_bytes.into_iter().for_each(|bytes| sizes.value_bytes.add(bytes, keys));
+        }
+        for (value_bytes, keys) in shorts.stored_ints() {
+            sizes.value_bytes.add(value_bytes, keys);
+        }
         for (held, expiry, tally) in shorts.shapeless() {
             of_kind.count(Class { stored: ValueType::STRING, held, expiry }, &tally);
             sizes.elements.add(1, tally.keys);
@@ -479,7 +494,7 @@ impl Numbers {
             return;
         }
         let tally = Tally::of_entry(entry, found);
-        self.count_sizes(entry.kind, &tally, found.memory_bytes);
+        self.count_sizes(entry, &tally, found);
         match found.basis {
             Some(Basis::LowerBound) => self.memory_lower_bound_keys += 1,
             Some(Basis::Estimate) => self.memory_estimated_keys += 1,
@@ -558,14 +573,18 @@ impl Numbers {
 
     /// Counts a key by its sizes.
     #[inline(always)]
-    fn count_sizes(&mut self, kind: Kind, tally: &Tally, memory_bytes: Option<u64>) {
-        let Some(sizes) = self.sizes.get_mut(kind as usize) else { return };
-        match memory_bytes {
+    fn count_sizes(&mut self, entry: &Entry<'_>, tally: &Tally, found: &Footprint) {
+        let Some(sizes) = self.sizes.get_mut(entry.kind as usize) else { return };
+        match found.memory_bytes {
             Some(bytes) => sizes.memory.add(bytes, 1),
             None => self.memory_unknown_keys += 1,
         }
         sizes.serialized.add(tally.serialized_bytes, 1);
         sizes.elements.add(tally.elements, 1);
+        sizes.name_bytes.add(entry.key.bytes(), 1);
+        if let Some(bytes) = found.value_bytes {
+            sizes.value_bytes.add(bytes, 1);
+        }
     }
 
     /// Takes over what was found in what follows. Entries whose database `theirs` does not know are in the current one.
@@ -606,6 +625,8 @@ impl Numbers {
             mine.memory.merge(&theirs.memory);
             mine.serialized.merge(&theirs.serialized);
             mine.elements.merge(&theirs.elements);
+            mine.value_bytes.merge(&theirs.value_bytes);
+            mine.name_bytes.merge(&theirs.name_bytes);
         }
         self.idle.merge(&theirs.idle);
         if !theirs.frequencies.is_empty() {
