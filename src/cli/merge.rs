@@ -1,17 +1,19 @@
 //! `bigkeys merge`: several reports in, one out.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bigkeys::Progress;
-use bigkeys::report::Report;
+use bigkeys::input::{reader, shown, stored_bytes};
+use bigkeys::report::{Report, Rules};
+use bigkeys::{Progress, findings};
 use clap::Args;
 use clap::builder::ValueHint;
 
 use super::args::budget::{BudgetArgs, hold};
+use super::args::input::all_matches;
 use super::args::output::{OutputArgs, choose};
+use super::args::rules::rules_parser;
 use super::args::run::ProgressArgs;
 use super::exit::{Exit, fail, say};
 use super::progress::watched;
@@ -34,13 +36,17 @@ together), 3 over budget, 130 Ctrl-C.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MergeArgs {
-    /// A report, as JSON; `-` is standard input
+    /// A report, as JSON, in a file or at a URL; `-` is standard input
     #[arg(required = true, value_name = "REPORT", value_hint = ValueHint::FilePath)]
     reports: Vec<PathBuf>,
 
     /// The format; by default that of the ending of FILE, else a table
     #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Output")]
     format: Option<ReportFormat>,
+
+    /// Whose limits say which keys are big, in the findings
+    #[arg(long, value_name = "NAME", value_parser = rules_parser())]
+    rules: Option<Rules>,
 
     /// Merge reports of different filters or times (--now), and a dump that is in several
     #[arg(long)]
@@ -71,10 +77,11 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
     keep_inputs(args.reports.iter().map(PathBuf::as_path), output)?;
     let budget = args.budget.budget()?;
     let sink = Sink::open(output)?;
-    let Some(report) = watched(args.progress.progress, |progress| merge(args, progress))? else {
+    let Some(mut report) = watched(args.progress.progress, |progress| merge(args, progress))? else {
         say("interrupted; not all reports were read, so nothing is printed");
         return Ok(Exit::Interrupted);
     };
+    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
     let exit = hold(&budget, &report);
     Ok(report_format::write(&report, format, sink, exit))
 }
@@ -84,15 +91,15 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
 /// # Errors
 /// A sentence if one cannot be read, or does not fit those before it.
 fn merge(args: &MergeArgs, progress: &Arc<Progress>) -> Result<Option<Report>, String> {
-    let bytes = |path: &PathBuf| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
-    progress.expect(args.reports.iter().map(bytes).sum());
+    let reports = all_matches(&args.reports)?;
+    progress.expect(reports.iter().map(|path| stored_bytes(path)).sum());
     let mut merged: Option<Report> = None;
-    for path in &args.reports {
+    for path in &reports {
         let read = read(path, progress);
         if progress.is_cancelled() {
             return Ok(None);
         }
-        let named = |sentence: String| format!("{}: {sentence}", path.display());
+        let named = |sentence: String| format!("{}: {sentence}", shown(path));
         let report = read.map_err(named)?;
         progress.add(0, report.totals.keys);
         match &mut merged {
@@ -109,11 +116,7 @@ fn merge(args: &MergeArgs, progress: &Arc<Progress>) -> Result<Option<Report>, S
 /// # Errors
 /// A sentence if it cannot be read or is not a report.
 fn read(path: &Path, progress: &Arc<Progress>) -> Result<Report, String> {
-    let reader: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(|error| format!("could not open it: {error}"))?)
-    };
+    let reader = reader(path).map_err(|error| error.cause.to_string())?;
     let reader = Counted { reader, progress };
     let report: Report = serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| {
         if error.is_io() {

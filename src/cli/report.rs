@@ -1,12 +1,14 @@
 //! `bigkeys report`: what dumps hold and what it costs, for people and their tools.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bigkeys::report::{Group, Question, Report, Sort};
+use bigkeys::findings;
+use bigkeys::input::{is_url, reader, shown};
+use bigkeys::report::{Group, Question, Report, Rules, Sort};
 use bigkeys::{Dump, Error, Options, Progress, look_into, report_all};
 use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
@@ -18,6 +20,7 @@ use super::args::filter::FilterArgs;
 use super::args::input::ShardedDumpArgs;
 use super::args::memory::MemoryArgs;
 use super::args::output::{OutputArgs, choose};
+use super::args::rules::rules_parser;
 use super::args::run::ScanArgs;
 use super::args::value::{escaped_name, number};
 use super::exit::{Exit, fail, say, tell_damage};
@@ -81,6 +84,10 @@ pub(super) struct ReportArgs {
     /// Find the largest element of each listed key, packed values included
     #[arg(long, help_heading = "Report")]
     largest: bool,
+
+    /// Whose limits say which keys are big, in the findings
+    #[arg(long, value_name = "NAME", value_parser = rules_parser(), help_heading = "Report")]
+    rules: Option<Rules>,
 
     /// Include the SHA-256 of each file
     #[arg(long, help_heading = "Report")]
@@ -234,6 +241,7 @@ fn find(
     if args.largest {
         notes.extend(look_into(&mut report, dumps).map_err(|error| error.to_string())?);
     }
+    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
     let mut is_hashed = true;
     if args.sha256 && damage.iter().all(|error| Exit::of(error) != Exit::Interrupted) {
         for (info, dump) in report.dumps.iter_mut().zip(dumps) {
@@ -249,13 +257,12 @@ fn find(
 /// # Errors
 /// A sentence if the file cannot be read again: standard input and pipes cannot.
 fn sha256(path: &Path, progress: &Progress) -> Result<Option<String>, String> {
-    let sentence =
-        |why: &dyn std::fmt::Display| format!("{}: could not read it for its SHA-256: {why}", path.display());
-    if !path.is_file() {
+    let sentence = |why: &dyn std::fmt::Display| format!("{}: could not read it for its SHA-256: {why}", shown(path));
+    if !path.is_file() && !is_url(path) {
         return Err(sentence(&"not a file that can be read twice"));
     }
     let mut digest = Sha256::new();
-    let mut file = File::open(path).map_err(|error| sentence(&error))?;
+    let mut file = reader(path).map_err(|error| sentence(&error.cause))?;
     let mut buffer = vec![0; 1 << 20];
     while !progress.is_cancelled() {
         let bytes = file.read(&mut buffer).map_err(|error| sentence(&error))?;
@@ -281,6 +288,7 @@ fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
         (args.top.is_some(), "--top", "table or json"),
         (args.sort.is_some(), "--sort", "table or json"),
         (args.largest, "--largest", "table or json"),
+        (args.rules.is_some(), "--rules", "table or json"),
         (args.sha256, "--sha256", "json"),
     ] {
         let has_place = match format {

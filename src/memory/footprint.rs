@@ -1,5 +1,6 @@
 //! What a value is, and what it costs: the answer of every walk over it.
 
+use super::packed::IfPacked;
 use super::stream::Streamed;
 use super::table::Table;
 use super::{Basis, Cost, Encoding};
@@ -24,6 +25,8 @@ pub struct Footprint {
     pub largest: Option<Largest>,
     /// What a stream's groups hold.
     pub streamed: Option<Streamed>,
+    /// What a table of up to 2,048 elements of up to 256 bytes would take packed.
+    pub if_packed: Option<IfPacked>,
 }
 
 /// The largest element of a value; of several, the first in the dump.
@@ -58,6 +61,7 @@ impl Footprint {
             value_bytes: None,
             largest: None,
             streamed: None,
+            if_packed: None,
         }
     }
 

@@ -9,6 +9,10 @@ pub(super) const SET_MEMBERS_MAX: u64 = 128;
 pub(super) const INTSET_MEMBERS_MAX: u64 = 512;
 pub(super) const TEXT_BYTES_MAX: u64 = 64;
 
+/// Up to these, tables are looked at for what they would take packed if the limits were higher.
+pub(super) const IF_ELEMENTS_MAX: u64 = 2048;
+pub(super) const IF_TEXT_BYTES_MAX: u64 = 256;
+
 /// A listpack's header and its end, and a ziplist's.
 const LISTPACK_FRAME_BYTES: u64 = 7;
 const ZIPLIST_FRAME_BYTES: u64 = 11;
@@ -36,9 +40,37 @@ impl Model {
         Cost { memory_bytes, allocated_bytes }
     }
 
+    /// What the allocator gives out for a packed hash, its key included, whose entries take so many bytes with their heads.
+    pub fn packed_hash_bytes(&self, key_bytes: u64, entries_bytes: u64) -> u64 {
+        let frame_bytes = if self.target.has_listpacks() { LISTPACK_FRAME_BYTES } else { ZIPLIST_FRAME_BYTES };
+        let hash = self.key_and_object(key_bytes, false) + self.packed(entries_bytes.saturating_add(frame_bytes));
+        hash.allocated_bytes
+    }
+
     /// A listpack of a hash whose fields have TTLs.
     pub(super) fn packed_with_ttls(&self, bytes: u64) -> Cost {
         self.packed(ttl_header_bytes(self.target)) + self.packed(bytes)
+    }
+}
+
+/// What a table would take if it were packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IfPacked {
+    /// The length of its longest text, which the server's limit must allow for; 0 in an intset, which has no such limit.
+    pub longest_text_bytes: u64,
+    /// Bytes of the packed structure.
+    pub packed_bytes: u64,
+    /// What the allocator gives out for it.
+    pub allocated_bytes: u64,
+    /// The same for the table, without the key and its object.
+    pub table_allocated_bytes: u64,
+}
+
+impl IfPacked {
+    fn new(model: &Model, table: Cost, longest_text_bytes: u64, packed_bytes: u64) -> Self {
+        let (allocated_bytes, table_allocated_bytes) =
+            (model.packed(packed_bytes).allocated_bytes, table.allocated_bytes);
+        Self { longest_text_bytes, packed_bytes, allocated_bytes, table_allocated_bytes }
     }
 }
 
@@ -51,6 +83,8 @@ pub(super) struct Packing {
     last_bytes: u64,
     /// The first record with a text that is too long for a packed value.
     pub(super) first_long: Option<u64>,
+    /// The length of the longest text.
+    pub(super) longest_bytes: u64,
     /// How many records there are.
     pub(super) records: u64,
     texts: u64,
@@ -59,11 +93,21 @@ pub(super) struct Packing {
 
 impl Packing {
     pub(super) fn new(target: Target) -> Self {
-        Self { target, entries_bytes: 0, last_bytes: 0, first_long: None, records: 0, texts: 0, int_width: 0 }
+        Self {
+            target,
+            entries_bytes: 0,
+            last_bytes: 0,
+            first_long: None,
+            longest_bytes: 0,
+            records: 0,
+            texts: 0,
+            int_width: 0,
+        }
     }
 
     /// Adds a text of the current record: its length, and its value if it is an integer.
     pub(super) fn add(&mut self, bytes: u64, int: Option<i64>) {
+        self.longest_bytes = self.longest_bytes.max(bytes);
         if bytes > TEXT_BYTES_MAX && self.first_long.is_none() {
             self.first_long = Some(self.records);
         }
@@ -150,6 +194,16 @@ impl Packing {
 
     pub(super) fn intset_bytes(&self) -> u64 {
         8 + self.int_width.max(2) * self.records
+    }
+
+    /// What the records of a table would take as a listpack or ziplist.
+    pub(super) fn if_packed(&self, model: &Model, table: Cost) -> IfPacked {
+        IfPacked::new(model, table, self.longest_bytes, self.bytes())
+    }
+
+    /// What the members of a table would take as an intset, whose texts no limit is on.
+    pub(super) fn if_intset(&self, model: &Model, table: Cost) -> IfPacked {
+        IfPacked::new(model, table, 0, self.intset_bytes())
     }
 }
 

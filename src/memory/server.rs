@@ -10,6 +10,9 @@ use super::{Cost, Model, Target, dict, hashtable};
 /// Bytes of an entry that has no value in a table of keys, where the key is in the object.
 const KEY_ENTRY_BYTES: u64 = 16;
 
+/// Bytes of a bucket of Valkey's tables.
+const BUCKET_BYTES: u64 = 64;
+
 /// How many keys a table finds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyCount {
@@ -23,6 +26,19 @@ impl Model {
     /// The tables of a database: that of its keys, as far as it is not in their figures, and that of those that expire.
     pub fn tables_bytes(&self, count: KeyCount) -> u64 {
         self.main_bytes(count.keys).saturating_add(self.expires_bytes(count.expiring_keys))
+    }
+
+    /// What the tables of a database take more while they grow: the next ones, twice as large, are there with the present ones
+    /// until all keys have moved.
+    pub fn rehash_bytes(&self, count: KeyCount) -> u64 {
+        let next = |keys: u64| match keys {
+            0 => 0,
+            _ if self.target.has_bucket_tables() => {
+                self.usable(hashtable::buckets(keys).saturating_mul(2 * BUCKET_BYTES))
+            }
+            _ => self.usable(dict::slots(keys).saturating_mul(2 * 8)),
+        };
+        next(count.keys).saturating_add(next(count.expiring_keys))
     }
 
     /// The tables of a slot of a cluster's node, with what the node has for a slot in use; `None` for Redis 6.2, which has

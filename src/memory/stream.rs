@@ -17,6 +17,8 @@ pub struct Streamed {
     pub groups: u64,
     /// Entries that were delivered and not acknowledged, in all groups.
     pub pending: u64,
+    /// When the one of these was delivered that was delivered first, in milliseconds since 1970.
+    pub oldest_delivery_at_ms: Option<i64>,
 }
 
 /// A stream on its way into bytes.
@@ -83,6 +85,8 @@ impl Parts for Contents<'_> {
 
     fn delivered(&mut self, id: [u8; 16], at_ms: i64) {
         self.pending.add(&id);
+        let oldest = &mut self.streamed.oldest_delivery_at_ms;
+        *oldest = Some(oldest.map_or(at_ms, |oldest| oldest.min(at_ms)));
         if self.model.target.is_redis_since(Target::Redis8_2) {
             self.all_pending.add(id);
         }

@@ -242,8 +242,13 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError
     let fits_intset = |packing: &Packing| members <= packed::INTSET_MEMBERS_MAX && packing.is_of_ints();
     let has_few = members <= packed::SET_MEMBERS_MAX && model.target.packs_sets_and_lists();
     let fits_listpack = |packing: &Packing| has_few && packing.first_long.is_none();
+    // With higher limits.
+    let may_fit = |packing: &Packing| {
+        let is_short = packing.longest_bytes <= packed::IF_TEXT_BYTES_MAX && model.target.packs_sets_and_lists();
+        members <= packed::IF_ELEMENTS_MAX && (packing.is_of_ints() || is_short)
+    };
     let mut left = members;
-    while left > 0 && (fits_intset(&packing) || fits_listpack(&packing)) {
+    while left > 0 && may_fit(&packing) {
         let (bytes, int) = text(source, FormatElement::Element)?;
         table.add_member(model, bytes);
         packing.add(bytes, int);
@@ -252,14 +257,20 @@ fn set<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError
     }
     // It is a table, whatever follows.
     let table = members_of_table(source, model, table, left)?;
-    let held = if fits_intset(&packing) {
-        (Encoding::Intset, model.packed(packing.intset_bytes()))
-    } else if fits_listpack(&packing) {
-        packing.finish(model)
-    } else {
-        table.finish_set(model)
+    if fits_intset(&packing) {
+        let held = (Encoding::Intset, model.packed(packing.intset_bytes()));
+        return Ok(Footprint::of_table(Kind::Set, &table, held));
+    }
+    if fits_listpack(&packing) {
+        return Ok(Footprint::of_table(Kind::Set, &table, packing.finish(model)));
+    }
+    let held = table.finish_set(model);
+    let if_packed = match may_fit(&packing) {
+        true if packing.is_of_ints() => Some(packing.if_intset(model, held.1)),
+        true => Some(packing.if_packed(model, held.1)),
+        false => None,
     };
-    Ok(Footprint::of_table(Kind::Set, &table, held))
+    Ok(Footprint { if_packed, ..Footprint::of_table(Kind::Set, &table, held) })
 }
 
 /// In a function of its own, as those of other tables, so that the loop over millions of elements runs in registers.
@@ -280,8 +291,11 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseErro
     let pairs = source.parse(FormatElement::Count, length)?;
     let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
     let has_few = pairs <= packed::HASH_FIELDS_MAX;
+    // With higher limits.
+    let may_fit =
+        |packing: &Packing| pairs <= packed::IF_ELEMENTS_MAX && packing.longest_bytes <= packed::IF_TEXT_BYTES_MAX;
     let mut left = pairs;
-    while left > 0 && has_few && packing.first_long.is_none() {
+    while left > 0 && may_fit(&packing) {
         let (field_bytes, field_int) = text(source, FormatElement::Element)?;
         let (value_bytes, value_int) = text(source, FormatElement::Element)?;
         table.add_pair(model, field_bytes, value_bytes, false);
@@ -297,7 +311,9 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseErro
         None => packing.finish(model),
         Some(pair) => table.finish_hash(model, Made::FromListpack(pair), Expiries::default()),
     };
-    Ok(Footprint::of_table(Kind::Hash, &table, held))
+    let is_table = held.0 == Encoding::Hashtable;
+    let if_packed = (is_table && may_fit(&packing)).then(|| packing.if_packed(model, held.1));
+    Ok(Footprint { if_packed, ..Footprint::of_table(Kind::Hash, &table, held) })
 }
 
 #[inline(never)]
@@ -359,20 +375,27 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint,
 
 fn zset<S: Source>(source: &mut S, value_type: ValueType, model: &Model) -> Result<Footprint, ParseError> {
     let members = source.parse(FormatElement::Count, length)?;
-    if members > packed::ZSET_MEMBERS_MAX {
-        let table = scored_of_table(source, value_type, model, members)?;
-        return Ok(Footprint::of_table(Kind::Zset, &table, table.finish_scored(model)));
-    }
     let (mut table, mut packing) = (Table::default(), Packing::new(model.target));
-    for _ in 0..members {
+    // With higher limits.
+    let may_fit =
+        |packing: &Packing| members <= packed::IF_ELEMENTS_MAX && packing.longest_bytes <= packed::IF_TEXT_BYTES_MAX;
+    let mut left = members;
+    while left > 0 && may_fit(&packing) {
         let (bytes, int) = text(source, FormatElement::Element)?;
         table.add_scored(model, bytes);
         packing.add(bytes, int);
         packing.add_score(score(source, value_type)?);
         packing.end_record();
+        left -= 1;
     }
-    let held = if packing.first_long.is_none() { packing.finish(model) } else { table.finish_scored(model) };
-    Ok(Footprint::of_table(Kind::Zset, &table, held))
+    // It is a table, whatever follows.
+    let table = scored_of_table(source, value_type, model, table, left)?;
+    if members <= packed::ZSET_MEMBERS_MAX && packing.first_long.is_none() {
+        return Ok(Footprint::of_table(Kind::Zset, &table, packing.finish(model)));
+    }
+    let held = table.finish_scored(model);
+    let if_packed = may_fit(&packing).then(|| packing.if_packed(model, held.1));
+    Ok(Footprint { if_packed, ..Footprint::of_table(Kind::Zset, &table, held) })
 }
 
 #[inline(never)]
@@ -380,9 +403,9 @@ fn scored_of_table<S: Source>(
     source: &mut S,
     value_type: ValueType,
     model: &Model,
+    mut table: Table,
     members: u64,
 ) -> Result<Table, ParseError> {
-    let mut table = Table::default();
     for _ in 0..members {
         table.add_scored(model, source.string_bytes(FormatElement::Element)?);
         skip_score(source, value_type)?;

@@ -5,11 +5,16 @@ mod arrow;
 #[cfg(feature = "columnar")]
 mod batch;
 pub mod columns;
+mod findings;
 pub mod folded;
+mod formula;
 pub mod human;
+mod in_turn;
 pub mod openmetrics;
 #[cfg(feature = "columnar")]
 mod parquet;
+mod row_text;
 pub mod rows;
+mod server;
 pub mod table;
 pub mod values;

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
+use super::{findings, server};
 use crate::report::{GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally};
 
 /// Narrower than this nothing is laid out.
@@ -44,6 +45,7 @@ pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> 
     let look = Look { width: look.width.clamp(WIDTH_MIN, WIDTH_MAX), ..look };
     let mut table = Table { look, text: String::new() };
     table.summary(report);
+    table.findings(report);
     table.types(report);
     table.databases(report);
     table.keys(report);
@@ -164,6 +166,9 @@ impl Table {
             report.dumps.iter().map(|dump| format!("{} with {}", dump.target, dump.allocator)).collect();
         models.dedup();
         self.paragraph(DIM, &format!("memory as MEMORY USAGE of {}", models.join(", ")));
+        if let Some(sentence) = server::sentence(report) {
+            self.paragraph(DIM, &sentence);
+        }
         let mut notes: Vec<&String> = Vec::new();
         for note in report.dumps.iter().flat_map(|dump| &dump.model_notes) {
             if notes.len() <= MODEL_NOTES_MAX && !notes.contains(&note) {
@@ -190,6 +195,23 @@ impl Table {
                 &format!("a lower bound for {keys} keys, such as hashes without their template's share"),
             );
         }
+    }
+
+    fn findings(&mut self, report: &Report) {
+        let (shown, more) = findings::shown(report, self.look.width);
+        if shown.is_empty() {
+            return;
+        }
+        self.heading("Findings", "");
+        for finding in shown {
+            self.paragraph(if finding.is_high { ALARM } else { BOLD }, &finding.what);
+            self.paragraph("", finding.action);
+            for command in finding.commands {
+                let line = self.styled(DIM, &format!("    {command}"));
+                self.line(&line);
+            }
+        }
+        self.more(more, 0, "findings in the JSON");
     }
 
     /// Keys, memory and its share.

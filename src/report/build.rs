@@ -31,9 +31,15 @@ impl Report {
         }
         let ListedPrefixes { found, heavy, prefixed } = prefixes.finish();
         let without = Weight::of(&totals).without(prefixed);
+        for (dump, peaks) in numbers.expiries.finish() {
+            if let Some(info) = usize::try_from(dump).ok().and_then(|dump| dumps.get_mut(dump)) {
+                info.expiry_peaks = peaks;
+            }
+        }
         let mut report = Self {
             format: FORMAT.to_owned(),
             is_complete: dumps.iter().all(|dump| dump.is_complete),
+            findings: Vec::new(),
             dumps,
             filters: Filters::of(&question.filter),
             totals,
@@ -58,6 +64,8 @@ impl Report {
             slots: question.has_slots.then(|| numbers.slots.finish()),
             streams: numbers.streams,
             modules: numbers.modules.finish(),
+            suspects: numbers.suspects,
+            packed_if: numbers.what_if.finish(),
         };
         report.prefixes.set_rest(totals);
         report.set_cut(&numbers.cut, question.top);

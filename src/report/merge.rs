@@ -12,7 +12,7 @@ use super::sections::{
 };
 use super::tally::{Sizes, Tally};
 use super::text::Name;
-use super::{Report, unlike};
+use super::{Report, unlike, what_if};
 use crate::analysis::room::{Cut, Held};
 use crate::rdb::Kind;
 
@@ -21,7 +21,7 @@ impl Report {
     ///
     /// Lists have as many keys as the shorter of both, and no more than there is room for. Of prefixes that a
     /// report does not list, the merged one says how much that may be at most; other names that either had no room for are
-    /// missing, and those that it lists are exact.
+    /// missing, and those that it lists are exact. Findings are to be judged anew.
     ///
     /// # Errors
     /// A sentence if they cannot be merged (their JSON is of another version, or they tell prefixes apart otherwise), or
@@ -67,6 +67,7 @@ impl Report {
         let dumps_before = u32::try_from(self.dumps.len()).map_err(|_| "there are too many dumps".to_owned())?;
         let ((mut cut, asked), (their_cut, their_asked)) = (self.cut(), other.cut());
         self.is_complete &= other.is_complete;
+        self.findings.clear();
         self.dumps.extend(other.dumps);
         self.filters.merge(&other.filters);
         self.has_largest_elements |= other.has_largest_elements;
@@ -114,6 +115,8 @@ impl Report {
         if let (Some(mine), Some(theirs)) = (&mut self.groups, &other.groups) {
             mine.merge(theirs);
         }
+        self.suspects.merge(other.suspects, None, dumps_before);
+        what_if::merge(&mut self.packed_if, other.packed_if);
         Ok(())
     }
 

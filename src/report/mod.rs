@@ -8,7 +8,9 @@ mod budget;
 mod build;
 mod cache;
 pub(crate) mod census;
+mod expiry;
 mod filters;
+mod finding;
 mod groups;
 mod held;
 mod key_row;
@@ -24,21 +26,28 @@ mod prefix_section;
 mod question;
 mod rank;
 pub(crate) mod recount;
+mod row;
+mod row_block;
 pub(crate) mod rows;
+mod rules;
 mod sections;
 mod server;
 mod shorts;
 mod slots;
 mod spread;
+mod suspects;
 mod tally;
 mod text;
 pub(crate) mod unlike;
 mod weight;
+mod what_if;
 
 use serde::{Deserialize, Serialize};
 
 pub use budget::{Budget, Limit, LimitError, Verdict};
+pub use expiry::ExpiryPeak;
 pub use filters::{FilteredExpired, Filters};
+pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
 pub use groups::{Group, GroupTally, GroupsFound};
 pub use key_row::KeyRow;
 pub use largest_keys::{LargestKey, LargestKeys, Sort};
@@ -48,16 +57,20 @@ pub use prefix_section::{HeavyPrefixes, Prefixes};
 pub(crate) use question::QueryPlan;
 pub use question::Question;
 pub use rank::By;
-pub use rows::Row;
+pub use row::Row;
+pub use row_block::{RowBlock, RowCells};
+pub use rules::{HUAWEI_BYTES, KeySize, Rules};
 pub use sections::{
     DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, TopCut, TopKeys, TypeTally,
 };
 pub use server::ServerMemory;
 pub use slots::{SlotTally, SlotsFound};
 pub use spread::{KindSpreads, Spread};
+pub use suspects::{SuspectKey, SuspectKeys, Suspects, Suspicion};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
 pub use weight::Weight;
+pub use what_if::PackedIf;
 
 use crate::analysis::room::Cut;
 use numbers::{TALLIES_MAX, room};
@@ -73,6 +86,10 @@ pub struct Report {
     pub format: String,
     /// Whether every dump was read to its end and found sound.
     pub is_complete: bool,
+    /// What is worth doing something about, the most severe first, if it was judged ([`crate::findings::judge`]). A report
+    /// that took in another has none until it is judged anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// The dumps, in the order in which they were read.
     pub dumps: Vec<DumpInfo>,
     /// Which keys it is about.
@@ -133,6 +150,12 @@ pub struct Report {
     pub streams: Streams,
     /// Values of modules, by module type.
     pub modules: NamesFound,
+    /// Keys that rules are about.
+    #[serde(default, skip_serializing_if = "Suspects::is_empty")]
+    pub suspects: Suspects,
+    /// What tables would take packed, by type and by the server's limits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packed_if: Vec<PackedIf>,
 }
 
 impl Report {

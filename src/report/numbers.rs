@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::expiry::Expiries;
 use super::groups::GroupSums;
 use super::key_row::KeyRow;
 use super::largest_keys::{self, ByUse};
@@ -15,7 +16,9 @@ use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::slots;
 use super::spread::Spread;
+use super::suspects::{Seen, Suspects, may_be_suspect};
 use super::tally::{Expiry, Sizes, Tally, Ttls};
+use super::what_if::WhatIf;
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
 use crate::memory::{Basis, Encoding, Footprint};
@@ -77,6 +80,9 @@ pub(super) struct Numbers {
     pub(super) streams: Streams,
     /// The first keys by when they were used, if that was asked for.
     pub(super) by_use: ByUse,
+    pub(super) suspects: Suspects,
+    pub(super) what_if: WhatIf,
+    pub(super) expiries: Expiries,
     buffer: Vec<u8>,
 }
 
@@ -224,6 +230,9 @@ impl Numbers {
             groups: GroupSums::default(),
             streams: Streams::default(),
             by_use: ByUse::new(asked.sort),
+            suspects: Suspects::default(),
+            what_if: WhatIf::default(),
+            expiries: Expiries::default(),
             buffer: Vec::new(),
         };
         numbers.take_up(asked, db);
@@ -308,12 +317,9 @@ impl Numbers {
     pub(super) fn held_bytes(&self) -> u64 {
         let lists = self.held.keys as u64 * LISTED_BYTES + self.held.name_bytes as u64;
         let tallies = self.tallies as u64 * TALLY_BYTES;
-        lists
-            + tallies
-            + self.prefixes.held_bytes()
-            + self.modules.held_bytes()
-            + self.slots.held_bytes()
-            + self.by_use.held_bytes()
+        let names = self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes();
+        let keys = self.suspects.held_bytes() + self.expiries.held_bytes() + self.by_use.held_bytes();
+        lists + tallies + names + keys
     }
 
     fn holds_too_much(&self) -> bool {
@@ -408,7 +414,7 @@ impl Numbers {
     #[inline(never)]
     fn add_shapeless(&mut self, asked: &QueryPlan, context: &Context, short: Short<'_>) -> bool {
         let (held, cost) = asked.model.short_string(&short);
-        if !self.keeps_out(&short, cost.memory_bytes) {
+        if may_be_suspect(cost.memory_bytes) || !self.keeps_out(&short, cost.memory_bytes) {
             return false;
         }
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return false };
@@ -417,7 +423,11 @@ impl Numbers {
         sizes.memory.add(cost.memory_bytes, 1);
         sizes.value_bytes.add(short.header.value_bytes(), 1);
         sizes.name_bytes.add(short.name.len() as u64, 1);
-        let expiry = Expiry::of(short.expires_at.map(|stored| context.time_ms(stored)), asked.now_ms);
+        let expires_at_ms = short.expires_at.map(|stored| context.time_ms(stored));
+        if let Some(at_ms) = expires_at_ms {
+            self.expiries.add(asked.dump, asked.now_ms, at_ms, cost.memory_bytes);
+        }
+        let expiry = Expiry::of(expires_at_ms, asked.now_ms);
         self.shorts.add_shapeless(held, expiry, serialized_bytes, cost);
         if asked.needs_names {
             let tally = Tally::of_key(1, serialized_bytes, cost, short.expires_at.is_none());
@@ -504,6 +514,14 @@ impl Numbers {
             self.oversized_names += 1;
         } else {
             self.place(asked, name, &tally);
+        }
+        let seen = Seen { dump: asked.dump, db: self.current_db, now_ms: asked.now_ms, target: asked.given_target };
+        self.suspects.add(&seen, entry, name, found, &tally);
+        if let Some(if_packed) = &found.if_packed {
+            self.what_if.add(found, if_packed);
+        }
+        if let Some(at_ms) = entry.expires_at_ms {
+            self.expiries.add(asked.dump, asked.now_ms, at_ms, tally.memory_bytes);
         }
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
@@ -641,6 +659,9 @@ impl Numbers {
         self.groups.merge(theirs.groups);
         self.streams.merge(&theirs.streams);
         self.by_use.merge(theirs.by_use, inherited, asked.top);
+        self.suspects.merge(theirs.suspects, inherited, 0);
+        self.what_if.merge(&theirs.what_if);
+        self.expiries.merge(theirs.expiries);
     }
 }
 

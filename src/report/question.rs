@@ -69,6 +69,8 @@ pub(crate) struct QueryPlan {
     /// The moment that TTLs are seen from, in milliseconds since 1970, if it is known.
     pub(crate) now_ms: Option<i64>,
     pub(crate) model: Model,
+    /// The server that was given, and not told from the dump.
+    pub(super) given_target: Option<Target>,
     pub(super) shorts: shorts::Costs,
 }
 
@@ -98,6 +100,7 @@ impl QueryPlan {
             has_slots: question.has_slots,
             dump,
             now_ms,
+            given_target: question.target,
             shorts: shorts::Costs::new(&model),
             model,
         }))

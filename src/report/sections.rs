@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::expiry::ExpiryPeak;
 use super::key_row::KeyRow;
 use super::rank::By;
 use super::server::ServerMemory;
@@ -59,6 +60,10 @@ pub struct DumpInfo {
     pub damage: Option<String>,
     /// Its keys.
     pub keys: Tally,
+    /// Minutes in which many of its keys expire, of the week after the moment that times to live are measured from: those of
+    /// at least 100 keys and 1 % of the keys that expire, the highest first, twenty at the most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expiry_peaks: Vec<ExpiryPeak>,
 }
 
 /// The keys of a database.

@@ -68,7 +68,8 @@ fn merging_from_files() {
     run(&format!("merge {} {}", path("a"), path("c")))
         .expect(2, &["c: not a bigkeys report (expected the JSON of `bigkeys report --format json`)"]);
     run(&format!("merge {}", path("none"))).expect(2, &["none: could not open it"]);
-    run(&format!("merge --format csv {}", path("a"))).expect(2, &["[possible values: table, json, folded]"]);
+    run(&format!("merge --format csv {}", path("a")))
+        .expect(2, &["[possible values: table, json, folded, openmetrics]"]);
     run(&format!("report --format json --separators / {other} -o {}", path("d"))).expect(0, &[]);
     run(&format!("merge {} {}", path("a"), path("d"))).expect(2, &["d: it was made with --separators /"]);
 
@@ -156,8 +157,12 @@ fn the_ending_says_the_format() {
     }
     assert_eq!(run(&format!("keys {MIXED} no/such.rdb")).expect(2, &["no/such.rdb"]).stdout, "", "not even a header");
     for (command, name, sentence) in [
-        ("report", "a.csv", "a report cannot be written as .csv; use `bigkeys keys` (formats: table, json, folded)"),
-        ("report", "a.html", "a report cannot be written as .html (formats: table, json, folded)"),
+        (
+            "report",
+            "a.csv",
+            "a report cannot be written as .csv; use `bigkeys keys` (formats: table, json, folded, openmetrics)",
+        ),
+        ("report", "a.html", "a report cannot be written as .html (formats: table, json, folded, openmetrics)"),
         ("keys", "a.json", "rows cannot be written as .json; use `bigkeys report` (formats: csv, ndjson"),
         ("keys", "a.csv.gz", "bigkeys does not compress, so pipe its output into a compressor"),
         ("analyze", "a.parquet", "a task cannot be written as .parquet; use `bigkeys keys` (formats: json)"),

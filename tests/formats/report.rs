@@ -14,8 +14,8 @@ use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
-use bigkeys::report::{FilteredExpired, Filters, Group, KeyRow, Question, Report, Row};
-use bigkeys::{Dump, Options, look_into, report_all, rows_all};
+use bigkeys::report::{FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis};
+use bigkeys::{Dump, Options, findings, look_into, report_all, rows_all};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -255,7 +255,8 @@ fn rows_as_text() {
     let rows = rows(&dump, &options(1, 4 << 20));
     let (mut csv, mut ndjson) = (Vec::new(), Vec::new());
     let dumps = || vec!["a,b".to_owned()];
-    for mut writer in [RowWriter::csv(dumps(), &mut csv).expect("memory"), RowWriter::ndjson(dumps(), &mut ndjson)] {
+    for writer in [RowWriter::csv(dumps(), &mut csv), RowWriter::ndjson(dumps(), &mut ndjson)] {
+        let mut writer = writer.expect("memory");
         for row in &rows {
             writer.write(row).expect("memory");
         }
@@ -372,8 +373,21 @@ fn the_schema_describes_the_json() {
     ] {
         dumps.push(fixture(name));
     }
+    let folder = tempfile::tempdir().expect("a folder");
+    let big = folder.path().join("big.rdb");
+    let mut rdb = Rdb::redis(11).aux("ctime", "1700000000").select_db(0);
+    for number in 0..100 {
+        rdb = rdb.expire_ms(1_700_000_100_000).key(0, format!("{number}"), |value| value.string("x"));
+    }
+    let rdb = rdb.key(0, "big", |value| value.string("x".repeat(20_000)));
+    std::fs::write(&big, rdb.eof()).expect("it can be written");
+    dumps.push(big);
     for dump in dumps {
         let mut report = report(std::slice::from_ref(&dump), &options(1, 4 << 20));
+        report.findings = findings::judge(&report, Rules::default());
+        for finding in &mut report.findings {
+            finding.bytes_saved = Some(Saving { bytes: 1, basis: SavingBasis::Exact });
+        }
         assert_eq!(look_into(&mut report, &[Dump::from(&dump)]).expect("a file"), Vec::<String>::new());
         report.dumps[0].sha256 = Some("00".to_owned());
         report.dumps[0].shard = Some("10.0.0.1:6379".to_owned());

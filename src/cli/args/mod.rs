@@ -5,5 +5,6 @@ pub(super) mod filter;
 pub(super) mod input;
 pub(super) mod memory;
 pub(super) mod output;
+pub(super) mod rules;
 pub(super) mod run;
 pub(super) mod value;

@@ -1,0 +1,51 @@
+//! A report into findings: what in it is worth doing something about, how many bytes that saves, and what to type next.
+//!
+//! One file a rule, which looks at nothing but the report; so reports that were merged in any grouping have the findings of
+//! one report of all dumps. `docs/findings.md` has a paragraph about each rule. A report without reason for a finding has
+//! none: a saving counts if it is [`worth`] a sentence.
+
+mod big_keys;
+mod cluster;
+mod command;
+mod encodings;
+mod expiry;
+mod hot;
+mod migration;
+mod names;
+mod no_ttl;
+mod prefixes;
+mod server;
+mod small_strings;
+mod streams;
+mod target;
+
+use std::cmp::Reverse;
+
+use crate::report::{Finding, Report, Rules};
+
+/// The findings of a report, the most severe first, of those the ones that save most. `rules` say which keys are big.
+pub fn judge(report: &Report, rules: Rules) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(big_keys::find(report, rules));
+    findings.extend(cluster::find(report));
+    findings.extend(encodings::find(report));
+    findings.extend(expiry::find(report));
+    findings.extend(hot::find(report));
+    findings.extend(migration::find(report));
+    findings.extend(names::find(report));
+    findings.extend(no_ttl::find(report));
+    findings.extend(server::find(report));
+    findings.extend(small_strings::find(report));
+    findings.extend(streams::find(report));
+    findings.extend(target::find(report));
+    findings.sort_by(|a, b| {
+        let order = |finding: &Finding| (finding.severity, Reverse(finding.bytes_saved.map(|saving| saving.bytes)));
+        order(a).cmp(&order(b)).then_with(|| (&a.id, &a.subject).cmp(&(&b.id, &b.subject)))
+    });
+    findings
+}
+
+/// Whether so many bytes are worth a sentence: 1 % of what all keys take, and 64 KiB.
+fn worth(report: &Report, bytes: u64) -> bool {
+    bytes >= 64 << 10 && bytes >= report.totals.allocated_bytes / 100
+}

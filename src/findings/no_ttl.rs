@@ -1,0 +1,62 @@
+//! Bytes that never expire, by prefix, in a dump whose other keys do: what a cache keeps for good.
+
+use super::{command, prefixes};
+use crate::output::human::{bytes, count, name, share};
+use crate::report::{Evidence, Finding, NameTally, Report, Severity, Subject, SubjectKind};
+
+/// A prefix is named if what it keeps for good is at least this share of all memory: 1 in 20.
+const SHARE: u64 = 20;
+
+/// Dumps in which fewer keys than 1 in 10 expire are no caches.
+const EXPIRING_SHARE: u64 = 10;
+
+/// Prefixes that are named.
+const PREFIXES_MAX: usize = 5;
+
+/// Columns of a name in a sentence.
+const NAME_WIDTH: usize = 40;
+
+pub(super) fn find(report: &Report) -> Vec<Finding> {
+    let totals = &report.totals;
+    let expiring_keys = totals.keys - totals.keys_without_ttl.min(totals.keys);
+    if expiring_keys == 0 || expiring_keys < totals.keys / EXPIRING_SHARE {
+        return Vec::new();
+    }
+    let least = (totals.memory_bytes / SHARE).max(1);
+    let found = prefixes::heaviest(report, |tally| tally.memory_bytes_without_ttl, least);
+    found.into_iter().take(PREFIXES_MAX).map(|prefix| of_prefix(report, prefix)).collect()
+}
+
+fn of_prefix(report: &Report, prefix: &NameTally) -> Finding {
+    let (tally, bytes_name) = (&prefix.tally, prefix.name.bytes());
+    let shown = name(bytes_name, NAME_WIDTH);
+    let is_forgotten = tally.keys_without_ttl < tally.keys;
+    let keys = if is_forgotten {
+        format!("{} of {} keys", count(tally.keys_without_ttl), count(tally.keys))
+    } else {
+        format!("all {} keys", count(tally.keys))
+    };
+    let glob = command::glob_of_prefix(bytes_name);
+    Finding {
+        id: "no-ttl".into(),
+        // Where some keys of a prefix expire, those that do not were forgotten.
+        severity: if is_forgotten { Severity::Medium } else { Severity::Low },
+        subject: Subject::named(SubjectKind::Prefix, bytes_name),
+        what: format!(
+            "{keys} under {shown} never expire: {}, {} of all memory.",
+            bytes(tally.memory_bytes_without_ttl),
+            share(tally.memory_bytes_without_ttl, report.totals.memory_bytes)
+        ),
+        action: "Set a time to live where these keys are written, spread by some random minutes, if they are a cache."
+            .to_owned(),
+        evidence: vec![
+            Evidence::new("keys", tally.keys),
+            Evidence::new("keys_without_ttl", tally.keys_without_ttl),
+            Evidence::new("memory_bytes_without_ttl", tally.memory_bytes_without_ttl),
+        ],
+        bytes_saved: None,
+        keys: Vec::new(),
+        commands: vec![format!("bigkeys report --match {glob} {}", command::dumps(report))],
+        source: Some("Tencent Cloud, document 239/56008: set a time to live, distribute expiry evenly".into()),
+    }
+}
