@@ -57,6 +57,8 @@ pub fn report_all(
         }
     }
     notes.extend(report.notes());
+    // The table says it beside the prefixes; of those that are merely too long no one needs to be told aloud.
+    notes.extend(report.prefixes.note().filter(|_| report.prefixes.heavy.is_some()));
     Ok((report, notes, damage))
 }
 

@@ -60,6 +60,18 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         report.ttl.all().iter().map(|(class, tally)| (vec![class.replace(' ', "_")], **tally)).collect();
     family(&mut text, "bigkeys_ttl", &["ttl"], &ttls);
     family(&mut text, "bigkeys_prefix", &["prefix"], &prefixes(report));
+    let unlisted = report.prefixes.unlisted;
+    metric(
+        &mut text,
+        "bigkeys_unlisted_prefix_keys",
+        "gauge",
+        None,
+        "keys whose longest prefix the report does not list",
+    );
+    sample(&mut text, "bigkeys_unlisted_prefix_keys", &[], unlisted.keys);
+    let name = "bigkeys_unlisted_prefix_memory_bytes";
+    metric(&mut text, name, "gauge", Some("bytes"), "memory of keys whose longest prefix the report does not list");
+    sample(&mut text, name, &[], unlisted.memory_bytes);
     if let Some(found) = &report.groups {
         let groups = found.groups.iter().map(|found| (vec![found.group.name.clone()], found.tally));
         let groups: Vec<_> = groups.chain([(vec!["unclassified".to_owned()], found.unclassified)]).collect();
