@@ -50,8 +50,8 @@
 //! * `cli`, with the feature of that name: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
-//! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
-//! but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
+//! magic and DUMP's answers; `memory` and `values` know `rdb`, `analysis` knows `rdb`, `memory` and `error`, `report` knows all
+//! of these but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
 //! `salvage` knows `check` too; `compare`, `extract` and `task` know `engine` and what that knows, `task` with `input`; `output` knows
 //! `report`, `values`, `compare` and `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
 //! knows `task`. No file imports one that, in some steps, imports it. A test holds this.

@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("memory", &["rdb"]),
     ("error", &["rdb"]),
     ("input", &["error", "rdb::context", "rdb::header", "rdb::payload"]),
-    ("analysis", &["rdb", "error"]),
+    ("analysis", &["rdb", "memory", "error"]),
     ("values", &["rdb"]),
     ("report", &["rdb", "analysis", "memory", "error"]),
     ("engine", &["input", "rdb", "analysis", "memory", "report", "values", "error"]),

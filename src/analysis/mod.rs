@@ -12,9 +12,11 @@ pub mod report;
 pub(crate) mod room;
 mod top;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::memory::{Allocator, Model, Target, walk};
 use crate::rdb::entry::{self, Damage, KeyRef, PartialValue, Step};
 use crate::rdb::measure::Measure;
 use crate::rdb::primitives::StringHeader;
@@ -48,12 +50,14 @@ pub struct Question {
     pub filter: Filter,
     /// Whether streams, modules' values and other kinds outside the published enumeration are ranked too.
     pub all_kinds: bool,
+    /// What keys take in memory, for filters that depend on it; by default on the server that wrote the dump.
+    pub model: Option<Model>,
 }
 
 impl Default for Question {
     /// The task's own: the top 20 of each of the five kinds in each database.
     fn default() -> Self {
-        Self { top: 20, filter: Filter::default(), all_kinds: false }
+        Self { top: 20, filter: Filter::default(), all_kinds: false, model: None }
     }
 }
 
@@ -146,16 +150,16 @@ impl Analysis {
     ///
     /// # Errors
     /// [`ParseErrorKind::Lzf`] if its name is compressed and damaged.
-    pub(crate) fn add(&mut self, entry: &Entry<'_>) -> Result<(), ParseErrorKind> {
+    pub(crate) fn add(&mut self, entry: &Entry<'_>, memory_bytes: Option<u64>) -> Result<(), ParseErrorKind> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(entry, name));
+        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(entry, name, memory_bytes));
         if buffer.capacity() <= BUFFER_BYTES_MAX {
             self.buffer = buffer;
         }
         added
     }
 
-    fn add_named(&mut self, entry: &Entry<'_>, name: &[u8]) {
+    fn add_named(&mut self, entry: &Entry<'_>, name: &[u8], memory_bytes: Option<u64>) {
         let database = &mut self.current;
         let kind = entry.kind as usize;
         let (Some(passed), Some(top), Some(floor)) =
@@ -177,6 +181,7 @@ impl Analysis {
         if ranks && (!has_list || top.has_no_place_for(self.cut.keys_max, &candidate))
             || !database.is_wanted
             || !self.question.filter.passes(entry, name)
+            || !self.question.filter.wants_memory(memory_bytes)
         {
             return;
         }
@@ -191,6 +196,20 @@ impl Analysis {
             self.fit();
             self.take_up(self.current_db);
         }
+    }
+
+    /// Reads the next record with what its key takes in memory.
+    #[cold]
+    fn step_measured<S: KeepsKey>(&mut self, source: &mut S, context: &Context) -> Result<Step, Box<Damage>> {
+        let question = self.question.clone();
+        let of_writer = || Model::new(Target::of(context), Allocator::default());
+        let model = question.model.as_ref().map_or_else(|| Cow::Owned(of_writer()), Cow::Borrowed);
+        let walk = |source: &mut S, header: &_| walk::measure(source, header, context, &model);
+        entry::step_with(source, context, walk, |source, found, footprint| {
+            found.header.selected_db.into_iter().for_each(|db| self.select(db));
+            self.count_all(found.measure.kind, 1);
+            self.add(&found.entry(source.kept()), footprint.memory_bytes)
+        })
     }
 
     /// Puts the current database's lists among the others, and counts its keys.
@@ -312,12 +331,15 @@ impl Accumulator for Analysis {
                 return Ok(Step::Key);
             }
         }
+        if self.question.filter.needs_memory() {
+            return self.step_measured(source, context);
+        }
         let on_key = |source: &S, found: KeyRef<'_>| {
             let Measure { kind, size, .. } = found.measure;
             found.header.selected_db.into_iter().for_each(|db| self.select(db));
             // A compressed name is always decoded, so that a damaged one is found whatever the top lists hold.
             if self.count(kind, size) || matches!(found.header.key, StringHeader::Lzf { .. }) {
-                self.add(&found.entry(source.kept()))
+                self.add(&found.entry(source.kept()), None)
             } else {
                 Ok(())
             }

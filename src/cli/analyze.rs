@@ -4,6 +4,7 @@ use bigkeys::task::{Task, Times};
 use bigkeys::{Dump, Error, Options, Question, Report, analyze_all};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::args::filter::FilterArgs;
@@ -95,8 +96,8 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
     let dumps = args.input.dumps()?;
     let task_ids = task_ids(args, dumps.len())?;
     let mut options = args.scan.options();
-    options.question =
-        Question { top: args.top, filter: args.filter.filter_without_ages()?, all_kinds: args.all_types };
+    let filter = args.filter.filter_without_ages()?;
+    options.question = Question { top: args.top, filter, all_kinds: args.all_types, ..Question::default() };
     let output = args.output.output.as_deref();
     let Format::Json = output::choose(None, output, Format::Json)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
@@ -110,7 +111,8 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
         let (task, job_exit) =
             analyze(args, job, &options, &instance_id, task_id).map_err(|error| error.to_string())?;
         exit = exit.max(job_exit);
-        if !sink.write(&task, is_pretty)? {
+        let dump = args.per_file.then(|| job.iter().map(|dump| dump.path.display().to_string()).collect());
+        if !sink.write(&NamedTask { task, dump }, is_pretty)? {
             return Ok(exit);
         }
         if exit == Exit::Interrupted {
@@ -119,6 +121,15 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
     }
     sink.finish()?;
     Ok(exit)
+}
+
+/// A task, and of several the dump that it is about.
+#[derive(Serialize)]
+struct NamedTask {
+    #[serde(flatten)]
+    task: Task,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dump: Option<String>,
 }
 
 /// Analyzes dumps as one task.

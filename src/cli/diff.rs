@@ -215,6 +215,7 @@ fn side(args: &DiffArgs, path: &Path, exit: &mut Exit, progress: &Arc<Progress>)
         allocator: args.memory.allocator,
         separators: args.separators.clone().into_bytes(),
         has_slots: false,
+        ..Question::default()
     };
     match report_all(std::slice::from_ref(&dump), &question, &args.scan.options(), progress) {
         Ok((report, notes, errors)) => {

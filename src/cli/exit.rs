@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Damaged = 1,
     /// The program could not run: wrong arguments, or a file that cannot be opened, read or written.
     CouldNotRun = 2,
+    /// A limit of a budget is exceeded; the report is printed.
+    OverBudget = 3,
     /// Ctrl-C: what was read so far is in the output, where that makes sense.
     Interrupted = 130,
 }

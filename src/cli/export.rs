@@ -65,7 +65,7 @@ pub(super) struct ExportArgs {
 
     /// When keys are to expire, for expire; from 1s to 9999d (units s, m, h, d)
     #[arg(long, value_name = "DURATION", value_parser = duration_seconds, help_heading = "Output")]
-    ttl: Option<u64>,
+    expire_in: Option<u64>,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -143,8 +143,8 @@ impl ExportArgs {
         let output = self.output.output.as_deref();
         // Both formats that have rows or objects may end in .ndjson; then what was asked for counts.
         let format = output::choose(self.format, output, Format::Ndjson)?;
-        if self.ttl.is_some() != (format == Format::Expire) {
-            return Err("--ttl and --format expire go together".to_owned());
+        if self.expire_in.is_some() != (format == Format::Expire) {
+            return Err("--expire-in and --format expire go together".to_owned());
         }
         if self.target.is_some() && format != Format::Resp {
             return Err("--target is for --format resp".to_owned());
@@ -153,7 +153,7 @@ impl ExportArgs {
         let what = match (format, self.how) {
             (Format::Ndjson, None) => What::Objects,
             (Format::Delete, None) => What::Review(Review::Delete),
-            (Format::Expire, None) => What::Review(Review::Expire { seconds: self.ttl.unwrap_or(0) }),
+            (Format::Expire, None) => What::Review(Review::Expire { seconds: self.expire_in.unwrap_or(0) }),
             (Format::Resp, None | Some(How::Native)) => What::Native,
             (Format::Resp, Some(How::Restore)) => What::Restore,
             (Format::Elements, Some(How::Csv)) => What::Text(ElementText::Csv),

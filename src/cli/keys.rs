@@ -6,7 +6,7 @@ use std::thread;
 
 use bigkeys::input::shown;
 use bigkeys::output::rows::RowWriter;
-use bigkeys::report::Question;
+use bigkeys::report::{Question, Sort};
 use bigkeys::row_blocks_all;
 use clap::{Args, ValueEnum};
 
@@ -157,11 +157,13 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
     }
     let question = Question {
         top: 0,
+        sort: Sort::default(),
         filter: args.filter.filter_without_ages()?,
         target: args.memory.target,
         allocator: args.memory.allocator,
         separators: Vec::new(),
         has_slots: false,
+        ..Question::default()
     };
     let options = args.scan.options();
     let mut scanned = None;

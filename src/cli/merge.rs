@@ -9,6 +9,7 @@ use bigkeys::{Progress, findings};
 use clap::Args;
 use clap::builder::ValueHint;
 
+use super::args::budget::{BudgetArgs, hold};
 use super::args::input::all_matches;
 use super::args::output::{OutputArgs, choose};
 use super::args::rules::rules_parser;
@@ -26,7 +27,7 @@ Examples:
   bigkeys report --format json dump.rdb | bigkeys merge yesterday.json -
 
 Exit codes: 0 done, 2 could not run (arguments, files, reports that do not fit
-together), 130 Ctrl-C.";
+together), 3 over budget, 130 Ctrl-C.";
 
 /// Merge several reports into one
 ///
@@ -52,6 +53,9 @@ pub(super) struct MergeArgs {
     force: bool,
 
     #[command(flatten)]
+    budget: BudgetArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 
     #[command(flatten)]
@@ -71,13 +75,15 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
     let output = args.output.output.as_deref();
     let format = choose(args.format, output, ReportFormat::Table)?;
     keep_inputs(args.reports.iter().map(PathBuf::as_path), output)?;
+    let budget = args.budget.budget()?;
     let sink = Sink::open(output)?;
     let Some(mut report) = watched(args.progress.progress, |progress| merge(args, progress))? else {
         say("interrupted; not all reports were read, so nothing is printed");
         return Ok(Exit::Interrupted);
     };
     report.findings = findings::judge(&report, args.rules.unwrap_or_default());
-    Ok(report_format::write(&report, format, sink, Exit::Sound))
+    let exit = hold(&budget, &report);
+    Ok(report_format::write(&report, format, sink, exit))
 }
 
 /// All reports as one; none if it was cancelled before all were read.

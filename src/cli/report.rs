@@ -1,24 +1,28 @@
 //! `bigkeys report`: what dumps hold and what it costs, for people and their tools.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bigkeys::findings;
 use bigkeys::input::{is_url, reader, shown};
-use bigkeys::report::{Question, Report, Rules};
+use bigkeys::report::{Group, Question, Report, Rules, Sort};
 use bigkeys::{Dump, Error, Options, Progress, look_into, report_all};
-use clap::Args;
+use clap::builder::ValueHint;
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::args::budget::{BudgetArgs, hold};
 use super::args::filter::FilterArgs;
 use super::args::input::ShardedDumpArgs;
 use super::args::memory::MemoryArgs;
 use super::args::output::{OutputArgs, choose};
 use super::args::rules::rules_parser;
 use super::args::run::ScanArgs;
-use super::args::value::number;
+use super::args::value::{escaped_name, number};
 use super::exit::{Exit, fail, say, tell_damage};
 use super::progress::watched;
 use super::report_format::{self, ReportFormat};
@@ -31,9 +35,10 @@ Examples:
   bigkeys report --target valkey-9.1 nightly.rdb.gz -o report.json
   bigkeys report --largest dump.rdb -o report.html
   bigkeys report --format folded dump.rdb | inferno-flamegraph > memory.svg
+  bigkeys report -q --fail-if 'key.memory > 100MiB' dump.rdb -o bigkeys.prom
 
 Exit codes: 0 done, 1 a dump is damaged or refused (what was found before the
-damage is printed), 2 could not run, 130 Ctrl-C.";
+damage is printed), 2 could not run, 3 over budget, 130 Ctrl-C.";
 
 /// Report what dumps hold and what it costs in memory
 ///
@@ -50,9 +55,28 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "N", value_parser = number, allow_negative_numbers = true, help_heading = "Report")]
     top: Option<u64>,
 
+    /// What the largest keys are chosen by [default: memory]
+    #[arg(long, value_name = "WHAT", value_enum, help_heading = "Report")]
+    sort: Option<SortBy>,
+
     /// Characters that end a prefix of a name
     #[arg(long, value_name = "CHARS", default_value = ":", help_heading = "Report")]
     separators: String,
+
+    /// Only prefixes below this one; their levels are counted from its end, and \xff is any byte
+    #[arg(long, value_name = "PREFIX", value_parser = escaped_name, help_heading = "Report")]
+    under: Option<Arc<[u8]>>,
+
+    /// Count the keys whose names match in a group; may be repeated, the first match counts
+    ///
+    /// In 'user:*:cart', * is any part between separators, ** any bytes, and everything else stands for itself. What matches
+    /// none is unclassified.
+    #[arg(long = "group", value_name = "PATTERN", help_heading = "Report")]
+    group: Vec<String>,
+
+    /// Count keys in the groups of this TOML file: [[group]] name = "carts", match = ["user:*:cart"]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "group", help_heading = "Report")]
+    groups: Option<PathBuf>,
 
     /// Group keys by cluster slot and hash tag; the default if shards are given
     #[arg(long, help_heading = "Report")]
@@ -74,6 +98,9 @@ pub(super) struct ReportArgs {
     filter: FilterArgs,
 
     #[command(flatten)]
+    budget: BudgetArgs,
+
+    #[command(flatten)]
     memory: MemoryArgs,
 
     /// The format; by default that of the ending of FILE, else a table
@@ -85,6 +112,34 @@ pub(super) struct ReportArgs {
 
     #[command(flatten)]
     scan: ScanArgs,
+}
+
+/// What the largest keys are chosen by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum SortBy {
+    /// Bytes of memory
+    #[default]
+    Memory,
+    /// Bytes in the dump
+    Serialized,
+    /// Elements, of all types but strings
+    Elements,
+    /// Time since the last use, where the dump has it
+    Idle,
+    /// The LFU counter, where the dump has it
+    Frequency,
+}
+
+impl From<SortBy> for Sort {
+    fn from(by: SortBy) -> Self {
+        match by {
+            SortBy::Memory => Self::Memory,
+            SortBy::Serialized => Self::Serialized,
+            SortBy::Elements => Self::Elements,
+            SortBy::Idle => Self::Idle,
+            SortBy::Frequency => Self::Frequency,
+        }
+    }
 }
 
 /// How many keys a top list has.
@@ -105,13 +160,17 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
     let format = choose(args.format, output, ReportFormat::Table)?;
     fit(args, format)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
+    let budget = args.budget.budget()?;
     let sink = Sink::open(output)?;
     let question = Question {
         top: usize::try_from(args.top.unwrap_or(TOP)).unwrap_or(usize::MAX),
+        sort: args.sort.unwrap_or_default().into(),
         filter: args.filter.filter(),
         target: args.memory.target,
         allocator: args.memory.allocator,
         separators: args.separators.clone().into_bytes(),
+        under: args.under.as_deref().unwrap_or_default().to_vec(),
+        groups: groups(args)?,
         has_slots: args.slots || dumps.iter().any(|dump| dump.shard.is_some()),
     };
     let options = args.scan.options();
@@ -122,7 +181,40 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         say("interrupted before the SHA-256 of each file was known; what was found is reported");
         exit = exit.max(Exit::Interrupted);
     }
+    exit = exit.max(hold(&budget, &report));
     Ok(report_format::write(&report, format, sink, exit))
+}
+
+/// The groups that keys are counted in.
+///
+/// # Errors
+/// A sentence if the file of groups cannot be read, or has none.
+fn groups(args: &ReportArgs) -> Result<Vec<Group>, String> {
+    let Some(path) = &args.groups else {
+        let group = |pattern: &String| Group { name: pattern.clone(), patterns: vec![pattern.clone()] };
+        return Ok(args.group.iter().map(group).collect());
+    };
+    let named = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| named(&format!("could not read it: {error}")))?;
+    let groups: GroupsFile = toml::from_str(&text).map_err(|error| named(&error.to_string().trim_end()))?;
+    let groups = groups.group.into_iter().map(|group| Group { name: group.name, patterns: group.patterns });
+    Ok(groups.collect())
+}
+
+/// A file of groups.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupsFile {
+    group: Vec<FileGroup>,
+}
+
+/// A group of a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileGroup {
+    name: String,
+    #[serde(rename = "match")]
+    patterns: Vec<String>,
 }
 
 /// A report, and what belongs to it.
@@ -194,13 +286,14 @@ fn sha256(path: &Path, progress: &Progress) -> Result<Option<String>, String> {
 fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
     for (is_given, option, formats) in [
         (args.top.is_some(), "--top", "table, json or html"),
+        (args.sort.is_some(), "--sort", "table, json or html"),
         (args.largest, "--largest", "table, json or html"),
         (args.rules.is_some(), "--rules", "table, json or html"),
         (args.sha256, "--sha256", "json or html"),
     ] {
         let has_place = match format {
             ReportFormat::Table => formats.starts_with("table"),
-            ReportFormat::Folded => false,
+            ReportFormat::Folded | ReportFormat::Openmetrics => false,
             _ => true,
         };
         if is_given && !has_place {

@@ -1,9 +1,9 @@
 //! The formats of a report. One that is added gets a variant, its endings, and an arm in [`write`].
 
-use bigkeys::output::folded;
 #[cfg(feature = "html")]
 use bigkeys::output::html;
 use bigkeys::output::table::{self, Look};
+use bigkeys::output::{folded, openmetrics};
 use bigkeys::report::Report;
 use clap::ValueEnum;
 
@@ -23,6 +23,8 @@ pub(super) enum ReportFormat {
     Html,
     /// Memory by prefix, as flame graph tools read it
     Folded,
+    /// Metrics for a textfile collector
+    Openmetrics,
 }
 
 impl Format for ReportFormat {
@@ -34,6 +36,7 @@ impl Format for ReportFormat {
         #[cfg(feature = "html")]
         ("htm", Self::Html),
         ("folded", Self::Folded),
+        ("prom", Self::Openmetrics),
     ];
 }
 
@@ -54,6 +57,7 @@ pub(super) fn write(report: &Report, format: ReportFormat, mut sink: Sink, exit:
             sink.write_with(|to| html::write(report, &arguments, to))
         }
         ReportFormat::Folded => sink.write_with(|to| folded::write(report, to)),
+        ReportFormat::Openmetrics => sink.write_with(|to| openmetrics::write(report, to)),
     };
     match written {
         Ok(true) => {}

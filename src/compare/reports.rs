@@ -281,7 +281,7 @@ fn databases(old: &Report, new: &Report) -> Vec<DatabaseChange> {
 fn prefixes(old: &Report, new: &Report) -> (Vec<PrefixChange>, u64) {
     let sides = [old, new].map(|report| &report.prefixes.found);
     let [old, new] = sides
-        .map(|found| found.names.iter().map(|NameTally { name, tally }| (name, tally)).collect::<BTreeMap<_, _>>());
+        .map(|found| found.names.iter().map(|NameTally { name, tally, .. }| (name, tally)).collect::<BTreeMap<_, _>>());
     let [is_old_complete, is_new_complete] = sides.map(|found| found.is_complete);
     let mut unknown = 0;
     let mut changes = Vec::new();

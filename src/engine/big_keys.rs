@@ -10,6 +10,7 @@ use crate::analysis::accumulator::Query;
 use crate::analysis::{Analysis, Report};
 use crate::error::{Error, ErrorKind};
 use crate::input;
+use crate::memory::{Allocator, Model, Target};
 use crate::rdb::Context;
 
 /// Analyzes one dump; `-` is standard input.
@@ -64,6 +65,9 @@ impl Query for TaskQuery<'_> {
         let mut question = self.0.question.clone();
         if let Some(context) = context {
             question.filter = filter(question.filter, context)?;
+            if question.filter.needs_memory() && question.model.is_none() {
+                question.model = Some(Model::new(Target::of(context), Allocator::default()));
+            }
         }
         Ok(Analysis::new(Arc::new(question), number, Some(0)))
     }

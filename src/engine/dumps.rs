@@ -36,6 +36,8 @@ pub(super) struct Read {
     pub(super) checksum: Option<u64>,
     /// Why it was not read to its end, or is not sound.
     pub(super) damage: Option<String>,
+    /// Whether it was scanned in a mapped file, which can be scanned again.
+    pub(super) is_mapped: bool,
 }
 
 impl<'o, A: Query> Dumps<'o, A> {
@@ -84,19 +86,26 @@ impl<'o, A: Query> Dumps<'o, A> {
         self.opened += 1;
         let input = match input {
             Err(error) if error.is_about_dump() => {
-                self.read.push(Read { context: None, bytes: 0, checksum: None, damage: Some(error.to_string()) });
+                self.read.push(Read {
+                    context: None,
+                    bytes: 0,
+                    checksum: None,
+                    damage: Some(error.to_string()),
+                    is_mapped: true,
+                });
                 self.damage.push(error);
                 return Ok(());
             }
             input => input?,
         };
         let name = input.name.clone();
+        let is_mapped = matches!(input.bytes, Bytes::Mapped(_));
         let scanned = analyze_input(input, number, self.options, &self.ask, progress)?;
         let Scanned { mut context, bytes, checksum, .. } = scanned;
         // Of many dumps with many templates, those of the one at hand are enough.
         context.template_fields = HashMap::new();
         let damage = scanned.damage.last().map(ToString::to_string);
-        self.read.push(Read { context: Some(context), bytes, checksum, damage });
+        self.read.push(Read { context: Some(context), bytes, checksum, damage, is_mapped });
         self.notes.extend(scanned.notes);
         // A snapshot in one file, an RDB, has no others.
         let is_of_many = Path::new(&name).extension().is_some_and(|extension| extension == "dfs");
@@ -185,12 +194,14 @@ fn analyze_input<A: Query>(
 /// The filter as it is put to one dump: what depends on the dump's own time is filled in.
 ///
 /// # Errors
-/// [`ErrorKind::Options`] if expired keys are to be told from others and the dump does not say when it was made.
+/// [`ErrorKind::Options`] if it depends on the time and the dump does not say when it was made.
 pub(super) fn filter(mut filter: Filter, context: &Context) -> Result<Filter, ErrorKind> {
-    if filter.expired != Expired::Keep && filter.now_ms.is_none() {
+    if filter.needs_now() && filter.now_ms.is_none() {
         let Some(seconds) = context.aux.created_at_seconds else {
-            let what = "the dump does not say when it was made, which --expired needs; use --now to give the time";
-            return Err(ErrorKind::Options(what.to_owned()));
+            let option = if filter.expired == Expired::Keep { "--ttl" } else { "--expired" };
+            let what =
+                format!("the dump does not say when it was made, which {option} needs; use --now to give the time");
+            return Err(ErrorKind::Options(what));
         };
         filter.now_ms = Some(seconds.saturating_mul(1000));
     }

@@ -11,6 +11,7 @@ use crate::analysis::accumulator::{Accumulator, Query};
 use crate::analysis::filter::Filter;
 use crate::error::{Error, ErrorKind, Quoted, words};
 use crate::input::{self, Bytes, Lookup};
+use crate::memory::{Allocator, Model, Target, walk};
 use crate::rdb::entry::{Damage, KeyRef, PartialValue, Step, step_with};
 use crate::rdb::record::KeyHeader;
 use crate::rdb::source::{KeepsKey, Slice, Source};
@@ -254,7 +255,9 @@ impl<F: Form, M: Fn(&Context) -> F + Sync> Query for Ask<'_, M> {
             Some(context) => (self.form)(context),
             None => (self.form)(&Context::new(Dialect::Redis, 0)).piece(),
         };
-        Ok(Values::new(Arc::new(wanted), number, Some(0), form))
+        let needs_memory = context.filter(|_| wanted.needs_memory());
+        let model = needs_memory.map(|context| Arc::new(Model::new(Target::of(context), Allocator::default())));
+        Ok(Values::new(Arc::new(wanted), number, Some(0), form, model))
     }
 }
 
@@ -285,6 +288,8 @@ struct Values<F> {
     /// The database of the keys that come next.
     db: Option<u64>,
     form: F,
+    /// For filters that depend on memory: the server that wrote the dump.
+    model: Option<Arc<Model>>,
     keys: u64,
     exported: u64,
     /// How many of these are of the database that is not known.
@@ -325,8 +330,9 @@ impl Faults {
 }
 
 impl<F: Form> Values<F> {
-    fn new(wanted: Arc<Filter>, dump: u32, db: Option<u64>, form: F) -> Self {
-        Self { wanted, dump, db, form, keys: 0, exported: 0, unknown: 0, faults: Faults::default(), name: Vec::new() }
+    fn new(wanted: Arc<Filter>, dump: u32, db: Option<u64>, form: F, model: Option<Arc<Model>>) -> Self {
+        let (faults, name) = (Faults::default(), Vec::new());
+        Self { wanted, dump, db, form, model, keys: 0, exported: 0, unknown: 0, faults, name }
     }
 
     /// Takes the value that comes next, whose key's name the source has kept.
@@ -378,7 +384,11 @@ impl<F: Form> Values<F> {
         let (offset, element) = (entry.offset, FormatElement::Key);
         let refused = |kind| ParseError { offset, kind, element, declared: entry.key.bytes() };
         let name = entry.key.decode(&mut self.name).map_err(refused)?;
-        if !self.wanted.wants_database(self.db) || !self.wanted.passes(entry, name) {
+        if !self.wanted.wants_database(self.db)
+            || !self.wanted.passes(entry, name)
+            || self.wanted.needs_memory()
+                && !self.wanted.wants_memory(memory_bytes(self.model.as_deref(), entry, stored, context))
+        {
             // What is between its record and the one before is not the key's own.
             if let Some(lead) = lead.filter(|_| F::NEEDS_LEAD) {
                 self.form.between(lead, context);
@@ -410,18 +420,24 @@ impl<F: Form> Values<F> {
     }
 }
 
+/// What a key takes in memory, if its value is there and that is known.
+fn memory_bytes(model: Option<&Model>, entry: &Entry<'_>, stored: Option<&[u8]>, context: &Context) -> Option<u64> {
+    let mut value = Slice::new(stored?, 0);
+    walk::measure(&mut value, &entry.header(), context, model?).ok()?.memory_bytes
+}
+
 impl<F: Form> Accumulator for Values<F> {
     const PIECE_HELD_BYTES_MAX: u64 = 4 << 20;
     const PIECES_AHEAD: usize = 2;
     const LEAVES_OPEN: bool = false;
 
     fn empty(&self, db: Option<u64>) -> Self {
-        Self::new(self.wanted.clone(), self.dump, db, self.form.piece())
+        Self::new(self.wanted.clone(), self.dump, db, self.form.piece(), self.model.clone())
     }
 
     /// Hands its bytes on as they come: a value may be too large to be held.
     fn following(&self, db: Option<u64>) -> Self {
-        Self::new(self.wanted.clone(), self.dump, db, self.form.following())
+        Self::new(self.wanted.clone(), self.dump, db, self.form.following(), self.model.clone())
     }
 
     fn step<S: KeepsKey>(

@@ -12,6 +12,7 @@ use crate::memory::Target;
 use crate::rdb::source::Slice;
 use crate::rdb::{Context, Dialect, Kind, header};
 use crate::report::census::Census;
+use crate::report::recount::{Recount, Wanted};
 use crate::report::{DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest, model_notes, unlike};
 
 /// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
@@ -27,15 +28,37 @@ pub fn report_all(
     let mut all = Dumps::new(options, ReportQuery(question))?;
     all.add_files(dumps, progress)?;
     let Dumps { accumulated, read, mut notes, damage, .. } = all;
+    let mut counted = accumulated.close();
+    let can_be_read_again = read.iter().all(|read| read.is_mapped) && !progress.is_cancelled();
+    if can_be_read_again && counted.may_lack_prefixes() && options.threads != 1 {
+        // What pieces of a scan may miss adds up; one thread misses less, and the same every time.
+        let options = Options { threads: 1, ..options.clone() };
+        return report_all(dumps, question, &options, progress);
+    }
+    let uncounted = counted.uncounted_prefixes();
+    if can_be_read_again && !uncounted.is_empty() {
+        let wanted = Wanted::new(uncounted, &question.separators);
+        let options = Options { verify: false, ..options.clone() };
+        let mut again = Dumps::new(&options, RecountQuery { question, wanted })?;
+        again.add_files(dumps, progress)?;
+        // A file that changed meanwhile, or a scan that was ended, leaves the bounds as they are.
+        let is_same = again.read.len() == read.len()
+            && again.read.iter().zip(&read).all(|(again, read)| again.bytes == read.bytes);
+        if is_same && !progress.is_cancelled() {
+            counted.set_prefixes(again.accumulated);
+        }
+    }
     notes.extend(notes_on_bits(dumps, &read));
     let infos = dumps.iter().zip(read).map(|(dump, read)| info(question, dump, read)).collect();
-    let report = Report::new(question, infos, accumulated);
+    let report = Report::new(question, infos, counted);
     for (number, dump) in report.dumps.iter().enumerate() {
         if let Some(first) = unlike::copy_of(dump, report.dumps.get(..number).unwrap_or_default()) {
             notes.push(format!("{}: the same dump as {}: its keys count again", dump.name, first.name));
         }
     }
     notes.extend(report.notes());
+    // The table says it beside the prefixes; of those that are merely too long no one needs to be told aloud.
+    notes.extend(report.prefixes.note().filter(|_| report.prefixes.heavy.is_some()));
     Ok((report, notes, damage))
 }
 
@@ -55,8 +78,10 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
     let mut notes = Vec::new();
     for (number, dump) in dumps.iter().enumerate() {
         let name = input::shown(&dump.path);
-        let lists = report.top.iter_mut().filter(|list| list.kind != Kind::String.name());
-        let listed = lists.flat_map(|list| &mut list.keys).filter(|key| usize::try_from(key.dump) == Ok(number));
+        let is_other = |kind: &str| kind != Kind::String.name();
+        let lists = report.top.iter_mut().filter(|list| is_other(&list.kind)).flat_map(|list| &mut list.keys);
+        let largest = report.largest_keys.keys.iter_mut().filter(|key| is_other(&key.kind)).map(|key| &mut key.key);
+        let listed = lists.chain(largest).filter(|key| usize::try_from(key.dump) == Ok(number));
         let mut listed: Vec<&mut KeyRow> = listed.collect();
         if listed.is_empty() {
             continue;
@@ -69,7 +94,7 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
             continue;
         };
         let Ok(context) = header::read(&mut Slice::new(map.bytes(), 0)) else { continue };
-        // A key is on up to six lists.
+        // A key is on up to seven lists.
         listed.sort_by_key(|key| key.offset);
         let mut looked_into: Option<KeyRow> = None;
         for key in listed {
@@ -97,6 +122,20 @@ impl Query for ReportQuery<'_> {
     }
 }
 
+/// Counts the keys under some prefixes once more.
+struct RecountQuery<'q> {
+    question: &'q Question,
+    wanted: Arc<Wanted>,
+}
+
+impl Query for RecountQuery<'_> {
+    type Accumulator = Recount;
+
+    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Recount, ErrorKind> {
+        Ok(Recount::new(asked(self.question, number, context)?, self.wanted.clone(), Some(0)))
+    }
+}
+
 /// The question as it is put to one dump.
 ///
 /// # Errors
@@ -108,7 +147,7 @@ pub(super) fn asked(question: &Question, number: u32, context: Option<&Context>)
     }
     let target = question.target.or(context.map(Target::of)).unwrap_or(Target::Redis8_10);
     let now_ms = moment(question, context);
-    Ok(QueryPlan::new(question, for_dump, number, now_ms, target))
+    QueryPlan::new(question, for_dump, number, now_ms, target).map_err(ErrorKind::Options)
 }
 
 /// What times to live are measured from, in milliseconds since 1970, if it was given or the dump says when it was made.

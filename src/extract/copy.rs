@@ -5,7 +5,7 @@ use super::format::Format;
 use crate::rdb::lead::{Part, parts};
 use crate::rdb::types::opcode;
 use crate::rdb::{Context, ValueType};
-use crate::report::key_slot;
+use crate::rdb::slot::slot_of_name;
 use crate::values::{Fault, KeyEntry, Make, Value};
 
 /// A record, or what stands between records.
@@ -58,7 +58,7 @@ impl<F: Fn(&[u8]) -> bool + Clone + Send> Make for Copy<F> {
             key: Some(CopiedKey {
                 dump: key.dump,
                 offset: key.entry.offset,
-                slot: key_slot(key.name),
+                slot: slot_of_name(key.name),
                 name: (self.may_clash)(key.name).then(|| key.name.into()),
             }),
             ..Copied::default()

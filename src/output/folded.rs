@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::error::Visible;
-use crate::report::{Name, Report};
+use crate::report::Report;
 
 /// Writes a line for each prefix: its parts, with a semicolon between them, and the memory of the keys that lie under no
 /// longer prefix of the report. The lines add up to the memory of all keys.
@@ -16,7 +16,7 @@ use crate::report::{Name, Report};
 pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let prefixes = &report.prefixes;
     for (name, own) in own_memory(report) {
-        line(name.bytes(), prefixes.separators.bytes(), own, to)?;
+        line(&name, prefixes.separators.bytes(), own, to)?;
     }
     let other = prefixes.other.memory_bytes;
     if other > 0 { writeln!(to, "(other) {other}") } else { Ok(()) }
@@ -27,11 +27,11 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
 /// # Errors
 /// The writer's.
 pub fn write_difference(old: &Report, new: &Report, to: &mut dyn Write) -> io::Result<()> {
-    let mut both: BTreeMap<&Name, (u64, u64)> = BTreeMap::new();
+    let mut both: BTreeMap<Vec<u8>, (u64, u64)> = BTreeMap::new();
     own_memory(old).for_each(|(name, own)| both.entry(name).or_default().0 = own);
     own_memory(new).for_each(|(name, own)| both.entry(name).or_default().1 = own);
     for (name, (old_bytes, new_bytes)) in both.into_iter().filter(|(_, own)| *own != (0, 0)) {
-        writeln!(to, "{} {old_bytes} {new_bytes}", stack(name.bytes(), new.prefixes.separators.bytes()))?;
+        writeln!(to, "{} {old_bytes} {new_bytes}", stack(&name, new.prefixes.separators.bytes()))?;
     }
     match (old.prefixes.other.memory_bytes, new.prefixes.other.memory_bytes) {
         (0, 0) => Ok(()),
@@ -40,11 +40,11 @@ pub fn write_difference(old: &Report, new: &Report, to: &mut dyn Write) -> io::R
 }
 
 /// The prefixes, each with the memory of the keys that lie under no longer one.
-fn own_memory(report: &Report) -> impl Iterator<Item = (&Name, u64)> {
+fn own_memory(report: &Report) -> impl Iterator<Item = (Vec<u8>, u64)> {
     let prefixes = &report.prefixes;
     prefixes.found.names.iter().map(|prefix| {
         let below = prefixes.below(prefix).map(|child| child.tally.memory_bytes).sum();
-        (&prefix.name, prefix.tally.memory_bytes.saturating_sub(below))
+        (prefixes.whole(prefix), prefix.tally.memory_bytes.saturating_sub(below))
     })
 }
 

@@ -13,6 +13,7 @@ mod formula;
 pub mod html;
 pub mod human;
 mod in_turn;
+pub mod openmetrics;
 #[cfg(feature = "columnar")]
 mod parquet;
 mod row_text;

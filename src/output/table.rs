@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
 use super::{findings, server};
-use crate::report::{By, KeyRow, NameTally, Report, Sizes, Tally};
+use crate::report::{GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally};
 
 /// Narrower than this nothing is laid out.
 const WIDTH_MIN: usize = 60;
@@ -15,7 +15,7 @@ const WIDTH_MIN: usize = 60;
 /// Wider lines are hard to read.
 const WIDTH_MAX: usize = 120;
 
-/// Keys of the list of the whole dump, and prefixes on each level.
+/// Hash tags and databases, and prefixes on each level.
 const KEYS_MAX: usize = 15;
 const PREFIXES_MAX: usize = 10;
 
@@ -50,7 +50,9 @@ pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> 
     table.databases(report);
     table.keys(report);
     table.prefixes(report);
+    table.groups(report);
     table.ttls(report);
+    table.percentiles(report);
     table.sizes(report);
     table.access(report);
     table.shards(report);
@@ -282,29 +284,52 @@ impl Table {
     }
 
     fn keys(&mut self, report: &Report) {
-        let lists = report.top.iter().filter(|list| list.by == By::Memory && !list.is_without_ttl);
-        let mut keys: Vec<(u64, &str, &KeyRow)> =
-            lists.flat_map(|list| list.keys.iter().map(|key| (list.db, list.kind.as_str(), key))).collect();
-        keys.sort_by(|(_, _, a), (_, _, b)| {
-            b.memory_bytes
-                .cmp(&a.memory_bytes)
-                .then_with(|| (&a.name, a.dump, a.offset).cmp(&(&b.name, b.dump, b.offset)))
-        });
+        let LargestKeys { by, keys } = &report.largest_keys;
         if keys.is_empty() {
+            if matches!(by, Sort::Idle | Sort::Frequency) {
+                self.heading("Largest keys", "");
+                let what = if *by == Sort::Idle { "idle times" } else { "LFU counters" };
+                self.paragraph(DIM, &format!("none: the keys have no {what} in the dump"));
+            }
             return;
         }
-        self.heading("Largest keys", "elements    memory   share");
-        for (db, kind, key) in keys.into_iter().take(KEYS_MAX) {
+        let (title, column) = match by {
+            Sort::Memory => ("Largest keys", ""),
+            Sort::Serialized => ("Largest keys in the dump", "in the dump"),
+            Sort::Elements => ("Keys with most elements", ""),
+            Sort::Idle => ("Keys unused for longest", "unused"),
+            Sort::Frequency => ("Most used keys", "counter"),
+        };
+        let column_heading = if column.is_empty() { String::new() } else { format!("{} ", right(column, 11)) };
+        self.heading(title, &format!("{column_heading}elements    memory   share"));
+        for LargestKey { db, kind, key } in keys {
             let memory = key.memory_bytes.map_or_else(|| "?".to_owned(), bytes);
             let share = share(key.memory_bytes.unwrap_or(0), report.totals.memory_bytes);
-            let columns = format!("{} {} {}", right(&count(key.elements), 13), right(&memory, 9), right(&share, 7));
-            let about = if report.databases.len() > 1 { format!("{kind} db {db}") } else { kind.to_owned() };
+            let value = match by {
+                Sort::Memory | Sort::Elements => String::new(),
+                Sort::Serialized => bytes(key.serialized_bytes),
+                Sort::Idle => key.idle_seconds.map(duration).unwrap_or_default(),
+                Sort::Frequency => key.frequency.map(|frequency| frequency.to_string()).unwrap_or_default(),
+            };
+            let value = if column.is_empty() { String::new() } else { right(&value, 11) };
+            let elements = right(&count(key.elements), if column.is_empty() { 13 } else { 9 });
+            let columns = format!("{value}{elements} {} {}", right(&memory, 9), right(&share, 7));
+            let about = if report.databases.len() > 1 { format!("{kind} db {db}") } else { kind.clone() };
             let about = name(about.as_bytes(), ABOUT_WIDTH_MAX);
             let about_width = about.width().max(if report.databases.len() > 1 { 13 } else { 7 });
             let name_width = self.look.width.saturating_sub(2 + about_width + 1 + columns.width() + 1);
             let shown = left(&name(key.name.bytes(), name_width), name_width);
             let line = format!("  {} {shown} {columns}", self.styled(DIM, &left(&about, about_width)));
             self.line(&line);
+            // Of many dumps each key says which it is from.
+            let dump = usize::try_from(key.dump).ok().and_then(|dump| report.dumps.get(dump));
+            if let Some(dump) = dump.filter(|_| report.dumps.len() > 1) {
+                let width = self.look.width.saturating_sub(2 + about_width + 1);
+                let dump = name(dump.shard.as_deref().unwrap_or(&dump.name).as_bytes(), width.saturating_sub(3));
+                let line = format!("  {} in {dump}", left("", about_width));
+                let line = self.styled(DIM, &line);
+                self.line(&line);
+            }
             let found = (key.largest_element_bytes, key.largest_element_index);
             if let (true, (Some(element_bytes), Some(index))) = (report.has_largest_elements, found) {
                 let columns = format!("{} {}", right(&bytes(element_bytes), 9), right("", 7));
@@ -326,7 +351,13 @@ impl Table {
         if prefixes.found.names.is_empty() {
             return;
         }
-        self.heading("Prefixes", Self::COLUMNS);
+        match &prefixes.under {
+            None => self.heading("Prefixes", Self::COLUMNS),
+            Some(under) => {
+                let width = self.look.width / 3;
+                self.heading(&format!("Prefixes below {}", name(under.bytes(), width)), Self::COLUMNS);
+            }
+        }
         let mut tops: Vec<&NameTally> = prefixes.shortest().collect();
         tops.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
         let width = self.look.width / 3;
@@ -346,14 +377,8 @@ impl Table {
             let element = (other.memory_bytes, report.totals.memory_bytes);
             self.bar_line("(no or other prefix)", width, element, &Self::columns(other, &report.totals));
         }
-        if !prefixes.found.is_complete {
-            let cut = if prefixes.found.has_longer {
-                "longer prefixes are left out: of more than 8 parts or 128 bytes"
-            } else {
-                "there are more prefixes than there was room for"
-            };
-            let line = self.styled(DIM, &format!("  {cut}"));
-            self.line(&line);
+        if let Some(note) = prefixes.note() {
+            self.paragraph(DIM, &note);
         }
     }
 
@@ -363,6 +388,19 @@ impl Table {
         let label = format!("{space}{}", name(shown, width.saturating_sub(space.len())));
         let element = (found.tally.memory_bytes, report.totals.memory_bytes);
         self.bar_line(&label, width, element, &Self::columns(&found.tally, &report.totals));
+    }
+
+    fn groups(&mut self, report: &Report) {
+        let Some(found) = &report.groups else { return };
+        self.heading("Groups", Self::COLUMNS);
+        let width = self.look.width / 3;
+        for GroupTally { group, tally } in &found.groups {
+            let element = (tally.memory_bytes, report.totals.memory_bytes);
+            self.bar_line(&group.name, width, element, &Self::columns(tally, &report.totals));
+        }
+        let rest = &found.unclassified;
+        let element = (rest.memory_bytes, report.totals.memory_bytes);
+        self.bar_line("(unclassified)", width, element, &Self::columns(rest, &report.totals));
     }
 
     fn ttls(&mut self, report: &Report) {
@@ -411,6 +449,25 @@ impl Table {
             "Keys by memory",
             all.buckets().map(|bucket| (format!("from {}", bytes(bucket.at_least)), bucket.keys)),
         );
+    }
+
+    fn percentiles(&mut self, report: &Report) {
+        if report.percentiles.is_empty() {
+            return;
+        }
+        let line = |kind: &str, values: [String; 5]| {
+            let values: Vec<String> = values.iter().map(|value| right(value, 8)).collect();
+            format!("  {} {}", left(kind, 10), values.join(" "))
+        };
+        self.heading("Memory of a key", "");
+        let headings = line("", ["p50", "p90", "p99", "p99.9", "max"].map(str::to_owned));
+        let headings = self.styled(DIM, &headings);
+        self.line(&headings);
+        for KindSpreads { kind, memory_bytes: memory, .. } in &report.percentiles {
+            let values = [memory.permille(500), memory.permille(900), memory.permille(990), memory.permille(999)];
+            let [p50, p90, p99, p99_9] = values.map(bytes);
+            self.line(&line(kind, [p50, p90, p99, p99_9, bytes(memory.max())]));
+        }
     }
 
     fn histogram(&mut self, title: &str, buckets: impl Iterator<Item = (String, u64)>) {

@@ -22,6 +22,11 @@ pub struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
+    /// The name with this head, of which `stored` was kept.
+    pub(crate) fn new(header: StringHeader, stored: &'a [u8]) -> Self {
+        Self { header, stored }
+    }
+
     /// The name's length in bytes, decoded.
     pub fn bytes(&self) -> u64 {
         self.header.value_bytes()

@@ -27,6 +27,7 @@ pub mod primitives;
 pub mod record;
 pub mod run;
 pub(crate) mod short;
+pub(crate) mod slot;
 pub mod source;
 pub(crate) mod string;
 pub mod types;

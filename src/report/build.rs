@@ -1,38 +1,41 @@
 //! A report out of the census that the scans of its dumps made.
 
-use super::census::Census;
+use super::census::Counted;
 use super::filters::Filters;
+use super::largest_keys::LargestKeys;
 use super::numbers::{Database, Encodings, SizesOfKind};
-use super::prefix::Separators;
+use super::prefix::ListedPrefixes;
+use super::prefix_section::Prefixes;
 use super::question::Question;
 use super::rank::By;
 use super::sections::{
-    DatabaseTally, DumpInfo, EncodingKeys, KindSizes, OtherDatabases, Prefixes, TopKeys, TypeTally, frequencies,
-    merge_encoding,
+    DatabaseTally, DumpInfo, EncodingKeys, KindSizes, OtherDatabases, TopKeys, TypeTally, frequencies, merge_encoding,
 };
 use super::server::ServerMemory;
+use super::spread::KindSpreads;
 use super::tally::Tally;
+use super::weight::Weight;
 use super::{FORMAT, Report};
 use crate::memory::Model;
 use crate::rdb::Kind;
 
 impl Report {
-    /// The report about dumps, the keys of which are in a census.
-    pub(crate) fn new(question: &Question, mut dumps: Vec<DumpInfo>, census: Census) -> Self {
-        let numbers = census.into_numbers();
-        let mut totals = Tally::default();
+    /// The report about dumps, the keys of which have been counted.
+    pub(crate) fn new(question: &Question, mut dumps: Vec<DumpInfo>, counted: Counted) -> Self {
+        let Counted { numbers, prefixes, totals } = counted;
+        let numbers = *numbers;
         for (dump, tally) in &numbers.dumps {
-            totals.merge(tally);
             if let Some(info) = usize::try_from(*dump).ok().and_then(|dump| dumps.get_mut(dump)) {
                 info.keys = *tally;
             }
         }
+        let ListedPrefixes { found, heavy, prefixed } = prefixes.finish();
+        let without = Weight::of(&totals).without(prefixed);
         for (dump, peaks) in numbers.expiries.finish() {
             if let Some(info) = usize::try_from(dump).ok().and_then(|dump| dumps.get_mut(dump)) {
                 info.expiry_peaks = peaks;
             }
         }
-        let separators = Separators::new(&question.separators);
         let mut report = Self {
             format: FORMAT.to_owned(),
             is_complete: dumps.iter().all(|dump| dump.is_complete),
@@ -46,25 +49,34 @@ impl Report {
             memory_estimated_keys: numbers.memory_estimated_keys,
             databases: Vec::new(),
             other_databases: None,
+            largest_keys: LargestKeys::default(),
             top: Vec::new(),
             top_keys_max: question.top,
             top_cut: None,
             has_largest_elements: false,
             ttl: numbers.ttl,
-            sizes: kind_sizes(numbers.sizes),
+            sizes: kind_sizes(&numbers.sizes),
+            percentiles: percentiles(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
-            prefixes: Prefixes::new(&question.separators, numbers.prefixes.finish(&separators), totals),
+            prefixes: Prefixes::new(&question.separators, &question.under, found, heavy, without),
+            groups: (!question.groups.is_empty()).then(|| numbers.groups.finish(&question.groups, &totals)),
             slots: question.has_slots.then(|| numbers.slots.finish()),
             streams: numbers.streams,
             modules: numbers.modules.finish(),
             suspects: numbers.suspects,
             packed_if: numbers.what_if.finish(),
         };
+        report.prefixes.set_rest(totals);
         report.set_cut(&numbers.cut, question.top);
         for (db, database) in numbers.databases {
             report.add_database(db.unwrap_or(0), database);
         }
+        report.largest_keys = if question.sort.is_by_use() {
+            numbers.by_use.finish(question.top)
+        } else {
+            LargestKeys::of_lists(question.sort, &report.top, report.top_keys_max)
+        };
         report.other_databases = numbers.other_from.map(|from_db| {
             let (tally, types) = by_type(numbers.other);
             OtherDatabases { from_db, tally, types }
@@ -126,12 +138,23 @@ fn by_type(encodings: Encodings) -> (Tally, Vec<TypeTally>) {
     (all, types)
 }
 
-fn kind_sizes(sizes: [SizesOfKind; Kind::ALL.len()]) -> Vec<KindSizes> {
-    let of_kind = |(kind, sizes): (Kind, SizesOfKind)| KindSizes {
+fn percentiles(sizes: [SizesOfKind; Kind::ALL.len()]) -> Vec<KindSpreads> {
+    let of_kind = |(kind, sizes): (Kind, SizesOfKind)| KindSpreads {
         kind: kind.name().to_owned(),
         memory_bytes: sizes.memory,
-        serialized_bytes: sizes.serialized,
         elements: sizes.elements,
+        value_bytes: sizes.value_bytes,
+        name_bytes: sizes.name_bytes,
+    };
+    Kind::ALL.into_iter().zip(sizes).map(of_kind).filter(|spreads| spreads.name_bytes.keys() > 0).collect()
+}
+
+fn kind_sizes(sizes: &[SizesOfKind; Kind::ALL.len()]) -> Vec<KindSizes> {
+    let of_kind = |(kind, sizes): (Kind, &SizesOfKind)| KindSizes {
+        kind: kind.name().to_owned(),
+        memory_bytes: sizes.memory.sizes(),
+        serialized_bytes: sizes.serialized.clone(),
+        elements: sizes.elements.sizes(),
     };
     let filled = |sizes: &KindSizes| sizes.serialized_bytes.buckets().next().is_some();
     Kind::ALL.into_iter().zip(sizes).map(of_kind).filter(filled).collect()

@@ -5,6 +5,7 @@
 //! other has hit it; the other's sums are then counted where they belong.
 
 use super::tally::Tally;
+use super::weight::Weight;
 use wide::u8x16;
 
 /// Longer prefixes are not cached.
@@ -26,12 +27,27 @@ pub(super) struct Slot {
     bytes: usize,
     misses: u64,
     pub(super) tally: Tally,
+    /// Of these, the keys that have a longer prefix.
+    under_longer: Weight,
 }
 
 impl Slot {
     /// The prefix.
     pub(super) fn prefix(&self) -> &[u8] {
         self.first.get(..self.bytes).unwrap_or_default()
+    }
+
+    /// Its keys that have no longer prefix.
+    pub(super) fn own(&self) -> Weight {
+        Weight::of(&self.tally).without(self.under_longer)
+    }
+
+    #[inline]
+    fn add(&mut self, tally: &Tally, is_own: bool) {
+        self.tally.merge(tally);
+        if !is_own {
+            self.under_longer = self.under_longer.and(Weight::of(tally));
+        }
     }
 
     /// Whether it has the prefix of so many bytes.
@@ -54,7 +70,7 @@ fn halves(first: &First) -> [u8x16; 2] {
 pub(super) struct Cache(Vec<Slot>);
 
 impl Cache {
-    /// Adds to the prefix of `bytes` bytes, one to [`PREFIX_BYTES_MAX`], if it is there.
+    /// Adds a key that has no longer prefix to that of `bytes` bytes, one to [`PREFIX_BYTES_MAX`], if it is there.
     #[inline(always)]
     pub(super) fn hit(&mut self, first: &First, bytes: usize, tally: &Tally) -> bool {
         let Some(slot) = self.0.get_mut(slot(first, bytes)).filter(|slot| slot.has(first, bytes)) else { return false };
@@ -62,15 +78,33 @@ impl Cache {
         true
     }
 
+    /// Whether the prefix is there.
+    #[inline]
+    pub(super) fn has(&self, first: &First, bytes: usize) -> bool {
+        self.0.get(slot(first, bytes)).is_some_and(|slot| slot.has(first, bytes))
+    }
+
+    /// As [`Cache::hit`], of a key that may have a longer prefix, unless the prefix is its `own`.
+    #[inline]
+    pub(super) fn hit_under(&mut self, first: &First, bytes: usize, tally: &Tally, is_own: bool) -> bool {
+        let Some(slot) = self.0.get_mut(slot(first, bytes)).filter(|slot| slot.has(first, bytes)) else { return false };
+        slot.add(tally, is_own);
+        true
+    }
+
     /// Takes in a prefix that missed, with a key's numbers, if it is its turn: then returns what was in its slot.
-    pub(super) fn insert(&mut self, first: &First, bytes: usize, tally: &Tally) -> Option<Slot> {
+    pub(super) fn insert(&mut self, first: &First, bytes: usize, tally: &Tally, is_own: bool) -> Option<Slot> {
         if self.0.is_empty() {
             self.0.resize(1 << SLOTS_LOG, Slot::default());
         }
         let slot = self.0.get_mut(slot(first, bytes))?;
         slot.misses += 1;
         let is_its_turn = slot.bytes == 0 || slot.misses > slot.tally.keys.saturating_add(MISSES_MAX);
-        is_its_turn.then(|| std::mem::replace(slot, Slot { first: *first, bytes, misses: 0, tally: *tally }))
+        is_its_turn.then(|| {
+            let mut new = Slot { first: *first, bytes, ..Slot::default() };
+            new.add(tally, is_own);
+            std::mem::replace(slot, new)
+        })
     }
 
     /// Empties it.
@@ -108,11 +142,11 @@ mod tests {
     fn a_prefix_hits_whatever_follows_it() {
         let mut cache = Cache::default();
         assert!(!cache.hit(&first("user:1"), 5, &keys(1)));
-        assert!(cache.insert(&first("user:1"), 5, &keys(1)).is_some_and(|before| before.prefix().is_empty()));
+        assert!(cache.insert(&first("user:1"), 5, &keys(1), true).is_some_and(|before| before.prefix().is_empty()));
         assert!(cache.hit(&first("user:2"), 5, &keys(1)));
         assert!(!cache.hit(&first("user:2"), 4, &keys(1)) && !cache.hit(&first("uses:2"), 5, &keys(1)));
         let long = "a:prefix:of:thirty-two:bytes:at:";
-        cache.insert(&first(long), 32, &keys(7));
+        cache.insert(&first(long), 32, &keys(7), true);
         assert!(cache.hit(&first(long), 32, &keys(1)));
         let mut all: Vec<_> = cache.drain().map(|slot| (slot.prefix().to_vec(), slot.tally.keys)).collect();
         all.sort();
@@ -126,9 +160,9 @@ mod tests {
         let (held, rivals) = names.split_first().unwrap();
         let rival = rivals.iter().find(|name| slot(name, 5) == slot(held, 5)).expect("200 names, 64 slots");
         let mut cache = Cache::default();
-        cache.insert(held, 5, &keys(1));
+        cache.insert(held, 5, &keys(1), true);
         assert!(cache.hit(held, 5, &keys(1)));
-        let turn = (1..100).find(|_| cache.insert(rival, 5, &keys(1)).is_some());
+        let turn = (1..100).find(|_| cache.insert(rival, 5, &keys(1), true).is_some());
         assert_eq!(turn, Some(2 + MISSES_MAX + 1));
         assert!(cache.hit(rival, 5, &keys(1)) && !cache.hit(held, 5, &keys(1)));
     }

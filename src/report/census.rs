@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::numbers::Numbers;
+use super::prefix::ClosedPrefixes;
 use super::question::QueryPlan;
+use super::recount::Recount;
+use super::tally::Tally;
+use super::weight::Weight;
 use crate::analysis::accumulator::Accumulator;
 use crate::memory::walk;
 use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
@@ -28,12 +32,40 @@ impl Census {
         Self { asked, of_unknown_db: None, numbers, keys: 0 }
     }
 
-    /// The numbers, when nothing more comes.
-    pub(super) fn into_numbers(self) -> Numbers {
-        let mut all = Numbers::new(&self.asked, None);
-        all.merge(&self.asked, *self.numbers);
-        all.finish(&self.asked);
-        all
+    /// What was counted, when nothing more comes.
+    pub(crate) fn close(self) -> Counted {
+        let mut numbers = Box::new(Numbers::new(&self.asked, None));
+        numbers.merge(&self.asked, *self.numbers);
+        numbers.finish(&self.asked);
+        let mut totals = Tally::default();
+        numbers.dumps.values().for_each(|tally| totals.merge(tally));
+        let prefixes = std::mem::take(&mut numbers.prefixes).close(&self.asked.separators, Weight::of(&totals));
+        Counted { numbers, prefixes, totals }
+    }
+}
+
+/// What was counted of all keys. Of some prefixes not all keys may have been.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(super) numbers: Box<Numbers>,
+    pub(super) prefixes: ClosedPrefixes,
+    pub(super) totals: Tally,
+}
+
+impl Counted {
+    /// The prefixes that have to be counted again, in the order of their bytes: they may be heavy and lack keys.
+    pub(crate) fn uncounted_prefixes(&self) -> Vec<Box<[u8]>> {
+        self.prefixes.uncounted()
+    }
+
+    /// Whether prefixes may be heavy that are not even known.
+    pub(crate) fn may_lack_prefixes(&self) -> bool {
+        self.prefixes.may_lack_heavy()
+    }
+
+    /// Takes over what a second count of such prefixes gave.
+    pub(crate) fn set_prefixes(&mut self, counted: Recount) {
+        self.prefixes.set_counted(&counted.finish());
     }
 }
 

@@ -59,6 +59,12 @@ pub struct KeyRow {
     /// When it expires, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<i64>,
+    /// Seconds since it was last used, if the dump has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_seconds: Option<u64>,
+    /// Its LFU counter, if the dump has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency: Option<u8>,
 }
 
 impl KeyRow {
@@ -82,6 +88,8 @@ impl KeyRow {
             largest_element_index: footprint.largest.map(|largest| largest.index),
             largest_element: None,
             expires_at_ms: entry.expires_at_ms,
+            idle_seconds: entry.idle_seconds,
+            frequency: entry.frequency,
         }
     }
 

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::largest_keys::LargestKeys;
 use super::names;
 use super::numbers::{TALLIES_MAX, room};
-use super::prefix::Separators;
 use super::rank::List;
 use super::sections::{
     DatabaseTally, FrequencyTally, KindSizes, OtherDatabases, TopKeys, TypeTally, frequencies, merge_encoding,
 };
 use super::tally::{Sizes, Tally};
+use super::text::Name;
 use super::{Report, unlike, what_if};
 use crate::analysis::room::{Cut, Held};
 use crate::rdb::Kind;
@@ -18,8 +19,9 @@ use crate::rdb::Kind;
 impl Report {
     /// Adds another report, whose dumps come after the ones of this: `(a + b) + c` is `a + (b + c)`, to the byte.
     ///
-    /// Lists have as many keys as the shorter of both, and no more than there is room for. Prefixes and other names that either report had no room for are
-    /// missing, those that it lists are exact. Findings are to be judged anew.
+    /// Lists have as many keys as the shorter of both, and no more than there is room for. Of prefixes that a
+    /// report does not list, the merged one says how much that may be at most; other names that either had no room for are
+    /// missing, and those that it lists are exact. Findings are to be judged anew.
     ///
     /// # Errors
     /// A sentence if they cannot be merged (their JSON is of another version, or they tell prefixes apart otherwise), or
@@ -43,6 +45,25 @@ impl Report {
                 other.prefixes.separators, self.prefixes.separators
             ));
         }
+        let under = |report: &Self| report.prefixes.under.as_ref().map_or_else(|| "none".to_owned(), Name::to_string);
+        if self.prefixes.under != other.prefixes.under {
+            return Err(format!("it was made with --under {}, the ones before with {}", under(&other), under(self)));
+        }
+        let has_like_groups = match (&self.groups, &other.groups) {
+            (Some(mine), Some(theirs)) => mine.is_like(theirs),
+            (mine, theirs) => mine.is_none() && theirs.is_none(),
+        };
+        if !has_like_groups {
+            return Err("it was made with other groups than the ones before".to_owned());
+        }
+        let sort = self.largest_keys.by;
+        if sort != other.largest_keys.by {
+            return Err(format!(
+                "it was made with --sort {}, the ones before with {}",
+                other.largest_keys.by.name(),
+                sort.name()
+            ));
+        }
         let dumps_before = u32::try_from(self.dumps.len()).map_err(|_| "there are too many dumps".to_owned())?;
         let ((mut cut, asked), (their_cut, their_asked)) = (self.cut(), other.cut());
         self.is_complete &= other.is_complete;
@@ -59,11 +80,19 @@ impl Report {
         self.merge_databases(other.databases);
         self.merge_other_databases(other.other_databases);
         self.merge_top(other.top, dumps_before, cut, asked.min(their_asked));
+        self.merge_largest(other.largest_keys, dumps_before, asked.min(their_asked));
         self.ttl.merge(&other.ttl);
         for sizes in other.sizes {
             merge_sizes(&mut self.sizes, sizes);
         }
         self.sizes.sort_by_key(|sizes| kind_order(&sizes.kind));
+        for theirs in other.percentiles {
+            match self.percentiles.iter_mut().find(|mine| mine.kind == theirs.kind) {
+                Some(mine) => mine.merge(&theirs),
+                None => self.percentiles.push(theirs),
+            }
+        }
+        self.percentiles.sort_by_key(|spreads| kind_order(&spreads.kind));
         let mut idle = Sizes::default();
         for bucket in self.idle_seconds.iter().chain(&other.idle_seconds) {
             idle.add(bucket.at_least, bucket.keys);
@@ -76,18 +105,30 @@ impl Report {
             }
         }
         self.frequencies = frequencies(&counts);
-        let separators = Separators::new(self.prefixes.separators.bytes());
-        self.prefixes.found.merge(other.prefixes.found, |name| separators.rank(name));
-        self.prefixes.set_other(self.totals);
+        self.prefixes.merge(other.prefixes, self.totals);
         self.modules.merge(other.modules, |name| (0, names::hash(name)));
         match (&mut self.slots, other.slots) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),
             (mine, theirs) => *mine = mine.take().or(theirs),
         }
         self.streams.merge(&other.streams);
+        if let (Some(mine), Some(theirs)) = (&mut self.groups, &other.groups) {
+            mine.merge(theirs);
+        }
         self.suspects.merge(other.suspects, None, dumps_before);
         what_if::merge(&mut self.packed_if, other.packed_if);
         Ok(())
+    }
+
+    fn merge_largest(&mut self, mut other: LargestKeys, dumps_before: u32, asked: usize) {
+        if self.largest_keys.by.is_by_use() {
+            for largest in &mut other.keys {
+                largest.key.dump = largest.key.dump.saturating_add(dumps_before);
+            }
+            self.largest_keys.merge(other, asked);
+        } else {
+            self.largest_keys = LargestKeys::of_lists(other.by, &self.top, self.top_keys_max);
+        }
     }
 
     fn merge_databases(&mut self, others: Vec<DatabaseTally>) {

@@ -4,21 +4,28 @@
 //! formats are written from, and that is read again to be merged with others ([`Report::merge`]). Its JSON is described by
 //! `schema/report.schema.json`.
 
+mod budget;
 mod build;
 mod cache;
 pub(crate) mod census;
 mod expiry;
 mod filters;
 mod finding;
+mod groups;
+mod held;
 mod key_row;
 pub(crate) mod largest;
+mod largest_keys;
+mod levels;
 mod merge;
 pub(crate) mod model_notes;
 mod names;
 mod numbers;
 mod prefix;
+mod prefix_section;
 mod question;
 mod rank;
+pub(crate) mod recount;
 mod row;
 mod row_block;
 pub(crate) mod rows;
@@ -27,20 +34,26 @@ mod sections;
 mod server;
 mod shorts;
 mod slots;
+mod spread;
 mod suspects;
 mod tally;
 mod text;
 pub(crate) mod unlike;
+mod weight;
 mod what_if;
 
 use serde::{Deserialize, Serialize};
 
+pub use budget::{Budget, Limit, LimitError, Verdict};
 pub use expiry::ExpiryPeak;
 pub use filters::{FilteredExpired, Filters};
 pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
+pub use groups::{Group, GroupTally, GroupsFound};
 pub use key_row::KeyRow;
+pub use largest_keys::{LargestKey, LargestKeys, Sort};
 pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
+pub use prefix_section::{HeavyPrefixes, Prefixes};
 pub(crate) use question::QueryPlan;
 pub use question::Question;
 pub use rank::By;
@@ -48,15 +61,15 @@ pub use row::Row;
 pub use row_block::{RowBlock, RowCells};
 pub use rules::{HUAWEI_BYTES, KeySize, Rules};
 pub use sections::{
-    DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, Prefixes, TopCut, TopKeys,
-    TypeTally,
+    DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, TopCut, TopKeys, TypeTally,
 };
 pub use server::ServerMemory;
-pub(crate) use slots::key_slot;
 pub use slots::{SlotTally, SlotsFound};
+pub use spread::{KindSpreads, Spread};
 pub use suspects::{SuspectKey, SuspectKeys, Suspects, Suspicion};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
 pub use text::Name;
+pub use weight::Weight;
 pub use what_if::PackedIf;
 
 use crate::analysis::room::Cut;
@@ -99,6 +112,9 @@ pub struct Report {
     /// The keys of all databases above these, if there are too many to have tallies each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_databases: Option<OtherDatabases>,
+    /// The largest keys of all.
+    #[serde(default)]
+    pub largest_keys: LargestKeys,
     /// The top keys of each database and type.
     pub top: Vec<TopKeys>,
     /// How many keys a list has at most.
@@ -113,6 +129,9 @@ pub struct Report {
     pub ttl: Ttls,
     /// Keys by their sizes.
     pub sizes: Vec<KindSizes>,
+    /// Percentiles of the keys' figures, by type.
+    #[serde(default)]
+    pub percentiles: Vec<KindSpreads>,
     /// Keys by how many seconds they have not been used, if the dump has it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idle_seconds: Vec<SizeBucket>,
@@ -121,6 +140,9 @@ pub struct Report {
     pub frequencies: Vec<FrequencyTally>,
     /// Prefixes of names.
     pub prefixes: Prefixes,
+    /// Groups of keys, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupsFound>,
     /// Slots and hash tags, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots: Option<SlotsFound>,

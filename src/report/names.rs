@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tally::Tally;
 use super::text::Name;
+use super::weight::Weight;
 
 /// A name's place in the order: the class it is given, then a hash.
 pub(super) type Rank = (u16, u64);
@@ -46,26 +47,6 @@ const NAMES_MAX: usize = 2048;
 pub(super) const NAME_BYTES_MAX: usize = 128;
 
 impl Names {
-    /// None yet, and no room for those from `limit` on.
-    pub(super) fn within(limit: Option<Rank>) -> Self {
-        Self { limit, ..Self::default() }
-    }
-
-    /// The first rank that there is no room for.
-    pub(super) fn limit(&self) -> Option<Rank> {
-        self.limit
-    }
-
-    /// Whether names were met that are too long.
-    pub(super) fn has_longer(&self) -> bool {
-        self.has_longer
-    }
-
-    /// Names were met that are too long.
-    pub(super) fn set_has_longer(&mut self) {
-        self.has_longer = true;
-    }
-
     /// Whether a name may be held: whether it comes before the limit, and is not too long. `rank` must follow from the name.
     #[inline]
     pub(super) fn has_room(&self, name: &[u8], rank: Rank) -> bool {
@@ -129,11 +110,6 @@ impl Names {
         self.held_bytes
     }
 
-    /// All that are held, in no order.
-    pub(super) fn into_held(self) -> impl Iterator<Item = Named> {
-        self.held.into_iter()
-    }
-
     pub(super) fn merge(&mut self, other: Self) {
         self.lower(other.limit);
         self.has_longer |= other.has_longer;
@@ -145,7 +121,12 @@ impl Names {
     /// The names that are held in the end, in the order of their bytes, and whether they are all.
     pub(super) fn finish(mut self) -> NamesFound {
         self.cut();
-        let name_tally = |Named { name, tally, .. }| NameTally { name: Name::new(name.into_vec()), tally };
+        let name_tally = |Named { name, tally, .. }| NameTally {
+            name: Name::new(name.into_vec()),
+            tally,
+            own: None,
+            missed_max: None,
+        };
         let mut names: Vec<NameTally> = self.held.into_iter().map(name_tally).collect();
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         // Where names were cut off, it is not known whether longer ones are among them.
@@ -163,7 +144,7 @@ pub struct NamesFound {
     /// prefixes, and there are such.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_longer: bool,
-    /// Where the order was cut, for merging.
+    /// Where the order was cut, for merging: what comes before it is listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<Rank>,
     /// The names, in the order of their bytes.
@@ -179,6 +160,12 @@ pub struct NameTally {
     /// All keys under it.
     #[serde(flatten)]
     pub tally: Tally,
+    /// Of a prefix: its keys that have no longer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<Weight>,
+    /// Of a prefix that was not counted from its first key on: the most that its sums lack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed_max: Option<Weight>,
 }
 
 impl NamesFound {
@@ -187,7 +174,7 @@ impl NamesFound {
         for found in [std::mem::take(self), other] {
             all.lower(found.limit);
             all.has_longer |= found.has_longer;
-            for NameTally { name, tally } in found.names {
+            for NameTally { name, tally, .. } in found.names {
                 all.add(name.bytes(), rank(name.bytes()), &tally);
             }
         }

@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::expiry::Expiries;
+use super::groups::GroupSums;
 use super::key_row::KeyRow;
+use super::largest_keys::{self, ByUse};
+use super::levels::Padded;
 use super::names::{Names, hash};
-use super::prefix::{Padded, Prefixes};
+use super::prefix::Prefixes;
 use super::question::QueryPlan;
 use super::rank::{By, List};
 use super::shorts::{Shape, Shorts};
 use super::slots;
+use super::spread::Spread;
 use super::suspects::{Seen, Suspects, may_be_suspect};
 use super::tally::{Expiry, Sizes, Tally, Ttls};
 use super::what_if::WhatIf;
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::room::{Cut, Held, Room};
-use crate::memory::{Basis, Cost, Encoding, Footprint};
+use crate::memory::{Basis, Encoding, Footprint};
 use crate::rdb::short::{PADDED_BYTES, Short};
 use crate::rdb::{Context, Entry, Kind, ParseErrorKind, ValueType};
 
@@ -72,7 +76,10 @@ pub(super) struct Numbers {
     pub(super) prefixes: Prefixes,
     pub(super) modules: Names,
     pub(super) slots: slots::Slots,
+    pub(super) groups: GroupSums,
     pub(super) streams: Streams,
+    /// The first keys by when they were used, if that was asked for.
+    pub(super) by_use: ByUse,
     pub(super) suspects: Suspects,
     pub(super) what_if: WhatIf,
     pub(super) expiries: Expiries,
@@ -187,9 +194,11 @@ struct Class {
 /// How many keys of one kind have which sizes, in all databases.
 #[derive(Debug, Default)]
 pub(super) struct SizesOfKind {
-    pub(super) memory: Sizes,
+    pub(super) memory: Spread,
     pub(super) serialized: Sizes,
-    pub(super) elements: Sizes,
+    pub(super) elements: Spread,
+    pub(super) value_bytes: Spread,
+    pub(super) name_bytes: Spread,
 }
 
 impl Numbers {
@@ -218,7 +227,9 @@ impl Numbers {
             prefixes: Prefixes::within(asked.late.get()),
             modules: Names::default(),
             slots: slots::Slots::default(),
+            groups: GroupSums::default(),
             streams: Streams::default(),
+            by_use: ByUse::new(asked.sort),
             suspects: Suspects::default(),
             what_if: WhatIf::default(),
             expiries: Expiries::default(),
@@ -307,7 +318,8 @@ impl Numbers {
         let lists = self.held.keys as u64 * LISTED_BYTES + self.held.name_bytes as u64;
         let tallies = self.tallies as u64 * TALLY_BYTES;
         let names = self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes();
-        lists + tallies + names + self.suspects.held_bytes() + self.expiries.held_bytes()
+        let keys = self.suspects.held_bytes() + self.expiries.held_bytes() + self.by_use.held_bytes();
+        lists + tallies + names + keys
     }
 
     fn holds_too_much(&self) -> bool {
@@ -376,6 +388,9 @@ impl Numbers {
             return false;
         }
         self.shorts.add(shape);
+        if shape.is_stored_int() {
+            self.shorts.add_stored_int(short.header.value_bytes());
+        }
         if asked.needs_names {
             let tally = Tally::of_key(1, short.record.len() as u64, cost, true);
             self.place_short(asked, short.padded_name, short.name.len(), &tally);
@@ -386,10 +401,13 @@ impl Numbers {
     /// Counts a short string under its prefixes, and in its slot.
     #[inline(never)]
     fn place_short(&mut self, asked: &QueryPlan, padded_name: &[u8; PADDED_BYTES], name_bytes: usize, tally: &Tally) {
-        self.prefixes.add_padded(&asked.separators, Padded::of_short(padded_name, name_bytes), tally);
-        if asked.has_slots {
-            self.slots.add(padded_name.get(..name_bytes).unwrap_or_default(), tally);
+        let name = padded_name.get(..name_bytes).unwrap_or_default();
+        if asked.under.is_empty() {
+            self.prefixes.add_padded(&asked.separators, Padded::of_short(padded_name, name_bytes), tally);
+        } else {
+            self.place_below(asked, name, tally);
         }
+        self.place_beside_prefixes(asked, name, tally);
     }
 
     /// As [`Numbers::add_short`], of strings that have no shape.
@@ -403,6 +421,8 @@ impl Numbers {
         let serialized_bytes = short.record.len() as u64;
         sizes.serialized.add(serialized_bytes, 1);
         sizes.memory.add(cost.memory_bytes, 1);
+        sizes.value_bytes.add(short.header.value_bytes(), 1);
+        sizes.name_bytes.add(short.name.len() as u64, 1);
         let expires_at_ms = short.expires_at.map(|stored| context.time_ms(stored));
         if let Some(at_ms) = expires_at_ms {
             self.expiries.add(asked.dump, asked.now_ms, at_ms, cost.memory_bytes);
@@ -446,6 +466,13 @@ impl Numbers {
             sizes.memory.add(memory_bytes, tally.keys);
             sizes.elements.add(1, tally.keys);
         }
+        for (name_bytes, value_bytes, keys) in shorts.lengths() {
+            sizes.name_bytes.add(name_bytes, keys);
+            value_bytes.into_iter().for_each(|bytes| sizes.value_bytes.add(bytes, keys));
+        }
+        for (value_bytes, keys) in shorts.stored_ints() {
+            sizes.value_bytes.add(value_bytes, keys);
+        }
         for (held, expiry, tally) in shorts.shapeless() {
             of_kind.count(Class { stored: ValueType::STRING, held, expiry }, &tally);
             sizes.elements.add(1, tally.keys);
@@ -472,16 +499,12 @@ impl Numbers {
 
     fn add_named(&mut self, asked: &QueryPlan, entry: &Entry<'_>, name: &[u8], found: &Footprint) {
         self.current.keys_added = self.current.keys_added.saturating_add(1);
-        if !self.current.is_wanted || !asked.takes_all && !asked.filter.passes(entry, name) {
+        let passes = || asked.filter.passes(entry, name) && asked.filter.wants_memory(found.memory_bytes);
+        if !self.current.is_wanted || !asked.takes_all && !passes() {
             return;
         }
-        let never_expires = entry.expires_at_ms.is_none();
-        let memory_bytes = found.memory_bytes.unwrap_or(0);
-        let cost = Cost { memory_bytes, allocated_bytes: found.allocated_bytes.unwrap_or(0) };
-        let elements = if matches!(entry.kind, Kind::String | Kind::Module) { 1 } else { entry.size };
-        let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
-        let tally = Tally::of_key(elements, serialized_bytes, cost, never_expires);
-        self.count_sizes(entry.kind, &tally, found.memory_bytes);
+        let tally = Tally::of_entry(entry, found);
+        self.count_sizes(entry, &tally, found);
         match found.basis {
             Some(Basis::LowerBound) => self.memory_lower_bound_keys += 1,
             Some(Basis::Estimate) => self.memory_estimated_keys += 1,
@@ -498,7 +521,7 @@ impl Numbers {
             self.what_if.add(found, if_packed);
         }
         if let Some(at_ms) = entry.expires_at_ms {
-            self.expiries.add(asked.dump, asked.now_ms, at_ms, memory_bytes);
+            self.expiries.add(asked.dump, asked.now_ms, at_ms, tally.memory_bytes);
         }
         if let Some(seconds) = entry.idle_seconds {
             self.idle.add(seconds, 1);
@@ -508,6 +531,11 @@ impl Numbers {
             if let Some(keys) = self.frequencies.get_mut(usize::from(frequency)) {
                 *keys += 1;
             }
+        }
+        if self.by_use.wants(entry.idle_seconds, entry.frequency) {
+            let name = name.get(..largest_keys::NAME_BYTES_MAX).unwrap_or(name);
+            let row = KeyRow::new(asked.dump, entry, found, &tally, name);
+            self.by_use.add(self.current_db, entry.kind, row, asked.top);
         }
         if let Some(module) = entry.module {
             let name = module.to_string();
@@ -539,22 +567,42 @@ impl Numbers {
     /// Counts a key under its prefixes, and in its slot.
     #[inline(always)]
     fn place(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
-        self.prefixes.add(&asked.separators, name, tally);
+        self.place_below(asked, name, tally);
+        self.place_beside_prefixes(asked, name, tally);
+    }
+
+    /// Counts a key under its prefixes below the one that was asked for.
+    fn place_below(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
+        if let Some(name) = asked.below(name) {
+            self.prefixes.add(&asked.separators, name, tally);
+        }
+    }
+
+    /// Counts a key in its slot and its group.
+    #[inline]
+    fn place_beside_prefixes(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
         if asked.has_slots {
             self.slots.add(name, tally);
+        }
+        if let Some(groups) = &asked.groups {
+            self.groups.add(groups, name, tally);
         }
     }
 
     /// Counts a key by its sizes.
     #[inline(always)]
-    fn count_sizes(&mut self, kind: Kind, tally: &Tally, memory_bytes: Option<u64>) {
-        let Some(sizes) = self.sizes.get_mut(kind as usize) else { return };
-        match memory_bytes {
+    fn count_sizes(&mut self, entry: &Entry<'_>, tally: &Tally, found: &Footprint) {
+        let Some(sizes) = self.sizes.get_mut(entry.kind as usize) else { return };
+        match found.memory_bytes {
             Some(bytes) => sizes.memory.add(bytes, 1),
             None => self.memory_unknown_keys += 1,
         }
         sizes.serialized.add(tally.serialized_bytes, 1);
         sizes.elements.add(tally.elements, 1);
+        sizes.name_bytes.add(entry.key.bytes(), 1);
+        if let Some(bytes) = found.value_bytes {
+            sizes.value_bytes.add(bytes, 1);
+        }
     }
 
     /// Takes over what was found in what follows. Entries whose database `theirs` does not know are in the current one.
@@ -595,6 +643,8 @@ impl Numbers {
             mine.memory.merge(&theirs.memory);
             mine.serialized.merge(&theirs.serialized);
             mine.elements.merge(&theirs.elements);
+            mine.value_bytes.merge(&theirs.value_bytes);
+            mine.name_bytes.merge(&theirs.name_bytes);
         }
         self.idle.merge(&theirs.idle);
         if !theirs.frequencies.is_empty() {
@@ -606,7 +656,9 @@ impl Numbers {
         self.prefixes.merge(&asked.separators, theirs.prefixes);
         self.modules.merge(theirs.modules);
         self.slots.merge(theirs.slots);
+        self.groups.merge(theirs.groups);
         self.streams.merge(&theirs.streams);
+        self.by_use.merge(theirs.by_use, inherited, asked.top);
         self.suspects.merge(theirs.suspects, inherited, 0);
         self.what_if.merge(&theirs.what_if);
         self.expiries.merge(theirs.expiries);

@@ -3,37 +3,37 @@
 //! While keys are added, each counts under the longest of its prefixes that is held, and a prefix that is dropped leaves
 //! what it had to the next shorter one. Where that prefix has a slot in the cache the key counts there first, and where it
 //! belongs when the slot is given up. In the end every prefix gets the sums of all longer ones, so that those of the
-//! prefixes right below it and the rest make up the whole. Prefixes with parts that look like numbers or IDs come later in
-//! the order of what is held, deeper ones later too: what is cut off is what tells least, and a prefix that is held has
-//! all shorter ones held with it.
-
-use wide::u8x16;
+//! prefixes right below it and the rest make up the whole.
 
 use super::cache::{self, Cache, Slot};
-use super::names::{NAME_BYTES_MAX, Named, Names, NamesFound, Rank, hash_first};
+use super::held::{Held, HeldPrefixes, parents};
+use super::levels::{Levels, Padded, Separators};
+use super::names::{NAME_BYTES_MAX, NameTally, NamesFound, Rank};
+use super::prefix_section::HeavyPrefixes;
 use super::tally::Tally;
-use crate::rdb::short::PADDED_BYTES;
+use super::text::Name;
+use super::weight::Weight;
 
-/// Deeper prefixes are not told apart.
-const DEPTH_MAX: usize = 8;
+/// A prefix with more than this part of all keys, or of their memory, is listed whatever its name is.
+const HEAVY_PARTS: u64 = 2000;
 
 /// Tallies by prefix, each without those of longer prefixes that are held.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prefixes {
-    held: Names,
-    /// Keys that are not in the tallies of `held` yet, by prefixes that were held when they came into the cache.
+    held: HeldPrefixes,
+    /// Keys that are not in the tallies of `held` yet, by prefixes that are held.
     cache: Cache,
     /// The prefixes of the last name, kept so that no key has to clear them.
     levels: Levels,
 }
 
 impl Prefixes {
-    /// None yet, and no room for those from `limit` on.
+    /// None yet; of those from `limit` on only heavy ones are held.
     pub(super) fn within(limit: Option<Rank>) -> Self {
-        Self { held: Names::within(limit), ..Self::default() }
+        Self { held: HeldPrefixes::within(limit), ..Self::default() }
     }
 
-    /// The first rank that there is no room for.
+    /// The first rank from which on only heavy prefixes are held.
     pub(super) fn limit(&self) -> Option<Rank> {
         self.held.limit()
     }
@@ -63,301 +63,214 @@ impl Prefixes {
             }
             _ => false,
         };
-        if !is_added && let Some(evicted) = self.add_held(separators, name, tally, true) {
-            self.add_prefix(separators, evicted.prefix(), &evicted.tally);
+        if !is_added {
+            self.add_held(separators, name, tally);
         }
     }
 
-    /// Adds to the longest prefix that is held, or, if it `may_cache`, to that one's slot; returns what that evicted.
+    /// Adds to the longest prefix that is held, or to that one's slot.
     #[inline(never)]
-    fn add_held(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally, may_cache: bool) -> Option<Slot> {
+    fn add_held(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally) {
         let Self { held, cache, levels } = self;
-        separators.find(name, held.limit(), levels);
+        separators.find(name, levels);
         if levels.is_cut {
             held.set_has_longer();
         }
-        let (prefix, rank) = levels.all(name).rev().find(|(prefix, rank)| held.has_room(prefix, *rank))?;
-        let first = name.bytes.first_chunk().filter(|_| may_cache && prefix.len() <= cache::PREFIX_BYTES_MAX);
-        if first.is_some_and(|first| cache.hit(first, prefix.len(), tally)) {
-            return None;
-        }
-        let Some(held) = held.find(prefix, rank) else {
-            self.hold(separators, name, prefix.len(), tally);
-            return None;
+        let first = name.bytes.first_chunk();
+        let is_cached = |prefix: &[u8]| {
+            prefix.len() <= cache::PREFIX_BYTES_MAX && first.is_some_and(|first| cache.has(first, prefix.len()))
         };
-        let evicted = first.and_then(|first| cache.insert(first, prefix.len(), tally));
-        if evicted.is_none() {
-            held.merge(tally);
+        let is_held = |(_, (prefix, rank)): &(usize, (&[u8], Rank))| {
+            !held.is_surely_not_held(*rank) && (is_cached(prefix) || held.find(prefix, *rank).is_some())
+        };
+        let mut longest = levels.all(name).enumerate().rev().find(is_held);
+        let depth = longest.map_or(0, |(at, _)| at + 1);
+        if depth < levels.depth {
+            let missed = |(_, (prefix, rank))| held.find(prefix, rank).map(|held| held.missed);
+            let mut missed = longest.and_then(missed).unwrap_or_default();
+            for (at, (prefix, rank)) in levels.all(name).enumerate().skip(depth) {
+                if !held.admits(prefix, rank, Weight::of(tally), &mut missed) {
+                    break;
+                }
+                longest = Some((at, (prefix, rank)));
+            }
         }
-        evicted
+        let Some((at, (prefix, rank))) = longest else {
+            if levels.depth > 0 {
+                held.rootless = held.rootless.and(Weight::of(tally));
+            }
+            return;
+        };
+        let is_own = at + 1 == levels.depth;
+        if let Some(first) = first.filter(|_| prefix.len() <= cache::PREFIX_BYTES_MAX) {
+            if cache.hit_under(first, prefix.len(), tally, is_own) {
+                return;
+            }
+            if let Some(evicted) = cache.insert(first, prefix.len(), tally, is_own) {
+                return Self::add_evicted(held, separators, &evicted);
+            }
+        }
+        held.add(prefix, rank, tally, if is_own { Weight::of(tally) } else { Weight::default() });
+        if held.has_too_many() {
+            self.cut(separators);
+        }
     }
 
-    /// Counts the keys of a prefix that was cached or held under the longest one of it that is held.
-    fn add_prefix(&mut self, separators: &Separators, prefix: &[u8], tally: &Tally) {
-        if !prefix.is_empty() {
-            let mut padded = [0; NAME_BYTES_MAX];
-            self.add_held(separators, Padded::new(prefix, &mut padded), tally, false);
+    /// Counts cached keys under their prefix, which is held while it is cached.
+    fn add_evicted(held: &mut HeldPrefixes, separators: &Separators, evicted: &Slot) {
+        if !evicted.prefix().is_empty() {
+            held.add(evicted.prefix(), separators.rank(evicted.prefix()), &evicted.tally, evicted.own());
         }
     }
 
     /// Counts all cached keys under prefixes that are held.
     fn settle(&mut self, separators: &Separators) {
         for slot in self.cache.drain() {
-            self.add_prefix(separators, slot.prefix(), &slot.tally);
+            Self::add_evicted(&mut self.held, separators, &slot);
         }
     }
 
-    /// Holds a prefix of the name in hand, and with it the shorter ones.
     #[cold]
-    fn hold(&mut self, separators: &Separators, name: Padded<'_>, bytes: usize, tally: &Tally) {
-        let Self { held, levels, .. } = self;
-        for (prefix, rank) in levels.all(name).take_while(|(prefix, _)| prefix.len() <= bytes) {
-            if held.has_room(prefix, rank) && held.find(prefix, rank).is_none() {
-                held.hold(prefix, rank, if prefix.len() == bytes { *tally } else { Tally::default() });
-            }
-        }
-        if held.has_too_many() {
-            let dropped = held.cut();
-            self.take_over(separators, dropped);
-        }
-    }
-
-    /// Counts dropped prefixes under the longest shorter ones that are held.
-    fn take_over(&mut self, separators: &Separators, dropped: Vec<Named>) {
-        for Named { name, tally, .. } in dropped {
-            self.add_prefix(separators, &name, &tally);
-        }
+    fn cut(&mut self, separators: &Separators) {
+        self.settle(separators);
+        self.held.cut(separators, &mut self.levels);
     }
 
     pub(super) fn merge(&mut self, separators: &Separators, mut other: Self) {
         other.settle(separators);
-        let dropped = self.held.lower(other.limit());
-        if other.held.has_longer() {
-            self.held.set_has_longer();
-        }
-        self.take_over(separators, dropped);
-        self.take_over(separators, other.held.into_held().collect());
-    }
-
-    /// The prefixes that are held in the end, each with all keys under it.
-    pub(super) fn finish(mut self, separators: &Separators) -> NamesFound {
         self.settle(separators);
-        let dropped = self.held.cut();
-        self.take_over(separators, dropped);
-        let mut all = Names::within(self.limit());
-        if self.held.has_longer() {
-            all.set_has_longer();
+        self.held.merge(separators, &mut self.levels, other.held);
+    }
+
+    /// The prefixes that are held when no more keys come, of all with these totals.
+    pub(super) fn close(mut self, separators: &Separators, totals: Weight) -> ClosedPrefixes {
+        self.settle(separators);
+        self.held.cut_early();
+        let (limit, has_longer, rootless) = (self.limit(), self.held.has_longer(), self.held.rootless);
+        let (all, slot) = self.held.into_whole();
+        ClosedPrefixes { all, limit, has_longer, rootless, slot, totals }
+    }
+}
+
+/// Prefixes that no more keys come to, each with all keys under it.
+#[derive(Debug)]
+pub(super) struct ClosedPrefixes {
+    /// In the order of their bytes.
+    all: Vec<Held>,
+    limit: Option<Rank>,
+    has_longer: bool,
+    rootless: Weight,
+    /// What a prefix that is not held may have beyond what the next shorter one missed.
+    slot: Weight,
+    totals: Weight,
+}
+
+impl ClosedPrefixes {
+    fn is_late(&self, held: &Held) -> bool {
+        self.limit.is_some_and(|limit| held.rank >= limit)
+    }
+
+    /// A heavy prefix has more than this of either.
+    fn light(&self) -> Weight {
+        self.totals.part(HEAVY_PARTS)
+    }
+
+    /// The prefixes that may be heavy: none is that has a shorter one which is not.
+    fn heavy(&self) -> impl Iterator<Item = &Held> {
+        let mut is_heavy = Vec::with_capacity(self.all.len());
+        for (held, parent) in self.all.iter().zip(parents(&self.all)) {
+            let is_parent_heavy = parent.is_none_or(|parent| is_heavy.get(parent).copied().unwrap_or(false));
+            is_heavy.push(is_parent_heavy && Weight::of(&held.tally).and(held.missed).exceeds(self.light()));
         }
-        for Named { name, tally, .. } in self.held.into_held() {
-            let mut padded = [0; NAME_BYTES_MAX];
-            let name = Padded::new(&name, &mut padded);
-            separators.find(name, None, &mut self.levels);
-            for (prefix, rank) in self.levels.all(name) {
-                all.add(prefix, rank, &tally);
+        self.all.iter().zip(is_heavy).filter(|(_, is_heavy)| *is_heavy).map(|(held, _)| held)
+    }
+
+    /// More than this no prefix has that is not held.
+    fn unheld(&self) -> Weight {
+        self.slot.and(self.heavy().fold(Weight::default(), |most, held| most.max(held.missed)))
+    }
+
+    /// Whether some prefix that is not held may be heavy.
+    pub(super) fn may_lack_heavy(&self) -> bool {
+        self.limit.is_some() && self.unheld().exceeds(self.light())
+    }
+
+    /// The prefixes that may be heavy, and that have keys which were not counted with them.
+    pub(super) fn uncounted(&self) -> Vec<Box<[u8]>> {
+        self.heavy().filter(|held| held.missed != Weight::default()).map(|held| held.name.clone()).collect()
+    }
+
+    /// Sets what such prefixes have, in the order of their bytes: the sums of their keys, and those of keys without a longer
+    /// prefix.
+    pub(super) fn set_counted(&mut self, counted: &[(Box<[u8]>, Tally, Weight)]) {
+        for (name, tally, own) in counted {
+            if let Ok(at) = self.all.binary_search_by(|held| held.name.cmp(name))
+                && let Some(held) = self.all.get_mut(at)
+            {
+                (held.tally, held.own, held.missed) = (*tally, *own, Weight::default());
             }
         }
-        all.finish()
+    }
+
+    /// The prefixes that are listed; all keys without any are those in the totals that are not in the sum.
+    pub(super) fn finish(self) -> ListedPrefixes {
+        let (light, unheld) = (self.light(), self.unheld());
+        let shortest = parentless(&self.all);
+        let prefixed = shortest.fold(self.rootless, |sum, held| sum.and(Weight::of(&held.tally)));
+        let early = self.all.iter().filter(|held| !self.is_late(held));
+        let heavy_late = self.heavy().filter(|held| self.is_late(held));
+        let mut names: Vec<NameTally> = early.chain(heavy_late).map(name_tally).collect();
+        names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let heavy = self
+            .limit
+            .map(|_| HeavyPrefixes { bound: light.max(unheld), names: self.heavy().map(name_tally).collect() });
+        let has_longer = self.has_longer && self.limit.is_none();
+        let is_complete = self.limit.is_none() && !has_longer;
+        ListedPrefixes { found: NamesFound { is_complete, has_longer, limit: self.limit, names }, heavy, prefixed }
     }
 }
 
-/// The bytes that end a prefix, each as many times as a vector has bytes.
-#[derive(Clone, Debug)]
-pub(crate) struct Separators(Vec<u8x16>);
-
-/// A prefix of a name.
-#[derive(Clone, Copy, Debug, Default)]
-struct Level {
-    bytes: u8,
-    class: u16,
+/// Prefixes as a report lists them.
+#[derive(Debug)]
+pub(super) struct ListedPrefixes {
+    pub(super) found: NamesFound,
+    pub(super) heavy: Option<HeavyPrefixes>,
+    /// All keys that have a prefix.
+    pub(super) prefixed: Weight,
 }
 
-/// The prefixes of a name, shortest first.
-#[derive(Clone, Debug, Default)]
-struct Levels {
-    found: [Level; DEPTH_MAX],
-    depth: usize,
-    /// Whether there are deeper ones.
-    is_cut: bool,
-}
-
-impl Levels {
-    /// The prefixes with their ranks, shortest first.
-    #[inline]
-    fn all<'n>(&self, name: Padded<'n>) -> impl DoubleEndedIterator<Item = (&'n [u8], Rank)> {
-        self.found.get(..self.depth).unwrap_or_default().iter().map(move |level| {
-            let bytes = usize::from(level.bytes);
-            let rank = (level.class, hash_first(name.bytes.as_chunks().0, bytes));
-            (name.bytes.get(..bytes).unwrap_or_default(), rank)
-        })
+fn name_tally(held: &Held) -> NameTally {
+    NameTally {
+        name: Name::new(held.name.clone().into_vec()),
+        tally: held.tally,
+        own: Some(held.own),
+        missed_max: Some(held.missed).filter(|missed| *missed != Weight::default()),
     }
 }
 
-/// A name, as far as prefixes are told apart, with anything behind it that makes up whole chunks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Padded<'n> {
-    bytes: &'n [u8],
-    name_bytes: usize,
-}
-
-impl<'n> Padded<'n> {
-    fn new(name: &[u8], place: &'n mut [u8; NAME_BYTES_MAX]) -> Self {
-        let name = name.get(..NAME_BYTES_MAX).unwrap_or(name);
-        for (to, from) in place.iter_mut().zip(name) {
-            *to = *from;
+/// Those of some prefixes, in the order of their bytes, that have no shorter one.
+fn parentless(sorted: &[Held]) -> impl Iterator<Item = &Held> {
+    let mut last: Option<&Held> = None;
+    sorted.iter().filter(move |held| {
+        let is_under = last.is_some_and(|last| held.name.starts_with(&last.name));
+        if !is_under {
+            last = Some(held);
         }
-        Self { bytes: place, name_bytes: name.len() }
-    }
-
-    /// The name of a short string.
-    #[inline(always)]
-    pub(super) fn of_short(padded_name: &'n [u8; PADDED_BYTES], name_bytes: usize) -> Self {
-        Self { bytes: padded_name, name_bytes }
-    }
-}
-
-impl Separators {
-    pub(crate) fn new(separators: &[u8]) -> Self {
-        Self(separators.iter().map(|separator| u8x16::splat(*separator)).collect())
-    }
-
-    /// Whether any byte ends a prefix.
-    pub(super) fn are_any(&self) -> bool {
-        !self.0.is_empty()
-    }
-
-    /// Whether any of the bytes ends a prefix.
-    fn is_among(&self, bytes: &[u8]) -> bool {
-        self.0.iter().any(|separator| separator.to_array().first().is_some_and(|separator| bytes.contains(separator)))
-    }
-
-    /// The rank of a prefix.
-    pub(super) fn rank(&self, prefix: &[u8]) -> Rank {
-        let mut levels = Levels::default();
-        let mut padded = [0; NAME_BYTES_MAX];
-        let prefix = Padded::new(prefix, &mut padded);
-        self.find(prefix, None, &mut levels);
-        levels.all(prefix).next_back().map_or((u16::MAX, 0), |(_, rank)| rank)
-    }
-
-    /// Bytes of the longest prefix, 0 if there is none; not of names longer than a chunk.
-    #[inline(always)]
-    fn longest(&self, name: Padded<'_>) -> Option<usize> {
-        let Padded { bytes, name_bytes } = name;
-        let chunk = bytes.first_chunk().filter(|_| name_bytes <= CHUNK_BYTES)?;
-        let all = blocks(chunk);
-        // Most names are within half of it.
-        let ends = match all {
-            [first, second, ..] if name_bytes <= CHUNK_BYTES / 2 => self.among([first, second]),
-            _ => self.among(all),
-        };
-        let ends = ends & first_bits(name_bytes);
-        Some(CHUNK_BYTES - ends.leading_zeros() as usize)
-    }
-
-    /// Finds the prefixes of a name, as far as there may be room for them: of deeper ones the class only rises.
-    #[inline]
-    fn find(&self, name: Padded<'_>, limit: Option<Rank>, levels: &mut Levels) {
-        levels.depth = 0;
-        levels.is_cut = false;
-        let Padded { bytes, name_bytes } = name;
-        let class_max = limit.map_or(u16::MAX, |(class, _)| class);
-        let mut ids = 0;
-        // What is in the part since the last separator.
-        let (mut has_digits, mut has_others) = (false, false);
-        for (number, chunk) in bytes.as_chunks().0.iter().take(name_bytes.div_ceil(CHUNK_BYTES)).enumerate() {
-            let Bytes { mut separators, digits, others } = self.look_at(chunk);
-            separators &= first_bits(name_bytes - CHUNK_BYTES * number);
-            let mut ahead = u64::MAX;
-            while separators != 0 {
-                let separator = separators & separators.wrapping_neg();
-                separators ^= separator;
-                let element = ahead & (separator - 1);
-                has_digits |= digits & element != 0;
-                has_others |= others & element != 0;
-                ids += u16::from(has_digits && !has_others);
-                (has_digits, has_others, ahead) = (false, false, !(separator | (separator - 1)));
-                let Some(level) = levels.found.get_mut(levels.depth) else {
-                    levels.is_cut = true;
-                    return;
-                };
-                let class = ids << 8 | u16::try_from(levels.depth + 1).unwrap_or(u16::MAX);
-                if class > class_max {
-                    return;
-                }
-                levels.depth += 1;
-                let bytes = CHUNK_BYTES * number + separator.trailing_zeros() as usize + 1;
-                *level = Level { bytes: u8::try_from(bytes).unwrap_or(u8::MAX), class };
-            }
-            has_digits |= digits & ahead != 0;
-            has_others |= others & ahead != 0;
-        }
-    }
-
-    /// What the bytes of a chunk are.
-    #[inline]
-    fn look_at(&self, chunk: &[u8; CHUNK_BYTES]) -> Bytes {
-        let blocks = blocks(chunk);
-        let among = |from: u8x16, first: u8, count: u8| (from - u8x16::splat(first)).simd_le(u8x16::splat(count - 1));
-        let is_digit = |block| among(block, b'0', 10);
-        let is_of_id = |block| {
-            // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
-            let letters = among(block | u8x16::splat(0x20), b'a', 6);
-            is_digit(block) | letters | block.simd_eq(u8x16::splat(b'-'))
-        };
-        let separators = self.among(blocks);
-        Bytes { separators, digits: bits(blocks.map(is_digit)), others: !bits(blocks.map(is_of_id)) }
-    }
-
-    /// Which bytes end a prefix.
-    #[inline(always)]
-    fn among<const N: usize>(&self, blocks: [u8x16; N]) -> u64 {
-        let none = [u8x16::splat(0); N];
-        bits(self.0.iter().fold(none, |mut found, separator| {
-            found.iter_mut().zip(blocks).for_each(|(found, block)| *found |= block.simd_eq(*separator));
-            found
-        }))
-    }
-}
-
-/// Bytes that are looked at together: a bit each of a word.
-const CHUNK_BYTES: usize = 64;
-const BLOCKS: usize = CHUNK_BYTES / 16;
-
-// Names lie in whole chunks, and what the cache knows of one in the first.
-const _: () = assert!(PADDED_BYTES == CHUNK_BYTES && NAME_BYTES_MAX.is_multiple_of(CHUNK_BYTES));
-const _: () = assert!(cache::PREFIX_BYTES_MAX <= CHUNK_BYTES);
-
-#[inline(always)]
-fn blocks(chunk: &[u8; CHUNK_BYTES]) -> [u8x16; BLOCKS] {
-    let (blocks, _) = chunk.as_chunks();
-    std::array::from_fn(|block| u8x16::new(blocks.get(block).copied().unwrap_or_default()))
-}
-
-#[inline(always)]
-fn bits<const N: usize>(blocks: [u8x16; N]) -> u64 {
-    blocks.iter().rev().fold(0, |bits, block| bits << 16 | u64::from(block.to_bitmask()))
-}
-
-/// Those of the first bytes of a chunk, or of all where there are more.
-#[inline(always)]
-fn first_bits(bytes: usize) -> u64 {
-    1_u64.checked_shl(u32::try_from(bytes).unwrap_or(u32::MAX)).unwrap_or(0).wrapping_sub(1)
-}
-
-/// Bytes of a chunk, a bit each: those that end a prefix, and what tells IDs from words. An ID has digits, and nothing that
-/// hexadecimal numbers and UUIDs have not.
-struct Bytes {
-    separators: u64,
-    digits: u64,
-    others: u64,
+        !is_under
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::names::hash;
     use super::*;
+
+    /// What is listed; no prefix is heavy where all are all keys' parts of a much larger whole.
+    fn listed(prefixes: Prefixes, separators: &Separators) -> NamesFound {
+        let whole = Weight { keys: u64::MAX, memory_bytes: u64::MAX };
+        prefixes.close(separators, whole).finish().found
+    }
 
     fn found(names: &[&[u8]], separators: &[u8]) -> Vec<(String, u64)> {
         let separators = Separators::new(separators);
@@ -365,7 +278,7 @@ mod tests {
         for name in names {
             prefixes.add(&separators, name, &Tally { keys: 1, ..Tally::default() });
         }
-        let names = prefixes.finish(&separators).names;
+        let names = listed(prefixes, &separators).names;
         names.into_iter().map(|found| (found.name.to_string(), found.tally.keys)).collect()
     }
 
@@ -376,55 +289,7 @@ mod tests {
         assert_eq!(found(&names, b":"), expected.map(|(name, keys)| (name.to_owned(), keys)));
     }
 
-    #[test]
-    fn numbers_come_late() {
-        let rank = |prefix: &[u8]| Separators::new(b":").rank(prefix);
-        assert!(rank(b"user:profile:") < rank(b"17:"));
-        assert!(rank(b"user:") < rank(b"user:profile:"));
-        assert!(rank(b"user:9f-1c:") > rank(b"user:a:b:c:"));
-    }
-
-    /// Byte by byte: the prefixes with the classes of their ranks.
-    fn slow_levels(name: &[u8], separators: &[u8]) -> Vec<(Vec<u8>, u16)> {
-        let (mut levels, mut element, mut ids) = (Vec::new(), 0, 0);
-        for (at, byte) in name.iter().enumerate().take(NAME_BYTES_MAX) {
-            if !separators.contains(byte) || levels.len() == DEPTH_MAX {
-                continue;
-            }
-            let is_of_ids = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
-            let bytes = &name[element..at];
-            ids += u16::from(bytes.iter().any(u8::is_ascii_digit) && bytes.iter().all(is_of_ids));
-            element = at + 1;
-            levels.push((name[..=at].to_vec(), ids << 8 | u16::try_from(levels.len() + 1).unwrap()));
-        }
-        levels
-    }
-
     proptest! {
-        #[test]
-        fn words_tell_what_bytes_tell(
-            name in prop_oneof![
-                "([0-9a-f:.-]{0,12}[G-z:_/]{0,2}){0,14}".prop_map(String::into_bytes),
-                prop::collection::vec(any::<u8>(), 0..40),
-            ],
-            ends in prop::sample::select(vec![&b":"[..], b":.", b"", b"a-\0", b"\xff@`0"]),
-        ) {
-            let mut levels = Levels::default();
-            let separators = Separators::new(ends);
-            // What lies behind a name changes nothing.
-            let mut padded = [b':'; NAME_BYTES_MAX];
-            let padded = Padded::new(&name, &mut padded);
-            separators.find(padded, None, &mut levels);
-            let classes = levels.all(padded).map(|(prefix, (class, _))| (prefix.to_vec(), class));
-            prop_assert_eq!(classes.collect::<Vec<_>>(), slow_levels(&name, ends));
-            let longest = name.iter().rposition(|byte| ends.contains(byte)).map_or(0, |at| at + 1);
-            prop_assert_eq!(separators.longest(padded), (name.len() <= 64).then_some(longest));
-            for (prefix, rank) in levels.all(padded) {
-                prop_assert_eq!(rank.1, hash(prefix));
-                prop_assert_eq!(separators.rank(prefix), rank);
-            }
-        }
-
         #[test]
         fn the_cache_changes_nothing(
             keys in prop::collection::vec((0_u32..60, 0_u32..2, 0_usize..4, any::<bool>()), 0..2000),
@@ -437,11 +302,11 @@ mod tests {
                 let long = if is_long { "-a-part-that-is-longer-than-a-slot" } else { "" };
                 let name = format!("{kind}{long}:g{group}:{}x", "deep:down:in:names:".repeat(depth));
                 prefixes.add(&separators, name.as_bytes(), &Tally { keys: 1, ..Tally::default() });
-                for (end, _) in name.match_indices(':').take(DEPTH_MAX).filter(|(end, _)| *end < NAME_BYTES_MAX) {
+                for (end, _) in name.match_indices(':').take(8).filter(|(end, _)| *end < NAME_BYTES_MAX) {
                     *slow.entry(name[..=end].to_owned()).or_default() += 1;
                 }
             }
-            let found = prefixes.finish(&separators).names.into_iter();
+            let found = listed(prefixes, &separators).names.into_iter();
             let found: Vec<(String, u64)> = found.map(|found| (found.name.to_string(), found.tally.keys)).collect();
             prop_assert!(found == slow.into_iter().collect::<Vec<_>>());
         }
@@ -468,7 +333,7 @@ mod tests {
             // What the first part had no room for, the second need not hold.
             let second = of(second, merged.limit());
             merged.merge(&separators, second);
-            prop_assert_eq!(merged.finish(&separators), whole.finish(&separators));
+            prop_assert_eq!(listed(merged, &separators), listed(whole, &separators));
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::groups::{Group, Matcher};
+use super::largest_keys::Sort;
+use super::levels::Separators;
 use super::names::Rank;
-use super::prefix::Separators;
 use super::shorts;
 use crate::analysis::filter::Filter;
 use crate::memory::{Allocator, Model, Target};
@@ -13,6 +15,8 @@ use crate::memory::{Allocator, Model, Target};
 pub struct Question {
     /// How many keys on each list.
     pub top: usize,
+    /// What the largest keys of all are chosen by.
+    pub sort: Sort,
     /// Which keys.
     pub filter: Filter,
     /// The server whose memory is modelled; by default the one that wrote the dump.
@@ -21,6 +25,10 @@ pub struct Question {
     pub allocator: Allocator,
     /// Bytes that end a prefix.
     pub separators: Vec<u8>,
+    /// The prefix that all prefixes are below, if only those are asked for: their levels are counted from its end.
+    pub under: Vec<u8>,
+    /// Groups that keys are counted in.
+    pub groups: Vec<Group>,
     /// Whether keys are told apart by their cluster slot.
     pub has_slots: bool,
 }
@@ -29,10 +37,13 @@ impl Default for Question {
     fn default() -> Self {
         Self {
             top: 20,
+            sort: Sort::default(),
             filter: Filter::default(),
             target: None,
             allocator: Allocator::default(),
             separators: b":".to_vec(),
+            under: Vec::new(),
+            groups: Vec::new(),
             has_slots: false,
         }
     }
@@ -42,10 +53,13 @@ impl Default for Question {
 #[derive(Debug)]
 pub(crate) struct QueryPlan {
     pub(crate) top: usize,
+    pub(super) sort: Sort,
     pub(crate) filter: Filter,
     /// Whether the filter lets all keys pass.
     pub(super) takes_all: bool,
     pub(super) separators: Separators,
+    pub(super) under: Vec<u8>,
+    pub(super) groups: Option<Matcher>,
     pub(super) late: Late,
     pub(crate) has_slots: bool,
     /// Whether keys are counted by their names: under prefixes or in slots.
@@ -61,20 +75,27 @@ pub(crate) struct QueryPlan {
 }
 
 impl QueryPlan {
+    /// # Errors
+    /// A sentence if the groups are too many.
     pub(crate) fn new(
         question: &Question,
         filter: Filter,
         dump: u32,
         now_ms: Option<i64>,
         target: Target,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, String> {
         let model = Model::new(target, question.allocator);
-        Arc::new(Self {
+        let groups = (!question.groups.is_empty()).then(|| Matcher::new(&question.groups, &question.separators));
+        let groups = groups.transpose()?;
+        Ok(Arc::new(Self {
             top: question.top,
+            sort: question.sort,
             takes_all: filter.is_of_all(),
             filter,
             separators: Separators::new(&question.separators),
-            needs_names: question.has_slots || !question.separators.is_empty(),
+            under: question.under.clone(),
+            needs_names: question.has_slots || !question.separators.is_empty() || groups.is_some(),
+            groups,
             late: Late::default(),
             has_slots: question.has_slots,
             dump,
@@ -82,7 +103,13 @@ impl QueryPlan {
             given_target: question.target,
             shorts: shorts::Costs::new(&model),
             model,
-        })
+        }))
+    }
+
+    /// The part of a name that prefixes are found in, if it is under the prefix that was asked for.
+    #[inline]
+    pub(super) fn below<'n>(&self, name: &'n [u8]) -> Option<&'n [u8]> {
+        name.strip_prefix(&self.under[..])
     }
 }
 

@@ -149,7 +149,11 @@ impl Waiting {
     }
 
     fn add_named(&mut self, asked: &QueryPlan, entry: &Entry<'_>, footprint: &Footprint, name: &[u8]) {
-        if !asked.filter.wants_database(self.db) || !asked.filter.passes(entry, name) {
+        let filter = &asked.filter;
+        if !filter.wants_database(self.db)
+            || !filter.passes(entry, name)
+            || !filter.wants_memory(footprint.memory_bytes)
+        {
             return;
         }
         if entry.key.is_oversized() {

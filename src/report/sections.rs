@@ -4,11 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::expiry::ExpiryPeak;
 use super::key_row::KeyRow;
-use super::names::{NameTally, NamesFound};
 use super::rank::By;
 use super::server::ServerMemory;
 use super::tally::{Sizes, Tally};
-use super::text::Name;
 
 /// A dump that a report is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,50 +167,6 @@ pub struct FrequencyTally {
     pub frequency: u8,
     /// How many keys.
     pub keys: u64,
-}
-
-/// Prefixes of names.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prefixes {
-    /// Bytes that end a prefix.
-    pub separators: Name,
-    /// Keys under none of the prefixes: with those of the shortest ones they are all keys.
-    pub other: Tally,
-    /// The prefixes, each with all keys under it, those of longer prefixes included.
-    #[serde(flatten)]
-    pub found: NamesFound,
-}
-
-impl Prefixes {
-    pub(super) fn new(separators: &[u8], found: NamesFound, totals: Tally) -> Self {
-        let mut prefixes = Self { separators: Name::new(separators), other: Tally::default(), found };
-        prefixes.set_other(totals);
-        prefixes
-    }
-
-    pub(super) fn set_other(&mut self, totals: Tally) {
-        self.other = self.shortest().fold(totals, |other, prefix| other.without(&prefix.tally));
-    }
-
-    /// The prefixes of one part, which all others lie under.
-    pub fn shortest(&self) -> impl Iterator<Item = &NameTally> {
-        self.found.names.iter().filter(|prefix| self.depth(prefix) == 1)
-    }
-
-    /// How many parts a prefix has.
-    pub fn depth(&self, prefix: &NameTally) -> usize {
-        prefix.name.bytes().iter().filter(|byte| self.separators.bytes().contains(byte)).count()
-    }
-
-    /// The prefixes with one part more than this one has, in the order of their bytes.
-    pub fn below<'p>(&'p self, prefix: &'p NameTally) -> impl Iterator<Item = &'p NameTally> {
-        let (name, depth) = (prefix.name.bytes(), self.depth(prefix) + 1);
-        // In the order of their bytes, what lies under a prefix follows it.
-        let at = self.found.names.partition_point(|other| other.name.bytes() <= name);
-        let under = self.found.names.get(at..).unwrap_or_default().iter();
-        let under = under.take_while(move |other| other.name.bytes().starts_with(name));
-        under.filter(move |other| self.depth(other) == depth)
-    }
 }
 
 pub(super) fn merge_encoding(encodings: &mut Vec<EncodingKeys>, other: EncodingKeys) {

@@ -18,6 +18,9 @@ const TEXT_INTS: usize = VALUE_BYTES_MAX + 1;
 const INTS: usize = TEXT_INTS + 21;
 const SHARED_INTS: usize = INTS + 3;
 
+/// Bytes of the longest text of 32 bits.
+const INT_TEXT_BYTES_MAX: usize = 11;
+
 /// Texts of integers that strings may share are no longer.
 const SHARED_TEXT_BYTES_MAX: usize = 4;
 
@@ -47,6 +50,17 @@ impl Shape {
             text_or_int
         };
         Some(Self(short.name.len() * FORMS + form))
+    }
+
+    /// Whether the value is stored as an integer, which does not tell the length of its text.
+    #[inline(always)]
+    pub(super) fn is_stored_int(self) -> bool {
+        self.0 % FORMS >= INTS
+    }
+
+    /// Bytes of the value, unless it is stored as an integer.
+    fn text_bytes(self) -> Option<u64> {
+        (!self.is_stored_int()).then(|| self.stored_bytes())
     }
 
     fn name_bytes(self) -> u64 {
@@ -113,6 +127,8 @@ impl Costs {
 pub(super) struct Shorts {
     /// How many have which shape; nothing is held before the first.
     shapes: Vec<u64>,
+    /// Integers that are stored as such, by the length of their texts.
+    stored_ints: [u64; INT_TEXT_BYTES_MAX + 1],
     /// Those that have none, by how they are held and how soon they expire.
     shapeless: [[Sum; Expiry::ALL.len()]; HELD.len()],
 }
@@ -160,6 +176,26 @@ impl Shorts {
         if let Some(keys) = self.shapes.get_mut(shape.0) {
             *keys = 1;
         }
+    }
+
+    /// Adds the length of an integer's text, whose shape has been added.
+    #[inline(always)]
+    pub(super) fn add_stored_int(&mut self, text_bytes: u64) {
+        let length = usize::try_from(text_bytes).unwrap_or(usize::MAX);
+        if let Some(keys) = self.stored_ints.get_mut(length) {
+            *keys += 1;
+        }
+    }
+
+    /// Lengths of names and, but for integers that are stored as such, of values, and how many strings of a shape have them.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = (u64, Option<u64>, u64)> {
+        let met = self.shapes.iter().enumerate().filter(|(_, keys)| **keys > 0);
+        met.map(|(shape, keys)| (Shape(shape).name_bytes(), Shape(shape).text_bytes(), *keys))
+    }
+
+    /// Lengths of the texts of integers that are stored as such, and how many have them.
+    pub(super) fn stored_ints(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.stored_ints.iter().enumerate().map(|(bytes, keys)| (bytes as u64, *keys)).filter(|(_, keys)| *keys > 0)
     }
 
     /// Adds a string that has no shape.

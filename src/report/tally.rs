@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::memory::Cost;
+use crate::memory::{Cost, Footprint};
+use crate::rdb::{Entry, Kind};
 
 /// Keys, and sums over them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,16 @@ impl Tally {
             keys_without_ttl: u64::from(never_expires),
             memory_bytes_without_ttl: if never_expires { memory_bytes } else { 0 },
         }
+    }
+
+    /// That of an entry.
+    #[inline]
+    pub(super) fn of_entry(entry: &Entry<'_>, found: &Footprint) -> Self {
+        let memory_bytes = found.memory_bytes.unwrap_or(0);
+        let cost = Cost { memory_bytes, allocated_bytes: found.allocated_bytes.unwrap_or(0) };
+        let elements = if matches!(entry.kind, Kind::String | Kind::Module) { 1 } else { entry.size };
+        let serialized_bytes = entry.value_offset - entry.offset + entry.value_bytes;
+        Self::of_key(elements, serialized_bytes, cost, entry.expires_at_ms.is_none())
     }
 
     /// Adds another.

@@ -27,8 +27,32 @@ pub(super) fn obstacle(report: &Report, other: &Report) -> Option<String> {
         ));
     }
     let same = other.dumps.iter().find_map(|dump| Some((dump, copy_of(dump, &report.dumps)?)));
-    same.map(|(dump, first)| {
-        format!("{} is the same dump as {}, which is in the reports before it; {REMEDY}", dump.name, first.name)
+    if let Some((dump, first)) = same {
+        return Some(format!(
+            "{} is the same dump as {}, which is in the reports before it; {REMEDY}",
+            dump.name, first.name
+        ));
+    }
+    let of_same_server = other.dumps.iter().find_map(|dump| Some((dump, server_of(dump, &report.dumps)?)));
+    of_same_server.map(|(dump, (first, why))| {
+        format!(
+            "{} is of the same server as {} ({why}), which is in the reports before it: their keys would count twice; {REMEDY}",
+            dump.name, first.name
+        )
+    })
+}
+
+/// The first of some dumps that is of the same server as another one, and what says so: the shard that was given, or the ID
+/// of the replication history (`repl-id`), which all shards of a cluster have their own of.
+fn server_of<'d>(dump: &DumpInfo, others: &'d [DumpInfo]) -> Option<(&'d DumpInfo, String)> {
+    let history = |dump: &DumpInfo| dump.aux.iter().find(|(name, _)| name == "repl-id").map(|(_, id)| id.clone());
+    others.iter().find_map(|other| {
+        if let (Some(shard), Some(of)) = (&dump.shard, &other.shard) {
+            // Where both say which shard they are, nothing else tells.
+            return (shard == of).then(|| (other, format!("shard {shard}")));
+        }
+        let id = history(dump).filter(|id| history(other).as_ref() == Some(id))?;
+        Some((other, format!("repl-id {id}")))
     })
 }
 

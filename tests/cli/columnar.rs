@@ -110,7 +110,7 @@ fn a_report_has_no_rows() {
     run(&format!("report --format json {MIXED} -o {}", report.display())).expect(0, &[]);
     for form in FORMS {
         let refused = run(&format!("merge --format {form} {}", report.display()));
-        assert_eq!(refused.expect(2, &["[possible values: table, json, html, folded]"]).stdout, "");
+        assert_eq!(refused.expect(2, &["[possible values: table, json, html, folded, openmetrics]"]).stdout, "");
         let file = folder.path().join(format!("keys.{form}"));
         let place = file.display();
         run(&format!("report {MIXED} -o {place}")).expect(2, &["a report cannot be written as", "use `bigkeys keys`"]);

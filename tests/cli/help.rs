@@ -88,7 +88,7 @@ fn arguments_that_make_no_sense() {
         ("analyze --now 2026-01-31T12:00:00 --expired skip x.rdb", "invalid time"),
         ("keys --format json x.rdb", "[possible values: csv, ndjson"),
         ("analyze --format json x.rdb", "unexpected argument '--format'"),
-        ("analyze --now 0 x.rdb", "--now decides which keys have expired: use it with --expired skip"),
+        ("analyze --now 0 x.rdb", "--now decides which keys have expired and how long others live"),
         ("analyze", "<DUMP>"),
         ("analyze --no-such x.rdb", "unexpected argument '--no-such'"),
         ("analyze --top many x.rdb", "'many' for '--top <N>': expected a whole number"),

@@ -68,7 +68,7 @@ fn merging_from_files() {
     run(&format!("merge {} {}", path("a"), path("c")))
         .expect(2, &["c: not a bigkeys report (expected the JSON of `bigkeys report --format json`)"]);
     run(&format!("merge {}", path("none"))).expect(2, &["none: could not open it"]);
-    run(&format!("merge --format csv {}", path("a"))).expect(2, &["[possible values: table, json, html, folded]"]);
+    run(&format!("merge --format csv {}", path("a"))).expect(2, &["[possible values: table, json, html, folded, openmetrics]"]);
     run(&format!("report --format json --separators / {other} -o {}", path("d"))).expect(0, &[]);
     run(&format!("merge {} {}", path("a"), path("d"))).expect(2, &["d: it was made with --separators /"]);
 
@@ -161,7 +161,7 @@ fn the_ending_says_the_format() {
         (
             "report",
             "a.csv",
-            "a report cannot be written as .csv; use `bigkeys keys` (formats: table, json, html, folded)",
+            "a report cannot be written as .csv; use `bigkeys keys` (formats: table, json, html, folded, openmetrics)",
         ),
         ("keys", "a.html", "rows cannot be written as .html; use `bigkeys report` (formats: csv, ndjson"),
         ("keys", "a.json", "rows cannot be written as .json; use `bigkeys report` (formats: csv, ndjson"),

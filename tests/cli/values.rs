@@ -85,7 +85,7 @@ fn the_form_follows_from_the_name_of_the_file() {
     }
     let deleted = run(&format!("export {MIXED} --format delete --db 0 --type hash")).expect(0, &[]).stdout;
     assert!(deleted.starts_with("SELECT 0\nUNLINK \""), "{deleted}");
-    let expiring = run(&format!("export {MIXED} --format expire --ttl 7d --db 0")).expect(0, &[]).stdout;
+    let expiring = run(&format!("export {MIXED} --format expire --expire-in 7d --db 0")).expect(0, &[]).stdout;
     assert!(
         expiring.lines().skip(1).all(|line| line.starts_with("EXPIRE \"") && line.ends_with("\" 604800")),
         "{expiring}"
@@ -95,8 +95,8 @@ fn the_form_follows_from_the_name_of_the_file() {
 #[test]
 fn options_that_do_not_go_together_are_refused() {
     for (arguments, sentence) in [
-        ("--ttl 7d", "--ttl and --format expire go together"),
-        ("--format expire", "--ttl and --format expire go together"),
+        ("--expire-in 7d", "--expire-in and --format expire go together"),
+        ("--format expire", "--expire-in and --format expire go together"),
         ("--format ndjson --as csv", "--as is for"),
         ("--format resp --as csv", "resp is written as native or restore"),
         ("--format elements --as restore", "elements are written as"),

@@ -140,7 +140,7 @@ fn the_filter_stands_in_the_report() {
         min_bytes: 1,
         min_elements: 2,
         expired: Expired::Skip,
-        now_ms: None,
+        ..Filter::default()
     };
     let report = report(&path, &filtered(filter));
     let expected = json!({

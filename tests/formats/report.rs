@@ -9,12 +9,13 @@ use crate::support::assembler::Rdb;
 use crate::support::random::Random;
 use crate::support::schema::check;
 use bigkeys::analysis::Pattern;
+use bigkeys::analysis::filter::Bounds;
 use bigkeys::memory::{Allocator, Model, Target, walk};
 use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
-use bigkeys::report::{FilteredExpired, Filters, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis};
+use bigkeys::report::{FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis};
 use bigkeys::{Dump, Options, findings, look_into, report_all, rows_all};
 use serde_json::Value;
 
@@ -27,7 +28,8 @@ fn mixed() -> Vec<PathBuf> {
 }
 
 fn question() -> Question {
-    Question { top: 5, has_slots: true, ..Question::default() }
+    let users = Group { name: "users".to_owned(), patterns: vec!["user:**".to_owned()] };
+    Question { top: 5, has_slots: true, groups: vec![users], ..Question::default() }
 }
 
 fn options(threads: usize, segment_bytes: usize) -> Options {
@@ -396,9 +398,20 @@ fn the_schema_describes_the_json() {
             databases: vec![0],
             types: vec!["hash".to_owned()],
             globs: vec!["*".to_owned()],
+            not_types: vec!["list".to_owned()],
             regexes: vec![".".to_owned()],
+            not_globs: vec!["x".to_owned()],
+            not_regexes: vec!["x".to_owned()],
             min_bytes: Some(1),
+            max_bytes: Some(9),
             min_elements: Some(1),
+            min_memory_bytes: Some(1),
+            max_memory_bytes: Some(9),
+            without_ttl: true,
+            ttl_ms: vec![Bounds { from: Some(1), to: Some(2) }],
+            idle_seconds: vec![Bounds { from: Some(1), to: None }],
+            frequencies: vec![Bounds { from: None, to: Some(2) }],
+            slots: vec![Bounds { from: Some(1), to: Some(2) }],
             expired: Some(FilteredExpired::Only),
             is_mixed: true,
         };
@@ -410,7 +423,8 @@ fn the_schema_describes_the_json() {
     {
         for property in of["properties"].as_object().expect("properties").keys() {
             // No names were cut off here or too long, and those of prefixes and modules are text.
-            let is_rare = ["limit", "has_longer", "name_bytes", "name_base64"].contains(&property.as_str());
+            let is_rare =
+                ["limit", "has_longer", "name_bytes", "name_base64", "missed_max"].contains(&property.as_str());
             assert!(is_rare || used.contains(&format!("{name}.{property}")), "no report has {name}.{property}");
         }
     }

@@ -3,18 +3,18 @@
 use std::os::unix::ffi::OsStrExt;
 
 use bigkeys::Pattern;
-use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Expired, Filter};
+use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Bounds, Expired, Filter, Ttl};
 use bigkeys::rdb::Kind;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::value::{bytes, number, time};
+use super::value::{bytes, duration_bounds, frequency_bounds, number, slot_bounds, time, ttl};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {
-    /// Only this database; may be repeated
+    /// Only this database; may be repeated. A key must pass every kind of filter, and of one that is repeated any value
     #[arg(long = "db", value_name = "N", value_parser = number, allow_negative_numbers = true)]
     pub(crate) databases: Vec<u64>,
 
@@ -22,24 +22,61 @@ pub(crate) struct FilterArgs {
     #[arg(long = "type", value_name = "TYPE", value_parser = kind_parser())]
     pub(crate) kinds: Vec<Kind>,
 
+    /// Not this type; may be repeated
+    #[arg(long = "not-type", value_name = "TYPE", value_parser = kind_parser())]
+    pub(crate) not_kinds: Vec<Kind>,
+
     /// Only names that match this glob, with the syntax of KEYS and \xff for any byte; may be repeated
     #[arg(long = "match", value_name = "GLOB", value_parser = glob_parser())]
     pub(crate) globs: Vec<Pattern>,
 
     /// Only names that match this regular expression, over bytes ((?u) for Unicode); may be repeated
-    ///
-    /// Filters of different kinds narrow: with --match and --regex a name must match both. Several of one kind widen: one of
-    /// them is enough.
     #[arg(long = "regex", value_name = "REGEX", value_parser = Pattern::regex)]
     pub(crate) regexes: Vec<Pattern>,
+
+    /// Not names that match this glob; may be repeated
+    #[arg(long = "not-match", value_name = "GLOB", value_parser = glob_parser())]
+    pub(crate) not_globs: Vec<Pattern>,
+
+    /// Not names that match this regular expression; may be repeated
+    #[arg(long = "not-regex", value_name = "REGEX", value_parser = Pattern::regex)]
+    pub(crate) not_regexes: Vec<Pattern>,
 
     /// Only strings of at least N bytes; K, M, G and T are powers of 1,024
     #[arg(long, value_name = "N", value_parser = bytes, allow_negative_numbers = true, conflicts_with = "big")]
     pub(crate) min_bytes: Option<u64>,
 
+    /// Only strings of at most N bytes
+    #[arg(long, value_name = "N", value_parser = bytes, allow_negative_numbers = true)]
+    pub(crate) max_bytes: Option<u64>,
+
     /// Only collections of at least N elements
     #[arg(long, value_name = "N", value_parser = number, allow_negative_numbers = true, conflicts_with = "big")]
     pub(crate) min_elements: Option<u64>,
+
+    /// Only keys that take at least N bytes of memory; K, M, G and T are powers of 1,024
+    #[arg(long, value_name = "N", value_parser = bytes, allow_negative_numbers = true)]
+    pub(crate) min_memory: Option<u64>,
+
+    /// Only keys that take at most N bytes of memory
+    #[arg(long, value_name = "N", value_parser = bytes, allow_negative_numbers = true)]
+    pub(crate) max_memory: Option<u64>,
+
+    /// Only keys with a time to live from A to B, such as 1h..7d, ..1h or 30d.., or none; may be repeated
+    #[arg(long = "ttl", value_name = "A..B", value_parser = ttl, allow_hyphen_values = true)]
+    pub(crate) ttls: Vec<Ttl>,
+
+    /// Only keys that have not been used for A to B, such as 30d.., where the dump has idle times; may be repeated
+    #[arg(long = "idle", value_name = "A..B", value_parser = duration_bounds, allow_hyphen_values = true)]
+    pub(crate) idle: Vec<Bounds>,
+
+    /// Only keys with an LFU counter from A to B, such as 100.., where the dump has counters; may be repeated
+    #[arg(long = "frequency", value_name = "A..B", value_parser = frequency_bounds, allow_hyphen_values = true)]
+    pub(crate) frequencies: Vec<Bounds>,
+
+    /// Only keys of the cluster slots from A to B; may be repeated
+    #[arg(long = "slot", value_name = "A..B", value_parser = slot_bounds, allow_hyphen_values = true)]
+    pub(crate) only_slots: Vec<Bounds>,
 
     /// Only keys over the published limits: strings over 10 KB, others over 5,000 elements
     #[arg(long)]
@@ -64,9 +101,17 @@ impl FilterArgs {
         Filter {
             databases: self.databases.clone(),
             kinds: self.kinds.clone(),
+            not_kinds: self.not_kinds.clone(),
             patterns: self.globs.iter().chain(&self.regexes).cloned().collect(),
+            not_patterns: self.not_globs.iter().chain(&self.not_regexes).cloned().collect(),
             min_bytes: min_bytes.unwrap_or(0),
+            max_bytes: self.max_bytes,
             min_elements: min_elements.unwrap_or(0),
+            memory_bytes: Bounds { from: self.min_memory, to: self.max_memory },
+            ttls: self.ttls.clone(),
+            idle_seconds: self.idle.clone(),
+            frequencies: self.frequencies.clone(),
+            slots: self.only_slots.clone(),
             expired: self.expired.into(),
             now_ms: self.now.map(Timestamp::as_millisecond),
         }
@@ -77,12 +122,13 @@ impl FilterArgs {
     /// # Errors
     /// A sentence if `--now` changes nothing.
     pub(crate) fn filter_without_ages(&self) -> Result<Filter, String> {
-        if self.now.is_some() && self.expired == HowExpired::Keep {
-            return Err(
-                "--now decides which keys have expired: use it with --expired skip or --expired only".to_owned()
-            );
+        let filter = self.filter();
+        if self.now.is_some() && !filter.needs_now() {
+            return Err("--now decides which keys have expired and how long others live: use it with --expired skip, \
+                 --expired only or --ttl"
+                .to_owned());
         }
-        Ok(self.filter())
+        Ok(filter)
     }
 }
 

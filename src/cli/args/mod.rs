@@ -1,5 +1,6 @@
 //! Groups of arguments that several commands share, one file each, and what their values mean.
 
+pub(super) mod budget;
 pub(super) mod filter;
 pub(super) mod input;
 pub(super) mod memory;

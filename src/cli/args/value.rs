@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use bigkeys::analysis::filter::{Bounds, Ttl};
+use bigkeys::rdb::limits::SLOTS;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -54,6 +56,48 @@ pub(crate) fn duration_seconds(text: &str) -> Result<u64, String> {
 
 /// 9,999 days.
 const DURATION_SECONDS_MAX: u64 = 9_999 * 24 * 60 * 60;
+
+/// `A..B`, `A..`, `..B` or `A`, both ends included, of numbers up to `most`.
+fn bounds(text: &str, most: u64) -> Option<Bounds> {
+    let end = |text: &str| text.parse().ok().filter(|number| *number <= most);
+    range(text, end).or_else(|| end(text).map(|number| Bounds { from: Some(number), to: Some(number) }))
+}
+
+/// A range with at least one end, the first no larger than the second.
+fn range(text: &str, end: impl Fn(&str) -> Option<u64>) -> Option<Bounds> {
+    let (from, to) = text.split_once("..")?;
+    let end = |text: &str| if text.is_empty() { Some(None) } else { end(text).map(Some) };
+    let bounds = Bounds { from: end(from)?, to: end(to)? };
+    let is_in_order = bounds.from.zip(bounds.to).is_none_or(|(from, to)| from <= to);
+    Some(bounds).filter(|bounds| is_in_order && !bounds.is_all())
+}
+
+/// A range of LFU counters.
+pub(crate) fn frequency_bounds(text: &str) -> Result<Bounds, String> {
+    bounds(text, u8::MAX.into()).ok_or_else(|| "expected a range from 0 to 255, e.g. 100.., 10..20 or 5".to_owned())
+}
+
+/// A range of slots of a cluster.
+pub(crate) fn slot_bounds(text: &str) -> Result<Bounds, String> {
+    bounds(text, SLOTS - 1).ok_or_else(|| "expected a range from 0 to 16383, e.g. 0..5460 or 12182".to_owned())
+}
+
+/// A range of durations in seconds.
+pub(crate) fn duration_bounds(text: &str) -> Result<Bounds, String> {
+    range(text, |end| if end == "0" { Some(0) } else { duration_seconds(end).ok() })
+        .ok_or_else(|| "expected a range of durations, e.g. 1h..7d, ..15m or 30d..".to_owned())
+}
+
+/// A range of times to live, or none.
+pub(crate) fn ttl(text: &str) -> Result<Ttl, String> {
+    if text == "none" {
+        return Ok(Ttl::None);
+    }
+    let Bounds { from, to } =
+        duration_bounds(text).map_err(|_| "expected none or a range, e.g. 1h..7d, ..15m or 30d..".to_owned())?;
+    let ms = |seconds: u64| seconds.saturating_mul(1000);
+    Ok(Ttl::Within(Bounds { from: from.map(ms), to: to.map(ms) }))
+}
 
 /// A name in which `\xff` is the byte ff, and `\\x` is `\x`.
 #[allow(clippy::unnecessary_wraps, reason = "a parser of arguments is a function that can fail")]
@@ -123,6 +167,17 @@ mod tests {
         }
         assert_eq!((duration_seconds("90s"), duration_seconds("7d")), (Ok(90), Ok(604_800)));
         assert!(["", "7", "0s", "-1d", "1w", "d", "10000d", "é"].iter().all(|wrong| duration_seconds(wrong).is_err()));
+        let bounds = |from, to| Bounds { from, to };
+        assert_eq!(slot_bounds("0..5460"), Ok(bounds(Some(0), Some(5460))));
+        assert_eq!(
+            (slot_bounds("7"), frequency_bounds("..9")),
+            (Ok(bounds(Some(7), Some(7))), Ok(bounds(None, Some(9))))
+        );
+        assert_eq!(duration_bounds("30d.."), Ok(bounds(Some(2_592_000), None)));
+        assert_eq!(ttl("0..1h"), Ok(Ttl::Within(bounds(Some(0), Some(3_600_000)))));
+        assert_eq!(ttl("none"), Ok(Ttl::None));
+        assert!(["", "..", "9..3", "16384", "1..x", "1...2", "-1"].iter().all(|wrong| slot_bounds(wrong).is_err()));
+        assert!(["7d", "..", "1h..1m", "None", "1..2"].iter().all(|wrong| ttl(wrong).is_err()));
         for (typed, name) in [
             (r"a\\b", &br"a\\b"[..]),
             (r"\\xff", br"\xff"),
