@@ -1,6 +1,8 @@
 //! Times to live: keys that have expired and are still there, what expires soon, and minutes in which very many expire; and
 //! keys that never expire and that nobody uses.
 
+use std::fmt::Write;
+
 use super::{command, worth};
 use crate::output::human::{bytes, count, moment, share};
 use crate::report::{
@@ -110,7 +112,7 @@ fn peak(report: &Report, dump: &DumpInfo) -> Option<Finding> {
         bytes(highest.memory_bytes)
     );
     if peaks.len() > 1 {
-        what.push_str(&format!("; there are {} such minutes", peaks.len()));
+        _ = write!(what, "; there are {} such minutes", peaks.len());
     }
     Some(Finding {
         id: "expiry-peak".into(),

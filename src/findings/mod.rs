@@ -7,6 +7,7 @@
 mod big_keys;
 mod cluster;
 mod command;
+mod compression;
 mod encodings;
 mod expiry;
 mod hot;
@@ -28,6 +29,7 @@ pub fn judge(report: &Report, rules: Rules) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(big_keys::find(report, rules));
     findings.extend(cluster::find(report));
+    findings.extend(compression::find(report));
     findings.extend(encodings::find(report));
     findings.extend(expiry::find(report));
     findings.extend(hot::find(report));

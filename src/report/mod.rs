@@ -7,6 +7,7 @@
 mod build;
 mod cache;
 pub(crate) mod census;
+mod compression;
 mod expiry;
 mod filters;
 mod finding;
@@ -29,10 +30,12 @@ mod suspects;
 mod tally;
 mod text;
 pub(crate) mod unlike;
+mod value_format;
 mod what_if;
 
 use serde::{Deserialize, Serialize};
 
+pub use compression::{Compressed, CompressionFound, PrefixCompression, ValueSample};
 pub use expiry::ExpiryPeak;
 pub use filters::{FilteredExpired, Filters};
 pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
@@ -130,6 +133,9 @@ pub struct Report {
     /// What tables would take packed, by type and by the server's limits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packed_if: Vec<PackedIf>,
+    /// How well values compress, and what they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<CompressionFound>,
 }
 
 impl Report {

@@ -46,6 +46,7 @@ pub(crate) struct QueryPlan {
     /// Whether the filter lets all keys pass.
     pub(super) takes_all: bool,
     pub(super) separators: Separators,
+    pub(super) separator_bytes: Vec<u8>,
     pub(super) late: Late,
     pub(crate) has_slots: bool,
     /// Whether keys are counted by their names: under prefixes or in slots.
@@ -74,6 +75,7 @@ impl QueryPlan {
             takes_all: filter.is_of_all(),
             filter,
             separators: Separators::new(&question.separators),
+            separator_bytes: question.separators.clone(),
             needs_names: question.has_slots || !question.separators.is_empty(),
             late: Late::default(),
             has_slots: question.has_slots,
