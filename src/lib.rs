@@ -41,17 +41,18 @@
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
 //! * [`check`]: is a dump sound, and what is it? A walk into every value, one thread at a time. [`salvage`] is that walk with
 //!   a sink that copies what is sound.
+//! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as folded stacks, as rows; values as JSON, rows of elements and commands.
 //! * `server`, with the feature of that name: the task API over HTTP.
 //! * [`error`]: what went wrong, in one plain sentence.
-//! * `cli`, in the program alone: what can be typed.
+//! * `cli`, with the feature of that name: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `analysis` knows `rdb` and `error`, `memory` and `values` know `rdb`, `report` knows all of these
-//! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `task` knows
-//! `engine` and what that knows, but for `input`; `output` knows `report`, `values` and `error`, `findings` knows `report`,
-//! `memory`, `rdb` and how `output` writes numbers, `server` knows `task`. No file
+//! but `values`; `engine` knows all of them; `check` knows `engine`, `input` and `rdb`, `salvage` knows `check` too; `compare` and
+//! `task` know `engine` and what that knows, `task` with `input`; `output` knows `report`, `values`, `compare` and `error`, `findings`
+//! knows `report`, `memory`, `rdb` and how `output` writes numbers, `server` knows `task`. No file
 //! imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
@@ -67,8 +68,14 @@
 //! `cli` (the program, with `store`), `server` (the task API, with `store`), `compress` (gzip, zstd, xz and bzip2 input)
 //! and `columnar` (rows as Parquet and Arrow) are on by default; without them this is the light library.
 
+// The program is a part of the library, so that the Python package has it too.
+extern crate self as bigkeys;
+
 pub mod analysis;
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod compare;
 pub mod engine;
 pub mod error;
 pub mod findings;

@@ -1,7 +1,8 @@
 //! The program `bigkeys`: arguments in, exit code out.
 
-mod cli;
+use std::env;
+use std::process::ExitCode;
 
-fn main() -> std::process::ExitCode {
-    cli::run()
+fn main() -> ExitCode {
+    ExitCode::from(bigkeys::cli::run(env::args_os().collect()))
 }

@@ -67,7 +67,7 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
 /// As [`check`].
 pub fn check_watched(path: impl AsRef<Path>, options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
     let path = path.as_ref();
-    let mut report = Report::new(path.display().to_string(), !options.quick);
+    let mut report = Report::new(input::shown(path), !options.quick);
     let opened = match &options.payload_key {
         Some(key) => input::open_payload(path, key),
         None => input::open(path),

@@ -93,7 +93,7 @@ pub(super) fn run(args: &AnalyzeArgs) -> Exit {
 /// The sentence that says why the program could not run.
 fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
     let dumps = args.input.dumps()?;
-    let task_ids = task_ids(args)?;
+    let task_ids = task_ids(args, dumps.len())?;
     let mut options = args.scan.options();
     options.question =
         Question { top: args.top, filter: args.filter.filter_without_ages()?, all_kinds: args.all_types };
@@ -160,8 +160,8 @@ fn tell(report: &Report, is_quiet: bool) -> Exit {
 ///
 /// # Errors
 /// A sentence if `--task-id` does not fit the number of tasks.
-fn task_ids(args: &AnalyzeArgs) -> Result<Vec<Uuid>, String> {
-    let tasks = if args.per_file { args.input.dumps.len() } else { 1 };
+fn task_ids(args: &AnalyzeArgs, dumps: usize) -> Result<Vec<Uuid>, String> {
+    let tasks = if args.per_file { dumps } else { 1 };
     match args.task_ids.len() {
         0 => Ok((0..tasks).map(|_| Uuid::new_v4()).collect()),
         ids if ids == tasks => Ok(args.task_ids.clone()),

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use bigkeys::check::{Options, Report, check_watched};
+use bigkeys::input::stored_bytes;
 use clap::Args;
 
-use super::args::input::{DumpArgs, count};
+use super::args::input::{DumpArgs, all_matches, count};
 use super::args::run::{ProgressArgs, When};
 use super::exit::{Exit, fail, say};
 use super::progress::watched;
@@ -59,10 +60,13 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
     let when = if args.quiet { When::Never } else { args.progress.progress };
     let mut exit = Exit::Sound;
     let mut files = Vec::new();
-    for (at, path) in args.input.dumps.iter().enumerate() {
+    let dumps = match all_matches(&args.input.dumps) {
+        Ok(dumps) => dumps,
+        Err(sentence) => return fail(&sentence),
+    };
+    for (at, path) in dumps.iter().enumerate() {
         let checked = watched(when, |progress| {
-            let bytes = path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
-            progress.expect(bytes);
+            progress.expect(stored_bytes(path));
             check_watched(path, &options, progress)
         });
         let report = match checked {
@@ -86,7 +90,7 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
             }
         }
         if report.interrupted_at.is_some() {
-            let left = args.input.dumps.len() - at - 1;
+            let left = dumps.len() - at - 1;
             if left > 0 {
                 say(&format!("interrupted; dumps that were not checked: {left}"));
             }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bigkeys::analysis::filter::Filter;
 use bigkeys::engine::{Exported, export_all};
+use bigkeys::input::shown;
 use bigkeys::memory::Target;
 use bigkeys::output::values::{CSV_HEADER, Drain, ElementText, Lines, Review};
 #[cfg(feature = "columnar")]
@@ -201,7 +202,7 @@ pub(super) fn run(args: &ExportArgs) -> Exit {
 /// The sentence that says why the program could not run.
 fn try_run(args: &ExportArgs) -> Result<Exit, String> {
     let what = args.what()?;
-    let dumps = args.input.dumps();
+    let dumps = args.input.dumps()?;
     if let Some(shard) = args.input.dumps.iter().find_map(|argument| dump(argument).shard) {
         return Err(format!("values do not say which shard a key is from: give the path without {shard}="));
     }
@@ -253,7 +254,7 @@ impl Run<'_> {
     /// # Errors
     /// What was written first could not be.
     fn write(&self, what: What, to: &mut (dyn Write + Send), progress: &Arc<Progress>) -> io::Result<Written> {
-        let names: Vec<String> = self.dumps.iter().map(|dump| dump.path.display().to_string()).collect();
+        let names: Vec<String> = self.dumps.iter().map(|dump| shown(&dump.path)).collect();
         #[cfg(feature = "columnar")]
         match what {
             What::Parquet => {

@@ -7,12 +7,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bigkeys::analysis::filter::Filter;
 use bigkeys::engine::{Exported, export_all, export_at};
+use bigkeys::input::shown;
 use bigkeys::output::values::{Drain, LARGEST_MAX, Lines, Look};
 use bigkeys::{Dump, Pattern};
 use clap::Args;
 use clap::builder::ValueHint;
 
-use super::args::input::dump_path;
+use super::args::input::{dump_path, one_match};
 use super::args::memory::MemoryArgs;
 use super::args::run::ScanArgs;
 use super::args::value::{escaped_name, number};
@@ -44,7 +45,7 @@ key has this name, 130 Ctrl-C.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct GetArgs {
-    /// A dump; `-` is standard input
+    /// A dump, in a file or at a URL; `-` is standard input
     #[arg(value_name = "DUMP", value_parser = dump_path(), value_hint = ValueHint::FilePath)]
     dump: PathBuf,
 
@@ -113,6 +114,7 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
     if args.largest && limit > LARGEST_MAX {
         return Err(format!("--largest prints at most {LARGEST_MAX} elements"));
     }
+    let dump = one_match(&args.dump)?;
     let mut sink = Sink::open(None)?;
     let look = Look {
         is_json: args.json,
@@ -141,13 +143,13 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
             let looked = if let Some(offset) = args.offset {
                 keys = 1;
                 let form = Lines::cards(look.clone(), drain.clone());
-                match export_at(&args.dump, offset, name, form) {
+                match export_at(&dump, offset, name, form) {
                     Ok(()) => Ok(Exported::default()),
                     Err(error) if error.is_about_dump() => Ok(Exported { errors: vec![error], ..Exported::default() }),
                     Err(error) => Err(error.to_string()),
                 }
             } else {
-                let dumps = [Dump::from(&args.dump)];
+                let dumps = [Dump::from(&dump)];
                 Pattern::exact(name.unwrap_or_default())
                     .map_err(|_| "the name is too long to be searched for: use --offset".to_owned())
                     .and_then(|pattern| {
@@ -176,7 +178,7 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
     }
     if keys == 0 && exit == Exit::Sound {
         let place = args.db.map_or(String::new(), |db| format!(" in database {db}"));
-        return Err(format!("{}: no key of this name{place}", args.dump.display()));
+        return Err(format!("{}: no key of this name{place}", shown(&dump)));
     }
     if keys > 1 && !args.scan.quiet {
         say(&format!("the name is in {keys} databases; --db chooses one"));

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use bigkeys::input::shown;
 use bigkeys::output::rows::RowWriter;
 use bigkeys::report::Question;
 use bigkeys::rows_all;
@@ -127,7 +128,7 @@ pub(super) fn run(args: &KeysArgs) -> Exit {
 /// # Errors
 /// The sentence that says why the program could not run.
 fn try_run(args: &KeysArgs) -> Result<Exit, String> {
-    let dumps = args.input.dumps();
+    let dumps = args.input.dumps()?;
     if let Some(shard) = args.input.dumps.iter().find_map(|argument| dump(argument).shard) {
         return Err(format!("rows do not say which shard a key is from: give the path without {shard}="));
     }
@@ -150,7 +151,7 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
     let mut scanned = None;
     let written = watched(args.scan.when(), |progress| {
         sink.write_with(|to| {
-            let names = dumps.iter().map(|dump| dump.path.display().to_string()).collect();
+            let names = dumps.iter().map(|dump| shown(&dump.path)).collect();
             let mut rows = Rows { format, names, to: Some(to), writer: None };
             let mut failed = None;
             let result = rows_all(&dumps, &question, &options, progress, |row| {

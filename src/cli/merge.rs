@@ -1,15 +1,16 @@
 //! `bigkeys merge`: several reports in, one out.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bigkeys::input::{reader, shown, stored_bytes};
 use bigkeys::report::{Report, Rules};
 use bigkeys::{Progress, findings};
 use clap::Args;
 use clap::builder::ValueHint;
 
+use super::args::input::all_matches;
 use super::args::output::{OutputArgs, choose};
 use super::args::rules::rules_parser;
 use super::args::run::ProgressArgs;
@@ -34,7 +35,7 @@ together), 130 Ctrl-C.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MergeArgs {
-    /// A report, as JSON; `-` is standard input
+    /// A report, as JSON, in a file or at a URL; `-` is standard input
     #[arg(required = true, value_name = "REPORT", value_hint = ValueHint::FilePath)]
     reports: Vec<PathBuf>,
 
@@ -84,15 +85,15 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
 /// # Errors
 /// A sentence if one cannot be read, or does not fit those before it.
 fn merge(args: &MergeArgs, progress: &Arc<Progress>) -> Result<Option<Report>, String> {
-    let bytes = |path: &PathBuf| path.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
-    progress.expect(args.reports.iter().map(bytes).sum());
+    let reports = all_matches(&args.reports)?;
+    progress.expect(reports.iter().map(|path| stored_bytes(path)).sum());
     let mut merged: Option<Report> = None;
-    for path in &args.reports {
+    for path in &reports {
         let read = read(path, progress);
         if progress.is_cancelled() {
             return Ok(None);
         }
-        let named = |sentence: String| format!("{}: {sentence}", path.display());
+        let named = |sentence: String| format!("{}: {sentence}", shown(path));
         let report = read.map_err(named)?;
         progress.add(0, report.totals.keys);
         match &mut merged {
@@ -109,11 +110,7 @@ fn merge(args: &MergeArgs, progress: &Arc<Progress>) -> Result<Option<Report>, S
 /// # Errors
 /// A sentence if it cannot be read or is not a report.
 fn read(path: &Path, progress: &Arc<Progress>) -> Result<Report, String> {
-    let reader: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(|error| format!("could not open it: {error}"))?)
-    };
+    let reader = reader(path).map_err(|error| error.cause.to_string())?;
     let reader = Counted { reader, progress };
     let report: Report = serde_json::from_reader(io::BufReader::new(reader)).map_err(|error| {
         if error.is_io() {

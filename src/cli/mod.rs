@@ -5,6 +5,7 @@ mod analyze;
 mod args;
 mod check;
 mod completions;
+mod digest;
 mod exit;
 mod export;
 mod get;
@@ -21,19 +22,27 @@ mod serve;
 mod sink;
 mod task;
 mod verb;
+mod version;
 
-use std::env;
-use std::process::ExitCode;
+use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Find the big keys in Redis and Valkey dumps, offline
 #[derive(Debug, Parser)]
-#[command(name = "bigkeys", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "bigkeys", version, disable_version_flag = true, max_term_width = 100, arg_required_else_help = true)]
 #[command(override_usage = "bigkeys [OPTIONS] DUMP...\n       bigkeys COMMAND ...", after_help = EXAMPLES)]
 struct Cli {
+    /// Print the version
+    #[arg(short = 'V', long)]
+    version: bool,
+
+    /// With --version: the commit, the target and the features of this build as well
+    #[arg(long, requires = "version")]
+    verbose: bool,
+
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 const EXAMPLES: &str = "\
@@ -58,6 +67,7 @@ enum Command {
     Keys(Box<keys::KeysArgs>),
     Get(Box<get::GetArgs>),
     Export(Box<export::ExportArgs>),
+    Digest(Box<digest::DigestArgs>),
     Check(check::CheckArgs),
     Salvage(salvage::SalvageArgs),
     Merge(merge::MergeArgs),
@@ -68,18 +78,21 @@ enum Command {
     Man(man::ManArgs),
 }
 
-/// Runs the program.
-pub(crate) fn run() -> ExitCode {
+/// Runs the program with these arguments, the first of which is its name; gives its exit code. What is wrong with the arguments
+/// ends the process.
+pub fn run(arguments: Vec<OsString>) -> u8 {
     let program = Cli::command();
-    let arguments = verb::with_default(&program, env::args_os().collect());
+    let arguments = verb::with_default(&program, arguments);
     let cli =
         Cli::try_parse_from(&arguments).unwrap_or_else(|error| verb::explained(&program, error, &arguments).exit());
-    let exit = match cli.command {
+    let Some(command) = cli.command else { return version::run(cli.verbose) as u8 };
+    let exit = match command {
         Command::Analyze(args) => analyze::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Digest(args) => digest::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),
         Command::Merge(args) => merge::run(&args),
@@ -89,7 +102,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Completions(args) => completions::run(&args, &program),
         Command::Man(args) => man::run(&args, program),
     };
-    ExitCode::from(exit as u8)
+    exit as u8
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! `bigkeys report`: what dumps hold and what it costs, for people and their tools.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use bigkeys::findings;
+use bigkeys::input::{is_url, reader, shown};
 use bigkeys::report::{Question, Report, Rules};
 use bigkeys::{Dump, Error, Options, Progress, look_into, report_all};
 use clap::Args;
@@ -165,13 +165,12 @@ fn find(
 /// # Errors
 /// A sentence if the file cannot be read again: standard input and pipes cannot.
 fn sha256(path: &Path, progress: &Progress) -> Result<Option<String>, String> {
-    let sentence =
-        |why: &dyn std::fmt::Display| format!("{}: could not read it for its SHA-256: {why}", path.display());
-    if !path.is_file() {
+    let sentence = |why: &dyn std::fmt::Display| format!("{}: could not read it for its SHA-256: {why}", shown(path));
+    if !path.is_file() && !is_url(path) {
         return Err(sentence(&"not a file that can be read twice"));
     }
     let mut digest = Sha256::new();
-    let mut file = File::open(path).map_err(|error| sentence(&error))?;
+    let mut file = reader(path).map_err(|error| sentence(&error.cause))?;
     let mut buffer = vec![0; 1 << 20];
     while !progress.is_cancelled() {
         let bytes = file.read(&mut buffer).map_err(|error| sentence(&error))?;

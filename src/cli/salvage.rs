@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use bigkeys::ErrorKind;
+use bigkeys::input::stored_bytes;
 use bigkeys::salvage::salvage_watched;
 use clap::Args;
 use clap::builder::ValueHint;
 
-use super::args::input::dump_path;
+use super::args::input::{dump_path, one_match};
 use super::args::run::ProgressArgs;
 use super::exit::{Exit, fail, print, say};
 use super::progress::watched;
@@ -52,11 +53,12 @@ pub(super) fn run(args: &SalvageArgs) -> Exit {
 /// # Errors
 /// The sentence that says why the program could not run.
 fn try_run(args: &SalvageArgs) -> Result<Exit, String> {
-    keep_inputs([args.dump.as_path()].into_iter(), Some(&args.output))?;
+    let dump = one_match(&args.dump)?;
+    keep_inputs([dump.as_path()].into_iter(), Some(&args.output))?;
     let mut sink = Sink::open(Some(&args.output))?;
     let salvaged = watched(args.progress.progress, |progress| {
-        progress.expect(args.dump.metadata().ok().map(|file| file.len()));
-        salvage_watched(&args.dump, sink.writer(), progress)
+        progress.expect(stored_bytes(&dump));
+        salvage_watched(&dump, sink.writer(), progress)
     });
     let account = match salvaged {
         Ok(account) => account,

@@ -1,9 +1,10 @@
-//! Where tasks and reports go: standard output, or a file that is written whole or not at all.
+//! Where tasks and reports go: standard output, or a file or an object that is written whole or not at all.
 
 use std::fs::{self, Metadata};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use bigkeys::input::{Upload, create, is_url, shown};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -13,6 +14,11 @@ pub(super) enum Sink {
     /// A file that takes the place of the one that was named at the end.
     File {
         temporary: BufWriter<Unfinished>,
+        path: PathBuf,
+    },
+    /// An object in a bucket.
+    Object {
+        upload: Box<Upload>,
         path: PathBuf,
     },
     /// Something that exists and is not a regular file, such as a FIFO or `/dev/null`.
@@ -26,6 +32,10 @@ impl Sink {
     /// Opens standard output, or makes sure before any work that the file can be written.
     pub(super) fn open(path: Option<&Path>) -> Result<Self, String> {
         let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(io::stdout()))) };
+        if let Some(url) = path.to_str().filter(|url| is_url(url)) {
+            let upload = Box::new(create(url).map_err(|error| error.to_string())?);
+            return Ok(Self::Object { upload, path: path.to_owned() });
+        }
         Self::open_file(path).map_err(|error| sentence(path, &error))
     }
 
@@ -61,6 +71,7 @@ impl Sink {
                 written => written,
             },
             Self::File { temporary, .. } => write(temporary),
+            Self::Object { upload, .. } => write(upload.as_mut()),
             Self::Special { file, .. } => write(file),
         };
         written.map(|()| true).map_err(|error| sentence(self.path(), &error))
@@ -71,6 +82,7 @@ impl Sink {
         match self {
             Self::Stdout(stdout) => stdout,
             Self::File { temporary, .. } => temporary,
+            Self::Object { upload, .. } => upload,
             Self::Special { file, .. } => file,
         }
     }
@@ -78,7 +90,7 @@ impl Sink {
     fn path(&self) -> &Path {
         match self {
             Self::Stdout(_) => Path::new("standard output"),
-            Self::File { path, .. } | Self::Special { path, .. } => path,
+            Self::File { path, .. } | Self::Object { path, .. } | Self::Special { path, .. } => path,
         }
     }
 
@@ -86,6 +98,7 @@ impl Sink {
     pub(super) fn finish(self) -> Result<(), String> {
         match self {
             Self::Stdout(_) => Ok(()),
+            Self::Object { upload, path } => upload.finish().map_err(|error| sentence(&path, &error)),
             Self::Special { mut file, path } => file.flush().map_err(|error| sentence(&path, &error)),
             Self::File { temporary, path } => {
                 let put = || -> io::Result<()> {
@@ -104,14 +117,14 @@ impl Sink {
 /// A sentence that names the input.
 pub(super) fn keep_inputs<'p>(mut inputs: impl Iterator<Item = &'p Path>, output: Option<&Path>) -> Result<(), String> {
     let overwritten = output.and_then(|output| inputs.find(|input| is_same(input, output)));
-    overwritten.map_or(Ok(()), |input| Err(format!("{}: refusing to overwrite an input file", input.display())))
+    overwritten.map_or(Ok(()), |input| Err(format!("{}: refusing to overwrite an input file", shown(input))))
 }
 
-/// Whether two paths lead to one regular file.
+/// Whether two paths lead to one regular file, or are one URL.
 fn is_same(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
-    id(one).is_some() && id(one) == id(other)
+    is_url(one) && one == other || id(one).is_some() && id(one) == id(other)
 }
 
 /// A file that is not whole yet.
@@ -221,5 +234,5 @@ fn write_json(mut to: impl Write, answer: &impl Serialize, is_pretty: bool) -> i
 }
 
 fn sentence(path: &Path, error: &io::Error) -> String {
-    format!("{}: could not write it: {error}", path.display())
+    format!("{}: could not write it: {error}", shown(path))
 }

@@ -4,16 +4,17 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 
+use bigkeys::input::is_url;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::args::input::{dump, is_url};
+use super::args::input::dump;
 
 /// The command of `bigkeys DUMP...`.
 pub(super) const DEFAULT: &str = "report";
 
 /// Options of the program itself.
-const OWN_OPTIONS: [&str; 4] = ["-h", "--help", "-V", "--version"];
+const OWN_OPTIONS: [&str; 5] = ["-h", "--help", "-V", "--version", "--verbose"];
 
 /// The arguments with the default command put in front, if they begin with a dump or with an option of that command.
 pub(super) fn with_default(program: &Command, mut arguments: Vec<OsString>) -> Vec<OsString> {

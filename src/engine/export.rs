@@ -10,7 +10,7 @@ use super::recorded::Recorded;
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::analysis::filter::Filter;
 use crate::error::{Error, ErrorKind, Quoted, words};
-use crate::input::{self, Bytes};
+use crate::input::{self, Bytes, Lookup};
 use crate::rdb::entry::{Damage, KeyRef, PartialValue, Step, step_with};
 use crate::rdb::record::KeyHeader;
 use crate::rdb::source::{KeepsKey, Slice, Source};
@@ -65,7 +65,7 @@ pub fn export_all<F: Form>(
     let more = accumulated.faults.more;
     for listed in accumulated.faults.listed {
         let name = usize::try_from(listed.dump).ok().and_then(|dump| dumps.get(dump));
-        let name = name.map_or_else(String::new, |dump| dump.path.display().to_string());
+        let name = name.map_or_else(String::new, |dump| input::shown(&dump.path));
         errors.push(Error::new(name, listed.cause));
     }
     if more > 0 {
@@ -80,43 +80,115 @@ pub fn export_all<F: Form>(
 /// # Errors
 /// [`ErrorKind::Options`] for a dump that must be read from its beginning, [`ErrorKind::Refused`] if no key is there or it has
 /// another name than `name`, and what [`super::analyze`] gives for one that cannot be opened or is damaged.
-pub fn export_at<F: Form>(path: &Path, offset: u64, name: Option<&[u8]>, mut form: F) -> Result<(), Error> {
+pub fn export_at<F: Form>(path: &Path, offset: u64, name: Option<&[u8]>, form: F) -> Result<(), Error> {
+    if let Some(object) = input::look_up(path)? {
+        let look = LookUp { dump: input::shown(path), dump_bytes: object.size(), offset, name };
+        return look.fetch(&object, form);
+    }
     let input = input::open(path)?;
     let dump = input.name;
-    let failed = |cause| Error::new(dump.clone(), cause);
-    let refused = |what: String| failed(ErrorKind::Refused(format!("at byte {offset}: {what}")));
-    let Bytes::Mapped(map) = input.bytes else {
-        let what = "an offset can be looked up only in a file that is not compressed; leave --offset out";
-        return Err(failed(ErrorKind::Options(what.to_owned())));
-    };
-    let dump_bytes = map.bytes().len() as u64;
-    let damaged = |damage| failed(ErrorKind::Damaged { damage, dump_bytes });
-    let context = header::read(&mut Slice::new(map.bytes(), 0)).map_err(|error| damaged(error.into()))?;
-    if context.dialect == Dialect::Dragonfly {
-        let what = "keys of a Dragonfly dump may be in compressed blobs, which have no offsets; leave --offset out";
-        return Err(failed(ErrorKind::Options(what.to_owned())));
-    }
-    let mut look_up = || -> Result<(), Error> {
-        // What is said of an offset that is not a key's is not about the dump.
-        let entry = find::at(map.bytes(), &context, offset).map_err(|damage| {
-            let why = words(damage.error, dump_bytes);
-            refused(format!("no sound key's record begins here (at byte {}, {why})", damage.error.offset))
-        })?;
-        let entry = entry.ok_or_else(|| refused("no key's record begins here".to_owned()))?;
-        let mut buffer = Vec::new();
-        let found = entry.key.decode(&mut buffer).map_err(|_| refused("the name of the key is damaged".to_owned()))?;
-        if name.is_some_and(|name| name != found) {
-            return Err(refused(format!("the key here is {}", Quoted(found))));
-        }
-        let stored = Slice::new(map.bytes(), entry.value_offset).first_bytes(entry.value_bytes);
-        let key = KeyEntry { dump: 0, db: None, name: found, entry };
-        let added = form.add(&key, &Value::new(stored, entry.value_offset, entry.value_type, &context));
-        form.flush();
-        added.map_err(|fault| failed(cause(fault, &key, dump_bytes)))
-    };
-    let looked_up = look_up();
-    map.check().map_err(|cause| Error::new(dump.clone(), cause))?;
+    let Bytes::Mapped(map) = input.bytes else { return Err(Error::new(dump, not_by_offset())) };
+    let look = LookUp { dump_bytes: map.bytes().len() as u64, dump, offset, name };
+    let context = look.context(map.bytes())?;
+    let looked_up = look.export(Slice::new(map.bytes(), offset).rest(), &context, form);
+    map.check().map_err(|cause| Error::new(&look.dump, cause))?;
     looked_up
+}
+
+fn not_by_offset() -> ErrorKind {
+    let what = "an offset can be looked up only in a file that is not compressed; leave --offset out";
+    ErrorKind::Options(what.to_owned())
+}
+
+/// Bytes that are fetched at first of the start of an object in a store, and of a record in it.
+const GLANCE_BYTES: u64 = 64 << 10;
+
+/// A key that is looked up by its offset.
+struct LookUp<'n> {
+    dump: String,
+    dump_bytes: u64,
+    offset: u64,
+    /// What its name must be.
+    name: Option<&'n [u8]>,
+}
+
+impl LookUp<'_> {
+    fn failed(&self, cause: ErrorKind) -> Error {
+        Error::new(&self.dump, cause)
+    }
+
+    fn refused(&self, what: &str) -> Error {
+        self.failed(ErrorKind::Refused(format!("at byte {}: {what}", self.offset)))
+    }
+
+    /// What the start of the dump says.
+    fn context(&self, start: &[u8]) -> Result<Context, Error> {
+        let damaged = |error: ParseError| ErrorKind::Damaged { damage: error.into(), dump_bytes: self.dump_bytes };
+        let context = header::read(&mut Slice::new(start, 0)).map_err(|error| self.failed(damaged(error)))?;
+        if context.dialect == Dialect::Dragonfly {
+            let what = "keys of a Dragonfly dump may be in compressed blobs, which have no offsets; leave --offset out";
+            return Err(self.failed(ErrorKind::Options(what.to_owned())));
+        }
+        Ok(context)
+    }
+
+    /// Hands the key to a form, given the bytes from its record on.
+    fn export<F: Form>(&self, record: &[u8], context: &Context, mut form: F) -> Result<(), Error> {
+        // What is said of an offset that is not a key's is not about the dump.
+        let entry = find::at_start(record, context, self.offset).map_err(|damage| {
+            let why = words(damage.error, self.dump_bytes);
+            self.refused(&format!("no sound key's record begins here (at byte {}, {why})", damage.error.offset))
+        })?;
+        let entry = entry.ok_or_else(|| self.refused("no key's record begins here"))?;
+        let mut buffer = Vec::new();
+        let found = entry.key.decode(&mut buffer).map_err(|_| self.refused("the name of the key is damaged"))?;
+        if self.name.is_some_and(|name| name != found) {
+            return Err(self.refused(&format!("the key here is {}", Quoted(found))));
+        }
+        let stored = Slice::new(record, entry.value_offset - self.offset).first_bytes(entry.value_bytes);
+        let key = KeyEntry { dump: 0, db: None, name: found, entry };
+        let added = form.add(&key, &Value::new(stored, entry.value_offset, entry.value_type, context));
+        form.flush();
+        added.map_err(|fault| self.failed(cause(fault, &key, self.dump_bytes)))
+    }
+
+    /// As [`LookUp::export`] from an object, of which only the start and the record are fetched.
+    fn fetch<F: Form>(&self, object: &Lookup, form: F) -> Result<(), Error> {
+        let start = self.bytes(object, 0, |start| {
+            header::read(&mut Slice::new(start, 0)).is_err_and(|error| error.kind == ParseErrorKind::Eof)
+        })?;
+        if header::magic(&start).is_err() {
+            return Err(self.failed(not_by_offset()));
+        }
+        let context = self.context(&start)?;
+        let record = self.bytes(object, self.offset, |record| {
+            let found = find::at_start(record, &context, self.offset);
+            found.is_err_and(|damage| damage.error.kind == ParseErrorKind::Eof)
+        })?;
+        self.export(&record, &context, form)
+    }
+
+    /// As many bytes from `from` on as there must be for `is_cut` to say no, or as there are.
+    fn bytes(&self, object: &Lookup, from: u64, is_cut: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let mut end = from.saturating_add(GLANCE_BYTES);
+        loop {
+            let range = from.saturating_add(bytes.len() as u64)..end;
+            let fetched = object.bytes(range).map_err(|failure| self.failed(failure.cause("read it")))?;
+            bytes.extend_from_slice(&fetched);
+            if end >= self.dump_bytes || !is_cut(&bytes) {
+                return Ok(bytes);
+            }
+            let held = bytes.len() as u64;
+            if held >= STREAMED_VALUE_BYTES_MAX {
+                return Err(self.failed(ErrorKind::Options(format!(
+                    "at byte {from}: this takes more than {STREAMED_VALUE_BYTES_MAX} bytes, and of an object no more are held: \
+                     download it first"
+                ))));
+            }
+            end = end.saturating_add(held);
+        }
+    }
 }
 
 /// Why a key was left out, or ends early.

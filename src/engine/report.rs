@@ -46,7 +46,7 @@ pub fn report_all(
 fn notes_on_bits(dumps: &[Dump], read: &[Read]) -> Vec<String> {
     let of_32_bits = |read: &Read| read.context.as_ref().is_some_and(model_notes::is_32_bit);
     let dumps = dumps.iter().zip(read).filter(|(_, read)| of_32_bits(read));
-    dumps.map(|(dump, _)| format!("{}: {}", dump.path.display(), model_notes::BITS_32)).collect()
+    dumps.map(|(dump, _)| format!("{}: {}", input::shown(&dump.path), model_notes::BITS_32)).collect()
 }
 
 /// Looks into the values of the keys that a report lists, and says what their largest elements are, packed ones too. `dumps`
@@ -57,7 +57,7 @@ fn notes_on_bits(dumps: &[Dump], read: &[Read]) -> Vec<String> {
 pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Error> {
     let mut notes = Vec::new();
     for (number, dump) in dumps.iter().enumerate() {
-        let name = dump.path.display();
+        let name = input::shown(&dump.path);
         let lists = report.top.iter_mut().filter(|list| list.kind != Kind::String.name());
         let listed = lists.flat_map(|list| &mut list.keys).filter(|key| usize::try_from(key.dump) == Ok(number));
         let mut listed: Vec<&mut KeyRow> = listed.collect();
@@ -84,7 +84,7 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
                 }
             }
         }
-        map.check().map_err(|cause| Error::new(name.to_string(), cause))?;
+        map.check().map_err(|cause| Error::new(&name, cause))?;
     }
     report.has_largest_elements = true;
     Ok(notes)
@@ -127,7 +127,7 @@ fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
     let model_notes = read.context.as_ref().map(of_model).unwrap_or_default();
     let context = read.context.unwrap_or_else(|| Context::new(Dialect::Redis, 0));
     DumpInfo {
-        name: dump.path.display().to_string(),
+        name: input::shown(&dump.path),
         shard: dump.shard.clone(),
         bytes: read.bytes,
         sha256: None,

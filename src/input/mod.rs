@@ -1,29 +1,41 @@
 //! Bytes wherever they come from: a mapped file, or a stream out of a pipe or an inflater.
 //!
 //! What a file is, its first bytes decide, not its name. A plain dump in a regular file is mapped; everything else is a
-//! stream, read once, without a temporary file.
+//! stream, read once, without a temporary file. So is an object in a store or on a web server, whose ranges are fetched side by
+//! side.
 
 mod ahead;
+#[cfg(feature = "cloud")]
+mod cloud;
+#[cfg(not(feature = "cloud"))]
+#[path = "cloudless.rs"]
+mod cloud;
 pub(crate) mod commands;
 mod decode;
+mod failure;
 mod manifest;
 pub mod map;
 mod members;
 mod sniff;
 pub(crate) mod tail;
+mod url;
 mod wrap;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind};
 use crate::rdb::payload;
+pub(crate) use cloud::Lookup;
+pub use cloud::Upload;
+use failure::Failure;
 use map::Map;
 use members::Members;
 use sniff::Content;
+pub use url::{is_url, shown};
 
 /// Standard input, as it is typed.
 pub const STDIN: &str = "-";
@@ -77,6 +89,9 @@ pub(crate) fn look_at(path: &Path) -> Result<Option<u64>, Error> {
     if path.as_os_str() == STDIN {
         return Ok(None);
     }
+    if let Some(url) = url::url(path) {
+        return cloud::stored_bytes(url).map_err(|failure| failed_to_open(path, failure));
+    }
     let metadata = path.metadata().map_err(io)?;
     // A pipe is opened once, when it is read: whoever writes to it must not see it come and go.
     if !metadata.is_file() {
@@ -86,18 +101,105 @@ pub(crate) fn look_at(path: &Path) -> Result<Option<u64>, Error> {
     Ok(Some(metadata.len()))
 }
 
+/// How many bytes a dump or a report stores; none if that is not known before it is read, or if it cannot be opened.
+pub fn stored_bytes(path: &Path) -> Option<u64> {
+    look_at(path).ok().flatten()
+}
+
+/// The files or URLs that a path names: an URL of a bucket may be a pattern, such as `s3://bucket/2026-11-*/node-*.rdb.gz`,
+/// whose matches come in the order of their names.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if no object matches, or too many, or if the bucket cannot be listed.
+pub fn matches(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let Some(url) = url::url(path) else { return Ok(vec![path.to_owned()]) };
+    let matches = cloud::matches(url).map_err(|failure| failed_to_open(path, failure))?;
+    Ok(matches.into_iter().map(PathBuf::from).collect())
+}
+
+/// Opens a file or a URL for its bytes as they are, such as a report's; `-` is standard input.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if it cannot be opened.
+pub fn reader(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
+    if path.as_os_str() == STDIN {
+        return Ok(Box::new(io::stdin()));
+    }
+    if let Some(url) = url::url(path) {
+        return cloud::stream(url).map_err(|failure| failed_to_open(path, failure));
+    }
+    let file =
+        File::open(path).map_err(|source| Error::new(shown(path), ErrorKind::Io { doing: "open it", source }))?;
+    Ok(Box::new(file))
+}
+
+/// Begins an object in a bucket, of which nothing is seen before it is finished.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if the URL is not one of an object that can be written.
+pub fn create(url: &str) -> Result<Upload, Error> {
+    cloud::upload(url).map_err(|failure| Error::new(shown(url), failure.cause("write it")))
+}
+
+/// An object of which single ranges are read; none if the path is a file's.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn look_up(path: &Path) -> Result<Option<Lookup>, Error> {
+    let lookup = url::url(path).map(Lookup::open).transpose();
+    lookup.map_err(|failure| failed_to_open(path, failure))
+}
+
+fn failed_to_open(path: &Path, failure: Failure) -> Error {
+    Error::new(shown(path), failure.cause("open it"))
+}
+
+/// Opens a dump whose bytes are wanted in any order. Of an object that is a plain dump, a copy is made in a temporary file
+/// without a name, for as long as `goes_on`.
+///
+/// # Errors
+/// As [`open`], and [`ErrorKind::Cancelled`] if it was ended.
+pub(crate) fn open_for_any_order(path: &Path, goes_on: impl Fn() -> bool) -> Result<Input, Error> {
+    let mut input = open(path)?;
+    let is_plain = url::url(path).is_some() && input.wrapped_in.is_empty();
+    let Bytes::Stream(reader) = &mut input.bytes else { return Ok(input) };
+    if !is_plain {
+        return Ok(input);
+    }
+    let failed = |cause| Error::new(shown(path), cause);
+    let copying = |source| failed(ErrorKind::Io { doing: "copy it to a temporary file", source });
+    let mut copy = cloud::temporary_file().map_err(copying)?;
+    let (mut piece, mut offset) = (vec![0; 1 << 20], 0);
+    loop {
+        let bytes = reader.read(&mut piece).map_err(|source| failed(read_error(source, offset)))?;
+        if bytes == 0 {
+            break;
+        }
+        copy.write_all(piece.get(..bytes).unwrap_or_default()).map_err(copying)?;
+        offset += bytes as u64;
+        if !goes_on() {
+            return Err(failed(ErrorKind::Cancelled { offset }));
+        }
+    }
+    input.bytes = Bytes::Mapped(Map::new(copy).map_err(copying)?);
+    Ok(input)
+}
+
 /// Opens a dump; `-` is standard input.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be opened or its first bytes cannot be read, [`ErrorKind::Refused`] if they are not a dump's.
 pub fn open(path: &Path) -> Result<Input, Error> {
-    let name = path.display().to_string();
+    let name = shown(path);
     let io = |doing| {
         let name = name.clone();
         move |source| Error::new(name, ErrorKind::Io { doing, source })
     };
     if path.as_os_str() == STDIN {
         return stream("standard input".to_owned(), Box::new(io::stdin()));
+    }
+    if url::url(path).is_some() {
+        return stream(name, reader(path)?);
     }
     let metadata = path.metadata().map_err(io("open it"))?;
     if metadata.is_dir() || is_manifest(path) {
@@ -211,16 +313,11 @@ const PAYLOAD_BYTES_MAX: u64 = 64 << 20;
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be opened or read, [`ErrorKind::Refused`] if it is no such answer.
 pub fn open_payload(path: &Path, key: &[u8]) -> Result<Input, Error> {
-    let name = if path.as_os_str() == STDIN { "standard input".to_owned() } else { path.display().to_string() };
-    let failed = |doing| move |source| ErrorKind::Io { doing, source };
+    let name = if path.as_os_str() == STDIN { "standard input".to_owned() } else { shown(path) };
     let read = || -> Result<Vec<u8>, ErrorKind> {
-        let reader: Box<dyn Read> = if path.as_os_str() == STDIN {
-            Box::new(io::stdin())
-        } else {
-            Box::new(File::open(path).map_err(failed("open it"))?)
-        };
         let mut answer = Vec::new();
-        reader.take(PAYLOAD_BYTES_MAX + 1).read_to_end(&mut answer).map_err(failed("read it"))?;
+        let reader = reader(path).map_err(|error| error.cause)?;
+        reader.take(PAYLOAD_BYTES_MAX + 1).read_to_end(&mut answer).map_err(|source| read_error(source, 0))?;
         if answer.len() as u64 > PAYLOAD_BYTES_MAX {
             return Err(ErrorKind::Refused(format!(
                 "it is longer than {PAYLOAD_BYTES_MAX} bytes, which are read at most"
@@ -339,6 +436,10 @@ impl Read for Failed {
 
 /// A failed read after `read_bytes` bytes: an inflater's complaint is about the dump, anything else about the machine.
 pub(crate) fn read_error(source: io::Error, read_bytes: u64) -> ErrorKind {
+    let source = match source.downcast::<Failure>() {
+        Ok(failure) => return failure.cause("read it"),
+        Err(source) => source,
+    };
     let is_systems = source.raw_os_error().is_some();
     match source.kind() {
         io::ErrorKind::UnexpectedEof => {

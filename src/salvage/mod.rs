@@ -155,7 +155,7 @@ pub fn salvage_watched(
     out: &mut dyn Write,
     progress: &Progress,
 ) -> Result<SalvageReport, Error> {
-    let input = input::open(path.as_ref())?;
+    let input = input::open_for_any_order(path.as_ref(), || !progress.is_cancelled())?;
     let failed = |cause| Error::new(&input.name, cause);
     let Bytes::Mapped(map) = &input.bytes else {
         return Err(failed(ErrorKind::Options(not_mapped(&input))));

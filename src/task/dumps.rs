@@ -5,13 +5,19 @@ use std::io;
 
 use crate::engine::Dump;
 use crate::error::{Error, ErrorKind};
+use crate::input;
 
-/// The dump by a path that stays right wherever the program is started, and leads through no symbolic link.
+/// The dump by a path that stays right wherever the program is started, and leads through no symbolic link. A URL is kept as it
+/// is, if there is something at it.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be found, [`ErrorKind::Options`] if it is no regular file: a task may be started more than once.
 pub fn settled(dump: &Dump) -> Result<Dump, Error> {
-    let name = || dump.path.display().to_string();
+    let name = || input::shown(&dump.path);
+    if input::is_url(&dump.path) {
+        input::look_at(&dump.path)?;
+        return Ok(dump.clone());
+    }
     let path = fs::canonicalize(&dump.path)
         .map_err(|source| Error::new(name(), ErrorKind::Io { doing: "open it", source }))?;
     if !path.is_file() {
@@ -26,10 +32,13 @@ pub fn settled(dump: &Dump) -> Result<Dump, Error> {
 /// # Errors
 /// [`ErrorKind::Io`] if it is gone or has become a link.
 pub(super) fn still_settled(dump: &Dump) -> Result<(), Error> {
+    if input::is_url(&dump.path) {
+        return Ok(());
+    }
     let source = match fs::canonicalize(&dump.path) {
         Ok(path) if path == dump.path => return Ok(()),
         Ok(_) => io::Error::other("a symbolic link has taken its place since the task was created"),
         Err(error) => error,
     };
-    Err(Error::new(dump.path.display().to_string(), ErrorKind::Io { doing: "open it", source }))
+    Err(Error::new(input::shown(&dump.path), ErrorKind::Io { doing: "open it", source }))
 }

@@ -10,7 +10,15 @@ use crate::rdb::{Context, Entry};
 /// # Errors
 /// The [`Damage`] met.
 pub fn at<'a>(dump: &'a [u8], context: &Context, offset: u64) -> Result<Option<Entry<'a>>, Box<Damage>> {
-    let mut source = Slice::new(dump, offset);
+    at_start(Slice::new(dump, offset).rest(), context, offset)
+}
+
+/// The key at the start of `record`, whose first byte is at `offset` of a dump, as [`at`] gives it.
+///
+/// # Errors
+/// The [`Damage`] met.
+pub fn at_start<'a>(record: &'a [u8], context: &Context, offset: u64) -> Result<Option<Entry<'a>>, Box<Damage>> {
+    let mut source = Slice::at(record, offset);
     let mut found = None;
     step(&mut source, context, u64::MAX, |source: &Slice<'a>, key: KeyRef<'_>| {
         found = Some(key.entry(source.kept_bytes()));

@@ -47,6 +47,11 @@ fn help_fits_a_terminal() {
     }
     let version = run("--version").expect(0, &[]).stdout;
     assert_eq!(version, concat!("bigkeys ", env!("CARGO_PKG_VERSION"), "\n"));
+    let verbose = run("--version --verbose").expect(0, &[]).stdout;
+    assert!(verbose.starts_with(&version), "{verbose}");
+    for fact in ["\ncommit: ", "\ntarget: ", "\nfeatures: cli, "] {
+        assert!(verbose.contains(fact), "{verbose}");
+    }
 }
 
 #[test]
@@ -58,7 +63,13 @@ fn arguments_that_make_no_sense() {
         ("no/such.rdb --top 5", "no such file or command: 'no/such.rdb'"),
         ("analize x.rdb", "tip: a similar command exists: 'analyze'"),
         ("task lst", "tip: a similar subcommand exists: 'list'"),
-        ("s3://bucket/x.rdb", "does not read URLs; try: aws s3 cp s3://bucket/x.rdb - | bigkeys report -"),
+        ("ftp://host/x.rdb", "URLs of these schemes are read: s3, gs, az, abfss, https and http"),
+        #[cfg(not(feature = "cloud"))]
+        (
+            "s3://bucket/x.rdb",
+            "does not read URLs (feature cloud); try: aws s3 cp s3://bucket/x.rdb - | bigkeys report -",
+        ),
+        #[cfg(not(feature = "cloud"))]
         ("analyze https://host/x.rdb", "try: curl -L https://host/x.rdb | bigkeys report -"),
         ("check redis://host", "bigkeys reads dumps, not servers; try: redis-cli -u redis://host --rdb dump.rdb"),
         ("keys h:1=x.rdb", "rows do not say which shard a key is from: give the path without h:1="),

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bigkeys::Dump;
+use bigkeys::input::{is_url, matches, shown};
 use clap::builder::{OsStringValueParser, TypedValueParser, ValueHint};
 use clap::{Args, value_parser};
 
@@ -13,7 +14,7 @@ use super::value::shard;
 /// Dumps, for commands that do not tell the shards of a cluster apart.
 #[derive(Debug, Args)]
 pub(crate) struct DumpArgs {
-    /// A dump; `-` is standard input
+    /// A dump, in a file or at a URL; `-` is standard input
     #[arg(required = true, value_name = "DUMP", value_parser = dump_path(), value_hint = ValueHint::FilePath)]
     pub(crate) dumps: Vec<PathBuf>,
 
@@ -22,17 +23,20 @@ pub(crate) struct DumpArgs {
 }
 
 impl DumpArgs {
-    /// The dumps that were named.
-    pub(crate) fn dumps(&self) -> Vec<Dump> {
+    /// The dumps that were named, those that patterns match included.
+    ///
+    /// # Errors
+    /// A sentence if a pattern matches nothing.
+    pub(crate) fn dumps(&self) -> Result<Vec<Dump>, String> {
         let dump = |path| Dump { payload_key: self.payload.key(), ..Dump::from(path) };
-        self.dumps.iter().map(dump).collect()
+        Ok(all_matches(&self.dumps)?.into_iter().map(dump).collect())
     }
 }
 
 /// Dumps, each of which may be a shard of a cluster.
 #[derive(Debug, Args)]
 pub(crate) struct ShardedDumpArgs {
-    /// A dump; `-` is standard input, `ip:port=PATH` a dump and the shard it came from
+    /// A dump, in a file or at a URL; `-` is standard input, `ip:port=PATH` a dump and the shard it came from
     #[arg(required = true, value_name = "DUMP", value_parser = dump_path(), value_hint = ValueHint::FilePath)]
     pub(crate) dumps: Vec<PathBuf>,
 
@@ -45,13 +49,17 @@ pub(crate) struct ShardedDumpArgs {
 }
 
 impl ShardedDumpArgs {
-    /// The dumps that were named, with their shards.
+    /// The dumps that were named, with their shards; those that patterns match included.
     ///
     /// # Errors
-    /// A sentence if `--shard` does not fit the dumps.
+    /// A sentence if `--shard` does not fit the dumps, or a pattern matches nothing.
     pub(crate) fn dumps(&self) -> Result<Vec<Dump>, String> {
-        let sharded = |path: &PathBuf| Dump { payload_key: self.payload.key(), ..dump(path) };
-        let mut dumps: Vec<Dump> = self.dumps.iter().map(sharded).collect();
+        let mut dumps = Vec::new();
+        for argument in &self.dumps {
+            let named = Dump { payload_key: self.payload.key(), ..dump(argument) };
+            let paths = matches(&named.path).map_err(|error| error.to_string())?;
+            dumps.extend(paths.into_iter().map(|path| Dump { path, ..named.clone() }));
+        }
         if self.shards.is_empty() {
             return Ok(dumps);
         }
@@ -61,7 +69,7 @@ impl ShardedDumpArgs {
         }
         for (dump, shard) in dumps.iter_mut().zip(&self.shards) {
             if dump.shard.replace(shard.clone()).is_some() {
-                let path = dump.path.display();
+                let path = shown(&dump.path);
                 return Err(format!("{path}: the shard is given twice, in --shard and before the path"));
             }
         }
@@ -95,31 +103,53 @@ pub(crate) fn dump(argument: &Path) -> Dump {
     }
 }
 
-/// Whether an argument is a URL rather than a path.
-pub(crate) fn is_url(argument: &OsStr) -> bool {
-    let scheme = argument.to_str().and_then(|text| text.split_once("://")).map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+/// What paths match: each itself, but for patterns over a bucket.
+///
+/// # Errors
+/// A sentence if a pattern matches nothing.
+pub(crate) fn all_matches(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let matched: Result<Vec<Vec<PathBuf>>, _> = paths.iter().map(|path| matches(path)).collect();
+    Ok(matched.map_err(|error| error.to_string())?.concat())
 }
 
-/// A path of a dump. URLs are refused with the command that fetches one.
+/// The one path that a path names, which may be a pattern over a bucket.
+///
+/// # Errors
+/// A sentence if it matches nothing, or more than one.
+pub(crate) fn one_match(path: &Path) -> Result<PathBuf, String> {
+    let mut matched = matches(path).map_err(|error| error.to_string())?;
+    match (matched.pop(), matched.len()) {
+        (Some(one), 0) => Ok(one),
+        (_, more) => Err(format!("{}: {} match; name one", shown(path), count(more + 1, "object"))),
+    }
+}
+
+/// The path or URL of a dump. What is a URL of something else is refused with what to do.
 pub(crate) fn dump_path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(|argument| {
         let path = PathBuf::from(&argument);
-        if !is_url(&argument) || path.exists() {
+        if !is_url(&path) {
             return Ok(path);
         }
         let url = argument.to_string_lossy();
-        let fetch = match url.split_once("://") {
-            Some(("s3", _)) => format!("aws s3 cp {url} - | bigkeys report -"),
-            Some(("gs", _)) => format!("gcloud storage cat {url} | bigkeys report -"),
-            Some(("file", path)) => return Err(format!("give the path without file://: {path}")),
-            Some(("redis" | "rediss" | "valkey" | "unix", _)) => {
-                return Err(format!("bigkeys reads dumps, not servers; try: redis-cli -u {url} --rdb dump.rdb"));
+        match url.split_once("://") {
+            Some(("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "http" | "https", _)) if cfg!(feature = "cloud") => {
+                Ok(path)
             }
-            _ => format!("curl -L {url} | bigkeys report -"),
-        };
-        Err(format!("bigkeys does not read URLs; try: {fetch}"))
+            Some(("file", path)) => Err(format!("give the path without file://: {path}")),
+            Some(("redis" | "rediss" | "valkey" | "unix", _)) => {
+                Err(format!("bigkeys reads dumps, not servers; try: redis-cli -u {url} --rdb dump.rdb"))
+            }
+            Some(("s3" | "s3a", _)) => Err(not_built(&format!("aws s3 cp {url} -"))),
+            Some(("gs", _)) => Err(not_built(&format!("gcloud storage cat {url}"))),
+            Some(("http" | "https", _)) => Err(not_built(&format!("curl -L {}", shown(&path)))),
+            _ => Err("URLs of these schemes are read: s3, gs, az, abfss, https and http".to_owned()),
+        }
     })
+}
+
+fn not_built(fetch: &str) -> String {
+    format!("this build of bigkeys does not read URLs (feature cloud); try: {fetch} | bigkeys report -")
 }
 
 /// `once`, `2 times`.

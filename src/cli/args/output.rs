@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use bigkeys::input::shown;
 use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write to this file, whole or not at all
+    /// Write to this file or, by its URL, to an object in a bucket, whole or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 }
@@ -44,6 +45,6 @@ pub(crate) fn choose<F: Format>(given: Option<F>, output: Option<&Path>, default
         .filter_map(ValueEnum::to_possible_value)
         .map(|value| value.get_name().to_owned())
         .collect();
-    let (path, what, names) = (path.display(), F::WHAT, names.join(", "));
+    let (path, what, names) = (shown(path), F::WHAT, names.join(", "));
     Err(format!("{path}: {what} cannot be written as .{ending}{advice} (formats: {names})"))
 }

@@ -104,7 +104,7 @@ pub(super) enum TaskCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct CreateArgs {
-    /// A dump in a file; `ip:port=PATH` is a dump and the shard it came from
+    /// A dump, in a file or at a URL; `ip:port=PATH` is a dump and the shard it came from
     #[arg(required = true, value_name = "DUMP", value_parser = dump_path(), value_hint = ValueHint::FilePath)]
     pub(super) dumps: Vec<PathBuf>,
 

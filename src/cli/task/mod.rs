@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub(super) use args::TaskArgs;
 use args::{CreateArgs, Format, ListArgs, RunArgs, TaskCommand};
 
-use super::args::input::dump;
+use super::args::input::{all_matches, dump};
 use super::args::run::When;
 use super::exit::{Exit, fail, print, say};
 use super::progress::watched;
@@ -94,8 +94,13 @@ fn about(id: &str, store: &Store, error: &StoreError) -> String {
 
 fn create(args: &TaskArgs, create_args: &CreateArgs) -> Result<Exit, String> {
     create_args.check()?;
-    let dumps = create_args.dumps.iter().map(|path| settled(&dump(path)));
-    let dumps: Vec<Dump> = dumps.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    let mut dumps = Vec::new();
+    for argument in &create_args.dumps {
+        let named = dump(argument);
+        for path in all_matches(std::slice::from_ref(&named.path))? {
+            dumps.push(settled(&Dump { path, ..named.clone() }).map_err(|error| error.to_string())?);
+        }
+    }
     let store = Arc::new(open_or_create(&path(args)?)?);
     let instance_id = create_args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let new = NewTask { instance_id, scan_type: ScanType::Manual, dumps, offline: None };

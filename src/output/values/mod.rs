@@ -10,6 +10,7 @@
 //! name to the byte.
 
 mod card;
+mod digests;
 #[cfg(feature = "columnar")]
 mod element_batch;
 mod elements;
@@ -23,6 +24,7 @@ mod text;
 mod vocabulary;
 
 pub use card::{Cards, LARGEST_MAX, Look};
+pub use digests::Digests;
 #[cfg(feature = "columnar")]
 pub use element_batch::{ElementColumns, ElementFile};
 pub use elements::{CSV_HEADER, ElementLines, ElementText};

@@ -1,0 +1,95 @@
+//! Objects in stores and on web servers, read and written: a URL in, bytes out.
+//!
+//! A read asks for ranges, side by side, and hands them on in order; each asks for the same object as the first, by its tag. A
+//! server that knows no ranges is read from its beginning.
+
+mod client;
+mod explain;
+mod listing;
+mod patience;
+mod profile;
+mod ranges;
+mod source;
+mod store;
+mod upload;
+mod whole;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use upload::Upload;
+
+use super::failure::Failure;
+use ranges::{Opened, Ranged};
+
+/// Opens what is at a URL as a stream.
+///
+/// # Errors
+/// If there is nothing, or nobody may read it.
+pub(super) fn stream(url: &str) -> Result<Box<dyn Read + Send>, Failure> {
+    ranges::stream(url)
+}
+
+/// How many bytes are at a URL, if the server says so.
+///
+/// # Errors
+/// As [`stream`].
+pub(super) fn stored_bytes(url: &str) -> Result<Option<u64>, Failure> {
+    Ok(Opened::new(url, 1)?.size())
+}
+
+/// The URLs of the objects that a URL names, which may be a pattern.
+///
+/// # Errors
+/// If it is a pattern that matches nothing, or too much, or if the bucket cannot be listed.
+pub(super) fn matches(url: &str) -> Result<Vec<String>, Failure> {
+    listing::matches(url)
+}
+
+/// Begins an object in a bucket.
+///
+/// # Errors
+/// If the URL is not one of an object that can be written.
+pub(super) fn upload(url: &str) -> Result<Upload, Failure> {
+    Upload::open(url)
+}
+
+/// A file for a copy of an object; it has no name, so that nothing of it is left whatever happens.
+///
+/// # Errors
+/// What the system answers.
+pub(super) fn temporary_file() -> io::Result<File> {
+    tempfile::tempfile()
+}
+
+/// An object of which any bytes can be had.
+pub(crate) struct Lookup(Arc<Ranged>);
+
+impl Lookup {
+    /// # Errors
+    /// As [`stream`], or if the server knows no ranges.
+    pub(super) fn open(url: &str) -> Result<Self, Failure> {
+        match Opened::new(url, 1)? {
+            Opened::Ranged(object, _) => Ok(Self(object)),
+            Opened::Whole(..) => {
+                Err(Failure::last("the server does not answer ranges, which --offset needs: download the file first"))
+            }
+        }
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn size(&self) -> u64 {
+        self.0.size
+    }
+
+    /// The bytes of a range, as many of them as there are.
+    ///
+    /// # Errors
+    /// If they cannot be had, or the object is another one by now.
+    pub(crate) fn bytes(&self, range: Range<u64>) -> Result<Vec<u8>, Failure> {
+        let object = self.0.clone();
+        patience::wait(async move { object.fetch(range, None).await })
+    }
+}
