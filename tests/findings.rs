@@ -124,10 +124,12 @@ fn names_over_1_kb() {
 fn what_never_expires_among_keys_that_do() {
     let mut rdb = dump();
     for number in 0..300 {
+        // Few keys under a prefix where none expires: no cache.
+        rdb = rdb.key(0, format!("queue:{number}"), |value| value.string("x".repeat(800)));
         if number % 3 > 0 {
             rdb = rdb.expire_ms(1_700_003_600_000 + 1_000_000 * number);
         }
-        rdb = rdb.key(0, format!("cache:page:{number}"), |value| value.string("x".repeat(50)));
+        rdb = rdb.key(0, format!("cache:page:{number}"), |value| value.string("x".repeat(1000)));
     }
     let found = findings_of(rdb, Rules::Huawei);
     let [finding] = of(&found, "no-ttl")[..] else { panic!("{found:?}") };
