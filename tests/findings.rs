@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_VALUE_BYTES};
 use bigkeys::memory::{Allocator, Target};
 use bigkeys::report::{Finding, Question, Report, Rules, SavingBasis, Severity};
 use bigkeys::{Dump, Options, findings, report_all};
@@ -104,6 +105,25 @@ fn big_keys_by_published_rules() {
     assert!(list.commands.iter().any(|command| command.starts_with("redis-cli -n 7 MEMORY USAGE over")), "{list:?}");
     assert!(of(&findings_of(big(), Rules::Tencent), "big-keys").is_empty());
     assert_eq!(of(&findings_of(big(), Rules::Alibaba), "big-keys").len(), 1);
+}
+
+/// `--big`: a collection of few elements is big by its bytes.
+#[test]
+fn few_elements_of_many_bytes_are_big() {
+    let dumps = Dumps::new();
+    let element = "x".repeat(1 << 20);
+    let list = |elements| {
+        let element = &element;
+        move |value: Bytes| (0..elements).fold(value.len(elements), |value, _| value.string(element))
+    };
+    let path = [dumps.write("dump.rdb", dump().key(1, "at", list(49)).key(1, "over", list(50)))];
+    let mut question = Question::default();
+    question.filter.min_elements = BIG_ELEMENTS + 1;
+    assert_eq!(report(&path, &question, 4 << 20).totals.keys, 0);
+    question.filter.or_value_bytes = Some(BIG_VALUE_BYTES);
+    let report = report(&path, &question, 4 << 20);
+    assert_eq!((report.totals.keys, report.totals.elements), (1, 50));
+    assert_eq!(report.filters.to_string(), "--big");
 }
 
 #[test]
@@ -339,6 +359,11 @@ impl Known {
 
     fn question(&self) -> Question {
         Question { target: Some(self.target), allocator: self.allocator, ..Question::default() }
+    }
+
+    /// Sums may be off by one in so many: by 1 %, and where the C library gives 16 bytes more by chance, by 2.5 %.
+    fn share_off(&self) -> u64 {
+        if self.allocator == Allocator::Libc { 40 } else { 100 }
     }
 
     fn has_packed_sets(&self) -> bool {
@@ -582,7 +607,8 @@ fn servers_save_what_higher_limits_promise() {
             let saved = before - used_memory(&mut known.start(Some(&path), &arguments));
             println!("{}: {elements} and {text_bytes}: saved {saved}, promised {promised}", known.target);
             assert!(saved > 50_000, "{saved}");
-            assert!(saved.abs_diff(promised) <= promised / 100, "{}: {saved}, promised {promised}", known.target);
+            let is_near = saved.abs_diff(promised) <= promised / known.share_off();
+            assert!(is_near, "{}: {saved}, promised {promised}", known.target);
         }
     }
 }
@@ -629,7 +655,8 @@ fn servers_use_what_the_report_says() {
             let said = report.dumps[0].server.expect("of all keys").used_memory_bytes;
             let used = used_memory(&mut known.start(Some(&path), &[]));
             println!("{} {}: {name}: {used} used, {said} said", known.target, known.allocator);
-            assert!(said.abs_diff(used) <= used / 100, "{}: {name}: {used} used, {said} said", known.target);
+            let is_near = said.abs_diff(used) <= used / known.share_off();
+            assert!(is_near, "{}: {name}: {used} used, {said} said", known.target);
         }
     }
 }

@@ -21,6 +21,9 @@ pub const BIG_STRING_BYTES: u64 = 10 * 1024;
 /// The number of elements over which it calls a collection big.
 pub const BIG_ELEMENTS: u64 = 5000;
 
+/// The bytes of a value over which it calls a collection of fewer elements big: 50 MB. A scan takes those in the dump for it.
+pub const BIG_VALUE_BYTES: u64 = 50 << 20;
+
 /// Conditions that a key must meet, all of them; of several globs, regular expressions, databases or kinds, one.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -34,6 +37,8 @@ pub struct Filter {
     pub min_bytes: u64,
     /// The least size of keys that are measured in elements.
     pub min_elements: u64,
+    /// Keys that are measured in elements pass too, however few they have, if their value has more bytes in the dump.
+    pub or_value_bytes: Option<u64>,
     /// What to do with expired keys.
     pub expired: Expired,
     /// The moment that decides which keys have expired, in milliseconds since 1970; by default the dump's own `ctime`.
@@ -53,7 +58,8 @@ impl Filter {
 
     /// Whether entries of databases that are wanted pass whatever they are.
     pub(crate) fn is_of_all(&self) -> bool {
-        let Self { databases: _, kinds, patterns, min_bytes, min_elements, expired, now_ms: _ } = self;
+        let Self { databases: _, kinds, patterns, min_bytes, min_elements, or_value_bytes: _, expired, now_ms: _ } =
+            self;
         let is_of_any_size = (*min_bytes, *min_elements) == (0, 0);
         is_of_any_size && kinds.is_empty() && patterns.is_empty() && *expired == Expired::Keep
     }
@@ -66,11 +72,13 @@ impl Filter {
     /// Whether an entry meets all conditions but that of the database.
     #[inline]
     pub(crate) fn passes(&self, entry: &Entry<'_>, name: &[u8]) -> bool {
-        let least = match entry.kind.unit() {
-            Unit::Byte => self.min_bytes,
-            Unit::Count => self.min_elements,
+        let is_of_size = match entry.kind.unit() {
+            Unit::Byte => entry.size >= self.min_bytes,
+            Unit::Count => {
+                entry.size >= self.min_elements || self.or_value_bytes.is_some_and(|most| entry.value_bytes > most)
+            }
         };
-        entry.size >= least
+        is_of_size
             && (self.kinds.is_empty() || self.names_kind(entry.kind))
             && (self.expired == Expired::Keep || self.has_expired(entry) == (self.expired == Expired::Only))
             && (self.patterns.is_empty() || self.matches(name))

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{command, worth};
+use super::command;
+use super::worth::worth;
 use crate::output::human::{bytes, count, name, share};
 use crate::report::{
     CompressionFound, Evidence, Finding, Name, PrefixCompression, Report, Saving, SavingBasis, Severity, Subject,

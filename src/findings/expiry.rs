@@ -3,7 +3,8 @@
 
 use std::fmt::Write;
 
-use super::{command, worth};
+use super::command;
+use super::worth::worth;
 use crate::output::human::{bytes, count, moment, share};
 use crate::report::{
     DumpInfo, Evidence, ExpiryPeak, Finding, Report, Saving, SavingBasis, Severity, Subject, SubjectKind, Suspicion,

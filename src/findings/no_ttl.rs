@@ -1,6 +1,7 @@
 //! Bytes that never expire, by prefix, in a dump whose other keys do: what a cache keeps for good.
 
-use super::{command, prefixes, worth};
+use super::worth::worth;
+use super::{command, prefixes};
 use crate::output::human::{bytes, count, name, share};
 use crate::report::{Evidence, Finding, NameTally, Report, Severity, Subject, SubjectKind, Tally};
 

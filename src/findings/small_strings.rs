@@ -1,7 +1,8 @@
 //! Small strings under one prefix, each with a key, an object and an entry of its own: what they would take as fields of hashes
 //! that are packed.
 
-use super::{command, worth};
+use super::command;
+use super::worth::worth;
 use crate::memory::Model;
 use crate::memory::server::KeyCount;
 use crate::output::human::{bytes, count, name};

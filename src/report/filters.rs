@@ -27,6 +27,9 @@ pub struct Filters {
     /// The least size of keys that are measured in elements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_elements: Option<u64>,
+    /// Bytes of a value in the dump over which keys that are measured in elements pass too, however few they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub or_value_bytes: Option<u64>,
     /// What was done with expired keys, if they were told from others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<FilteredExpired>,
@@ -59,6 +62,7 @@ impl Filters {
             regexes: patterns(false),
             min_bytes: Some(filter.min_bytes).filter(|bytes| *bytes > 0),
             min_elements: Some(filter.min_elements).filter(|elements| *elements > 0),
+            or_value_bytes: filter.or_value_bytes.filter(|_| filter.min_elements > 0),
             expired: match filter.expired {
                 Expired::Keep => None,
                 Expired::Skip => Some(FilteredExpired::Skip),
@@ -90,7 +94,8 @@ fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
 /// As the options that make it.
 impl fmt::Display for Filters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { databases, types, globs, regexes, min_bytes, min_elements, expired, is_mixed } = self;
+        let Self { databases, types, globs, regexes, min_bytes, min_elements, or_value_bytes, expired, is_mixed } =
+            self;
         if *is_mixed {
             return f.write_str("several filters");
         }
@@ -98,8 +103,13 @@ impl fmt::Display for Filters {
         options.extend(types.iter().map(|name| format!("--type {name}")));
         options.extend(globs.iter().map(|glob| format!("--match {glob}")));
         options.extend(regexes.iter().map(|regex| format!("--regex {regex}")));
-        options.extend(min_bytes.map(|bytes| format!("--min-bytes {bytes}")));
-        options.extend(min_elements.map(|elements| format!("--min-elements {elements}")));
+        // The option that sets all three.
+        if or_value_bytes.is_some() {
+            options.push("--big".to_owned());
+        } else {
+            options.extend(min_bytes.map(|bytes| format!("--min-bytes {bytes}")));
+            options.extend(min_elements.map(|elements| format!("--min-elements {elements}")));
+        }
         options.extend(expired.map(|how| match how {
             FilteredExpired::Skip => "--expired skip".to_owned(),
             FilteredExpired::Only => "--expired only".to_owned(),

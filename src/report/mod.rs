@@ -46,7 +46,7 @@ pub(crate) use question::QueryPlan;
 pub use question::Question;
 pub use rank::By;
 pub use rows::Row;
-pub use rules::{HUAWEI_BYTES, KeySize, Rules};
+pub use rules::{KeySize, Rules};
 pub use sections::{
     DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, Prefixes, TopCut, TopKeys,
     TypeTally,

@@ -397,6 +397,7 @@ fn the_schema_describes_the_json() {
             regexes: vec![".".to_owned()],
             min_bytes: Some(1),
             min_elements: Some(1),
+            or_value_bytes: Some(1),
             expired: Some(FilteredExpired::Only),
             is_mixed: true,
         };

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use bigkeys::Pattern;
-use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Expired, Filter};
+use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, BIG_VALUE_BYTES, Expired, Filter};
 use bigkeys::rdb::Kind;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -41,7 +41,7 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "N", value_parser = number, allow_negative_numbers = true, conflicts_with = "big")]
     pub(crate) min_elements: Option<u64>,
 
-    /// Only keys over the published limits: strings over 10 KB, others over 5,000 elements
+    /// Only keys over the published limits: strings over 10 KB, others over 5,000 elements or 50 MB in the dump
     #[arg(long)]
     pub(crate) big: bool,
 
@@ -67,6 +67,7 @@ impl FilterArgs {
             patterns: self.globs.iter().chain(&self.regexes).cloned().collect(),
             min_bytes: min_bytes.unwrap_or(0),
             min_elements: min_elements.unwrap_or(0),
+            or_value_bytes: self.big.then_some(BIG_VALUE_BYTES),
             expired: self.expired.into(),
             now_ms: self.now.map(Timestamp::as_millisecond),
         }
