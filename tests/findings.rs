@@ -583,6 +583,9 @@ fn hot_and_big() {
     assert_eq!((evidence(hot, "keys"), hot.keys[0].key.name.bytes()), (1, &b"hot"[..]));
 }
 
+/// What two starts of a server differ by: buffers of its client, and what its timers hold.
+const NOISE_BYTES: u64 = 8 << 10;
+
 #[test]
 fn servers_save_what_higher_limits_promise() {
     let dumps = Dumps::new();
@@ -607,7 +610,7 @@ fn servers_save_what_higher_limits_promise() {
             let saved = before - used_memory(&mut known.start(Some(&path), &arguments));
             println!("{}: {elements} and {text_bytes}: saved {saved}, promised {promised}", known.target);
             assert!(saved > 50_000, "{saved}");
-            let is_near = saved.abs_diff(promised) <= promised / known.share_off();
+            let is_near = saved.abs_diff(promised) <= promised / known.share_off() + NOISE_BYTES;
             assert!(is_near, "{}: {saved}, promised {promised}", known.target);
         }
     }
