@@ -1,11 +1,13 @@
 //! `bigkeys keys`: one row per key.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use bigkeys::input::shown;
 use bigkeys::output::rows::RowWriter;
 use bigkeys::report::Question;
-use bigkeys::rows_all;
+use bigkeys::row_blocks_all;
 use clap::{Args, ValueEnum};
 
 use super::args::filter::FilterArgs;
@@ -87,34 +89,48 @@ impl Format {
     }
 }
 
-/// Rows on their way to a writer, which begins with the first of them.
-struct Rows<W: Write + Send> {
-    format: Format,
-    /// What the dumps are called.
-    names: Vec<String>,
-    to: Option<W>,
-    writer: Option<RowWriter<W>>,
+impl Format {
+    fn writer<W: Write + Send>(self, dumps: Vec<String>, to: W) -> io::Result<RowWriter<W>> {
+        match self {
+            Self::Csv => RowWriter::csv(dumps, to),
+            Self::Ndjson => RowWriter::ndjson(dumps, to),
+            #[cfg(feature = "columnar")]
+            Self::Parquet => RowWriter::parquet(dumps, to),
+            #[cfg(feature = "columnar")]
+            Self::Arrow => RowWriter::arrow(dumps, to),
+        }
+    }
 }
 
-impl<W: Write + Send> Rows<W> {
-    fn writer(&mut self) -> io::Result<&mut RowWriter<W>> {
-        if let Some(to) = self.to.take() {
-            let names = std::mem::take(&mut self.names);
-            self.writer = Some(match self.format {
-                Format::Csv => RowWriter::csv(names, to)?,
-                Format::Ndjson => RowWriter::ndjson(names, to),
-                #[cfg(feature = "columnar")]
-                Format::Parquet => RowWriter::parquet(names, to)?,
-                #[cfg(feature = "columnar")]
-                Format::Arrow => RowWriter::arrow(names, to)?,
-            });
+/// Holds back what a file begins with until there are rows, or it is known that there are none.
+struct HeldBack<'h, W> {
+    to: W,
+    start: Vec<u8>,
+    is_let_go: &'h AtomicBool,
+}
+
+impl<W: Write> HeldBack<'_, W> {
+    fn let_go(&mut self) -> io::Result<()> {
+        if self.start.is_empty() { Ok(()) } else { self.to.write_all(&std::mem::take(&mut self.start)) }
+    }
+}
+
+impl<W: Write> Write for HeldBack<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.is_let_go.load(Ordering::Relaxed) {
+            self.start.extend_from_slice(bytes);
+            return Ok(bytes.len());
         }
-        self.writer.as_mut().ok_or_else(|| io::Error::other("the rows could not be begun"))
+        self.let_go()?;
+        self.to.write(bytes)
     }
 
-    fn finish(mut self) -> io::Result<()> {
-        self.writer()?;
-        self.writer.map_or(Ok(()), RowWriter::finish)
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.is_let_go.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.let_go()?;
+        self.to.flush()
     }
 }
 
@@ -152,22 +168,20 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
     let written = watched(args.scan.when(), |progress| {
         sink.write_with(|to| {
             let names = dumps.iter().map(|dump| shown(&dump.path)).collect();
-            let mut rows = Rows { format, names, to: Some(to), writer: None };
-            let mut failed = None;
-            let result = rows_all(&dumps, &question, &options, progress, |row| {
-                if failed.is_none()
-                    && let Err(error) = rows.writer().and_then(|writer| writer.write(row))
-                {
-                    failed = Some(error);
-                    progress.cancel();
-                }
+            let is_let_go = AtomicBool::new(false);
+            let mut writer = format.writer(names, HeldBack { to, start: Vec::new(), is_let_go: &is_let_go })?;
+            let (threads, block_rows) = (threads(options.threads), writer.block_rows());
+            let result = writer.write_blocks(threads, |write| {
+                row_blocks_all(&dumps, &question, &options, progress, block_rows, |block| {
+                    is_let_go.store(true, Ordering::Relaxed);
+                    if !write(block) {
+                        progress.cancel();
+                    }
+                })
             });
             // However the scan ended, what it found is a whole file; where none was possible, nothing is written.
-            let written = match (failed, &result) {
-                (Some(error), _) => Err(error),
-                (None, Ok(_)) => rows.finish(),
-                (None, Err(_)) => Ok(()),
-            };
+            is_let_go.fetch_or(result.is_ok(), Ordering::Relaxed);
+            let written = writer.finish();
             scanned = Some(result);
             written
         })
@@ -184,4 +198,9 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
     written?;
     sink.finish()?;
     Ok(exit)
+}
+
+/// How many threads encode rows.
+fn threads(asked: usize) -> usize {
+    if asked == 0 { thread::available_parallelism().map_or(1, usize::from) } else { asked }
 }

@@ -1,6 +1,6 @@
 //! The scan that makes a report.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::dumps::{Dumps, Read, filter};
 use super::options::{Dump, Options};
@@ -12,10 +12,7 @@ use crate::memory::Target;
 use crate::rdb::source::Slice;
 use crate::rdb::{Context, Dialect, Kind, header};
 use crate::report::census::Census;
-use crate::report::rows::{OnRow, Row, Rows};
-use crate::report::{
-    DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest, model_notes, oversized_note, unlike,
-};
+use crate::report::{DumpInfo, KeyRow, QueryPlan, Question, Report, Tally, largest, model_notes, unlike};
 
 /// A report about dumps, with the notes and errors that belong to it. [`Options::question`] is not looked at.
 ///
@@ -43,7 +40,7 @@ pub fn report_all(
 }
 
 /// Notes on dumps that no model is of.
-fn notes_on_bits(dumps: &[Dump], read: &[Read]) -> Vec<String> {
+pub(super) fn notes_on_bits(dumps: &[Dump], read: &[Read]) -> Vec<String> {
     let of_32_bits = |read: &Read| read.context.as_ref().is_some_and(model_notes::is_32_bit);
     let dumps = dumps.iter().zip(read).filter(|(_, read)| of_32_bits(read));
     dumps.map(|(dump, _)| format!("{}: {}", input::shown(&dump.path), model_notes::BITS_32)).collect()
@@ -148,49 +145,5 @@ fn info(question: &Question, dump: &Dump, read: Read) -> DumpInfo {
         damage: read.damage,
         keys: Tally::default(),
         expiry_peaks: Vec::new(),
-    }
-}
-
-/// Hands each key of the dumps to `on_row`, in the order of the dumps; gives the notes and errors that belong to them.
-/// [`Options::question`] is not looked at. To be given no more, `on_row` may call [`Progress::cancel`].
-///
-/// # Errors
-/// As [`super::analyze_all`].
-pub fn rows_all(
-    dumps: &[Dump],
-    question: &Question,
-    options: &Options,
-    progress: &Arc<Progress>,
-    on_row: impl FnMut(&Row) + Send,
-) -> Result<(Vec<String>, Vec<Error>), Error> {
-    // Rows wait in memory for those before them; where a record takes four bytes, those of a segment take sixty times that.
-    let mut options = options.clone();
-    if options.segment_bytes == 0 {
-        options.segment_bytes = ROWS_SEGMENT_BYTES;
-    }
-    let on_row: OnRow<'_> = Arc::new(Mutex::new(on_row));
-    let mut all = Dumps::new(&options, RowsQuery { question, on_row })?;
-    all.add_files(dumps, progress)?;
-    let Dumps { accumulated, read, mut notes, damage, .. } = all;
-    notes.extend(notes_on_bits(dumps, &read));
-    if accumulated.oversized_names > 0 {
-        notes.push(oversized_note(accumulated.oversized_names, "without a row"));
-    }
-    Ok((notes, damage))
-}
-
-const ROWS_SEGMENT_BYTES: usize = 256 << 10;
-
-struct RowsQuery<'q> {
-    question: &'q Question,
-    on_row: OnRow<'q>,
-}
-
-impl<'q> Query for RowsQuery<'q> {
-    type Accumulator = Rows<'q>;
-
-    fn begin(&self, number: u32, context: Option<&Context>) -> Result<Rows<'q>, ErrorKind> {
-        let on_row = context.map(|_| self.on_row.clone());
-        Ok(Rows::new(asked(self.question, number, context)?, Some(0), on_row))
     }
 }

@@ -12,38 +12,54 @@ use std::io::{self, Write};
 
 use arrow_ipc::writer::FileWriter;
 
-use super::batch::{Batch, io_error};
-use crate::report::Row;
+use super::batch::{Batches, io_error};
+use super::in_turn::InTurn;
+use crate::report::RowBlock;
 
-/// Writes rows as an Arrow IPC file.
+/// Writes rows as an Arrow IPC file. Columns are made side by side; what is serial is to write them.
 pub(super) struct ArrowWriter<W: Write> {
-    batch: Batch,
-    to: FileWriter<W>,
+    batches: Batches,
+    to: InTurn<File<W>>,
+}
+
+struct File<W: Write> {
+    writer: FileWriter<W>,
     has_batches: bool,
 }
 
 impl<W: Write> ArrowWriter<W> {
     pub(super) fn new(dumps: &[String], to: W) -> io::Result<Self> {
-        let batch = Batch::new(dumps);
-        let to = FileWriter::try_new(to, batch.schema()).map_err(io_error)?;
-        Ok(Self { batch, to, has_batches: false })
+        let batches = Batches::new(dumps);
+        let writer = FileWriter::try_new(to, batches.schema()).map_err(io_error)?;
+        Ok(Self { batches, to: InTurn::new(File { writer, has_batches: false }) })
     }
 
-    pub(super) fn write(&mut self, row: &Row) -> io::Result<()> {
-        if self.batch.add(row) { self.write_batch() } else { Ok(()) }
+    pub(super) fn is_broken(&self) -> bool {
+        self.to.is_broken()
     }
 
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        // The dictionaries come with the first batch, and readers want them even where there are no rows.
-        if !self.batch.is_empty() || !self.has_batches {
-            self.write_batch()?;
+    pub(super) fn break_off(&self, error: io::Error) {
+        self.to.break_off(error);
+    }
+
+    /// Writes a block by its number.
+    pub(super) fn write(&self, number: u64, block: RowBlock) {
+        let batch = self.batches.of(block);
+        if let Some(mut file) = self.to.wait(number) {
+            file.has_batches = true;
+            let written = batch.and_then(|batch| file.writer.write(&batch));
+            file.end(written.map_err(io_error));
         }
-        self.to.finish().map_err(io_error)
     }
 
-    fn write_batch(&mut self) -> io::Result<()> {
-        self.has_batches = true;
-        self.batch.take().and_then(|batch| self.to.write(&batch)).map_err(io_error)
+    pub(super) fn finish(self) -> io::Result<()> {
+        let mut file = self.to.into_inner()?;
+        // The dictionaries come with the first batch, and readers want them even where there are no rows.
+        if !file.has_batches {
+            let none = self.batches.of(RowBlock::default());
+            none.and_then(|batch| file.writer.write(&batch)).map_err(io_error)?;
+        }
+        file.writer.finish().map_err(io_error)
     }
 }
 

@@ -1,28 +1,25 @@
-//! Rows into record batches, which Parquet and Arrow are both written from.
+//! Blocks of rows into record batches, which Parquet and Arrow are both written from.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, PrimitiveBuilder, StringBuilder};
+use arrow_array::builder::{PrimitiveBuilder, StringBuilder};
 use arrow_array::types::{
     ArrowDictionaryKeyType, ArrowPrimitiveType, Int8Type, Int32Type, Int64Type, TimestampMillisecondType, UInt8Type,
     UInt64Type,
 };
-use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::columns::{self, Column, Type};
 use crate::memory::{Basis, Encoding};
-use crate::rdb::{Unit, ValueType};
-use crate::report::Row;
+use crate::rdb::{Kind, Unit, ValueType};
+use crate::report::{Name, RowBlock, RowCells};
 
-/// A batch has at most so many rows: enough for readers, who give whole batches to their workers. With four times as many
-/// the program takes 15 MiB more to write Parquet, and is no quicker.
-const ROWS_MAX: usize = 1 << 14;
-
-/// When the names of a batch, of which each may take megabytes, have as many bytes, the batch is full.
-const NAME_BYTES_MAX: usize = 2 << 20;
+/// A batch of a file has at most so many rows: enough for readers, who give whole batches to their workers.
+pub(super) const ROWS_MAX: usize = 1 << 14;
 
 /// What the bytes of the format need not say, but a reader wants to know: who wrote it.
 pub(super) const WRITTEN_BY: (&str, &str) = ("bigkeys.version", env!("CARGO_PKG_VERSION"));
@@ -47,31 +44,16 @@ const ENCODINGS: [Encoding; 15] = [
 ];
 const _: () = assert!(ENCODINGS.len() == Encoding::Other as usize + 1, "an encoding is missing");
 
-/// Rows that wait to become a record batch.
-pub(super) struct Batch {
+/// Makes record batches of blocks of rows.
+pub(super) struct Batches {
     schema: SchemaRef,
-    dump: Labels<Int32Type>,
-    db: PrimitiveBuilder<UInt64Type>,
-    name: BinaryBuilder,
-    kind: StringBuilder,
-    stored_as: Labels<Int8Type>,
+    dumps: ArrayRef,
+    stored: ArrayRef,
     /// The place of each value type's label.
     stored_places: Vec<i8>,
-    loaded_as: Labels<Int8Type>,
-    size: PrimitiveBuilder<UInt64Type>,
-    unit: Labels<Int8Type>,
-    serialized_bytes: PrimitiveBuilder<UInt64Type>,
-    memory_bytes: PrimitiveBuilder<UInt64Type>,
-    allocated_bytes: PrimitiveBuilder<UInt64Type>,
-    memory_basis: Labels<Int8Type>,
-    value_bytes: PrimitiveBuilder<UInt64Type>,
-    largest_element_bytes: PrimitiveBuilder<UInt64Type>,
-    largest_element_index: PrimitiveBuilder<UInt64Type>,
-    expires_at_ms: PrimitiveBuilder<Int64Type>,
-    expires_at: PrimitiveBuilder<TimestampMillisecondType>,
-    idle_seconds: PrimitiveBuilder<UInt64Type>,
-    frequency: PrimitiveBuilder<UInt8Type>,
-    offset: PrimitiveBuilder<UInt64Type>,
+    loaded: ArrayRef,
+    units: ArrayRef,
+    bases: ArrayRef,
 }
 
 /// A column whose values are known before its first row. An Arrow file has such values once, in front of all rows, and
@@ -92,8 +74,8 @@ impl<K: ArrowDictionaryKeyType> Labels<K> {
     }
 }
 
-impl Batch {
-    /// An empty batch of rows of these dumps.
+impl Batches {
+    /// Batches of rows of these dumps.
     pub(super) fn new(dumps: &[String]) -> Self {
         let mut stored = Vec::new();
         let mut stored_places = Vec::new();
@@ -108,27 +90,12 @@ impl Batch {
         }
         Self {
             schema: schema(),
-            dump: Labels::new(dumps),
-            db: numbers(),
-            name: BinaryBuilder::new(),
-            kind: StringBuilder::new(),
-            stored_as: Labels::new(stored),
+            dumps: texts(dumps),
+            stored: texts(stored),
             stored_places,
-            loaded_as: Labels::new(ENCODINGS.map(Encoding::name)),
-            size: numbers(),
-            unit: Labels::new([Unit::Byte, Unit::Count].map(Unit::name)),
-            serialized_bytes: numbers(),
-            memory_bytes: numbers(),
-            allocated_bytes: numbers(),
-            memory_basis: Labels::new(Basis::ALL.map(Basis::name)),
-            value_bytes: numbers(),
-            largest_element_bytes: numbers(),
-            largest_element_index: numbers(),
-            expires_at_ms: numbers(),
-            expires_at: numbers().with_timezone("UTC"),
-            idle_seconds: numbers(),
-            frequency: numbers(),
-            offset: numbers(),
+            loaded: texts(ENCODINGS.map(Encoding::name)),
+            units: texts([Unit::Byte, Unit::Count].map(Unit::name)),
+            bases: texts(Basis::ALL.map(Basis::name)),
         }
     }
 
@@ -136,71 +103,106 @@ impl Batch {
         &self.schema
     }
 
-    /// Adds a row; true if the batch is full then.
-    pub(super) fn add(&mut self, row: &Row) -> bool {
-        self.dump.keys.append_value(i32::try_from(row.dump).unwrap_or(i32::MAX));
-        self.db.append_value(row.db);
-        self.name.append_value(row.name.bytes());
-        self.kind.append_value(row.type_name());
-        let stored = self.stored_places.get(usize::from(row.stored.0));
-        self.stored_as.keys.append_value(stored.copied().unwrap_or(i8::MAX));
-        self.loaded_as.keys.append_value(row.loaded as i8);
-        self.size.append_value(row.size);
-        self.unit.keys.append_value(i8::from(row.kind.unit() == Unit::Count));
-        self.serialized_bytes.append_value(row.serialized_bytes);
-        self.memory_bytes.append_option(row.memory_bytes);
-        self.allocated_bytes.append_option(row.allocated_bytes);
-        self.memory_basis.keys.append_option(row.memory_basis.map(|basis| basis as i8));
-        self.value_bytes.append_option(row.value_bytes);
-        self.largest_element_bytes.append_option(row.largest_element_bytes);
-        self.largest_element_index.append_option(row.largest_element_index);
-        self.expires_at_ms.append_option(row.expires_at_ms);
-        self.expires_at.append_option(row.expires_at_ms.filter(|ms| MOMENTS_MS.contains(ms)));
-        self.idle_seconds.append_option(row.idle_seconds);
-        self.frequency.append_option(row.frequency);
-        self.offset.append_value(row.offset);
-        self.db.values_slice().len() >= ROWS_MAX || self.name.values_slice().len() >= NAME_BYTES_MAX
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.db.values_slice().is_empty()
-    }
-
-    /// The rows as a record batch; none are left.
-    pub(super) fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+    /// The rows of a block, column by column.
+    pub(super) fn of(&self, block: RowBlock) -> Result<RecordBatch, ArrowError> {
+        let (names, cells) = block.into_parts();
+        let cells = cells.as_slice();
+        let (name, name_text) = name_columns(names, cells)?;
+        let dump = |cells: &RowCells| i32::try_from(cells.dump()).unwrap_or(i32::MAX);
+        let stored_places = &self.stored_places;
+        let stored = |cells: &RowCells| stored_places.get(usize::from(cells.stored().0)).copied().unwrap_or(i8::MAX);
+        let moment = |cells: &RowCells| cells.expires_at_ms().filter(|ms| MOMENTS_MS.contains(ms));
         let columns: Vec<ArrayRef> = vec![
-            self.dump.finish()?,
-            Arc::new(self.db.finish()),
-            Arc::new(self.name.finish()),
-            Arc::new(self.kind.finish()),
-            self.stored_as.finish()?,
-            self.loaded_as.finish()?,
-            Arc::new(self.size.finish()),
-            self.unit.finish()?,
-            Arc::new(self.serialized_bytes.finish()),
-            Arc::new(self.memory_bytes.finish()),
-            Arc::new(self.allocated_bytes.finish()),
-            self.memory_basis.finish()?,
-            Arc::new(self.value_bytes.finish()),
-            Arc::new(self.largest_element_bytes.finish()),
-            Arc::new(self.largest_element_index.finish()),
-            Arc::new(self.expires_at_ms.finish()),
-            Arc::new(self.expires_at.finish()),
-            Arc::new(self.idle_seconds.finish()),
-            Arc::new(self.frequency.finish()),
-            Arc::new(self.offset.finish()),
+            labels::<Int32Type>(known(cells, dump), &self.dumps)?,
+            Arc::new(known::<UInt64Type>(cells, RowCells::db)),
+            name,
+            name_text,
+            type_column(cells),
+            labels::<Int8Type>(known(cells, stored), &self.stored)?,
+            labels::<Int8Type>(known(cells, |cells| cells.loaded() as i8), &self.loaded)?,
+            Arc::new(known::<UInt64Type>(cells, RowCells::size)),
+            labels::<Int8Type>(known(cells, |cells| i8::from(cells.kind().unit() == Unit::Count)), &self.units)?,
+            Arc::new(known::<UInt64Type>(cells, RowCells::serialized_bytes)),
+            Arc::new(nullable::<UInt64Type>(cells, RowCells::memory_bytes)),
+            Arc::new(nullable::<UInt64Type>(cells, RowCells::allocated_bytes)),
+            labels::<Int8Type>(nullable(cells, |cells| cells.memory_basis().map(|basis| basis as i8)), &self.bases)?,
+            Arc::new(nullable::<UInt64Type>(cells, RowCells::value_bytes)),
+            Arc::new(nullable::<UInt64Type>(cells, RowCells::largest_element_bytes)),
+            Arc::new(nullable::<UInt64Type>(cells, RowCells::largest_element_index)),
+            Arc::new(nullable::<Int64Type>(cells, RowCells::expires_at_ms)),
+            Arc::new(nullable::<TimestampMillisecondType>(cells, moment).with_timezone("UTC")),
+            Arc::new(nullable::<UInt64Type>(cells, RowCells::idle_seconds)),
+            Arc::new(nullable::<UInt8Type>(cells, RowCells::frequency)),
+            Arc::new(known::<UInt64Type>(cells, RowCells::offset)),
         ];
         RecordBatch::try_new(self.schema.clone(), columns)
     }
 }
 
+fn texts(values: impl IntoIterator<Item = impl AsRef<str>>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+/// A column that has a value in each row.
+fn known<T: ArrowPrimitiveType>(cells: &[RowCells], of: impl Fn(&RowCells) -> T::Native) -> PrimitiveArray<T> {
+    let values: Vec<T::Native> = cells.iter().map(of).collect();
+    PrimitiveArray::new(values.into(), None)
+}
+
+fn nullable<T: ArrowPrimitiveType>(
+    cells: &[RowCells],
+    of: impl Fn(&RowCells) -> Option<T::Native>,
+) -> PrimitiveArray<T> {
+    let mut nulls = NullBufferBuilder::new(cells.len());
+    let value = |cells: &RowCells| {
+        let value = of(cells);
+        nulls.append(value.is_some());
+        value.unwrap_or_default()
+    };
+    let values: Vec<T::Native> = cells.iter().map(value).collect();
+    PrimitiveArray::new(values.into(), nulls.finish())
+}
+
+fn labels<K: ArrowDictionaryKeyType>(keys: PrimitiveArray<K>, values: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    Ok(Arc::new(DictionaryArray::try_new(keys, values.clone())?))
+}
+
+fn type_column(cells: &[RowCells]) -> ArrayRef {
+    let mut types = StringBuilder::with_capacity(cells.len(), cells.len() * 6);
+    for cells in cells {
+        match cells.module().filter(|_| cells.kind() == Kind::Module) {
+            Some(module) => types.append_value(module.to_string()),
+            None => types.append_value(cells.kind().name()),
+        }
+    }
+    Arc::new(types.finish())
+}
+
+/// The names as bytes and as text. Where all are UTF-8, and none so long that it is cut, both are the same bytes in memory.
+fn name_columns(names: Vec<u8>, cells: &[RowCells]) -> Result<(ArrayRef, ArrayRef), ArrowError> {
+    let ends = cells.iter().map(|cells| i32::try_from(cells.name_end()).unwrap_or(i32::MAX));
+    let offsets: Vec<i32> = std::iter::once(0).chain(ends).collect();
+    let is_long = offsets.array_windows().any(|[start, end]| end - start > TEXT_NAME_BYTES_MAX);
+    let offsets = OffsetBuffer::new(offsets.into());
+    let names = BinaryArray::try_new(offsets.clone(), names.into(), None)?;
+    let shared = || StringArray::try_new(offsets, names.values().clone(), None).ok();
+    let text = if is_long { None } else { shared() };
+    let text = text.unwrap_or_else(|| StringArray::from_iter_values(names.iter().flatten().map(name_text)));
+    Ok((Arc::new(names), Arc::new(text)))
+}
+
+/// A name as text, as the formats that are text have it. Only the first part of a long one: the other column has it whole.
+fn name_text(name: &[u8]) -> String {
+    let cut = name.get(..TEXT_NAME_BYTES_MAX as usize).unwrap_or(name);
+    Name::new(cut).to_string()
+}
+
+/// Names have so many bytes in text at most, before bytes are escaped.
+const TEXT_NAME_BYTES_MAX: i32 = 64 << 10;
+
 /// The first millisecond of year 1 to the last of year 9999. Keys may be told to expire at any `i64`, but beyond these
 /// years DuckDB refuses to read the whole column, and Python to make a date of it.
 const MOMENTS_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
-
-fn numbers<T: ArrowPrimitiveType>() -> PrimitiveBuilder<T> {
-    PrimitiveBuilder::with_capacity(ROWS_MAX)
-}
 
 /// The columns as Arrow has them, each with its description.
 fn schema() -> SchemaRef {

@@ -78,11 +78,23 @@ impl Column {
 }
 
 /// All columns.
-pub const COLUMNS: [Column; 21] = [
+pub const COLUMNS: [Column; 22] = [
     Column::new("dump", Type::Dump, "the dump that the key is in, as it was given"),
     Column::new("db", Type::U64, "the database"),
     Column::new("name", Type::Bytes, "the key's name; in text, bytes that are not UTF-8 are escaped as `\\xff`"),
-    Column::new("name_base64", Type::Text, "the name in Base64, if it is not UTF-8").or_none().only(Formats::Text),
+    Column::new(
+        "name_base64",
+        Type::Text,
+        "the name in Base64, where `name` is not the name to the byte: if it is not UTF-8, in CSV also if it is like a formula",
+    )
+    .or_none()
+    .only(Formats::Text),
+    Column::new(
+        "name_text",
+        Type::Text,
+        "the name as text, bytes that are not UTF-8 escaped as `\\xff`; of names over 64 KiB the first 64 KiB",
+    )
+    .only(Formats::Typed),
     // Not one of few: a dump can have as many module types as keys.
     Column::new("type", Type::Text, "the type as `TYPE` answers it; of a module's value the module type's name"),
     Column::new("stored_as", Type::Label, "the encoding in the dump"),

@@ -7,9 +7,12 @@ mod batch;
 pub mod columns;
 mod findings;
 pub mod folded;
+mod formula;
 pub mod human;
+mod in_turn;
 #[cfg(feature = "columnar")]
 mod parquet;
+mod row_text;
 pub mod rows;
 mod server;
 pub mod table;

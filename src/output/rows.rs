@@ -3,69 +3,82 @@
 //!
 //! CSV is that of RFC 4180 with line feeds alone: a first line of names, quotes around a field that has a comma, a quote, a
 //! carriage return or a line feed in it, and nothing where a value is not known. A name that is not UTF-8 is escaped
-//! (`\xff`) in `name` and stands without loss in `name_base64`, which is else empty. In Parquet and Arrow names are bytes.
+//! (`\xff`) in `name` and stands without loss in `name_base64`, which is else empty. So is one that a spreadsheet would run as a
+//! formula, of which the first character is escaped (`\x3d`). In Parquet and Arrow names are bytes, and text beside them.
+//!
+//! Rows come in blocks, which threads encode side by side and write one after the other: the bytes are the same for any
+//! number of threads.
 
-use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
-
-use serde::Serialize;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 #[cfg(feature = "columnar")]
 use super::arrow::ArrowWriter;
-use super::columns;
 #[cfg(feature = "columnar")]
 use super::parquet::ParquetWriter;
-use crate::memory::Basis;
-use crate::report::{Name, Row};
+use super::row_text::{RowText, TextWriter};
+use crate::report::{Row, RowBlock};
+
+/// Rows of a block of text: few, so that a core's own cache holds them and their text.
+const TEXT_ROWS_MAX: usize = 1 << 11;
+
+/// A block whose names take more is encoded by whoever hands it on, so that there is one of those at a time: a name may have
+/// 8 MiB.
+const NAME_BYTES_MAX: usize = 1 << 20;
 
 /// Writes rows. What it has written is whole after [`RowWriter::finish`].
 #[derive(Debug)]
 pub struct RowWriter<W: Write + Send> {
-    /// What the dumps are called, by their number.
-    dumps: Vec<String>,
+    dumps: usize,
+    /// Rows that were written one by one and wait for others.
+    open: RowBlock,
+    /// How many blocks there were.
+    blocks: u64,
+    memory: Vec<u8>,
     form: Form<W>,
 }
 
 #[derive(Debug)]
 enum Form<W: Write + Send> {
-    Csv {
-        to: W,
-        line: Vec<u8>,
-    },
-    Ndjson {
-        to: W,
-        line: Vec<u8>,
-    },
+    Text(TextWriter<W>),
     #[cfg(feature = "columnar")]
     Parquet(Box<ParquetWriter<W>>),
     #[cfg(feature = "columnar")]
     Arrow(Box<ArrowWriter<W>>),
 }
 
-/// The columns, in their order, as JSON has them.
-#[derive(Serialize)]
-struct Columns<'r> {
-    dump: &'r str,
-    db: u64,
-    #[serde(flatten)]
-    name: &'r Name,
-    #[serde(rename = "type")]
-    kind: Cow<'static, str>,
-    stored_as: &'static str,
-    loaded_as: &'static str,
-    size: u64,
-    unit: &'static str,
-    serialized_bytes: u64,
-    memory_bytes: Option<u64>,
-    allocated_bytes: Option<u64>,
-    memory_basis: Option<&'static str>,
-    value_bytes: Option<u64>,
-    largest_element_bytes: Option<u64>,
-    largest_element_index: Option<u64>,
-    expires_at_ms: Option<i64>,
-    idle_seconds: Option<u64>,
-    frequency: Option<u8>,
-    offset: u64,
+impl<W: Write + Send> Form<W> {
+    /// Writes a block by its number.
+    fn write(&self, number: u64, block: RowBlock, memory: &mut Vec<u8>) {
+        match self {
+            Self::Text(writer) => writer.write(number, &block, memory),
+            #[cfg(feature = "columnar")]
+            Self::Parquet(writer) => writer.write(number, block),
+            #[cfg(feature = "columnar")]
+            Self::Arrow(writer) => writer.write(number, block),
+        }
+    }
+
+    /// Whether a write has failed.
+    fn is_broken(&self) -> bool {
+        match self {
+            Self::Text(writer) => writer.is_broken(),
+            #[cfg(feature = "columnar")]
+            Self::Parquet(writer) => writer.is_broken(),
+            #[cfg(feature = "columnar")]
+            Self::Arrow(writer) => writer.is_broken(),
+        }
+    }
+
+    fn break_off(&self, error: io::Error) {
+        match self {
+            Self::Text(writer) => writer.break_off(error),
+            #[cfg(feature = "columnar")]
+            Self::Parquet(writer) => writer.break_off(error),
+            #[cfg(feature = "columnar")]
+            Self::Arrow(writer) => writer.break_off(error),
+        }
+    }
 }
 
 impl<W: Write + Send> RowWriter<W> {
@@ -73,15 +86,18 @@ impl<W: Write + Send> RowWriter<W> {
     ///
     /// # Errors
     /// The writer's.
-    pub fn csv(dumps: Vec<String>, mut to: W) -> io::Result<Self> {
-        let names: Vec<&str> = columns::of_text().map(|column| column.name).collect();
-        writeln!(to, "{}", names.join(","))?;
-        Ok(Self { dumps, form: Form::Csv { to, line: Vec::new() } })
+    pub fn csv(dumps: Vec<String>, to: W) -> io::Result<Self> {
+        let form = Form::Text(TextWriter::new(RowText::Csv, &dumps, to)?);
+        Ok(Self::new(&dumps, form))
     }
 
     /// A writer of JSON objects, a line each.
-    pub fn ndjson(dumps: Vec<String>, to: W) -> Self {
-        Self { dumps, form: Form::Ndjson { to, line: Vec::new() } }
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn ndjson(dumps: Vec<String>, to: W) -> io::Result<Self> {
+        let form = Form::Text(TextWriter::new(RowText::Ndjson, &dumps, to)?);
+        Ok(Self::new(&dumps, form))
     }
 
     /// A writer of Parquet.
@@ -91,7 +107,7 @@ impl<W: Write + Send> RowWriter<W> {
     #[cfg(feature = "columnar")]
     pub fn parquet(dumps: Vec<String>, to: W) -> io::Result<Self> {
         let form = Form::Parquet(Box::new(ParquetWriter::new(&dumps, to)?));
-        Ok(Self { dumps, form })
+        Ok(Self::new(&dumps, form))
     }
 
     /// A writer of an Arrow IPC file.
@@ -101,46 +117,106 @@ impl<W: Write + Send> RowWriter<W> {
     #[cfg(feature = "columnar")]
     pub fn arrow(dumps: Vec<String>, to: W) -> io::Result<Self> {
         let form = Form::Arrow(Box::new(ArrowWriter::new(&dumps, to)?));
-        Ok(Self { dumps, form })
+        Ok(Self::new(&dumps, form))
     }
 
-    /// Writes a row, now or with others that follow.
+    fn new(dumps: &[String], form: Form<W>) -> Self {
+        Self { dumps: dumps.len(), open: RowBlock::default(), blocks: 0, memory: Vec::new(), form }
+    }
+
+    /// How many rows a block should have, for [`row_blocks_all`](crate::row_blocks_all).
+    pub fn block_rows(&self) -> usize {
+        match self.form {
+            Form::Text(_) => TEXT_ROWS_MAX,
+            #[cfg(feature = "columnar")]
+            Form::Parquet(_) => super::parquet::BLOCK_ROWS,
+            #[cfg(feature = "columnar")]
+            Form::Arrow(_) => super::batch::ROWS_MAX,
+        }
+    }
+
+    /// Writes a row, with others that follow.
     ///
     /// # Errors
-    /// The writer's; and where the row is of a dump that was not named.
+    /// Where the row is of a dump that was not named. The writer's are those of [`RowWriter::finish`].
     pub fn write(&mut self, row: &Row) -> io::Result<()> {
-        let dump = usize::try_from(row.dump).ok().and_then(|dump| self.dumps.get(dump));
-        let dump = dump.ok_or_else(|| {
-            let sentence = format!("a row of dump {}, and only {} are named", row.dump, self.dumps.len());
-            io::Error::new(ErrorKind::InvalidInput, sentence)
-        })?;
-        match &mut self.form {
-            Form::Csv { to, line } => {
-                line.clear();
-                csv_line(line, dump, row)?;
-                line.push(b'\n');
-                to.write_all(line)
+        if usize::try_from(row.dump).is_ok_and(|dump| dump < self.dumps) {
+            self.open.add(row);
+            if self.open.is_full(self.block_rows()) {
+                self.write_open();
             }
-            Form::Ndjson { to, line } => {
-                line.clear();
-                serde_json::to_writer(&mut *line, &Columns::new(dump, row))?;
-                line.push(b'\n');
-                to.write_all(line)
-            }
-            #[cfg(feature = "columnar")]
-            Form::Parquet(writer) => writer.write(row),
-            #[cfg(feature = "columnar")]
-            Form::Arrow(writer) => writer.write(row),
+            return Ok(());
         }
+        let sentence = format!("a row of dump {}, and only {} are named", row.dump, self.dumps);
+        Err(io::Error::new(ErrorKind::InvalidInput, sentence))
+    }
+
+    fn write_open(&mut self) {
+        let block = std::mem::take(&mut self.open);
+        self.form.write(self.blocks, block, &mut self.memory);
+        self.blocks += 1;
+    }
+
+    /// Writes the blocks that `make` hands on, encoded by so many threads. What it hands them to answers false once writing has
+    /// failed; gives what `make` gives. That failure is the one of [`RowWriter::finish`].
+    pub fn write_blocks<R>(
+        &mut self,
+        threads: usize,
+        make: impl FnOnce(&mut (dyn FnMut(RowBlock) -> bool + Send)) -> R,
+    ) -> R {
+        if !self.open.is_empty() {
+            self.write_open();
+        }
+        let Self { blocks, memory, form, .. } = self;
+        if threads == 1 {
+            return make(&mut |block| {
+                form.write(*blocks, block, memory);
+                *blocks += 1;
+                !form.is_broken()
+            });
+        }
+        let form = &*form;
+        // A block is handed over as it is taken, so that none waits in memory.
+        let (sender, receiver) = mpsc::sync_channel(0);
+        let receiver = Arc::new(Mutex::new(receiver));
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let receiver = receiver.clone();
+                scope.spawn(move || {
+                    let _watch = Watch(form);
+                    let mut memory = Vec::new();
+                    let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    // After a failure blocks are still taken, so that nobody waits to hand one over.
+                    while let Ok((number, block)) = next() {
+                        form.write(number, block, &mut memory);
+                    }
+                });
+            }
+            drop(receiver);
+            let made = make(&mut |block| {
+                let number = *blocks;
+                *blocks += 1;
+                if block.name_bytes() > NAME_BYTES_MAX {
+                    form.write(number, block, memory);
+                    return !form.is_broken();
+                }
+                sender.send((number, block)).is_ok() && !form.is_broken()
+            });
+            drop(sender);
+            made
+        })
     }
 
     /// Writes what still waits and what stands at the end of a file; without it, Parquet and Arrow files cannot be read.
     ///
     /// # Errors
-    /// The writer's.
-    pub fn finish(self) -> io::Result<()> {
+    /// The writer's, of this or an earlier write.
+    pub fn finish(mut self) -> io::Result<()> {
+        if !self.open.is_empty() {
+            self.write_open();
+        }
         match self.form {
-            Form::Csv { mut to, .. } | Form::Ndjson { mut to, .. } => to.flush(),
+            Form::Text(writer) => writer.finish(),
             #[cfg(feature = "columnar")]
             Form::Parquet(writer) => writer.finish(),
             #[cfg(feature = "columnar")]
@@ -149,88 +225,13 @@ impl<W: Write + Send> RowWriter<W> {
     }
 }
 
-impl<'r> Columns<'r> {
-    fn new(dump: &'r str, row: &'r Row) -> Self {
-        Self {
-            dump,
-            db: row.db,
-            name: &row.name,
-            kind: row.type_name(),
-            stored_as: row.stored.label(),
-            loaded_as: row.loaded.name(),
-            size: row.size,
-            unit: row.kind.unit().name(),
-            serialized_bytes: row.serialized_bytes,
-            memory_bytes: row.memory_bytes,
-            allocated_bytes: row.allocated_bytes,
-            memory_basis: row.memory_basis.map(Basis::name),
-            value_bytes: row.value_bytes,
-            largest_element_bytes: row.largest_element_bytes,
-            largest_element_index: row.largest_element_index,
-            expires_at_ms: row.expires_at_ms,
-            idle_seconds: row.idle_seconds,
-            frequency: row.frequency,
-            offset: row.offset,
-        }
-    }
-}
+/// Lets the other threads go if one panics, for whose turn they wait.
+struct Watch<'w, W: Write + Send>(&'w Form<W>);
 
-fn csv_line(line: &mut Vec<u8>, dump: &str, row: &Row) -> io::Result<()> {
-    field(line, dump);
-    write!(line, ",{},", row.db)?;
-    if let Ok(name) = std::str::from_utf8(row.name.bytes()) {
-        field(line, name);
-        line.push(b',');
-    } else {
-        field(line, &row.name.to_string());
-        write!(line, ",{}", row.name.base64())?;
-    }
-    line.push(b',');
-    field(line, &row.type_name());
-    write!(line, ",{},{},{},{}", row.stored.label(), row.loaded.name(), row.size, row.kind.unit().name())?;
-    write!(line, ",{}", row.serialized_bytes)?;
-    for value in [row.memory_bytes, row.allocated_bytes] {
-        number(line, value)?;
-    }
-    number(line, row.memory_basis.map(Basis::name))?;
-    for value in [row.value_bytes, row.largest_element_bytes, row.largest_element_index] {
-        number(line, value)?;
-    }
-    number(line, row.expires_at_ms)?;
-    number(line, row.idle_seconds)?;
-    number(line, row.frequency)?;
-    write!(line, ",{}", row.offset)
-}
-
-fn number(line: &mut Vec<u8>, value: Option<impl std::fmt::Display>) -> io::Result<()> {
-    match value {
-        Some(value) => write!(line, ",{value}"),
-        None => line.write_all(b","),
-    }
-}
-
-fn field(line: &mut Vec<u8>, text: &str) {
-    if !text.contains([',', '"', '\r', '\n']) {
-        line.extend_from_slice(text.as_bytes());
-        return;
-    }
-    line.push(b'"');
-    line.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-    line.push(b'"');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_quoted_where_they_must_be() {
-        for (text, expected) in
-            [("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("a\nb", "\"a\nb\"")]
-        {
-            let mut line = Vec::new();
-            field(&mut line, text);
-            assert_eq!(String::from_utf8(line).unwrap(), expected);
+impl<W: Write + Send> Drop for Watch<'_, W> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.break_off(io::Error::other("a thread was lost"));
         }
     }
 }

@@ -20,6 +20,8 @@ mod numbers;
 mod prefix;
 mod question;
 mod rank;
+mod row;
+mod row_block;
 pub(crate) mod rows;
 mod rules;
 mod sections;
@@ -45,7 +47,8 @@ pub use numbers::Streams;
 pub(crate) use question::QueryPlan;
 pub use question::Question;
 pub use rank::By;
-pub use rows::Row;
+pub use row::Row;
+pub use row_block::{RowBlock, RowCells};
 pub use rules::{KeySize, Rules};
 pub use sections::{
     DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, Prefixes, TopCut, TopKeys,

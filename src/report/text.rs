@@ -16,6 +16,13 @@ impl Name {
         Self(bytes.into())
     }
 
+    /// A name of other bytes, in the same memory.
+    pub(crate) fn refilled(mut self, bytes: &[u8]) -> Self {
+        self.0.clear();
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0

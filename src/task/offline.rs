@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Dump, Options, Progress, rows_all};
 use crate::error::{Error, name_text};
 use crate::rdb::Kind;
-use crate::report::Question;
-use crate::report::rows::Row;
+use crate::report::{Question, Row};
 
 /// Largest keys and prefixes of each type that a report lists, as the API of the seeds' sibling publishes it.
 const LARGEST_MAX: usize = 500;

@@ -7,6 +7,8 @@ import base64
 import csv
 import datetime
 import json
+import pathlib
+import re
 import sys
 
 import duckdb
@@ -22,6 +24,7 @@ COLUMNS = {
     "dump": ("dictionary<values=string, indices=int32, ordered=0>", "Categorical", "VARCHAR"),
     "db": ("uint64", "UInt64", "UBIGINT"),
     "name": ("binary", "Binary", "BLOB"),
+    "name_text": ("string", "String", "VARCHAR"),
     "type": ("string", "String", "VARCHAR"),
     "stored_as": ("dictionary<values=string, indices=int8, ordered=0>", "Categorical", "VARCHAR"),
     "loaded_as": ("dictionary<values=string, indices=int8, ordered=0>", "Categorical", "VARCHAR"),
@@ -42,6 +45,10 @@ COLUMNS = {
 }
 
 
+PLACES = {column: place for place, column in enumerate(COLUMNS)}
+NAME, TEXT, SERIALIZED, MEMORY, UNIT = map(PLACES.get, ("name", "name_text", "serialized_bytes", "memory_bytes", "unit"))
+
+
 def stated():
     """What the JSON says, a tuple a key; moments are milliseconds."""
     rows = []
@@ -49,6 +56,7 @@ def stated():
         row = json.loads(line)
         text = row["name"]
         row["name"] = base64.b64decode(row["name_base64"]) if "name_base64" in row else text.encode()
+        row["name_text"] = text
         row["expires_at"] = row["expires_at_ms"]
         rows.append(tuple(row[column] for column in COLUMNS))
     return rows
@@ -93,7 +101,7 @@ for who, frame, lazy in (
     compare(who, frame.rows())
     compare(f"{who}, lazily", lazy.collect().rows())
     largest = lazy.group_by("type").agg(polars.col("serialized_bytes").sum()).collect()
-    assert sum(largest["serialized_bytes"]) == sum(row[8] for row in expected)
+    assert sum(largest["serialized_bytes"]) == sum(row[SERIALIZED] for row in expected)
 
 # DuckDB: Parquet by itself, Arrow as pyarrow maps it
 arrow = pyarrow.ipc.open_file(pyarrow.memory_map(arrow_path)).read_all()
@@ -105,12 +113,28 @@ for who, source in (("DuckDB, Parquet", f"read_parquet('{parquet_path}')"), ("Du
     [total] = duckdb.sql(
         f"select count(*), coalesce(sum(memory_bytes), 0) from {source} where unit = 'count'"
     ).fetchall()
-    counted = [row for row in expected if row[7] == "count"]
-    assert total == (len(counted), sum(row[9] or 0 for row in counted)), f"{who}: {total}"
+    counted = [row for row in expected if row[UNIT] == "count"]
+    assert total == (len(counted), sum(row[MEMORY] or 0 for row in counted)), f"{who}: {total}"
 
-# CSV, which has the same numbers
+# CSV, which has the same numbers, and names that no spreadsheet runs
 read = list(csv.DictReader(open(csv_path, encoding="utf-8", newline="")))
 assert [row["offset"] for row in read] == [str(row[-1]) for row in expected]
-assert [row["memory_bytes"] or None for row in read] == [row[9] and str(row[9]) for row in expected]
+assert [row["memory_bytes"] or None for row in read] == [row[MEMORY] and str(row[MEMORY]) for row in expected]
+names = [base64.b64decode(row["name_base64"]) if row["name_base64"] else row["name"].encode() for row in read]
+assert names == [row[NAME] for row in expected]
+for row in read:
+    assert not re.match(r"[=@\t\r]|[+-](?![0-9.]+$)", row["name"]), row["name"]
+
+# The queries of the page
+page = pathlib.Path("docs/rows.md").read_text(encoding="utf-8")
+queries = re.findall(r'^duckdb -c "(.*?)"$', page, re.DOTALL | re.MULTILINE) + re.findall(r"^```sql\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+assert len(queries) >= 6
+largest = sorted((row[MEMORY] for row in expected if row[MEMORY] is not None), reverse=True)[:10]
+for query in queries:
+    answer = duckdb.sql(query.replace("'keys.parquet'", f"'{parquet_path}'").replace("'keys.csv'", f"'{csv_path}'"))
+    columns, rows = answer.columns, answer.fetchall()
+    if "WHERE" not in query and "memory_bytes" in columns:
+        of = [int(row[columns.index("memory_bytes")] or 0) for row in rows]
+        assert of[: len(largest)] == largest, query
 
 print(f"{len(expected)} rows read")

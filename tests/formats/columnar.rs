@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use crate::support::assembler::Rdb;
 use crate::support::fixtures;
 use crate::support::python::python_with;
 use arrow_array::cast::AsArray;
@@ -14,9 +15,10 @@ use arrow_array::types::{Int8Type, Int32Type, Int64Type, TimestampMillisecondTyp
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::DataType;
+use bigkeys::analysis::filter::Filter;
 use bigkeys::output::columns::{COLUMNS, Column, Formats};
 use bigkeys::output::rows::RowWriter;
-use bigkeys::report::{Name, Question, Row};
+use bigkeys::report::{Name, Question, Row, RowBlock};
 use bigkeys::{Dump, Options, rows_all};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::RowGroupMetaData;
@@ -43,10 +45,43 @@ fn write(form: &str, dumps: &[&str], rows: &[Row], to: impl Write + Send) -> io:
     let mut writer = match form {
         "parquet" => RowWriter::parquet(dumps, to)?,
         "arrow" => RowWriter::arrow(dumps, to)?,
-        "ndjson" => RowWriter::ndjson(dumps, to),
+        "ndjson" => RowWriter::ndjson(dumps, to)?,
+        "csv" => RowWriter::csv(dumps, to)?,
         other => panic!("no form {other}"),
     };
     rows.iter().try_for_each(|row| writer.write(row))?;
+    writer.finish()
+}
+
+/// As [`write`], in blocks of so many rows that threads encode.
+fn write_side_by_side(
+    form: &str,
+    threads: usize,
+    block_rows: usize,
+    rows: &[Row],
+    to: impl Write + Send,
+) -> io::Result<()> {
+    let dumps = vec!["dump".to_owned()];
+    let mut writer = match form {
+        "parquet" => RowWriter::parquet(dumps, to)?,
+        "arrow" => RowWriter::arrow(dumps, to)?,
+        "ndjson" => RowWriter::ndjson(dumps, to)?,
+        _ => RowWriter::csv(dumps, to)?,
+    };
+    writer.write_blocks(threads, |write| {
+        let mut open = RowBlock::default();
+        let mut goes_on = true;
+        for row in rows {
+            open.add(row);
+            if open.is_full(block_rows) {
+                goes_on &= write(std::mem::take(&mut open));
+            }
+        }
+        if !open.is_empty() {
+            goes_on &= write(open);
+        }
+        goes_on
+    });
     writer.finish()
 }
 
@@ -110,6 +145,7 @@ fn assert_read(form: &str, bytes: &[u8], dumps: &[&str], rows: &[Row]) {
             for column in typed() {
                 let expected = match column.name {
                     "name" => row.name.bytes().into(),
+                    "name_text" => object["name"].clone(),
                     "expires_at" => {
                         row.expires_at_ms.filter(|ms| (-62_135_596_800_000..253_402_300_800_000).contains(ms)).into()
                     }
@@ -149,6 +185,64 @@ fn the_same_bytes_for_any_threads_and_segments() {
             let mut options = Options::default();
             (options.threads, options.segment_bytes) = (threads, segment_bytes);
             assert!(written(form, &names, &rows(&dumps, &options)) == expected, "{form} {threads} {segment_bytes}");
+        }
+    }
+}
+
+#[test]
+fn threads_write_the_same_bytes() {
+    let one = row();
+    let rows: Vec<Row> = (0..40_000_usize)
+        .map(|offset| {
+            // Now and then a name that is longer than all others together.
+            let bytes = if offset % 9_999 == 7 { 700_000 } else { offset % 50 };
+            let name: Vec<u8> = (0..bytes).map(|at| (at * 7 + offset).to_le_bytes()[0]).collect();
+            Row { offset: offset as u64, name: Name::new(name), ..one.clone() }
+        })
+        .collect();
+    for (form, block_rows) in [("csv", 2048), ("ndjson", 2048), ("parquet", 1 << 14), ("arrow", 1 << 14)] {
+        let expected = written(form, &["dump"], &rows);
+        for threads in [1, 2, 5] {
+            let mut bytes = Vec::new();
+            write_side_by_side(form, threads, block_rows, &rows, &mut bytes).expect("memory");
+            assert!(bytes == expected, "{form} {threads}");
+        }
+        for (threads, room) in [(1, expected.len() / 3), (2, expected.len() / 2), (5, expected.len() - 1)] {
+            let error = write_side_by_side(form, threads, block_rows, &rows, Broken(room)).expect_err("no room");
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{form}, {threads} threads: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_long_name_is_cut_in_text_alone() {
+    let names = [vec![b'a'; (64 << 10) + 1], vec![0xff; 70_000], b"short".to_vec(), vec![0xc3; 64 << 10]];
+    let rows: Vec<Row> = names.iter().map(|name| Row { name: Name::new(&name[..]), ..row() }).collect();
+    for form in FORMS {
+        let batch = &read(form, &written(form, &["dump"], &rows))[0];
+        let column = |name| batch.column_by_name(name).expect("the column");
+        assert!(column("name").as_binary::<i32>().iter().flatten().eq(&names), "{form}");
+        let texts: Vec<&str> = column("name_text").as_string::<i32>().iter().flatten().collect();
+        assert_eq!(texts, ["a".repeat(64 << 10), "\\xff".repeat(64 << 10), "short".into(), "\\xc3".repeat(64 << 10)]);
+    }
+}
+
+#[test]
+fn databases_that_were_asked_for() {
+    let dumps =
+        ["mixed_all_v13.rdb", "key_names_v80.rdb", "mixed_expiry_v80.rdb"].map(|name| Path::new("fixtures").join(name));
+    let all = rows(&dumps, &Options::default());
+    let dbs: std::collections::BTreeSet<u64> = all.iter().map(|row| row.db).collect();
+    assert!(dbs.len() > 1);
+    let dumps = dumps.map(|path| Dump::from(&path));
+    for db in dbs {
+        let question = Question { filter: Filter { databases: vec![db], ..Filter::default() }, ..Question::default() };
+        for segment_bytes in [0, 200, 3000] {
+            let mut options = Options::default();
+            options.segment_bytes = segment_bytes;
+            let mut rows = Vec::new();
+            rows_all(&dumps, &question, &options, &Arc::default(), |row| rows.push(row.clone())).expect("files");
+            assert!(rows.iter().eq(all.iter().filter(|row| row.db == db)), "{db} {segment_bytes}");
         }
     }
 }
@@ -231,20 +325,22 @@ fn row() -> Row {
     row
 }
 
+/// A writer with room for so many bytes.
+struct Broken(usize);
+impl Write for Broken {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = bytes.len().min(self.0);
+        self.0 -= written;
+        if written == 0 { Err(ErrorKind::BrokenPipe.into()) } else { Ok(written) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
 fn the_writers_errors_are_told_as_they_are() {
-    struct Broken(usize);
-    impl Write for Broken {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let written = bytes.len().min(self.0);
-            self.0 -= written;
-            if written == 0 { Err(ErrorKind::BrokenPipe.into()) } else { Ok(written) }
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
     let one = row();
     let rows: Vec<Row> = (0..1000).map(|offset| Row { offset, ..one.clone() }).collect();
     for form in FORMS {
@@ -282,7 +378,9 @@ fn columns_say_what_they_hold() {
         let holds = match formats {
             Formats::All => format!("{holds}{}", if is_nullable { ", or null" } else { "" }),
             Formats::Text => "only in `csv` and `ndjson`".to_owned(),
-            Formats::Typed => format!("{holds}, or null; not in `csv` and `ndjson`"),
+            Formats::Typed => {
+                format!("{holds}{}; not in `csv` and `ndjson`", if is_nullable { ", or null" } else { "" })
+            }
         };
         let line = format!("| `{name}` | {holds} | {description} |");
         assert!(page.lines().any(|other| other == line), "the table of docs/rows.md lacks this line:\n{line}");
@@ -293,12 +391,18 @@ fn columns_say_what_they_hold() {
 fn duckdb_polars_and_pyarrow_read_what_csv_and_json_say() {
     let Some(python) = python_with("duckdb, polars, pyarrow", "pip install duckdb polars pyarrow") else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    // Of every kind; with names that are no text, idle times, LFU counters, and none at all.
+    let formulas = folder.path().join("formulas.rdb");
+    let names =
+        [&b"=SUM(A1)"[..], b"+1", b"+x", b"-", b"@a,\"b\"", b"\tx", b"\rx", b"=\xff", b"'=", b"base64:", b"plain"];
+    let dump = names.iter().fold(Rdb::redis(11), |rdb, name| rdb.key(0, name, |value| value.string("value")));
+    fs::write(&formulas, dump.eof()).expect("room");
+    // Of every kind; with names that are no text, idle times, LFU counters, names like formulas, and none at all.
     for (number, dumps) in [
         "fixtures/mixed_all_v13.rdb fixtures/key_names_v13.rdb",
         "fixtures/mixed_all_modules_v12.rdb fixtures/mixed_idle_v13.rdb fixtures/mixed_freq_v13.rdb",
         "fixtures/mixed_expiry_v80.rdb",
         "fixtures/empty_v13.rdb",
+        formulas.to_str().expect("a path of text"),
     ]
     .into_iter()
     .enumerate()

@@ -63,6 +63,26 @@ fn memory_is_bounded_whatever_the_dump() {
 }
 
 #[test]
+fn rows_of_long_names() {
+    const NAME_BYTES: usize = 7 << 20;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("names.rdb");
+    let dump = (0..12).fold(Rdb::redis(12).select_db(0), |rdb, number| {
+        // Bytes that take four, six and one in text.
+        let mut name = vec![[0xff, 0x01, b'n'][number % 3]; NAME_BYTES];
+        name.push(u8::try_from(number).expect("small"));
+        rdb.key(0, name, |value| value.string("v"))
+    });
+    fs::write(&path, dump.eof()).expect("room for the dump");
+    let formats = ["csv", "ndjson", "parquet", "arrow"];
+    for format in formats.into_iter().take(if cfg!(feature = "columnar") { 4 } else { 2 }) {
+        let peak = peak_bytes(bigkeys("keys").args(["--format", format]).arg(&path));
+        println!("{format}: {} KiB of at most {} KiB", peak >> 10, MAPPED_BYTES_MAX >> 10);
+        assert!(peak <= MAPPED_BYTES_MAX, "{format}: {} KiB are more than {} KiB", peak >> 10, MAPPED_BYTES_MAX >> 10);
+    }
+}
+
+#[test]
 fn pages_of_skipped_values_are_not_touched() {
     let keys = 4000;
     let value_bytes = 1_000_000_u64;

@@ -253,7 +253,8 @@ fn rows_as_text() {
     let rows = rows(&dump, &options(1, 4 << 20));
     let (mut csv, mut ndjson) = (Vec::new(), Vec::new());
     let dumps = || vec!["a,b".to_owned()];
-    for mut writer in [RowWriter::csv(dumps(), &mut csv).expect("memory"), RowWriter::ndjson(dumps(), &mut ndjson)] {
+    for writer in [RowWriter::csv(dumps(), &mut csv), RowWriter::ndjson(dumps(), &mut ndjson)] {
+        let mut writer = writer.expect("memory");
         for row in &rows {
             writer.write(row).expect("memory");
         }

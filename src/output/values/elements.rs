@@ -11,6 +11,7 @@ use super::lines::{Line, Lines};
 use super::out::{Drain, Out};
 use super::text::{BASE64, base64, float, json, json_bytes, json_float, json_name, plain};
 use super::vocabulary::{stream_id, type_name};
+use crate::output::formula::is_formula;
 use crate::rdb::packed::Text;
 use crate::values::{Content, Fault, KeyEntry, Record, Value};
 
@@ -152,16 +153,6 @@ fn csv_text(text: &[u8], out: &mut Out<'_>) {
         out.put(BASE64);
         base64(text, out);
     }
-}
-
-/// Whether a spreadsheet would take a field for a formula, or for something else that it acts on. A number is none.
-fn is_formula(text: &[u8]) -> bool {
-    let starts_like_one = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
-    let is_number = || {
-        let digits = text.get(1..).unwrap_or_default();
-        !digits.is_empty() && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
-    };
-    starts_like_one && !(matches!(text.first(), Some(b'+' | b'-')) && is_number())
 }
 
 /// Text between quotes where it must be: where a reader would take it for more than one field, or for nothing.
