@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_VALUE_BYTES};
 use bigkeys::memory::{Allocator, Target};
-use bigkeys::report::{Finding, Question, Report, Rules, SavingBasis, Severity};
+use bigkeys::report::{Finding, Name, Question, Report, Rules, SavingBasis, Severity};
 use bigkeys::{Dump, Options, findings, report_all};
 use support::assembler::{Bytes, Lzf, Rdb};
 use support::random::Random;
@@ -154,7 +154,7 @@ fn what_never_expires_among_keys_that_do() {
     let found = findings_of(rdb, Rules::Huawei);
     let [finding] = of(&found, "no-ttl")[..] else { panic!("{found:?}") };
     assert_eq!((evidence(finding, "keys"), evidence(finding, "keys_without_ttl")), (300, 100));
-    assert_eq!(finding.subject.name.as_ref().map(|name| name.bytes()), Some(&b"cache:page:"[..]));
+    assert_eq!(finding.subject.name.as_ref().map(Name::bytes), Some(&b"cache:page:"[..]));
     assert_eq!(finding.severity, Severity::Medium);
 }
 
@@ -262,6 +262,7 @@ fn keys_that_nobody_uses() {
 }
 
 /// Tables of every sort that limits decide on: with integers and texts, short and long, of every number of elements.
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
 fn tables(seed: u64) -> Rdb {
     let mut random = Random(seed);
     let mut rdb = Rdb::redis(10).select_db(0);
@@ -415,7 +416,7 @@ fn counters(keys: u64, has_numbers: bool, fields: Option<u64>) -> Rdb {
 fn small_strings_under_one_prefix() {
     let found = findings_of(counters(10_240, true, None), Rules::Huawei);
     let [finding] = of(&found, "small-strings")[..] else { panic!("{found:?}") };
-    assert_eq!(finding.subject.name.as_ref().map(|name| name.bytes()), Some(&b"user:email:"[..]));
+    assert_eq!(finding.subject.name.as_ref().map(Name::bytes), Some(&b"user:email:"[..]));
     assert_eq!(evidence(finding, "keys"), 10_240);
     assert!(finding.bytes_saved.is_some_and(|saving| saving.basis == SavingBasis::Estimate));
     // With times to live, or as larger values, they stay as they are.
@@ -489,7 +490,7 @@ fn values_that_compress() {
     assert_eq!((evidence(finding, "keys"), evidence(finding, "value_bytes")), (200, value_bytes));
     assert!(evidence(finding, "stored_bytes") < 200 * 100);
     assert_eq!(finding.bytes_saved.map(|saving| saving.basis), Some(SavingBasis::LowerBound));
-    assert_eq!(finding.subject.name.as_ref().map(|name| name.bytes()), Some(&b"page:"[..]));
+    assert_eq!(finding.subject.name.as_ref().map(Name::bytes), Some(&b"page:"[..]));
     assert!(finding.what.contains("64 of 64 looked at are JSON"), "{finding:?}");
 
     let found = findings_of(pages(&|v| v.string(page.plain())), Rules::Huawei);
@@ -540,13 +541,13 @@ fn shards_slots_and_tags() {
     let found = findings::judge(&report, Rules::Huawei);
     let [shard] = of(&found, "shard-skew")[..] else { panic!("{found:?}") };
     assert_eq!(
-        (evidence(shard, "percent_of_mean"), shard.subject.name.as_ref().map(|name| name.bytes())),
+        (evidence(shard, "percent_of_mean"), shard.subject.name.as_ref().map(Name::bytes)),
         (200, Some(&b"10.0.0.1:6379"[..]))
     );
     let [slot] = of(&found, "slot-skew")[..] else { panic!("{found:?}") };
     assert_eq!(evidence(slot, "keys"), 600);
     let [tag] = of(&found, "hash-tag")[..] else { panic!("{found:?}") };
-    assert_eq!(tag.subject.name.as_ref().map(|name| name.bytes()), Some(&b"{tenant}"[..]));
+    assert_eq!(tag.subject.name.as_ref().map(Name::bytes), Some(&b"{tenant}"[..]));
 }
 
 /// A stream of so many entries, as far as its numbers say, one of which is pending since `at_ms`.

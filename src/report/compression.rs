@@ -194,14 +194,12 @@ impl Compression {
         if self.limit.is_some_and(|limit| rank >= limit) {
             return self.other.merge(sum);
         }
-        match self.prefixes.find_mut(rank, |(_, held, _)| **held == *prefix) {
-            Some((.., held)) => held.merge(sum),
-            None => {
-                self.prefixes.insert_unique(rank, (rank, prefix.into(), *sum), |(rank, ..)| *rank);
-                if self.prefixes.len() > 2 * PREFIXES_MAX {
-                    self.cut();
-                }
-            }
+        if let Some((.., held)) = self.prefixes.find_mut(rank, |(_, held, _)| **held == *prefix) {
+            return held.merge(sum);
+        }
+        self.prefixes.insert_unique(rank, (rank, prefix.into(), *sum), |(rank, ..)| *rank);
+        if self.prefixes.len() > 2 * PREFIXES_MAX {
+            self.cut();
         }
     }
 
@@ -304,12 +302,11 @@ pub struct ValueSample {
 impl ValueSample {
     fn new(sample: Sample) -> Self {
         let Sample { prefix, content: Content { rank, bytes, stored_bytes, first } } = sample;
-        let (sample_bytes, compressed_bytes, format) = match stored_bytes {
-            Some(stored_bytes) => (bytes, stored_bytes, ValueFormat::of_lzf(&first)),
-            None => {
-                let compressed = lz4_flex::block::compress(&first).len() as u64;
-                (first.len() as u64, compressed, ValueFormat::of(&first))
-            }
+        let (sample_bytes, compressed_bytes, format) = if let Some(stored_bytes) = stored_bytes {
+            (bytes, stored_bytes, ValueFormat::of_lzf(&first))
+        } else {
+            let compressed = lz4_flex::block::compress(&first).len() as u64;
+            (first.len() as u64, compressed, ValueFormat::of(&first))
         };
         Self {
             rank,
