@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_VALUE_BYTES};
 use bigkeys::memory::{Allocator, Target};
-use bigkeys::report::{Finding, Question, Report, Rules, SavingBasis, Severity};
+use bigkeys::report::{Finding, Name, Question, Report, Rules, SavingBasis, Severity};
 use bigkeys::{Dump, Options, findings, report_all};
-use support::assembler::{Bytes, Rdb};
+use support::assembler::{Bytes, Lzf, Rdb};
 use support::random::Random;
 use support::server::{self, Kind, Server};
 
@@ -106,6 +107,25 @@ fn big_keys_by_published_rules() {
     assert_eq!(of(&findings_of(big(), Rules::Alibaba), "big-keys").len(), 1);
 }
 
+/// `--big`: a collection of few elements is big by its bytes.
+#[test]
+fn few_elements_of_many_bytes_are_big() {
+    let dumps = Dumps::new();
+    let element = "x".repeat(1 << 20);
+    let list = |elements| {
+        let element = &element;
+        move |value: Bytes| (0..elements).fold(value.len(elements), |value, _| value.string(element))
+    };
+    let path = [dumps.write("dump.rdb", dump().key(1, "at", list(49)).key(1, "over", list(50)))];
+    let mut question = Question::default();
+    question.filter.min_elements = BIG_ELEMENTS + 1;
+    assert_eq!(report(&path, &question, 4 << 20).totals.keys, 0);
+    question.filter.or_value_bytes = Some(BIG_VALUE_BYTES);
+    let report = report(&path, &question, 4 << 20);
+    assert_eq!((report.totals.keys, report.totals.elements), (1, 50));
+    assert_eq!(report.filters.to_string(), "--big");
+}
+
 #[test]
 fn names_over_1_kb() {
     let name = |bytes| "n".repeat(bytes);
@@ -124,15 +144,17 @@ fn names_over_1_kb() {
 fn what_never_expires_among_keys_that_do() {
     let mut rdb = dump();
     for number in 0..300 {
+        // Few keys under a prefix where none expires: no cache.
+        rdb = rdb.key(0, format!("queue:{number}"), |value| value.string("x".repeat(800)));
         if number % 3 > 0 {
             rdb = rdb.expire_ms(1_700_003_600_000 + 1_000_000 * number);
         }
-        rdb = rdb.key(0, format!("cache:page:{number}"), |value| value.string("x".repeat(50)));
+        rdb = rdb.key(0, format!("cache:page:{number}"), |value| value.string("x".repeat(1000)));
     }
     let found = findings_of(rdb, Rules::Huawei);
     let [finding] = of(&found, "no-ttl")[..] else { panic!("{found:?}") };
     assert_eq!((evidence(finding, "keys"), evidence(finding, "keys_without_ttl")), (300, 100));
-    assert_eq!(finding.subject.name.as_ref().map(|name| name.bytes()), Some(&b"cache:page:"[..]));
+    assert_eq!(finding.subject.name.as_ref().map(Name::bytes), Some(&b"cache:page:"[..]));
     assert_eq!(finding.severity, Severity::Medium);
 }
 
@@ -240,11 +262,14 @@ fn keys_that_nobody_uses() {
 }
 
 /// Tables of every sort that limits decide on: with integers and texts, short and long, of every number of elements.
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
 fn tables(seed: u64) -> Rdb {
     let mut random = Random(seed);
     let mut rdb = Rdb::redis(10).select_db(0);
-    for number in 0..60_u64 {
-        let elements = 100 + random.below(2200) as u64;
+    for number in 0..120_u64 {
+        // Half of them fit the lowest limit of elements.
+        let most = random.pick(&[383, 2200]);
+        let elements = 130 + random.below(most) as u64;
         let text_bytes: usize = random.pick(&[12, 60, 64, 65, 120, 200, 256, 257]);
         // No two alike: servers refuse a set that has a member twice.
         let text = |random: &mut Random, at: u64| match at {
@@ -337,35 +362,49 @@ impl Known {
         Question { target: Some(self.target), allocator: self.allocator, ..Question::default() }
     }
 
+    /// Sums may be off by one in so many: by 1 %, and where the C library gives 16 bytes more by chance, by 2.5 %.
+    fn share_off(&self) -> u64 {
+        if self.allocator == Allocator::Libc { 40 } else { 100 }
+    }
+
     fn has_packed_sets(&self) -> bool {
         self.target >= Target::Redis7_2
     }
 }
 
-/// `used_memory` of a server, once what a load has left to be freed is freed.
+/// `used_memory` of a server, once its tables have moved and what a load has left to be freed is freed.
 fn used_memory(server: &mut Server) -> u64 {
-    sleep(Duration::from_secs(2));
-    let info = String::from_utf8(server.ask(&["INFO", "memory"]).into_bytes()).expect("text");
-    let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("the figure");
-    used.parse().expect("a number")
+    let mut last = 0;
+    for _ in 0..60 {
+        sleep(Duration::from_secs(1));
+        let info = String::from_utf8(server.ask(&["INFO", "memory"]).into_bytes()).expect("text");
+        let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("the figure");
+        let used: u64 = used.parse().expect("a number");
+        if used.abs_diff(last) < 1024 {
+            return used;
+        }
+        last = used;
+    }
+    panic!("the server's memory does not come to rest");
 }
 
-/// Small strings under one prefix, and the same as hashes of so many fields.
-fn counters(keys: u64, fields: Option<u64>) -> Rdb {
+/// Small strings under one prefix, with numbers or texts as IDs, and the same as hashes of so many fields.
+fn counters(keys: u64, has_numbers: bool, fields: Option<u64>) -> Rdb {
     let value = |at: u64| format!("value-{}", at * 7);
+    let id = |at: u64| if has_numbers { at.to_string() } else { format!("u{:08x}", at * 65_537 % 4_294_967_291) };
     let mut rdb = Rdb::redis(10).select_db(0);
     match fields {
         None => {
             rdb = rdb.resize_db(keys, 0);
             for at in 0..keys {
-                rdb = rdb.key(0, format!("user:email:{at}"), |v| v.string(value(at)));
+                rdb = rdb.key(0, format!("user:email:{}", id(at)), |v| v.string(value(at)));
             }
         }
         Some(fields) => {
             rdb = rdb.resize_db(keys.div_ceil(fields), 0);
             for first in (0..keys).step_by(usize::try_from(fields).expect("small")) {
                 rdb = rdb.key(4, format!("user:email:{}", first / fields), |v| {
-                    (first..first + fields).fold(v.len(fields), |v, at| v.string(at.to_string()).string(value(at)))
+                    (first..first + fields).fold(v.len(fields), |v, at| v.string(id(at)).string(value(at)))
                 });
             }
         }
@@ -375,9 +414,9 @@ fn counters(keys: u64, fields: Option<u64>) -> Rdb {
 
 #[test]
 fn small_strings_under_one_prefix() {
-    let found = findings_of(counters(10_240, None), Rules::Huawei);
+    let found = findings_of(counters(10_240, true, None), Rules::Huawei);
     let [finding] = of(&found, "small-strings")[..] else { panic!("{found:?}") };
-    assert_eq!(finding.subject.name.as_ref().map(|name| name.bytes()), Some(&b"user:email:"[..]));
+    assert_eq!(finding.subject.name.as_ref().map(Name::bytes), Some(&b"user:email:"[..]));
     assert_eq!(evidence(finding, "keys"), 10_240);
     assert!(finding.bytes_saved.is_some_and(|saving| saving.basis == SavingBasis::Estimate));
     // With times to live, or as larger values, they stay as they are.
@@ -437,6 +476,50 @@ fn memory_that_is_not_keys() {
 }
 
 #[test]
+fn values_that_compress() {
+    // A JSON text that goes on repeating itself.
+    let mut page = Lzf::new().literal("{\"id\":12345,\"name\":\"abcdefg\"},");
+    for _ in 0..7 {
+        page = page.back(30, 240);
+    }
+    let pages =
+        |value: &dyn Fn(Bytes) -> Bytes| (0..200).fold(dump(), |rdb, at| rdb.key(0, format!("page:{at}"), value));
+    let found = findings_of(pages(&|v| v.lzf(&page)), Rules::Huawei);
+    let [finding] = of(&found, "compression")[..] else { panic!("{found:?}") };
+    let value_bytes = 200 * page.plain().len() as u64;
+    assert_eq!((evidence(finding, "keys"), evidence(finding, "value_bytes")), (200, value_bytes));
+    assert!(evidence(finding, "stored_bytes") < 200 * 100);
+    assert_eq!(finding.bytes_saved.map(|saving| saving.basis), Some(SavingBasis::LowerBound));
+    assert_eq!(finding.subject.name.as_ref().map(Name::bytes), Some(&b"page:"[..]));
+    assert!(finding.what.contains("64 of 64 looked at are JSON"), "{finding:?}");
+
+    let found = findings_of(pages(&|v| v.string(page.plain())), Rules::Huawei);
+    let [finding] = of(&found, "compression")[..] else { panic!("{found:?}") };
+    assert_eq!((evidence(finding, "keys"), evidence(finding, "sampled_keys")), (200, 64));
+    assert!(evidence(finding, "compressed_per_mille") < 50, "{finding:?}");
+    assert_eq!(finding.bytes_saved.map(|saving| saving.basis), Some(SavingBasis::Estimate));
+
+    let mut random = Random(9);
+    let noise = (0..100).fold(dump(), |rdb, at| rdb.key(0, format!("n:{at}"), |v| v.string(random.bytes(1500))));
+    assert!(of(&findings_of(noise, Rules::Huawei), "compression").is_empty());
+}
+
+/// Many prefixes, of which sums are held for some: those are exact and the same however the dump is read.
+#[test]
+fn compressed_values_of_many_prefixes() {
+    let dumps = Dumps::new();
+    let page = Lzf::new().literal("abcdefgh").back(8, 256);
+    let rdb = (0..3000).fold(dump(), |rdb, at| rdb.key(0, format!("{}:{at}", at % 1500), |v| v.lzf(&page)));
+    let path = [dumps.write("dump.rdb", rdb)];
+    let [found, same] =
+        [4 << 20, 2000].map(|bytes| report(&path, &Question::default(), bytes).compression.expect("some"));
+    assert_eq!(found, same);
+    assert_eq!(found.prefixes.len(), 512);
+    assert!(found.prefixes.iter().all(|prefix| prefix.sum.keys == 2));
+    assert_eq!(found.other.keys, 3000 - 2 * 512);
+}
+
+#[test]
 fn shards_slots_and_tags() {
     let dumps = Dumps::new();
     let strings = |names: &str, count: u64| {
@@ -458,13 +541,13 @@ fn shards_slots_and_tags() {
     let found = findings::judge(&report, Rules::Huawei);
     let [shard] = of(&found, "shard-skew")[..] else { panic!("{found:?}") };
     assert_eq!(
-        (evidence(shard, "percent_of_mean"), shard.subject.name.as_ref().map(|name| name.bytes())),
+        (evidence(shard, "percent_of_mean"), shard.subject.name.as_ref().map(Name::bytes)),
         (200, Some(&b"10.0.0.1:6379"[..]))
     );
     let [slot] = of(&found, "slot-skew")[..] else { panic!("{found:?}") };
     assert_eq!(evidence(slot, "keys"), 600);
     let [tag] = of(&found, "hash-tag")[..] else { panic!("{found:?}") };
-    assert_eq!(tag.subject.name.as_ref().map(|name| name.bytes()), Some(&b"{tenant}"[..]));
+    assert_eq!(tag.subject.name.as_ref().map(Name::bytes), Some(&b"{tenant}"[..]));
 }
 
 /// A stream of so many entries, as far as its numbers say, one of which is pending since `at_ms`.
@@ -501,6 +584,9 @@ fn hot_and_big() {
     assert_eq!((evidence(hot, "keys"), hot.keys[0].key.name.bytes()), (1, &b"hot"[..]));
 }
 
+/// What two starts of a server differ by: buffers of its client, and what its timers hold.
+const NOISE_BYTES: u64 = 8 << 10;
+
 #[test]
 fn servers_save_what_higher_limits_promise() {
     let dumps = Dumps::new();
@@ -524,8 +610,9 @@ fn servers_save_what_higher_limits_promise() {
             }
             let saved = before - used_memory(&mut known.start(Some(&path), &arguments));
             println!("{}: {elements} and {text_bytes}: saved {saved}, promised {promised}", known.target);
-            assert!(saved > 500_000, "{saved}");
-            assert!(saved.abs_diff(promised) <= promised / 100, "{}: {saved}, promised {promised}", known.target);
+            assert!(saved > 50_000, "{saved}");
+            let is_near = saved.abs_diff(promised) <= promised / known.share_off() + NOISE_BYTES;
+            assert!(is_near, "{}: {saved}, promised {promised}", known.target);
         }
     }
 }
@@ -534,20 +621,23 @@ fn servers_save_what_higher_limits_promise() {
 fn servers_save_what_hashes_of_small_strings_promise() {
     let dumps = Dumps::new();
     let keys = 61_440;
-    let path = dumps.write("strings.rdb", counters(keys, None));
-    for known in known_servers() {
-        let report = report(std::slice::from_ref(&path), &known.question(), 4 << 20);
-        let before = used_memory(&mut known.start(Some(&path), &[]));
-        let found = findings::judge(&report, Rules::Huawei);
-        let [finding] = of(&found, "small-strings")[..] else { panic!("{found:?}") };
-        for fields in [128, 512] {
-            let path = dumps.write("hashes.rdb", counters(keys, Some(fields)));
-            let saved = before - used_memory(&mut known.start(Some(&path), &[]));
-            let packed = evidence(finding, &format!("allocated_bytes_as_hashes_of_{fields}"));
-            let now = evidence(finding, "allocated_bytes") + evidence(finding, "tables_bytes");
-            let promised = now - packed;
-            println!("{}: {fields} fields: saved {saved}, promised {promised}", known.target);
-            assert!(saved.abs_diff(promised) <= saved / 20, "{}: {saved}, promised {promised}", known.target);
+    for (has_numbers, more) in [(false, 30), (true, 5)] {
+        let path = dumps.write("strings.rdb", counters(keys, has_numbers, None));
+        for known in known_servers() {
+            let report = report(std::slice::from_ref(&path), &known.question(), 4 << 20);
+            let before = used_memory(&mut known.start(Some(&path), &[]));
+            let found = findings::judge(&report, Rules::Huawei);
+            let [finding] = of(&found, "small-strings")[..] else { panic!("{found:?}") };
+            for fields in [128, 512] {
+                let path = dumps.write("hashes.rdb", counters(keys, has_numbers, Some(fields)));
+                let saved = before - used_memory(&mut known.start(Some(&path), &[]));
+                let packed = evidence(finding, &format!("allocated_bytes_as_hashes_of_{fields}"));
+                let promised = evidence(finding, "allocated_bytes") + evidence(finding, "tables_bytes") - packed;
+                println!("{}: {fields} fields: saved {saved}, promised {promised}", known.target);
+                // No more than 3 % too much; too little by 3 %, or where numbers are packed as such, by 20 %.
+                let is_near = promised <= saved + saved / 30 && promised >= saved - saved / more;
+                assert!(is_near, "{}: {saved}, promised {promised}", known.target);
+            }
         }
     }
 }
@@ -557,11 +647,11 @@ fn servers_save_what_hashes_of_small_strings_promise() {
 fn servers_use_what_the_report_says() {
     let dumps = Dumps::new();
     let mut random = Random(17);
-    let mixed = (0..20_000_u64).fold(tables(23), |rdb, at| {
+    let mixed = (0..20_000_u64).fold(tables(23).resize_db(20_120, 10_000), |rdb, at| {
         let rdb = if random.one_in(2) { rdb.expire_ms(2_000_000_000_000 + at.cast_signed()) } else { rdb };
         rdb.key(0, format!("session:{at}"), |v| v.string("s".repeat(random.below(900))))
     });
-    let kinds = [("strings", counters(150_000, None)), ("collections", tables(29)), ("mixed", mixed)];
+    let kinds = [("strings", counters(150_000, true, None)), ("collections", tables(29)), ("mixed", mixed)];
     for (name, rdb) in kinds {
         let path = dumps.write(name, rdb);
         for known in known_servers() {
@@ -569,7 +659,8 @@ fn servers_use_what_the_report_says() {
             let said = report.dumps[0].server.expect("of all keys").used_memory_bytes;
             let used = used_memory(&mut known.start(Some(&path), &[]));
             println!("{} {}: {name}: {used} used, {said} said", known.target, known.allocator);
-            assert!(said.abs_diff(used) <= used / 100, "{}: {name}: {used} used, {said} said", known.target);
+            let is_near = said.abs_diff(used) <= used / known.share_off();
+            assert!(is_near, "{}: {name}: {used} used, {said} said", known.target);
         }
     }
 }

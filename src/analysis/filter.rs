@@ -26,6 +26,9 @@ pub const BIG_STRING_BYTES: u64 = 10 * 1024;
 /// The number of elements over which it calls a collection big.
 pub const BIG_ELEMENTS: u64 = 5000;
 
+/// The bytes of a value over which it calls a collection of fewer elements big: 50 MB. A scan takes those in the dump for it.
+pub const BIG_VALUE_BYTES: u64 = 50 << 20;
+
 /// A range of whole numbers, both ends included; an end that is missing is not a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Bounds {
@@ -101,6 +104,8 @@ pub struct Filter {
     pub frequencies: Vec<Bounds>,
     /// Slots of a cluster; none for all.
     pub slots: Vec<Bounds>,
+    /// Keys that are measured in elements pass too, however few they have, if their value has more bytes in the dump.
+    pub or_value_bytes: Option<u64>,
     /// What to do with expired keys.
     pub expired: Expired,
     /// The moment that decides which keys have expired and that times to live are measured from, in milliseconds since
@@ -157,7 +162,9 @@ impl Filter {
     pub(crate) fn passes(&self, entry: &Entry<'_>, name: &[u8]) -> bool {
         let is_of_size = match entry.kind.unit() {
             Unit::Byte => entry.size >= self.min_bytes && self.max_bytes.is_none_or(|most| entry.size <= most),
-            Unit::Count => entry.size >= self.min_elements,
+            Unit::Count => {
+                entry.size >= self.min_elements || self.or_value_bytes.is_some_and(|most| entry.value_bytes > most)
+            }
         };
         is_of_size
             && (self.kinds.is_empty() || self.names_kind(entry.kind))

@@ -3,9 +3,9 @@
 use super::encode::encode;
 use super::format::Format;
 use crate::rdb::lead::{Part, parts};
+use crate::rdb::slot::slot_of_name;
 use crate::rdb::types::opcode;
 use crate::rdb::{Context, ValueType};
-use crate::rdb::slot::slot_of_name;
 use crate::values::{Fault, KeyEntry, Make, Value};
 
 /// A record, or what stands between records.

@@ -89,18 +89,18 @@ pub(super) fn word(text: &str) -> String {
 /// A name as our own commands take it: bytes that are not visible as `\xff`, and `\x` of the name as `\\x`.
 fn escaped(name: &[u8]) -> String {
     let mut text = String::new();
-    push_visible(&mut text, name, |text, c| text.push(c));
+    push_visible(&mut text, name, String::push);
     // Of an escape that was just written the backslash is not the name's: build it again where the name has one.
     if name.windows(2).any(|pair| pair == br"\x") {
         text.clear();
         let mut rest = name;
         while let Some(at) = rest.windows(2).position(|pair| pair == br"\x") {
             let (before, after) = rest.split_at(at);
-            push_visible(&mut text, before, |text, c| text.push(c));
+            push_visible(&mut text, before, String::push);
             text.push_str(r"\\x");
             rest = after.get(2..).unwrap_or_default();
         }
-        push_visible(&mut text, rest, |text, c| text.push(c));
+        push_visible(&mut text, rest, String::push);
     }
     text
 }

@@ -3,7 +3,8 @@
 
 use std::cmp::Reverse;
 
-use super::{command, worth};
+use super::command;
+use super::worth::worth;
 use crate::output::human::{bytes, count, share};
 use crate::report::{Evidence, Finding, PackedIf, Report, Saving, Severity, Subject, SubjectKind, Suspicion};
 

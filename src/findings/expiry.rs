@@ -1,7 +1,10 @@
 //! Times to live: keys that have expired and are still there, what expires soon, and minutes in which very many expire; and
 //! keys that never expire and that nobody uses.
 
-use super::{command, worth};
+use std::fmt::Write;
+
+use super::command;
+use super::worth::worth;
 use crate::output::human::{bytes, count, moment, share};
 use crate::report::{
     DumpInfo, Evidence, ExpiryPeak, Finding, Report, Saving, SavingBasis, Severity, Subject, SubjectKind, Suspicion,
@@ -110,7 +113,7 @@ fn peak(report: &Report, dump: &DumpInfo) -> Option<Finding> {
         bytes(highest.memory_bytes)
     );
     if peaks.len() > 1 {
-        what.push_str(&format!("; there are {} such minutes", peaks.len()));
+        _ = write!(what, "; there are {} such minutes", peaks.len());
     }
     Some(Finding {
         id: "expiry-peak".into(),

@@ -2,11 +2,12 @@
 //!
 //! One file a rule, which looks at nothing but the report; so reports that were merged in any grouping have the findings of
 //! one report of all dumps. `docs/findings.md` has a paragraph about each rule. A report without reason for a finding has
-//! none: a saving counts if it is [`worth`] a sentence.
+//! none: a saving counts if it is [`worth::worth`] a sentence.
 
 mod big_keys;
 mod cluster;
 mod command;
+mod compression;
 mod encodings;
 mod expiry;
 mod hot;
@@ -18,6 +19,7 @@ mod server;
 mod small_strings;
 mod streams;
 mod target;
+mod worth;
 
 use std::cmp::Reverse;
 
@@ -28,6 +30,7 @@ pub fn judge(report: &Report, rules: Rules) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(big_keys::find(report, rules));
     findings.extend(cluster::find(report));
+    findings.extend(compression::find(report));
     findings.extend(encodings::find(report));
     findings.extend(expiry::find(report));
     findings.extend(hot::find(report));
@@ -43,9 +46,4 @@ pub fn judge(report: &Report, rules: Rules) -> Vec<Finding> {
         order(a).cmp(&order(b)).then_with(|| (&a.id, &a.subject).cmp(&(&b.id, &b.subject)))
     });
     findings
-}
-
-/// Whether so many bytes are worth a sentence: 1 % of what all keys take, and 64 KiB.
-fn worth(report: &Report, bytes: u64) -> bool {
-    bytes >= 64 << 10 && bytes >= report.totals.allocated_bytes / 100
 }

@@ -1,11 +1,18 @@
 //! Bytes that never expire, by prefix, in a dump whose other keys do: what a cache keeps for good.
 
+use super::worth::worth;
 use super::{command, prefixes};
 use crate::output::human::{bytes, count, name, share};
-use crate::report::{Evidence, Finding, NameTally, Report, Severity, Subject, SubjectKind};
+use crate::report::{Evidence, Finding, NameTally, Report, Severity, Subject, SubjectKind, Tally};
 
 /// A prefix is named if what it keeps for good is at least this share of all memory: 1 in 20.
 const SHARE: u64 = 20;
+
+/// Of a prefix under which nothing expires, fewer keys than this are no cache: a queue, a ranking, settings.
+const LASTING_KEYS_MIN: u64 = 1000;
+
+/// Where at least this share of the keys of a prefix expires, 1 in 4, the others were forgotten.
+const FORGOTTEN_SHARE: u64 = 4;
 
 /// Dumps in which fewer keys than 1 in 10 expire are no caches.
 const EXPIRING_SHARE: u64 = 10;
@@ -22,16 +29,26 @@ pub(super) fn find(report: &Report) -> Vec<Finding> {
     if expiring_keys == 0 || expiring_keys < totals.keys / EXPIRING_SHARE {
         return Vec::new();
     }
-    let least = (totals.memory_bytes / SHARE).max(1);
-    let found = prefixes::heaviest(report, |tally| tally.memory_bytes_without_ttl, least);
+    let least = totals.memory_bytes / SHARE;
+    let mut found = prefixes::heaviest(report, |tally| tally.memory_bytes_without_ttl, least);
+    found.retain(|prefix| {
+        let tally = &prefix.tally;
+        let matters = is_forgotten(tally) || tally.keys_without_ttl >= LASTING_KEYS_MIN;
+        matters && worth(report, tally.memory_bytes_without_ttl)
+    });
     found.into_iter().take(PREFIXES_MAX).map(|prefix| of_prefix(report, prefix)).collect()
+}
+
+/// Whether enough keys of a prefix expire for the others to be an oversight.
+fn is_forgotten(tally: &Tally) -> bool {
+    let expiring_keys = tally.keys.saturating_sub(tally.keys_without_ttl);
+    expiring_keys > 0 && expiring_keys >= tally.keys / FORGOTTEN_SHARE
 }
 
 fn of_prefix(report: &Report, prefix: &NameTally) -> Finding {
     let (tally, bytes_name) = (&prefix.tally, prefix.name.bytes());
     let shown = name(bytes_name, NAME_WIDTH);
-    let is_forgotten = tally.keys_without_ttl < tally.keys;
-    let keys = if is_forgotten {
+    let keys = if tally.keys_without_ttl < tally.keys {
         format!("{} of {} keys", count(tally.keys_without_ttl), count(tally.keys))
     } else {
         format!("all {} keys", count(tally.keys))
@@ -39,8 +56,7 @@ fn of_prefix(report: &Report, prefix: &NameTally) -> Finding {
     let glob = command::glob_of_prefix(bytes_name);
     Finding {
         id: "no-ttl".into(),
-        // Where some keys of a prefix expire, those that do not were forgotten.
-        severity: if is_forgotten { Severity::Medium } else { Severity::Low },
+        severity: if is_forgotten(tally) { Severity::Medium } else { Severity::Low },
         subject: Subject::named(SubjectKind::Prefix, bytes_name),
         what: format!(
             "{keys} under {shown} never expire: {}, {} of all memory.",

@@ -1,7 +1,7 @@
 //! Memory of the server that wrote a dump which is not its keys: what the dump says was used, against what a server uses that
 //! has loaded it.
 
-use super::worth;
+use super::worth::worth;
 use crate::output::human::{bytes, share};
 use crate::report::{DumpInfo, Evidence, Finding, Report, Saving, SavingBasis, Severity, Subject, SubjectKind};
 

@@ -1,7 +1,8 @@
 //! Small strings under one prefix, each with a key, an object and an entry of its own: what they would take as fields of hashes
 //! that are packed.
 
-use super::{command, worth};
+use super::command;
+use super::worth::worth;
 use crate::memory::Model;
 use crate::memory::server::KeyCount;
 use crate::output::human::{bytes, count, name};
@@ -33,18 +34,23 @@ pub(super) fn find(report: &Report) -> Vec<Finding> {
     let (Ok(target), Ok(allocator)) = (dump.target.parse(), dump.allocator.parse()) else { return Vec::new() };
     let model = Model::new(target, allocator);
     let mut found: Vec<Finding> = Vec::new();
-    let mut named: Vec<&NameTally> = Vec::new();
-    // The shortest first, so that no prefix is named below one that is.
-    for prefix in &report.prefixes.found.names {
-        if named.iter().any(|shorter| prefix.name.bytes().starts_with(shorter.name.bytes())) {
-            continue;
-        }
-        if let Some(finding) = of_prefix(report, &model, prefix) {
-            named.push(prefix);
-            found.push(finding);
+    let mut prefixes: Vec<&NameTally> = report.prefixes.shortest().collect();
+    while let Some(prefix) = prefixes.pop() {
+        let below: Vec<&NameTally> = report.prefixes.below(prefix).collect();
+        // Where nearly all keys of a prefix are below one that is longer, that one says more.
+        let longer = below.iter().find(|below| below.tally.keys / 9 * 10 >= prefix.tally.keys);
+        match longer {
+            Some(longer) => prefixes.push(longer),
+            None => match of_prefix(report, &model, prefix) {
+                Some(finding) => found.push(finding),
+                None => prefixes.extend(below),
+            },
         }
     }
-    found.sort_by_key(|finding| std::cmp::Reverse(finding.bytes_saved.map(|saving| saving.bytes)));
+    found.sort_by(|a, b| {
+        let saved = |finding: &Finding| std::cmp::Reverse(finding.bytes_saved.map(|saving| saving.bytes));
+        (saved(a), &a.subject).cmp(&(saved(b), &b.subject))
+    });
     found.truncate(PREFIXES_MAX);
     found
 }

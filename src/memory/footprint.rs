@@ -23,6 +23,8 @@ pub struct Footprint {
     pub value_bytes: Option<u64>,
     /// The largest element, unless elements are packed.
     pub largest: Option<Largest>,
+    /// Bytes of packed structures as they are stored, inflated.
+    pub packed_bytes: Option<u64>,
     /// What a stream's groups hold.
     pub streamed: Option<Streamed>,
     /// What a table of up to 2,048 elements of up to 256 bytes would take packed.
@@ -60,6 +62,7 @@ impl Footprint {
             basis: None,
             value_bytes: None,
             largest: None,
+            packed_bytes: None,
             streamed: None,
             if_packed: None,
         }

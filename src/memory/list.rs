@@ -27,6 +27,11 @@ impl Nodes {
         self.add_node(bytes, model.packed_cut(made_bytes, bytes));
     }
 
+    /// Bytes of all nodes' contents.
+    pub(super) fn stored_bytes(&self) -> u64 {
+        self.stored_bytes
+    }
+
     fn add_node(&mut self, bytes: u64, cost: Cost) {
         self.count += 1;
         self.stored_bytes = self.stored_bytes.saturating_add(bytes);

@@ -15,12 +15,16 @@ impl Target {
         match self {
             Self::Redis6_2 => 9,
             Self::Redis7_0 => 10,
-            Self::Redis7_2 => 11,
             Self::Redis7_4 | Self::Redis8_0 | Self::Redis8_2 | Self::Redis8_4 => 12,
             Self::Redis8_6 => 13,
             Self::Redis8_8 => 14,
             Self::Redis8_10 => 15,
-            Self::Valkey7_2 | Self::Valkey8_0 | Self::Valkey8_1 | Self::Valkey9_0 | Self::Valkey9_1 => 11,
+            Self::Redis7_2
+            | Self::Valkey7_2
+            | Self::Valkey8_0
+            | Self::Valkey8_1
+            | Self::Valkey9_0
+            | Self::Valkey9_1 => 11,
         }
     }
 

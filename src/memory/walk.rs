@@ -157,7 +157,7 @@ fn packed<S: Source>(
         Blob::Ziplist => Encoding::Ziplist,
         _ => Encoding::Listpack,
     };
-    Ok(Footprint::new(kind, size, (encoding, model.packed(bytes))))
+    Ok(Footprint { packed_bytes: Some(bytes), ..Footprint::new(kind, size, (encoding, model.packed(bytes))) })
 }
 
 /// A ziplist of a hash or a sorted set: from 7.0 on servers append its entries to a listpack, one by one.
@@ -169,7 +169,8 @@ fn ziplist<S: Source>(source: &mut S, model: &Model, kind: Kind) -> Result<Footp
     let ((bytes, entries), packing) = repacked(source, model)?;
     let size = records(offset, entries, 2)?;
     let listpack_bytes = packing.map_or(bytes, |packing| packing.bytes());
-    Ok(Footprint::new(kind, size, (Encoding::Listpack, model.packed_cut(bytes, listpack_bytes))))
+    let held = (Encoding::Listpack, model.packed_cut(bytes, listpack_bytes));
+    Ok(Footprint { packed_bytes: Some(bytes), ..Footprint::new(kind, size, held) })
 }
 
 /// The next ziplist's bytes and entries, and the listpack or ziplist that its entries make, unless they are damaged: then it is
@@ -514,8 +515,9 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
     if let Some(error) = damaged {
         return Err(error);
     }
+    let packed_bytes = Some(nodes.stored_bytes());
     // An element that has a node of its own is larger than all that share one.
-    Ok(Footprint { largest: largest_plain, ..Footprint::new(Kind::List, elements, nodes.finish(model)) })
+    Ok(Footprint { largest: largest_plain, packed_bytes, ..Footprint::new(Kind::List, elements, nodes.finish(model)) })
 }
 
 /// The bytes of a node that is stored as a ziplist, those of the listpack that servers since 7.0 make of it, and its entries.

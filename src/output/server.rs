@@ -1,7 +1,7 @@
 //! What a dump takes on a server as a whole, in a sentence for a person.
 
 use super::human::bytes;
-use crate::report::Report;
+use crate::report::{Report, ServerMemory};
 
 /// A sentence for the dumps of a report together; none where that is not known of each.
 pub(super) fn sentence(report: &Report) -> Option<String> {
@@ -9,20 +9,18 @@ pub(super) fn sentence(report: &Report) -> Option<String> {
     for dump in &report.dumps {
         servers.push(dump.server?);
     }
-    let sum = |of: fn(&crate::report::ServerMemory) -> u64| servers.iter().map(of).fold(0, u64::saturating_add);
+    let sum = |of: fn(&ServerMemory) -> u64| servers.iter().map(of).fold(0, u64::saturating_add);
     let who = match servers.len() {
         0 => return None,
         1 => "a server that loads it uses",
-        _ => "servers that load them use",
+        _ => "servers that load them use together",
     };
     Some(format!(
-        "{who} {}: {} for keys, {} for their tables, {} empty; up to {} while tables grow, and up to {} while it saves or \
-         feeds a replica, by how much is written meanwhile",
+        "{who} {} (keys {}, their tables {}, empty {}), and up to {} while it saves or feeds a replica under writes",
         bytes(sum(|server| server.used_memory_bytes)),
         bytes(sum(|server| server.keys_bytes)),
         bytes(sum(|server| server.tables_bytes)),
         bytes(sum(|server| server.empty_bytes)),
-        bytes(sum(|server| server.used_memory_bytes.saturating_add(server.rehash_bytes))),
-        bytes(sum(crate::report::ServerMemory::forked_bytes_max))
+        bytes(sum(ServerMemory::forked_bytes_max))
     ))
 }

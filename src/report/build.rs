@@ -66,6 +66,7 @@ impl Report {
             modules: numbers.modules.finish(),
             suspects: numbers.suspects,
             packed_if: numbers.what_if.finish(),
+            compression: Some(numbers.compression.finish()).filter(|found| !found.is_empty()),
         };
         report.prefixes.set_rest(totals);
         report.set_cut(&numbers.cut, question.top);

@@ -1,7 +1,9 @@
 //! Entries into the numbers of a report: what a scan gathers, in bounded memory, in any order and grouping.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
+use super::compression;
 use super::numbers::Numbers;
 use super::prefix::ClosedPrefixes;
 use super::question::QueryPlan;
@@ -11,9 +13,10 @@ use super::weight::Weight;
 use crate::analysis::accumulator::Accumulator;
 use crate::memory::walk;
 use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
+use crate::rdb::record::KeyHeader;
 use crate::rdb::short::{self, Short, Visitor};
 use crate::rdb::source::KeepsKey;
-use crate::rdb::{Context, FormatElement, ParseErrorKind};
+use crate::rdb::{Context, FormatElement, ParseErrorKind, ValueType};
 
 /// Numbers over entries, with the question they answer.
 #[derive(Debug)]
@@ -120,13 +123,21 @@ impl Accumulator for Census {
                 return Ok(Step::Key);
             }
         }
-        let walk = |source: &mut S, header: &_| walk::measure(source, header, context, &asked.model);
+        // Seen before the value is stepped over, and added when it is known to count.
+        let looked = Cell::new(None);
+        let rank_max = numbers.compression.rank_max();
+        let walk = |source: &mut S, header: &KeyHeader| {
+            if header.value_type == ValueType::STRING {
+                looked.set(compression::look(source, rank_max));
+            }
+            walk::measure(source, header, context, &asked.model)
+        };
         step_with(source, context, walk, |source, found, footprint| {
             *keys += 1;
             if let Some(db) = found.header.selected_db {
                 select(asked, numbers, of_unknown_db, db);
             }
-            numbers.add(asked, &found.entry(source.kept()), footprint)
+            numbers.add(asked, &found.entry(source.kept()), footprint, looked.take())
         })
     }
 

@@ -62,6 +62,9 @@ pub struct Filters {
     /// Slots of a cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<Bounds>,
+    /// Bytes of a value in the dump over which keys that are measured in elements pass too, however few they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub or_value_bytes: Option<u64>,
     /// What was done with expired keys, if they were told from others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<FilteredExpired>,
@@ -110,6 +113,7 @@ impl Filters {
             idle_seconds: sorted(filter.idle_seconds.clone()),
             frequencies: sorted(filter.frequencies.clone()),
             slots: sorted(filter.slots.clone()),
+            or_value_bytes: filter.or_value_bytes.filter(|_| filter.min_elements > 0),
             expired: match filter.expired {
                 Expired::Keep => None,
                 Expired::Skip => Some(FilteredExpired::Skip),
@@ -157,10 +161,15 @@ impl fmt::Display for Filters {
         ] {
             texts.iter().for_each(|text| add(option, text));
         }
+        // The option that sets all three.
+        let (big, set) = match self.or_value_bytes {
+            Some(_) => (Some("--big".to_owned()), (None, None)),
+            None => (None, (self.min_bytes, self.min_elements)),
+        };
         for (option, number) in [
-            ("min-bytes", self.min_bytes),
+            ("min-bytes", set.0),
             ("max-bytes", self.max_bytes),
-            ("min-elements", self.min_elements),
+            ("min-elements", set.1),
             ("min-memory", self.min_memory_bytes),
             ("max-memory", self.max_memory_bytes),
         ] {
@@ -178,6 +187,7 @@ impl fmt::Display for Filters {
             Some(FilteredExpired::Skip) => add("expired", &"skip"),
             Some(FilteredExpired::Only) => add("expired", &"only"),
         }
+        options.extend(big);
         f.write_str(if options.is_empty() { "no filter" } else { "" })?;
         f.write_str(&options.join(" "))
     }

@@ -117,6 +117,10 @@ impl Report {
         }
         self.suspects.merge(other.suspects, None, dumps_before);
         what_if::merge(&mut self.packed_if, other.packed_if);
+        match (&mut self.compression, other.compression) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (mine, theirs) => *mine = mine.take().or(theirs),
+        }
         Ok(())
     }
 

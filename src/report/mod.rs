@@ -8,6 +8,7 @@ mod budget;
 mod build;
 mod cache;
 pub(crate) mod census;
+mod compression;
 mod expiry;
 mod filters;
 mod finding;
@@ -39,12 +40,14 @@ mod suspects;
 mod tally;
 mod text;
 pub(crate) mod unlike;
+mod value_format;
 mod weight;
 mod what_if;
 
 use serde::{Deserialize, Serialize};
 
 pub use budget::{Budget, Limit, LimitError, Verdict};
+pub use compression::{Compressed, CompressionFound, PrefixCompression, ValueSample};
 pub use expiry::ExpiryPeak;
 pub use filters::{FilteredExpired, Filters};
 pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
@@ -59,7 +62,7 @@ pub use question::Question;
 pub use rank::By;
 pub use row::Row;
 pub use row_block::{RowBlock, RowCells};
-pub use rules::{HUAWEI_BYTES, KeySize, Rules};
+pub use rules::{KeySize, Rules};
 pub use sections::{
     DatabaseTally, DumpInfo, EncodingKeys, FrequencyTally, KindSizes, OtherDatabases, TopCut, TopKeys, TypeTally,
 };
@@ -156,6 +159,9 @@ pub struct Report {
     /// What tables would take packed, by type and by the server's limits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packed_if: Vec<PackedIf>,
+    /// How well values compress, and what they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<CompressionFound>,
 }
 
 impl Report {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::compression::{Compression, Looked};
 use super::expiry::Expiries;
 use super::groups::GroupSums;
 use super::key_row::KeyRow;
@@ -83,6 +84,7 @@ pub(super) struct Numbers {
     pub(super) suspects: Suspects,
     pub(super) what_if: WhatIf,
     pub(super) expiries: Expiries,
+    pub(super) compression: Compression,
     buffer: Vec<u8>,
 }
 
@@ -233,6 +235,7 @@ impl Numbers {
             suspects: Suspects::default(),
             what_if: WhatIf::default(),
             expiries: Expiries::default(),
+            compression: Compression::default(),
             buffer: Vec::new(),
         };
         numbers.take_up(asked, db);
@@ -319,7 +322,7 @@ impl Numbers {
         let tallies = self.tallies as u64 * TALLY_BYTES;
         let names = self.prefixes.held_bytes() + self.modules.held_bytes() + self.slots.held_bytes();
         let keys = self.suspects.held_bytes() + self.expiries.held_bytes() + self.by_use.held_bytes();
-        lists + tallies + names + keys
+        lists + tallies + names + keys + self.compression.held_bytes()
     }
 
     fn holds_too_much(&self) -> bool {
@@ -417,6 +420,7 @@ impl Numbers {
         if may_be_suspect(cost.memory_bytes) || !self.keeps_out(&short, cost.memory_bytes) {
             return false;
         }
+        self.compression.add_short(&asked.separator_bytes, &short);
         let Some(sizes) = self.sizes.get_mut(Kind::String as usize) else { return false };
         let serialized_bytes = short.record.len() as u64;
         sizes.serialized.add(serialized_bytes, 1);
@@ -488,16 +492,24 @@ impl Numbers {
         asked: &QueryPlan,
         entry: &Entry<'_>,
         footprint: &Footprint,
+        looked: Option<Looked>,
     ) -> Result<(), ParseErrorKind> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(asked, entry, name, footprint));
+        let added = entry.key.decode(&mut buffer).map(|name| self.add_named(asked, entry, name, footprint, looked));
         if buffer.capacity() <= BUFFER_BYTES_MAX {
             self.buffer = buffer;
         }
         added
     }
 
-    fn add_named(&mut self, asked: &QueryPlan, entry: &Entry<'_>, name: &[u8], found: &Footprint) {
+    fn add_named(
+        &mut self,
+        asked: &QueryPlan,
+        entry: &Entry<'_>,
+        name: &[u8],
+        found: &Footprint,
+        looked: Option<Looked>,
+    ) {
         self.current.keys_added = self.current.keys_added.saturating_add(1);
         let passes = || asked.filter.passes(entry, name) && asked.filter.wants_memory(found.memory_bytes);
         if !self.current.is_wanted || !asked.takes_all && !passes() {
@@ -517,6 +529,12 @@ impl Numbers {
         }
         let seen = Seen { dump: asked.dump, db: self.current_db, now_ms: asked.now_ms, target: asked.given_target };
         self.suspects.add(&seen, entry, name, found, &tally);
+        if let Some(looked) = looked {
+            self.compression.add_string(&asked.separator_bytes, name, looked);
+        }
+        if let Some(packed_bytes) = found.packed_bytes.filter(|bytes| *bytes > entry.value_bytes) {
+            self.compression.add_compressed(&asked.separator_bytes, name, entry.value_bytes, packed_bytes);
+        }
         if let Some(if_packed) = &found.if_packed {
             self.what_if.add(found, if_packed);
         }
@@ -662,6 +680,7 @@ impl Numbers {
         self.suspects.merge(theirs.suspects, inherited, 0);
         self.what_if.merge(&theirs.what_if);
         self.expiries.merge(theirs.expiries);
+        self.compression.merge(theirs.compression);
     }
 }
 

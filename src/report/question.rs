@@ -60,6 +60,7 @@ pub(crate) struct QueryPlan {
     pub(super) separators: Separators,
     pub(super) under: Vec<u8>,
     pub(super) groups: Option<Matcher>,
+    pub(super) separator_bytes: Vec<u8>,
     pub(super) late: Late,
     pub(crate) has_slots: bool,
     /// Whether keys are counted by their names: under prefixes or in slots.
@@ -96,6 +97,7 @@ impl QueryPlan {
             under: question.under.clone(),
             needs_names: question.has_slots || !question.separators.is_empty() || groups.is_some(),
             groups,
+            separator_bytes: question.separators.clone(),
             late: Late::default(),
             has_slots: question.has_slots,
             dump,

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, BIG_VALUE_BYTES};
 use crate::rdb::Kind;
 
 /// A published set of limits.
@@ -42,9 +43,6 @@ const MB: u64 = 1 << 20;
 /// Keys of less memory and fewer elements are big by no rules.
 pub(super) const BIG_MEMORY_BYTES_MIN: u64 = 10 * KB;
 pub(super) const BIG_ELEMENTS_MIN: u64 = 1000;
-
-/// The total over which Huawei's definition calls a collection big: 50 MB.
-pub const HUAWEI_BYTES: u64 = 50 * MB;
 
 impl Rules {
     /// All of them.
@@ -96,10 +94,10 @@ impl Rules {
     pub fn is_big(self, kind: Kind, key: KeySize) -> bool {
         let KeySize { size, memory_bytes, serialized_bytes } = key;
         match (self, kind) {
-            (Self::Huawei, Kind::String) => size > 10 * KB,
+            (Self::Huawei, Kind::String) => size > BIG_STRING_BYTES,
             // A module's value is measured in bytes, and its elements are not known.
-            (Self::Huawei, Kind::Module) => memory_bytes.max(serialized_bytes) > HUAWEI_BYTES,
-            (Self::Huawei, _) => size > 5000 || memory_bytes > HUAWEI_BYTES,
+            (Self::Huawei, Kind::Module) => memory_bytes.max(serialized_bytes) > BIG_VALUE_BYTES,
+            (Self::Huawei, _) => size > BIG_ELEMENTS || memory_bytes > BIG_VALUE_BYTES,
             (Self::Alibaba, Kind::String) => size > 5 * MB,
             (Self::Alibaba, Kind::Zset) | (Self::Tencent, Kind::List | Kind::Set | Kind::Zset) => size > 10_000,
             (Self::Alibaba, Kind::Hash) => size > 2000 && memory_bytes > 100 * MB,

@@ -28,7 +28,7 @@ const LONG_NAME_BYTES: u64 = 1024;
 /// Keys that have not been used for as long are idle: thirty days.
 const IDLE_SECONDS: u64 = 30 * 24 * 3600;
 
-/// An LFU counter that only keys used over ten thousand times reach (`lfu-log-factor` 10), and the memory from which on
+/// An LFU counter that takes some fifty thousand uses to reach (`lfu-log-factor` 10), and the memory from which on
 /// each of those uses costs time.
 const HOT_FREQUENCY: u8 = 100;
 const HOT_MEMORY_BYTES: u64 = 100 << 10;

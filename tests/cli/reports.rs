@@ -68,7 +68,8 @@ fn merging_from_files() {
     run(&format!("merge {} {}", path("a"), path("c")))
         .expect(2, &["c: not a bigkeys report (expected the JSON of `bigkeys report --format json`)"]);
     run(&format!("merge {}", path("none"))).expect(2, &["none: could not open it"]);
-    run(&format!("merge --format csv {}", path("a"))).expect(2, &["[possible values: table, json, html, folded, openmetrics]"]);
+    run(&format!("merge --format csv {}", path("a")))
+        .expect(2, &["[possible values: table, json, html, folded, openmetrics]"]);
     run(&format!("report --format json --separators / {other} -o {}", path("d"))).expect(0, &[]);
     run(&format!("merge {} {}", path("a"), path("d"))).expect(2, &["d: it was made with --separators /"]);
 

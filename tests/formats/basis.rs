@@ -139,6 +139,7 @@ fn the_filter_stands_in_the_report() {
         patterns: patterns.collect(),
         min_bytes: 1,
         min_elements: 2,
+        or_value_bytes: None,
         expired: Expired::Skip,
         ..Filter::default()
     };

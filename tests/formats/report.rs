@@ -412,6 +412,7 @@ fn the_schema_describes_the_json() {
             idle_seconds: vec![Bounds { from: Some(1), to: None }],
             frequencies: vec![Bounds { from: None, to: Some(2) }],
             slots: vec![Bounds { from: Some(1), to: Some(2) }],
+            or_value_bytes: Some(1),
             expired: Some(FilteredExpired::Only),
             is_mixed: true,
         };

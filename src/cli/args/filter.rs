@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use bigkeys::Pattern;
-use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Bounds, Expired, Filter, Ttl};
+use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, BIG_VALUE_BYTES, Bounds, Expired, Filter, Ttl};
 use bigkeys::rdb::Kind;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -78,7 +78,7 @@ pub(crate) struct FilterArgs {
     #[arg(long = "slot", value_name = "A..B", value_parser = slot_bounds, allow_hyphen_values = true)]
     pub(crate) only_slots: Vec<Bounds>,
 
-    /// Only keys over the published limits: strings over 10 KB, others over 5,000 elements
+    /// Only keys over the published limits: strings over 10 KB, others over 5,000 elements or 50 MB in the dump
     #[arg(long)]
     pub(crate) big: bool,
 
@@ -112,6 +112,7 @@ impl FilterArgs {
             idle_seconds: self.idle.clone(),
             frequencies: self.frequencies.clone(),
             slots: self.only_slots.clone(),
+            or_value_bytes: self.big.then_some(BIG_VALUE_BYTES),
             expired: self.expired.into(),
             now_ms: self.now.map(Timestamp::as_millisecond),
         }
