@@ -14,18 +14,15 @@ fn skipped_tests_are_summed_up() {
     fs::remove_file(skipped::notes()).expect("the notes are read once");
     let mut tests_by_reason: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for line in text.lines() {
-        let (test, why) = line.split_once('\t').expect("a test and why");
-        tests_by_reason.entry(why).or_default().insert(test);
+        let (name, why) = line.split_once('\t').expect("a test and why");
+        tests_by_reason.entry(why).or_default().insert(name);
     }
     let count: usize = tests_by_reason.values().map(BTreeSet::len).sum();
     let mut summary = format!("\n{count} tests proved nothing, or less than they could:\n");
     for (why, tests) in &tests_by_reason {
-        summary += &format!(
-            "  {:3}  {why} ({}{})\n",
-            tests.len(),
-            tests.first().unwrap_or(&""),
-            if tests.len() > 1 { ", …" } else { "" }
-        );
+        let first = tests.first().unwrap_or(&"");
+        let more = if tests.len() > 1 { ", …" } else { "" };
+        summary = format!("{summary}  {:3}  {why} ({first}{more})\n", tests.len());
     }
     summary += "`bash .ci/run install` installs all that is missing.\n\n";
     // Past the test runner's capture: what was not proven is told.

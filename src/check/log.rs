@@ -53,6 +53,7 @@ pub(super) enum Event {
 
 /// How many keys.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "the others are some of them")]
 pub(super) struct Keys {
     pub(super) keys: u64,
     pub(super) expiring: u64,

@@ -50,13 +50,12 @@ pub(super) fn check_map(
     *report = started;
     report.dump_bytes = dump.len() as u64;
     report.values_not_looked_through = walk.deep.unseen;
-    let mut asked = engine::Options::default();
-    asked.threads = options.threads;
-    asked.segment_bytes = if options.segment_bytes == 0 { SEGMENT_BYTES } else { options.segment_bytes };
+    let segment_bytes = if options.segment_bytes == 0 { SEGMENT_BYTES } else { options.segment_bytes };
+    let asked = engine::Options { threads: options.threads, segment_bytes, ..engine::Options::default() };
     let start = Start { db: 0, record_start: walk.record_start, offset: source.offset() };
     let mut walking =
         Walking { map, is_deep: !options.quick, asked, progress, context: walk.context, walked: Vec::new() };
-    let end = walking.to_end(start, &mut Resyncs::new(options.resync), report)?;
+    let end = walking.walk_to_end(start, &mut Resyncs::new(options.resync), report)?;
     walking.compare_names(report)?;
     let Walking { context, .. } = walking;
     if let Some(End { offset, computed }) = end {
@@ -67,6 +66,7 @@ pub(super) fn check_map(
 
 /// Where a stretch of records begins.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_field_names, reason = "a record has a start too")]
 struct Start {
     /// The database of its first key.
     db: u64,
@@ -94,7 +94,12 @@ struct Walking<'a> {
 
 impl Walking<'_> {
     /// Walks to the dump's end, or to damage or whatever else ends it before.
-    fn to_end(&mut self, start: Start, resyncs: &mut Resyncs, report: &mut Report) -> Result<Option<End>, ErrorKind> {
+    fn walk_to_end(
+        &mut self,
+        start: Start,
+        resyncs: &mut Resyncs,
+        report: &mut Report,
+    ) -> Result<Option<End>, ErrorKind> {
         let dump = self.map.bytes();
         let mut start = start;
         let mut short_stretches = 0;

@@ -116,7 +116,9 @@ impl Filter {
         let Self { blocks, suspects: listed, .. } = self;
         drop(blocks);
         let mut suspects = Distinct::new(SUSPECTS_MAX);
-        listed.into_iter().for_each(|digest| _ = suspects.add_id(digest));
+        for digest in listed {
+            _ = suspects.add_id(digest);
+        }
         suspects
     }
 }

@@ -147,15 +147,12 @@ impl Accumulator for Piece {
     }
 
     fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind> {
-        match &mut self.report {
-            Some(report) => {
-                report.values_not_looked_through += other.walk.deep.unseen;
-                report.take_over(&self.walk.context, other.log);
-            }
-            None => {
-                self.walk.deep.unseen += other.walk.deep.unseen;
-                self.log.append(other.log);
-            }
+        if let Some(report) = &mut self.report {
+            report.values_not_looked_through += other.walk.deep.unseen;
+            report.take_over(&self.walk.context, other.log);
+        } else {
+            self.walk.deep.unseen += other.walk.deep.unseen;
+            self.log.append(other.log);
         }
         Ok(())
     }

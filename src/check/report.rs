@@ -267,7 +267,7 @@ impl Report {
     pub(super) fn anew(&self, is_deep: bool) -> Self {
         let (wrapped_in, notes) = (self.wrapped_in.clone(), self.notes.clone());
         let (error, has_errors) = (self.error.clone(), self.has_errors);
-        Self { wrapped_in, notes, error, has_errors, ..Self::new(self.dump.clone(), is_deep) }
+        Self { error, wrapped_in, notes, has_errors, ..Self::new(self.dump.clone(), is_deep) }
     }
 
     /// From now on names are compared in a second pass over the dump, which has so many bytes.
@@ -444,8 +444,8 @@ impl Report {
             match event {
                 Event::Keys(keys) => {
                     self.count(context, keys);
-                    let named = usize::try_from(keys.named).unwrap_or(usize::MAX);
-                    let (these, behind) = names.split_at_checked(named).unwrap_or((names, &[]));
+                    let count = usize::try_from(keys.named).unwrap_or(usize::MAX);
+                    let (these, behind) = names.split_at_checked(count).unwrap_or((names, &[]));
                     self.are_new(these);
                     names = behind;
                 }

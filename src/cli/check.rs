@@ -53,10 +53,8 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs) -> Exit {
-    let mut options = Options::default();
-    options.quick = args.quick;
-    options.resync = args.resync;
-    options.payload_key = args.input.payload.key();
+    let (quick, resync, payload_key) = (args.quick, args.resync, args.input.payload.key());
+    let options = Options { quick, resync, payload_key, ..Options::default() };
     let when = if args.quiet { When::Never } else { args.progress.progress };
     let mut exit = Exit::Sound;
     let mut files = Vec::new();

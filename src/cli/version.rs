@@ -13,14 +13,18 @@ const FEATURES: [(&str, bool); 6] = [
 ];
 
 pub(super) fn run(verbose: bool) -> Exit {
-    let mut text = format!("bigkeys {}\n", env!("CARGO_PKG_VERSION"));
-    if verbose {
-        let features: Vec<&str> = FEATURES.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
-        text += &format!("commit: {}\n", env!("BIGKEYS_COMMIT"));
-        text += &format!("target: {}\n", env!("BIGKEYS_TARGET"));
-        text += &format!("profile: {}\n", env!("BIGKEYS_PROFILE"));
-        text += &format!("features: {}\n", features.join(", "));
+    let version = env!("CARGO_PKG_VERSION");
+    if !verbose {
+        return print(format!("bigkeys {version}\n").as_bytes());
     }
+    let features: Vec<&str> = FEATURES.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
+    let text = format!(
+        "bigkeys {version}\ncommit: {}\ntarget: {}\nprofile: {}\nfeatures: {}\n",
+        env!("BIGKEYS_COMMIT"),
+        env!("BIGKEYS_TARGET"),
+        env!("BIGKEYS_PROFILE"),
+        features.join(", ")
+    );
     print(text.as_bytes())
 }
 

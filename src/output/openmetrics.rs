@@ -1,4 +1,4 @@
-//! A report as OpenMetrics text, for the textfile collector of a monitoring system.
+//! A report as `OpenMetrics` text, for the textfile collector of a monitoring system.
 //!
 //! Conventions: <https://prometheus.io/docs/specs/om/open_metrics_spec/>. All figures are gauges, since a later dump may have
 //! less of anything. Labels have few values whatever the dump: the databases and prefixes that take most memory.

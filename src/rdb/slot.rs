@@ -3,7 +3,7 @@
 /// What stands between the first `{` and the next `}`, if that is not nothing: the part that a name's slot is made of.
 pub(crate) fn hash_tag(name: &[u8]) -> Option<&[u8]> {
     // Most names have none, and this looks at many bytes at a time.
-    if !name.iter().fold(false, |found, byte| found | (*byte == b'{')) {
+    if name.iter().fold(0, |found, byte| found | u8::from(*byte == b'{')) == 0 {
         return None;
     }
     let open = name.iter().position(|byte| *byte == b'{')?;

@@ -159,7 +159,9 @@ impl fmt::Display for Filters {
             ("regex", &self.regexes),
             ("not-regex", &self.not_regexes),
         ] {
-            texts.iter().for_each(|text| add(option, text));
+            for text in texts {
+                add(option, text);
+            }
         }
         // The option that sets all three.
         let (big, set) = match self.or_value_bytes {
@@ -173,7 +175,9 @@ impl fmt::Display for Filters {
             ("min-memory", self.min_memory_bytes),
             ("max-memory", self.max_memory_bytes),
         ] {
-            number.iter().for_each(|number| add(option, number));
+            if let Some(number) = number {
+                add(option, &number);
+            }
         }
         if self.without_ttl {
             add("ttl", &"none");

@@ -233,7 +233,9 @@ impl HeldPrefixes {
         let new: Vec<Rank> = self.held.iter().filter(is_new).map(|held| held.rank).collect();
         self.limit = Some(limit);
         self.late += new.len();
-        new.into_iter().for_each(|rank| self.slots.set_held(rank));
+        for rank in new {
+            self.slots.set_held(rank);
+        }
     }
 
     /// Makes room, where there are too many.
@@ -324,7 +326,7 @@ impl HeldPrefixes {
     }
 
     /// Takes over what others hold.
-    pub(super) fn merge(&mut self, separators: &Separators, levels: &mut Levels, other: Self) {
+    pub(super) fn merge(&mut self, separators: &Separators, levels: &mut Levels, other: &Self) {
         let theirs: Vec<Held> =
             other.held.iter().filter(|theirs| self.find(&theirs.name, theirs.rank).is_none()).cloned().collect();
         let missed_here: Vec<Weight> = theirs.iter().map(|theirs| self.missed(separators, levels, theirs)).collect();

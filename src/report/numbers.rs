@@ -472,7 +472,9 @@ impl Numbers {
         }
         for (name_bytes, value_bytes, keys) in shorts.lengths() {
             sizes.name_bytes.add(name_bytes, keys);
-            value_bytes.into_iter().for_each(|bytes| sizes.value_bytes.add(bytes, keys));
+            if let Some(bytes) = value_bytes {
+                sizes.value_bytes.add(bytes, keys);
+            }
         }
         for (value_bytes, keys) in shorts.stored_ints() {
             sizes.value_bytes.add(value_bytes, keys);

@@ -139,7 +139,7 @@ impl Prefixes {
     pub(super) fn merge(&mut self, separators: &Separators, mut other: Self) {
         other.settle(separators);
         self.settle(separators);
-        self.held.merge(separators, &mut self.levels, other.held);
+        self.held.merge(separators, &mut self.levels, &other.held);
     }
 
     /// The prefixes that are held when no more keys come, of all with these totals.

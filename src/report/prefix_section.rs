@@ -114,6 +114,7 @@ impl Prefixes {
     }
 
     /// Adds the prefixes of another report; of all keys of both, `totals` are the sums.
+    #[allow(clippy::needless_pass_by_value, reason = "what is merged is gone, as with the other sections")]
     pub(super) fn merge(&mut self, other: Self, totals: Tally) {
         let separators = Separators::new(self.separators.bytes());
         let mut limit = self.found.limit.into_iter().chain(other.found.limit).min();
@@ -171,7 +172,7 @@ impl HeavyPrefixes {
                     let both = self.bound.and(other.bound);
                     let missed = mine.missed_max.unwrap_or_default().and(found.missed_max.unwrap_or_default());
                     mine.tally.merge(&found.tally);
-                    mine.own = sum(mine.own, found.own);
+                    mine.own = Some(sum(mine.own, found.own));
                     mine.missed_max = Some(missed.without(both));
                 }
             }
@@ -197,11 +198,11 @@ fn add(all: &mut BTreeMap<Name, NameTally>, found: NameTally) {
         None => _ = all.insert(found.name.clone(), found),
         Some(mine) => {
             mine.tally.merge(&found.tally);
-            mine.own = sum(mine.own, found.own);
+            mine.own = Some(sum(mine.own, found.own));
         }
     }
 }
 
-fn sum(mine: Option<Weight>, theirs: Option<Weight>) -> Option<Weight> {
-    Some(mine.unwrap_or_default().and(theirs.unwrap_or_default()))
+fn sum(mine: Option<Weight>, theirs: Option<Weight>) -> Weight {
+    mine.unwrap_or_default().and(theirs.unwrap_or_default())
 }

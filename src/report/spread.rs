@@ -130,7 +130,9 @@ impl<'de> Deserialize<'de> for Spread {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Written { max, buckets, .. } = Written::deserialize(deserializer)?;
         let mut spread = Self::default();
-        buckets.into_iter().for_each(|(least, keys)| spread.add(least, keys));
+        for (least, keys) in buckets {
+            spread.add(least, keys);
+        }
         spread.max = max;
         Ok(spread)
     }
@@ -179,7 +181,9 @@ mod tests {
 
     fn spread(values: &[u64]) -> Spread {
         let mut spread = Spread::default();
-        values.iter().for_each(|value| spread.add(*value, 1));
+        for value in values {
+            spread.add(*value, 1);
+        }
         spread
     }
 

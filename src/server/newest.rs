@@ -57,7 +57,7 @@ pub(super) fn look(app: &App, seen: &mut Seen) {
                 Ok(()) => _ = seen.created.insert(instance_id.clone(), newest.clone()),
                 Err(StoreError::Active) => {}
                 Err(error) => {
-                    tracing::error!(instance_id, %error, "a new dump could not be analyzed; it is tried again")
+                    tracing::error!(instance_id, %error, "a new dump could not be analyzed; it is tried again");
                 }
             }
         }

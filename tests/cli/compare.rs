@@ -99,10 +99,10 @@ fn two_moments() {
     assert_eq!(of_reports, of_both);
     assert!(of_both.get("keys").is_none() && of_both["totals"]["keys_change"].is_i64(), "{of_both}");
     run(&format!("diff --target redis-8.6 {OTHER} {MIXED} -o {}", path("x.folded"))).expect(0, &[]);
-    let folded = fs::read_to_string(path("x.folded")).unwrap();
+    let stacks = fs::read_to_string(path("x.folded")).unwrap();
     assert!(
-        folded.lines().all(|line| line.split(' ').rev().take(2).all(|number| number.parse::<u64>().is_ok())),
-        "{folded}"
+        stacks.lines().all(|line| line.split(' ').rev().take(2).all(|number| number.parse::<u64>().is_ok())),
+        "{stacks}"
     );
     run("diff - -").expect(2, &["standard input can be only one of the two"]);
     run(&format!("diff {MIXED} no-such-file.rdb")).expect(2, &["no-such-file.rdb"]);

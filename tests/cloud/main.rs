@@ -308,7 +308,7 @@ fn a_damaged_object_is_salvaged_as_a_file_is() {
 
 #[test]
 fn nothing_is_fetched_in_vain() {
-    let web = Web::start([&b"plain text"[..], &[b'\n'; 20 << 20]].concat(), |_| Act::Serve);
+    let web = Web::start([&b"plain text"[..], &vec![b'\n'; 20 << 20]].concat(), |_| Act::Serve);
     let started = Instant::now();
     let error = bigkeys::analyze(web.url("a"), &every_key()).expect("a URL").damage.remove(0);
     assert!(matches!(error.cause, ErrorKind::Refused(_)), "{error}");

@@ -268,7 +268,7 @@ fn nothing_is_there(store: &Store) {
 fn dumps_are_the_same(store: &Store) {
     let fixtures = fixtures::sound();
     let mut paths: Vec<String> = Vec::new();
-    for fixture in fixtures.iter().filter(|fixture| fixture.name.ends_with(".rdb")) {
+    for fixture in fixtures.iter().filter(|fixture| Path::new(&fixture.name).extension() == Some("rdb".as_ref())) {
         store.put(&format!("fixtures/{}", fixture.name), &fixture.bytes);
         paths.push(fixture.path.display().to_string());
     }

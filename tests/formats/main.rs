@@ -13,11 +13,17 @@ mod converted;
 mod corpus;
 #[cfg(feature = "compress")]
 mod dialects;
+mod diff;
+mod digest;
+mod extract;
+mod findings;
 mod hostile;
 mod laws;
 mod memory;
 mod memory_models;
 mod one_rule;
+mod prefixes;
+mod questions;
 mod report;
 mod salvage;
 mod shrink;

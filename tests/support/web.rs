@@ -187,11 +187,12 @@ fn respond(to: &mut TcpStream, bytes: &[u8], act: &Act, request: &Request) -> st
     let mut head = format!("ETag: {tag}\r\n");
     if range.is_some() {
         let shift = usize::from(matches!(act, Act::OtherRange));
-        head += &format!("Content-Range: bytes {}-{}/{size}\r\n", first + shift, first + body.len() - 1 + shift);
+        let (first, last) = (first + shift, first + body.len() - 1 + shift);
+        head = format!("{head}Content-Range: bytes {first}-{last}/{size}\r\n");
     }
     if !matches!(act, Act::TooMany) {
         let short = if let Act::Short(bytes) = act { *bytes } else { 0 };
-        head += &format!("Content-Length: {}\r\n", body.len() - short.min(body.len()));
+        head = format!("{head}Content-Length: {}\r\n", body.len() - short.min(body.len()));
     }
     let status = if range.is_some() { "206 Partial Content" } else { "200 OK" };
     write!(to, "HTTP/1.1 {status}\r\n{head}\r\n")?;
@@ -203,7 +204,7 @@ fn respond(to: &mut TcpStream, bytes: &[u8], act: &Act, request: &Request) -> st
         Act::StallAfter(some) if *some < body.len() => {
             to.write_all(body.get(..*some).unwrap_or_default())?;
             // Until the client gives up.
-            to.set_read_timeout(Some(Duration::from_secs(60)))?;
+            to.set_read_timeout(Some(Duration::from_mins(1)))?;
             _ = to.read(&mut [0]);
             Ok(false)
         }

@@ -20,7 +20,7 @@ pub(crate) struct BudgetArgs {
     /// Fail with exit code 3 if this holds, such as 'key.memory > 1MiB'; may be repeated
     ///
     /// SUBJECT.MEASURE > VALUE. Subjects are key, prefix, group, type, db, dump and total; prefix[user:], type[hash] and db[0] are one of
-    /// them. Measures are memory, allocated, serialized, elements, keys and without_ttl, which is a share such as 20%.
+    /// them. Measures are memory, allocated, serialized, elements, keys and `without_ttl`, which is a share such as 20%.
     #[arg(long, value_name = "LIMIT", value_parser = limit)]
     pub(crate) fail_if: Vec<Limit>,
 }

@@ -61,9 +61,8 @@ pub(crate) struct ThreadArgs {
 
 impl ThreadArgs {
     pub(crate) fn options(self) -> Options {
-        let mut options = Options::default();
-        options.threads = self.threads.and_then(|threads| usize::try_from(threads).ok()).unwrap_or(0);
-        options
+        let threads = self.threads.and_then(|threads| usize::try_from(threads).ok()).unwrap_or(0);
+        Options { threads, ..Options::default() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tasks through their lives, each migration over data that the version before wrote, and files that are no store.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -345,7 +346,6 @@ fn a_copy_is_a_store_of_its_own() {
     assert!(matches!(store.backup(&copy), Err(StoreError::Copy(..))), "a copy overwrites nothing");
     let copied = Store::open(&copy).unwrap();
     assert_eq!(show(&copied, &id), show(&store, &id));
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o077, 0);
     store.vacuum().unwrap();
     // What is closed is whole without its log.
@@ -501,7 +501,6 @@ fn files_that_are_no_store_of_ours() {
 
 #[test]
 fn a_new_store_is_for_its_owner_alone() {
-    use std::os::unix::fs::PermissionsExt;
     let (_folder, store) = store();
     store.create(&new_task("i")).unwrap();
     for suffix in ["", "-wal", "-shm"] {

@@ -1,8 +1,5 @@
 //! Keys of dumps as dumps: the same keys whichever way they are read and for whichever version they are written, loaded by
 //! servers, and nothing left out in silence.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,16 +7,16 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::support::assembler::{Listpack, Rdb};
+use crate::support::fixtures;
+use crate::support::more_servers::{self, Known};
+use crate::support::ways::Scratch;
 use bigkeys::analysis::filter::{Expired, Filter};
 use bigkeys::compare::{DumpDigest, digest};
 use bigkeys::extract::{Extracted, Format, Masters, Plan, extract};
 use bigkeys::memory::Target;
 use bigkeys::rdb::Kind;
 use bigkeys::{Dump, Options, Pattern, Progress};
-use support::assembler::{Listpack, Rdb};
-use support::fixtures;
-use support::more_servers::{self, Known};
-use support::ways::Scratch;
 
 /// What is written for these dumps, an output each, and what is told.
 fn extracted(dumps: &[&Path], wanted: &Filter, plan: &Plan, options: &Options) -> (Vec<Vec<u8>>, Extracted) {
@@ -60,7 +57,7 @@ fn assert_sound(original: &Path, path: &Path, what: &str) {
 
 fn key_count(path: &Path) -> usize {
     let bytes = fs::read(path).expect("the dump");
-    bigkeys::rdb::Scanner::new(&bytes).expect("a dump").filter(Result::is_ok).count()
+    bigkeys::rdb::Scanner::new(&bytes).expect("a dump").flatten().count()
 }
 
 const TARGET: Target = Target::Redis8_10;
@@ -236,7 +233,7 @@ fn keys_go_to_the_masters_of_their_slots() {
 #[test]
 fn what_a_version_does_not_hold_is_named() {
     let scratch = Scratch::new();
-    let fields = |value: support::assembler::Bytes| value.u64(5_000).len(1).len(1).string("f").string("v");
+    let fields = |value: crate::support::assembler::Bytes| value.u64(5_000).len(1).len(1).string("f").string("v");
     let dump = Rdb::redis(14)
         .key_meta("clas", |values| values.uint(1).end())
         .key(0, "meta", |value| value.string("v"))
@@ -251,14 +248,14 @@ fn what_a_version_does_not_hold_is_named() {
     // Valkey has another form for the same.
     let (written, errors) = all(&path, &version(80));
     assert_eq!(errors.len(), 1, "{errors:?}");
-    let fields = |value: support::assembler::Bytes| value.len(1).string("f").string("v").i64(5_000);
+    let fields = |value: crate::support::assembler::Bytes| value.len(1).string("f").string("v").i64(5_000);
     let expected = Rdb::valkey(80).select_db(0).key(22, "fields", fields).key(0, "plain", |value| value.string("v"));
     assert_eq!(written, expected.eof());
     // And back.
     let path = scratch.write("valkey.rdb", &written);
     let (back, errors) = all(&path, &version(12));
     assert_eq!(errors, [""; 0]);
-    let fields = |value: support::assembler::Bytes| value.u64(5_000).len(1).len(1).string("f").string("v");
+    let fields = |value: crate::support::assembler::Bytes| value.u64(5_000).len(1).len(1).string("f").string("v");
     let expected = Rdb::redis(12).select_db(0).key(24, "fields", fields).key(0, "plain", |value| value.string("v"));
     assert_eq!(back, expected.eof());
 }
@@ -270,13 +267,13 @@ fn servers_load_what_was_asked_for() {
     for source in &known {
         let mut server = source.start(None, &[]);
         if source.is_of_ci {
-            support::fill::fill(&mut server, 400, 5);
+            crate::support::fill::fill(&mut server, 400, 5);
         } else {
             let has_field_ttls =
                 (Target::Redis7_4..Target::Valkey8_0).contains(&source.target) || source.target >= Target::Valkey9_0;
-            support::memory_fill::fill(
+            crate::support::memory_fill::fill(
                 &mut server,
-                support::memory_fill::Abilities { field_ttls: has_field_ttls },
+                crate::support::memory_fill::Abilities { field_ttls: has_field_ttls },
                 1,
                 5,
             );

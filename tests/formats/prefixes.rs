@@ -1,18 +1,15 @@
 //! The heaviest prefixes are listed whatever the dump: exactly over a file, within a bound over a stream and in merged
 //! reports. Beside the report stands a slow count in a map of all prefixes.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::support::assembler::Rdb;
+use crate::support::random::Random;
 use bigkeys::report::{Group, NameTally, Question, Report, Sort, Weight};
 use bigkeys::{Dump, Options, report_all, rows_all};
-use support::assembler::Rdb;
-use support::random::Random;
 
 /// Keys under a prefix each, and a few prefixes with many among them.
 fn hostile(keys: u64, seed: u64) -> Vec<u8> {

@@ -1,8 +1,5 @@
 //! Findings: each rule over a dump that gives reason for it and over one that does not, the same from merged reports in any
 //! grouping, and commands that no name can break out of.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,13 +7,13 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::support::assembler::{Bytes, Lzf, Rdb};
+use crate::support::random::Random;
+use crate::support::server::{self, Kind, Server};
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_VALUE_BYTES};
 use bigkeys::memory::{Allocator, Target};
 use bigkeys::report::{Finding, Name, Question, Report, Rules, SavingBasis, Severity};
 use bigkeys::{Dump, Options, findings, report_all};
-use support::assembler::{Bytes, Lzf, Rdb};
-use support::random::Random;
-use support::server::{self, Kind, Server};
 
 /// A folder of dumps.
 struct Dumps(tempfile::TempDir);

@@ -1,11 +1,15 @@
 //! Digests of dumps: what servers answer to `DEBUG DIGEST` and `DEBUG DIGEST-VALUE`, whichever way the dump is read.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use crate::support::assembler::{Bytes, Listpack, Rdb};
+use crate::support::fixtures;
+use crate::support::memory_fill::{self, Abilities};
+use crate::support::more_servers::{self, Known};
+use crate::support::random::Random;
+use crate::support::server::Server;
+use crate::support::ways::Scratch;
 use bigkeys::analysis::filter::Filter;
 use bigkeys::compare::{DumpDigest, Rules, digest};
 use bigkeys::engine::export_all;
@@ -13,13 +17,6 @@ use bigkeys::memory::Target;
 use bigkeys::output::values::{Drain, Lines};
 use bigkeys::{Dump, Options, Progress};
 use serde_json::Value;
-use support::assembler::{Listpack, Rdb};
-use support::fixtures;
-use support::memory_fill::{self, Abilities};
-use support::more_servers::{self, Known};
-use support::random::Random;
-use support::server::Server;
-use support::ways::Scratch;
 
 fn digest_of(path: &Path, target: Option<Target>, options: &Options) -> (DumpDigest, Vec<String>) {
     let progress = Arc::new(Progress::default());
@@ -35,7 +32,8 @@ fn ask_digest(server: &mut Server) -> String {
 /// The digests of the keys: database, name and digest.
 fn of_keys(path: &Path, target: Target) -> Vec<(u64, String, String)> {
     let written = Mutex::new(Vec::new());
-    let drain: Drain<'_> = Arc::new(Mutex::new(|bytes: &[u8]| written.lock().unwrap().extend_from_slice(bytes)));
+    let drain: Drain<'_> =
+        Arc::new(Mutex::new(|bytes: &[u8]| written.lock().expect("no panic").extend_from_slice(bytes)));
     let progress = Arc::new(Progress::default());
     let dumps = [Dump::from(path)];
     export_all(&dumps, &Filter::default(), &Options::default(), &progress, |_| {
@@ -43,11 +41,11 @@ fn of_keys(path: &Path, target: Target) -> Vec<(u64, String, String)> {
     })
     .expect("the dump can be opened");
     drop(drain);
-    let text = String::from_utf8(written.into_inner().unwrap()).expect("JSON is UTF-8");
+    let text = String::from_utf8(written.into_inner().expect("no panic")).expect("JSON is UTF-8");
     let row = |line: &str| {
         let row: Value = serde_json::from_str(line).expect("JSON");
-        let text = |member: &str| row[member].as_str().unwrap().to_owned();
-        (row["db"].as_u64().unwrap(), text("name"), text("digest"))
+        let text = |member: &str| row[member].as_str().expect("a text").to_owned();
+        (row["db"].as_u64().expect("a number"), text("name"), text("digest"))
     };
     text.lines().map(row).collect()
 }
@@ -111,7 +109,7 @@ fn servers_answer_the_same() {
         let Known { target, version, .. } = &known;
         let mut server = known.start(None, &[]);
         if known.is_of_ci {
-            support::fill::fill(&mut server, 400, 31);
+            crate::support::fill::fill(&mut server, 400, 31);
         } else {
             memory_fill::fill(&mut server, Abilities { field_ttls: has_field_ttls(*target) }, 1, 31);
         }
@@ -158,9 +156,7 @@ fn encodings_and_orders_make_no_difference() {
         assert_eq!(errors, [""; 0], "{name}");
         found.digest
     };
-    let hash = |texts: &[&str]| {
-        Rdb::redis(11).key(4, "h", |value| texts.iter().fold(value.len(2), |value, text| value.string(text)))
-    };
+    let hash = |texts: &[&str]| Rdb::redis(11).key(4, "h", |value| texts.iter().fold(value.len(2), Bytes::string));
     let plain = digest("plain", hash(&["a", "1", "b", "2"]));
     assert_eq!(digest("turned", hash(&["b", "2", "a", "1"])), plain);
     let packed = Listpack::new().string("a").int(1).string("b").int(2).build();

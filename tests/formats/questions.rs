@@ -1,18 +1,15 @@
 //! What can be asked of a report and of the other formats: filters, against a slow look at each row; budgets; metrics that a
 //! monitoring system's own parser reads.
-#![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::support::assembler::Rdb;
+use crate::support::python::python_with;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use support::assembler::Rdb;
-use support::python::python_with;
 
 fn bigkeys(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bigkeys"));
