@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn hostile_names_are_one_word() {
         for (name, plain, redis, glob) in [
-            (&b"user:1"[..], "user:1", "\"user:1\"", "user:1*"),
+            (&b"user:1"[..], "user:1", "\"user:1\"", "'user:1*'"),
             (b"a b", "'a b'", "'\"a b\"'", "'a b*'"),
             (b"$(reboot)'`", r"'$(reboot)'\''`'", r#"'"$(reboot)'\''`"'"#, r"'$(reboot)'\''`*'"),
             (b"\xff\n", r"'\xff\x0a'", r#"'"\xff\x0a"'"#, r"'\xff\x0a*'"),

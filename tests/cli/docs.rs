@@ -93,6 +93,8 @@ fn folder_of_dumps() -> tempfile::TempDir {
     let copy = |from: &str, name: &str| _ = fs::copy(Path::new("fixtures").join(from), to(name)).expect(from);
     copy("shop_v10.rdb", "dump.rdb");
     copy("cluster_slots_v11.rdb", "a.rdb");
+    copy("shop_v10.rdb", "monday.rdb");
+    copy("shop_v10.rdb", "tuesday.rdb");
     copy("cluster_slots_v12.rdb", "b.rdb");
     copy("cluster_slots_v13.rdb", "c.rdb");
     copy("refused/cut_in_string_v09.rdb", "damaged.rdb");

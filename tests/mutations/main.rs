@@ -25,7 +25,7 @@ mod many;
 mod support;
 
 /// Mutations of all fixtures together.
-const MUTATIONS: usize = 10_000;
+const MUTATIONS: usize = 2_000;
 
 /// Larger fixtures hold more of the same.
 const BYTES_MAX: usize = 20_000;
