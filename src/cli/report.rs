@@ -294,7 +294,9 @@ fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
         let has_place = match format {
             ReportFormat::Table => formats.starts_with("table"),
             ReportFormat::Folded | ReportFormat::Openmetrics => false,
-            _ => true,
+            ReportFormat::Json => true,
+            #[cfg(feature = "html")]
+            ReportFormat::Html => true,
         };
         if is_given && !has_place {
             return Err(format!("{option} has no effect on this format: use it with --format {formats}"));

@@ -2,7 +2,7 @@
 //!
 //! One file a rule, which looks at nothing but the report; so reports that were merged in any grouping have the findings of
 //! one report of all dumps. `docs/findings.md` has a paragraph about each rule. A report without reason for a finding has
-//! none: a saving counts if it is [`worth::worth`] a sentence.
+//! none: a saving counts if it is `worth::worth` a sentence.
 
 mod big_keys;
 mod cluster;
