@@ -71,7 +71,7 @@ def report(dumps: _Any, *, progress=None, errors="raise", **arguments) -> Report
     >>> import bigkeys
     >>> report = bigkeys.report("fixtures/mixed_all_v13.rdb")
     >>> report.to_dict()["totals"]["keys"]
-    142
+    534
     """
     return Report(_bigkeys.report(_paths(dumps), progress=_shown(progress), raises=_raises(errors), **arguments))
 

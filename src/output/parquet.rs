@@ -38,7 +38,7 @@ pub(super) const BLOCK_ROWS: usize = 1 << 12;
 
 /// A row group has rows that count for so many bytes at most, unless one batch has more. It is what they take if hardly
 /// anything can be compressed: then a group takes as much while it waits.
-const GROUP_WEIGHT_MAX: usize = 16 << 20;
+const GROUP_WEIGHT_MAX: usize = 12 << 20;
 
 /// What a row counts for besides its texts and what few keys have.
 const ROW_WEIGHT: usize = 10;
