@@ -40,6 +40,9 @@ pub(super) const BLOCK_ROWS: usize = 1 << 12;
 /// anything can be compressed: then a group takes as much while it waits.
 const GROUP_WEIGHT_MAX: usize = 12 << 20;
 
+/// A batch with more bytes of names than this has few and long ones, which count twice.
+const LONG_NAMES_BYTES: usize = 2 << 20;
+
 /// What a row counts for besides its texts and what few keys have.
 const ROW_WEIGHT: usize = 10;
 
@@ -250,6 +253,8 @@ fn weight(batch: &RecordBatch) -> usize {
         column("name").and_then(|names| names.as_binary_opt::<i32>()).map_or(0, |names| names.value_data().len());
     let texts =
         column("name_text").and_then(|texts| texts.as_string_opt::<i32>()).map_or(0, |texts| texts.value_data().len());
+    // The rest of a batch with names of megabytes waits beside its group: with 7 MiB each, two in a group took 72 MiB in all.
+    let names = names + names.saturating_sub(LONG_NAMES_BYTES);
     let present = |name| column(name).map_or(0, |values| values.len() - values.null_count());
     names + texts + ROW_WEIGHT * batch.num_rows() + 16 * present("expires_at_ms") + 8 * present("idle_seconds")
 }

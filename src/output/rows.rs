@@ -49,7 +49,10 @@ enum Form<W: Write + Send> {
 
 impl<W: Write + Send> Form<W> {
     /// Writes a block by its number.
-    #[cfg_attr(not(feature = "columnar"), allow(clippy::needless_pass_by_value, reason = "columns take the block over"))]
+    #[cfg_attr(
+        not(feature = "columnar"),
+        allow(clippy::needless_pass_by_value, reason = "columns take the block over")
+    )]
     fn write(&self, number: u64, block: RowBlock, memory: &mut Vec<u8>) {
         match self {
             Self::Text(writer) => writer.write(number, &block, memory),

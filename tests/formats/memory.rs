@@ -106,8 +106,9 @@ fn pages_of_skipped_values_are_not_touched() {
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         let faults: u64 = String::from_utf8_lossy(&run.stdout).trim().parse().expect("a number");
         println!("{threads} threads: {faults} page faults for {keys} keys in {} bytes", keys * value_bytes);
-        // One a key, and those of the program itself; all pages would be 60,000 faults of 64 KiB each.
-        assert!(faults < 2 * keys + 4000, "{threads} threads: {faults} page faults");
+        // One a key, those of the program itself, and those of threads that look for a record to begin with; all pages would be
+        // 60,000 faults of 64 KiB each.
+        assert!(faults < 4 * keys, "{threads} threads: {faults} page faults");
     }
 }
 
