@@ -1,7 +1,7 @@
 // How long a page takes until it is drawn: node time.mjs REPORT.html MILLISECONDS
 //
-// The bound holds for the time of the page's thread, of the best of some times: what else runs on the machine must not
-// fail a test. The time by the clock is printed beside it.
+// The time of the page's thread and the time by the clock are printed; the bound, for the best of some times of the thread, is
+// one that only a page that hangs comes to.
 import assert from "node:assert/strict";
 import { open, withBrowser } from "./browser.mjs";
 
