@@ -96,8 +96,9 @@ impl Visitor for Counting<'_> {
 }
 
 impl Accumulator for Census {
-    // Names take most of it: 2,048 prefixes, twice as many while they are added.
-    const PIECE_HELD_BYTES_MAX: u64 = 2 << 20;
+    // Names take most of it: 4,096 early prefixes and 8,192 late ones, of up to 128 bytes, and the slots of the others. A piece that
+    // held more would be read again by the thread that joins, and the report by that one alone.
+    const PIECE_HELD_BYTES_MAX: u64 = 4 << 20;
     const PIECES_AHEAD: usize = 8;
     const LEAVES_OPEN: bool = false;
 

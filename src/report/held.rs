@@ -19,7 +19,7 @@ pub(super) const EARLY_MAX: usize = 2048;
 
 /// Late prefixes that are held whatever they weigh, and those that are held at all.
 const LATE_FREE: usize = 4096;
-const LATE_MAX: usize = 16_384;
+const LATE_MAX: usize = 8192;
 
 /// Slots, and the part of all late keys that a slot may have of them.
 const SLOTS: usize = 1 << 15;
