@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support::assembler::{Bytes, Lzf, Rdb};
+use crate::support::more_servers::{self, Listed};
 use crate::support::random::Random;
 use crate::support::server::{self, Kind, Server};
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_VALUE_BYTES};
@@ -333,18 +334,12 @@ fn known_servers() -> Vec<Known> {
             None => server::skip(kind),
         }
     }
-    if let Some(more) = std::env::var_os("BIGKEYS_MORE_SERVERS") {
-        let more = std::fs::read_to_string(more).expect("the list of servers");
-        all.extend(more.lines().map(|line| {
-            let parts: Vec<&str> = line.split('|').map(str::trim).collect();
-            Known {
-                kind: if parts[0].starts_with("Valkey") { Kind::Valkey } else { Kind::Redis },
-                target: parts[1].parse().expect("a target"),
-                allocator: parts[2].parse().expect("an allocator"),
-                command: parts[3].split_whitespace().map(str::to_owned).collect(),
-            }
-        }));
-    }
+    all.extend(more_servers::listed().into_iter().map(|Listed { version, target, allocator, command }| Known {
+        kind: if version.starts_with("Valkey") { Kind::Valkey } else { Kind::Redis },
+        target,
+        allocator,
+        command,
+    }));
     all
 }
 

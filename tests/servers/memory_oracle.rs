@@ -18,9 +18,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support::memory_fill::{self, Abilities};
+use crate::support::more_servers::{self, Listed};
 use crate::support::old_dump;
 use crate::support::server::{self, Kind, Server};
-use crate::support::skipped::skip;
+use crate::support::skipped;
 use bigkeys::memory::server::KeyCount;
 use bigkeys::memory::{Allocator, Footprint, Model, Target, walk};
 use bigkeys::rdb::Scanner;
@@ -82,10 +83,7 @@ fn all_known() -> Vec<Known> {
     let folder = std::env::var_os("BIGKEYS_SERVERS").map(PathBuf::from);
     for (target, version, program, libraries, needs_loader) in FETCHED {
         let Some(folder) = &folder else {
-            // What CI asks are the two servers that it can install.
-            if std::env::var_os("CI").is_none() {
-                skip(&format!("{version}: set BIGKEYS_SERVERS to have it asked"));
-            }
+            skipped::note(&format!("{version}: set BIGKEYS_SERVERS to have it asked"));
             continue;
         };
         let program: OsString = folder.join(program).into();
@@ -100,20 +98,13 @@ fn all_known() -> Vec<Known> {
         };
         all.push(Known { target, version: version.to_owned(), allocator: None, command, libraries });
     }
-    if let Some(more) = std::env::var_os("BIGKEYS_MORE_SERVERS") {
-        let more = fs::read_to_string(more).expect("the list of servers");
-        all.extend(more.lines().map(|line| {
-            let parts: Vec<&str> = line.split('|').map(str::trim).collect();
-            Known {
-                target: parts[1].parse().expect("a target"),
-                version: parts[0].to_owned(),
-                allocator: Some(parts[2].parse().expect("an allocator")),
-                command: parts[3].split_whitespace().map(OsString::from).collect(),
-                libraries: None,
-            }
-        }));
-    }
-    all.sort_by_key(|known| Target::ALL.iter().position(|target| *target == known.target));
+    all.extend(more_servers::listed().into_iter().map(|Listed { version, target, allocator, command }| Known {
+        target,
+        version,
+        allocator: Some(allocator),
+        command: command.into_iter().map(OsString::from).collect(),
+        libraries: None,
+    }));
     all
 }
 

@@ -3,13 +3,41 @@
 #![allow(clippy::indexing_slicing, reason = "a line that is out of shape fails the test, as it should")]
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use bigkeys::memory::Target;
+use bigkeys::memory::{Allocator, Target};
 
 use super::server::{self, Kind, Server};
+use super::skipped;
+
+/// A line of the list.
+pub struct Listed {
+    pub version: String,
+    pub target: Target,
+    pub allocator: Allocator,
+    /// The program with its arguments.
+    pub command: Vec<String>,
+}
+
+/// The servers of the list; none without one.
+pub fn listed() -> Vec<Listed> {
+    let Some(list) = std::env::var_os("BIGKEYS_MORE_SERVERS") else {
+        skipped::note("other servers: set BIGKEYS_MORE_SERVERS to have them asked");
+        return Vec::new();
+    };
+    let list = fs::read_to_string(list).expect("the list of servers");
+    let of_line = |line: &str| {
+        let parts: Vec<&str> = line.split('|').map(str::trim).collect();
+        Listed {
+            version: parts[0].to_owned(),
+            target: parts[1].parse().expect("a target"),
+            allocator: parts[2].parse().expect("an allocator"),
+            command: parts[3].split_whitespace().map(str::to_owned).collect(),
+        }
+    };
+    list.lines().map(of_line).collect()
+}
 
 /// A server, and how to run it.
 pub struct Known {
@@ -32,20 +60,11 @@ pub fn all() -> Vec<Known> {
         let command = vec![program.into_string().expect("a path of UTF-8")];
         all.push(Known { target, version: version.to_owned(), is_of_ci: true, command });
     }
-    let Some(more) = std::env::var_os("BIGKEYS_MORE_SERVERS") else {
-        // Past the test runner's capture, so that a run that proved less says so.
-        let _ = writeln!(std::io::stderr(), "skipped: other servers: set BIGKEYS_MORE_SERVERS to have them asked");
-        return all;
-    };
-    let more = fs::read_to_string(more).expect("the list of servers");
-    all.extend(more.lines().map(|line| {
-        let parts: Vec<&str> = line.split('|').map(str::trim).collect();
-        Known {
-            target: parts[1].parse().expect("a target"),
-            version: parts[0].to_owned(),
-            is_of_ci: false,
-            command: parts[3].split_whitespace().map(str::to_owned).collect(),
-        }
+    all.extend(listed().into_iter().map(|Listed { version, target, command, .. }| Known {
+        target,
+        version,
+        is_of_ci: false,
+        command,
     }));
     all
 }

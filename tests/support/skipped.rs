@@ -13,6 +13,11 @@ pub fn notes() -> PathBuf {
 #[track_caller]
 pub fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{why}");
+    note(why);
+}
+
+/// Says that a test proved less than it could by what CI does not have either.
+pub fn note(why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     // In one write: other tests of the binary append to it at the same time.
