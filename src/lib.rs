@@ -43,6 +43,7 @@
 //!   one, with a sink that copies what is sound.
 //! * [`extract`]: keys that were asked for, as a dump that servers load.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
+//! * [`forensics`]: search in names and decoded values, a timeline, dumps found inside other files.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
 //! * `server`, with the feature of that name: the task API over HTTP.
@@ -52,8 +53,8 @@
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `memory` and `values` know `rdb`, `analysis` knows `rdb`, `memory` and `error`, `report` knows all
 //! of these but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
-//! `salvage` knows `check` too; `compare`, `extract` and `task` know `engine` and what that knows, `task` with `input`; `output` knows
-//! `report`, `values`, `compare` and `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
+//! `salvage` knows `check` too; `compare`, `extract`, `forensics` and `task` know `engine` and what that knows, `task` with `input`, `forensics` with the walk of `check`; `output` knows
+//! `report`, `values`, `compare`, `forensics` and `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
 //! knows `task`. No file imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
@@ -82,6 +83,7 @@ pub mod engine;
 pub mod error;
 pub mod extract;
 pub mod findings;
+pub mod forensics;
 pub mod input;
 pub mod memory;
 pub mod output;

@@ -21,6 +21,9 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// A search found nothing: the number that `grep` ends with, which for searches does not stand for damage.
+    pub(super) const NOTHING_FOUND: Self = Self::Damaged;
+
     /// The exit code that an error calls for.
     pub(super) fn of(error: &Error) -> Self {
         match error.cause {

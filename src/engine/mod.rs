@@ -8,7 +8,7 @@ pub(crate) mod dragonfly;
 mod dumps;
 mod element_marks;
 mod export;
-mod guess;
+pub(crate) mod guess;
 mod options;
 pub(crate) mod outcome;
 mod progress;

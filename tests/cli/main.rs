@@ -10,6 +10,7 @@ mod choice;
 mod columnar;
 mod compare;
 mod docs;
+mod forensics;
 mod help;
 mod outcomes;
 mod output;

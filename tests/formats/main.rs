@@ -17,6 +17,7 @@ mod diff;
 mod digest;
 mod extract;
 mod findings;
+mod forensics;
 mod hostile;
 mod laws;
 mod memory;
