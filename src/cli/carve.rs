@@ -1,5 +1,6 @@
 //! `bigkeys carve`: dumps inside other files.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -222,7 +223,11 @@ impl Carving<'_> {
             hash.update(part);
             to.write_all(part)?;
         }
-        Ok(Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Some(hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+            // Writing into memory.
+            _ = write!(hex, "{byte:02x}");
+            hex
+        })))
     }
 
     fn tell(&self, carved: &Carved, sha256: &str, path: Option<&Path>, to: &mut dyn Write) -> io::Result<()> {

@@ -41,6 +41,7 @@ Exit codes: 0 found, 1 nothing found, 2 an error: a dump is damaged or refused
 /// by itself; and, unless a filter is given, auxiliary fields, cached scripts and functions.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
 pub(super) struct GrepArgs {
     /// A regular expression over bytes ((?u) for Unicode, (?i) for either case); with --fixed or --hex the bytes themselves
     #[arg(value_name = "PATTERN", value_parser = value_parser!(OsString))]
