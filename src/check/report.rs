@@ -216,10 +216,10 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<&'static str>,
     #[serde(skip)]
-    name: Option<Vec<u8>>,
+    pub(super) name: Option<Vec<u8>>,
     /// Where the record begins that it is in.
     #[serde(skip)]
-    record_start: u64,
+    pub(super) record_start: u64,
 }
 
 /// A key whose name another one has that comes before it in the database.
