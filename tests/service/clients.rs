@@ -1,5 +1,5 @@
-//! The cloud's own clients of four languages have the same conversation with the service, without a pause between the calls. Each is a
-//! program in `clients/`, written as code for the cloud is; what it parsed is what `bigkeys analyze` says of the same dumps.
+//! The cloud's own clients for four languages have the same conversation with the service, without a pause between the calls. Each
+//! program in `clients/` is written as code for the cloud is; what it parsed is what `bigkeys analyze` says of the same dumps.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Seek, Write};
@@ -53,7 +53,7 @@ fn python() {
 fn java() {
     let jars = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/clients/java");
     if !is_installed(&program("java/pom.xml"), &jars.join("pom.xml"), "the jars of the client for Java")
-        || !require("java")
+        || !require("javac")
     {
         return;
     }
@@ -104,7 +104,8 @@ fn documented_lines_are_those_that_run() {
         let lines = source.lines().skip_while(|line| !line.ends_with(" docs: begin")).skip(1);
         let lines: Vec<&str> = lines.take_while(|line| !line.ends_with(" docs: end")).collect();
         let margin = lines[0].len() - lines[0].trim_start().len();
-        let documented: String = lines.iter().map(|line| format!("{}\n", &line[margin.min(line.len())..])).collect();
+        let lines: Vec<&str> = lines.iter().map(|line| &line[margin.min(line.len())..]).collect();
+        let documented = lines.join("\n") + "\n";
         let fence = format!("```{language}\n");
         let mut blocks = page.split(&fence).skip(1).filter_map(|rest| rest.split("```").next());
         assert!(
