@@ -43,6 +43,7 @@
 //!   one, with a sink that copies what is sound.
 //! * [`extract`]: keys that were asked for, as a dump that servers load.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
+//! * [`forensics`]: what may be shown of a dump to others: names and texts replaced by stand-ins.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
 //! * `server`, with the feature of that name: the task API over HTTP.
@@ -82,6 +83,7 @@ pub mod engine;
 pub mod error;
 pub mod extract;
 pub mod findings;
+pub mod forensics;
 pub mod input;
 pub mod memory;
 pub mod output;

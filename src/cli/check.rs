@@ -8,8 +8,9 @@ use bigkeys::input::stored_bytes;
 use clap::Args;
 
 use super::args::input::{DumpArgs, all_matches, count};
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::{ProgressArgs, When};
-use super::exit::{Exit, fail, say};
+use super::exit::{Exit, fail, redacted, say};
 use super::progress::watched;
 
 const EXAMPLES: &str = "\
@@ -49,6 +50,9 @@ pub(super) struct CheckArgs {
     quiet: bool,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     progress: ProgressArgs,
 }
 
@@ -56,6 +60,10 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
     let (quick, resync, payload_key) = (args.quick, args.resync, args.input.payload.key());
     let options = Options { quick, resync, payload_key, ..Options::default() };
     let when = if args.quiet { When::Never } else { args.progress.progress };
+    let redaction = match args.redact.redaction(SEPARATORS) {
+        Ok(redaction) => redaction,
+        Err(sentence) => return fail(&sentence),
+    };
     let mut exit = Exit::Sound;
     let mut files = Vec::new();
     let dumps = match all_matches(&args.input.dumps) {
@@ -67,15 +75,18 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
             progress.expect(stored_bytes(path));
             check_watched(path, &options, progress)
         });
-        let report = match checked {
+        let mut report = match checked {
             Ok(report) => report,
             // The other dumps are still worth a look.
             Err(error) => {
                 exit = exit.max(Exit::of(&error));
-                say(&error.to_string());
+                say(&redacted(&error.to_string(), redaction.as_ref()));
                 continue;
             }
         };
+        if let Some(redaction) = &redaction {
+            report.map_names(&|name| redaction.name(name), &|sentence| redaction.sentence(sentence));
+        }
         if !report.sound {
             exit = exit.max(Exit::Damaged);
         }

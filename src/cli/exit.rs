@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use bigkeys::error::Visible;
+use bigkeys::forensics::Redaction;
 use bigkeys::{Error, ErrorKind};
 
 /// How a run ended, as the shell sees it.
@@ -56,13 +57,23 @@ pub(super) fn say(sentence: &str) {
 
 /// Says what was wrong with dumps, and, unless `is_quiet`, what is worth knowing but is not damage.
 pub(super) fn tell_damage(damage: &[Error], notes: &[String], is_quiet: bool) -> Exit {
+    tell_redacted(damage, notes, is_quiet, None)
+}
+
+/// As [`tell_damage`], with stand-ins for names.
+pub(super) fn tell_redacted(damage: &[Error], notes: &[String], is_quiet: bool, redaction: Option<&Redaction>) -> Exit {
     let mut exit = Exit::Sound;
     for error in damage {
-        say(&error.to_string());
+        say(&redacted(&error.to_string(), redaction));
         exit = exit.max(Exit::of(error));
     }
     for note in notes.iter().filter(|_| !is_quiet) {
-        say(note);
+        say(&redacted(note, redaction));
     }
     exit
+}
+
+/// A sentence with stand-ins for names, if there are to be some.
+pub(super) fn redacted(sentence: &str, redaction: Option<&Redaction>) -> String {
+    redaction.map_or_else(|| sentence.to_owned(), |redaction| redaction.sentence(sentence))
 }

@@ -152,6 +152,9 @@ impl Table {
         if !report.filters.is_of_all() {
             self.paragraph("", &format!("only keys that pass {}", report.filters));
         }
+        if let Some(mark) = &report.redacted {
+            self.paragraph("", &format!("names are stand-ins (redacted: {mark})"));
+        }
         self.text.push('\n');
         let per_line = if self.look.width >= 90 { 3 } else { 2 };
         let column = self.look.width / per_line - 2;

@@ -13,6 +13,7 @@ mod docs;
 mod help;
 mod outcomes;
 mod output;
+mod redact;
 mod reports;
 mod streams;
 #[path = "../support/mod.rs"]
