@@ -1,5 +1,7 @@
 //! `bigkeys analyze`: dumps in, tasks out.
 
+use std::path::PathBuf;
+
 use bigkeys::forensics::Redaction;
 use bigkeys::task::{Task, Times};
 use bigkeys::{Dump, Error, Options, Question, Report, analyze_all};
@@ -9,11 +11,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::args::filter::FilterArgs;
-use super::args::input::{ShardedDumpArgs, count, times};
+use super::args::input::{ShardedDumpArgs, count, dump, times};
 use super::args::output::{self, OutputArgs};
 use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
 use super::args::value::{number, time};
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
@@ -70,6 +73,9 @@ pub(super) struct AnalyzeArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     redact: RedactArgs,
 
     #[command(flatten)]
@@ -89,10 +95,12 @@ impl output::Format for Format {
 }
 
 pub(super) fn run(args: &AnalyzeArgs) -> Exit {
-    match try_run(args) {
+    let inputs: Vec<PathBuf> = args.input.dumps.iter().map(|argument| dump(argument).path).collect();
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors

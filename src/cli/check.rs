@@ -10,7 +10,8 @@ use clap::Args;
 use super::args::input::{DumpArgs, all_matches, count};
 use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::{ProgressArgs, When};
-use super::exit::{Exit, fail, redacted, say};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, not_understood, redacted, say};
 use super::progress::watched;
 
 const EXAMPLES: &str = "\
@@ -53,10 +54,17 @@ pub(super) struct CheckArgs {
     redact: RedactArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     progress: ProgressArgs,
 }
 
 pub(super) fn run(args: &CheckArgs) -> Exit {
+    recorded(&args.evidence, &args.input.dumps, Vec::new, || check(args))
+}
+
+fn check(args: &CheckArgs) -> Exit {
     let (quick, resync, payload_key) = (args.quick, args.resync, args.input.payload.key());
     let options = Options { quick, resync, payload_key, ..Options::default() };
     let when = if args.quiet { When::Never } else { args.progress.progress };
@@ -86,6 +94,9 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         };
         if let Some(redaction) = &redaction {
             report.map_names(&|name| redaction.name(name), &|sentence| redaction.sentence(sentence));
+        }
+        for sentence in report.error.iter().cloned().chain(report.findings.iter().map(ToString::to_string)) {
+            not_understood(&format!("{}: {sentence}", report.dump));
         }
         if !report.sound {
             exit = exit.max(Exit::Damaged);

@@ -22,6 +22,7 @@ use super::args::output::{self, OutputArgs, choose};
 use super::args::redact::RedactArgs;
 use super::args::run::ScanArgs;
 use super::args::value::{bytes, from_to};
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::report_file::{read, redact};
@@ -83,6 +84,9 @@ pub(super) struct DiffArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     redact: RedactArgs,
 
     #[command(flatten)]
@@ -117,10 +121,12 @@ struct Side {
 }
 
 pub(super) fn run(args: &DiffArgs) -> Exit {
-    match try_run(args) {
+    let inputs = [args.old.clone(), args.new.clone()];
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors

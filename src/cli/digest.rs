@@ -21,6 +21,7 @@ use super::args::memory::target_parser;
 use super::args::output::OutputArgs;
 use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
@@ -68,6 +69,9 @@ pub(super) struct DigestArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     redact: RedactArgs,
 
     #[command(flatten)]
@@ -85,10 +89,11 @@ struct Line<'l> {
 }
 
 pub(super) fn run(args: &DigestArgs) -> Exit {
-    match try_run(args) {
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &args.input.dumps, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -107,7 +112,7 @@ fn try_run(args: &DigestArgs) -> Result<Exit, String> {
         let is_read = watched(args.scan.when(), |progress| {
             sink.write_with(|to| {
                 let (result, written) = if args.keys {
-                    keys(args, dump, &filter, names.clone(), to, progress)
+                    keys(args, dump, &filter, names.as_ref(), to, progress)
                 } else {
                     whole(args, dump, &filter, to, progress)
                 };
@@ -163,7 +168,7 @@ fn keys(
     args: &DigestArgs,
     dump: &Dump,
     filter: &Filter,
-    names: Option<(TextMap, Mapping)>,
+    names: Option<&(TextMap, Mapping)>,
     to: &mut (dyn Write + Send),
     progress: &Arc<Progress>,
 ) -> Written {
@@ -176,7 +181,7 @@ fn keys(
     }));
     let result = export_all(std::slice::from_ref(dump), filter, &args.scan.options(), progress, |context| {
         let rules = Rules::of(args.target.unwrap_or_else(|| Target::of(context)));
-        Mapped::new(Lines::digests(rules, drain.clone()), names.clone())
+        Mapped::new(Lines::digests(rules, drain.clone()), names.cloned())
     });
     drop(drain);
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -21,6 +21,7 @@ use super::args::output::{self, OutputArgs};
 use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
 use super::args::value::duration_seconds;
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, redacted, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
@@ -71,6 +72,9 @@ pub(super) struct ExportArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 
     #[command(flatten)]
     redact: RedactArgs,
@@ -202,10 +206,11 @@ impl What {
 }
 
 pub(super) fn run(args: &ExportArgs) -> Exit {
-    match try_run(args) {
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &args.input.dumps, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors

@@ -16,6 +16,7 @@ use super::args::memory::MemoryArgs;
 use super::args::output::{self, OutputArgs};
 use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, redacted, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
@@ -51,6 +52,9 @@ pub(super) struct KeysArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 
     #[command(flatten)]
     redact: RedactArgs,
@@ -139,10 +143,11 @@ impl<W: Write> Write for HeldBack<'_, W> {
 }
 
 pub(super) fn run(args: &KeysArgs) -> Exit {
-    match try_run(args) {
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &args.input.dumps, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors

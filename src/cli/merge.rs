@@ -15,6 +15,7 @@ use super::args::output::{OutputArgs, choose};
 use super::args::redact::RedactArgs;
 use super::args::rules::rules_parser;
 use super::args::run::ProgressArgs;
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, say};
 use super::progress::watched;
 use super::report_file::{read, redact};
@@ -60,6 +61,9 @@ pub(super) struct MergeArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     redact: RedactArgs,
 
     #[command(flatten)]
@@ -67,10 +71,11 @@ pub(super) struct MergeArgs {
 }
 
 pub(super) fn run(args: &MergeArgs) -> Exit {
-    match try_run(args) {
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &args.reports, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors

@@ -17,13 +17,14 @@ use sha2::{Digest, Sha256};
 
 use super::args::budget::{BudgetArgs, hold};
 use super::args::filter::FilterArgs;
-use super::args::input::ShardedDumpArgs;
+use super::args::input::{ShardedDumpArgs, dump};
 use super::args::memory::MemoryArgs;
 use super::args::output::{OutputArgs, choose};
 use super::args::redact::RedactArgs;
 use super::args::rules::rules_parser;
 use super::args::run::ScanArgs;
 use super::args::value::{escaped_name, number};
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::report_file::redact;
@@ -113,6 +114,9 @@ pub(super) struct ReportArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     redact: RedactArgs,
 
     #[command(flatten)]
@@ -151,10 +155,13 @@ impl From<SortBy> for Sort {
 const TOP: u64 = 20;
 
 pub(super) fn run(args: &ReportArgs) -> Exit {
-    match try_run(args) {
+    let dumps = args.input.dumps.iter().map(|argument| dump(argument).path);
+    let inputs: Vec<PathBuf> = dumps.chain(args.groups.clone()).chain(args.budget.budget.clone()).collect();
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors

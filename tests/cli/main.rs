@@ -10,6 +10,7 @@ mod choice;
 mod columnar;
 mod compare;
 mod docs;
+mod evidence;
 mod help;
 mod outcomes;
 mod output;
