@@ -43,7 +43,8 @@
 //!   what is sound: after a check on every core, one thread walks again and looks into the values of damaged keys alone.
 //! * [`extract`]: keys that were asked for, as a dump that servers load.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
-//! * [`forensics`]: search in names and decoded values, a timeline, dumps found inside other files.
+//! * [`forensics`]: search in names and decoded values, a timeline, dumps found inside other files; names and texts replaced by
+//!   stand-ins, so that others may see what is printed.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
 //! * `server`, with the feature of that name: the task API over HTTP.

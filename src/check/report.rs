@@ -536,6 +536,20 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Writes the names of keys as `name` has them, and sentences as `sentence` has them.
+    pub fn map_names(&mut self, name: &dyn Fn(&[u8]) -> Vec<u8>, sentence: &dyn Fn(&str) -> String) {
+        self.error = self.error.as_deref().map(sentence);
+        for finding in &mut self.findings {
+            if let Some(found) = &mut finding.name {
+                *found = name(found);
+                let (text, base64) = name_text(found.clone());
+                (finding.key, finding.key_base64) = (Some(text), base64);
+            }
+        }
+    }
+}
+
 impl Sink for Report {
     fn record(&mut self, context: &Context, record: &Record<'_>) -> Result<(), ParseErrorKind> {
         self.dialect = Some(context.dialect);

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod diff;
 mod digest;
+mod evidence;
 mod exit;
 mod export;
 mod extract;
