@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import bigkeys
+import dumps
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MIXED = FIXTURES / "mixed_all_v13.rdb"
@@ -58,7 +59,7 @@ def test_duckdb_takes_it():
     duckdb = pytest.importorskip("duckdb")
     pa = pytest.importorskip("pyarrow")
     rows = pa.table(bigkeys.scan(MIXED))
-    counted = duckdb.sql("SELECT count(*) FROM rows").fetchone()
+    [counted] = duckdb.sql("SELECT count(*) FROM rows").fetchall()
     assert counted == (rows.num_rows,)
 
 
@@ -99,7 +100,7 @@ def test_elements_have_columns_limits_and_readers():
     few = pl.DataFrame(bigkeys.elements(MIXED, type="hash", columns=["field", "value"], limit=7))
     assert (few.columns, few.height) == (["field", "value"], 7)
     fields = bigkeys.elements(MIXED, type="hash")
-    [counted] = duckdb.sql("SELECT count(*) FROM fields").fetchone()
+    [(counted,)] = duckdb.sql("SELECT count(*) FROM fields").fetchall()
     assert counted == len(pd.DataFrame.from_arrow(fields)) > 7
     # Who stops reading ends the scan.
     pa = pytest.importorskip("pyarrow")
@@ -214,6 +215,18 @@ def test_damage_is_raised_or_reported():
         pa.table(bigkeys.scan(cut))
     with pytest.raises(FileNotFoundError):
         bigkeys.report("no-such.rdb")
+
+
+@pytest.mark.parametrize("name", dumps.misleading())
+@pytest.mark.parametrize("range_bytes", [300, 4096, 20_000])
+def test_ranges_of_misleading_dumps_are_exact(name, range_bytes):
+    pa = pytest.importorskip("pyarrow")
+    dump = bigkeys.open(dumps.misleading()[name])
+    scans = [bigkeys.range(dump, *bytes) for bytes in bigkeys.cut(dump, range_bytes)]
+    joined = bigkeys.join(dump, scans)
+    parts = pa.concat_tables(pa.table(bigkeys.scan(dump, part=part)) for part in joined["parts"])
+    assert parts.equals(pa.table(bigkeys.scan(dump)))
+    assert joined["damage"] == []
 
 
 def big_dump() -> bigkeys.Held:

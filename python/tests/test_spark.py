@@ -23,7 +23,7 @@ import bigkeys.spark  # noqa: E402
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MIXED = FIXTURES / "mixed_all_v13.rdb"
-NODES = 200
+NODES = 100
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def spark():
         SparkSession.builder.master("local-cluster[2,1,1024]")
         .config("spark.ui.enabled", "false")
         .config("spark.executor.memory", "1g")
+        .config("spark.driver.host", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.executorEnv.PYTHONPATH", str(Path(__file__).parent))
