@@ -66,9 +66,8 @@ pub(crate) fn diff_keys(
         return Err(PyValueError::new_err("one dump on each side"));
     };
     let (old_dump, new_dump, options) = (old_dump.clone(), new_dump.clone(), old.options);
-    let found = wait(py, progress, move |progress| {
-        compare::compare_keys(&old_dump, &new_dump, &question, &options, progress)
-    })?;
+    let found =
+        wait(py, progress, move |progress| compare::compare_keys(&old_dump, &new_dump, &question, &options, progress))?;
     // What is wrong with the dumps is told by their reports.
     let (changes, _) = found.map_err(|error| exception(py, &error))?;
     json(&changes)

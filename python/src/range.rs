@@ -33,9 +33,8 @@ pub(crate) fn range(
     let place = place.map(|(offset, db)| Place { offset, db });
     let mut options = Options::default();
     options.verify = verify;
-    let scan = wait(py, progress, move |progress| {
-        engine::range(&Dump::from(path), start..end, place, &options, progress)
-    })?;
+    let scan =
+        wait(py, progress, move |progress| engine::range(&Dump::from(path), start..end, place, &options, progress))?;
     json(&scan.map_err(|error| exception(py, &error))?)
 }
 
@@ -51,9 +50,8 @@ pub(crate) fn join(
 ) -> PyResult<(Vec<(u64, u64, u64)>, u64, u64, Vec<String>, Py<PyAny>)> {
     let scans: Vec<RangeScan> =
         serde_json::from_str(scans).map_err(|error| PyValueError::new_err(format!("not ranges: {error}")))?;
-    let joined = wait(py, progress, move |progress| {
-        engine::join(&Dump::from(path), &scans, &Options::default(), progress)
-    })?;
+    let joined =
+        wait(py, progress, move |progress| engine::join(&Dump::from(path), &scans, &Options::default(), progress))?;
     let Joined { parts, keys, rescanned, notes, errors } = joined.map_err(|error| exception(py, &error))?;
     let parts = parts.into_iter().map(|part| (part.from.offset, part.from.db, part.until)).collect();
     Ok((parts, keys, rescanned, notes, damage(py, &errors)?))

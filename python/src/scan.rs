@@ -219,9 +219,8 @@ fn scan(ask: &Ask, rows: Rows, sender: &SyncSender<Block>, progress: &Arc<Progre
                     io::ErrorKind::BrokenPipe.into()
                 })
             })));
-            let exported = export_all(dumps, &question.filter, options, progress, |_| {
-                ElementColumns::new(&names, file.clone())
-            })?;
+            let exported =
+                export_all(dumps, &question.filter, options, progress, |_| ElementColumns::new(&names, file.clone()))?;
             let file = Arc::into_inner(file).map(|file| file.into_inner().unwrap_or_else(PoisonError::into_inner));
             if let Some(Err(source)) = file.map(|file| file.finish(&names)) {
                 let dump = names.first().cloned().unwrap_or_default();

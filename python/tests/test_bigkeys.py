@@ -229,6 +229,45 @@ def test_ranges_of_misleading_dumps_are_exact(name, range_bytes):
     assert joined["damage"] == []
 
 
+def found_by_ranges(dump, scans) -> tuple:
+    pa = pytest.importorskip("pyarrow")
+    joined = bigkeys.join(dump, scans)
+    rows, damage = [], []
+    for part in joined["parts"]:
+        scan = bigkeys.scan(dump, part=part, errors="report")
+        rows += pa.table(scan).to_pylist()
+        damage += scan.damage
+    return rows, damage + joined["damage"]
+
+
+def found_by_one_scan(dump) -> tuple:
+    pa = pytest.importorskip("pyarrow")
+    scan = bigkeys.scan(dump, errors="report")
+    return pa.table(scan).to_pylist(), scan.damage
+
+
+def test_ranges_of_a_cut_dump_tell_its_damage():
+    whole = dumps.node(7)
+    for end in [9, 11, 200, 777, 1500, len(whole) - 9, len(whole) - 3]:
+        dump = bigkeys.open(whole[:end])
+        scans = [bigkeys.range(dump, *bytes) for bytes in bigkeys.cut(dump, 400)]
+        assert found_by_ranges(dump, scans) == found_by_one_scan(dump), end
+
+
+def test_a_range_that_is_wrong_is_scanned_again():
+    dump = bigkeys.open(dumps.misleading()["zeros"])
+    sound = [bigkeys.range(dump, *bytes) for bytes in bigkeys.cut(dump, 500)]
+    expected = found_by_one_scan(dump)
+    assert found_by_ranges(dump, sound) == expected
+    for every in (1, 2, 3):
+        wrong = [dict(scan) for scan in sound]
+        for scan in wrong[::every]:
+            # A byte further on no record begins; nothing that such a scan found may count.
+            scan["began"] = (scan["start"] if scan["began"] is None else scan["began"]) + 1
+            scan.update(ended=scan["end"] + 5, keys=77, db=99, is_last=True)
+        assert found_by_ranges(dump, wrong) == expected, every
+
+
 def big_dump() -> bigkeys.Held:
     """A dump that takes some seconds: a million short strings, without a checksum."""
     records = b"".join(b"\x00\x0ckey:%08d\x05value" % number for number in range(1_000_000))

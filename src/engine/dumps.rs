@@ -210,12 +210,18 @@ pub(super) fn filter(mut filter: Filter, context: &Context) -> Result<Filter, Er
 
 /// The damage that cost one key each.
 pub(super) fn damaged_keys(damaged: Damaged, dump_bytes: u64) -> impl Iterator<Item = ErrorKind> {
-    let keys = damaged.listed.into_iter().map(move |damage| ErrorKind::Damaged { damage: Box::new(damage), dump_bytes });
+    let keys =
+        damaged.listed.into_iter().map(move |damage| ErrorKind::Damaged { damage: Box::new(damage), dump_bytes });
     keys.chain((damaged.unlisted > 0).then_some(ErrorKind::DamagedKeys { more: damaged.unlisted }))
 }
 
 /// Judges how a scan ended.
-pub(super) fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: Option<ErrorKind>) -> Scanned<G> {
+pub(super) fn conclude<G>(
+    name: &str,
+    context: Context,
+    outcome: Outcome<G>,
+    broken_input: Option<ErrorKind>,
+) -> Scanned<G> {
     let Outcome { found: Accumulated { accumulated, damaged }, ending, dump_bytes, cancelled_at } = outcome;
     let mut notes = Vec::new();
     if context.is_newer_than_known() {

@@ -102,7 +102,10 @@ pub fn cut(dump: &Dump, range_bytes: u64) -> Result<Vec<Range<u64>>, Error> {
         Ok(opened) => {
             let bytes = opened.bytes();
             let step = usize::try_from(range_bytes.max(1)).unwrap_or(usize::MAX);
-            Ok((0..bytes).step_by(step).map(|start| start..start.saturating_add(range_bytes.max(1)).min(bytes)).collect())
+            Ok((0..bytes)
+                .step_by(step)
+                .map(|start| start..start.saturating_add(range_bytes.max(1)).min(bytes))
+                .collect())
         }
         Err(Error { cause: ErrorKind::Io { doing, source }, dump }) => {
             Err(Error::new(dump, ErrorKind::Io { doing, source }))
@@ -127,9 +130,8 @@ pub fn range(
     let opened = Opened::open(dump)?;
     if range.start > range.end || range.end > opened.bytes() {
         let (Range { start, end }, bytes) = (range, opened.bytes());
-        return Err(opened.failed(ErrorKind::Options(format!(
-            "there are no bytes {start} to {end}: the dump has {bytes} bytes"
-        ))));
+        return Err(opened
+            .failed(ErrorKind::Options(format!("there are no bytes {start} to {end}: the dump has {bytes} bytes"))));
     }
     progress.expect(Some(range.end - range.start));
     let scan = opened.range(range, from, options, progress)?;
@@ -356,9 +358,7 @@ impl Opened {
         let (_, ended, stop) = self.scan(from.offset, u64::MAX, rows, progress)?;
         // The scan ends with the bytes at the latest.
         let stop = stop.unwrap_or(Ok(ended));
-        let ending = stop.map(|end| {
-            Ending::in_memory(self.map.bytes(), &self.context, end, self.checksum(scans, end))
-        });
+        let ending = stop.map(|end| Ending::in_memory(self.map.bytes(), &self.context, end, self.checksum(scans, end)));
         let found = Accumulated::new(self.rows(&Question::default(), None, nowhere())?);
         let outcome = Outcome { found, ending, dump_bytes: self.bytes(), cancelled_at: None };
         let change = self.map.check().err();

@@ -21,13 +21,10 @@ fn sentences(errors: &[Error]) -> Vec<String> {
 
 fn by_one_scan(dump: &Dump) -> Found {
     let mut rows = Vec::new();
-    let found = rows_all(
-        std::slice::from_ref(dump),
-        &Question::default(),
-        &Options::default(),
-        &Arc::default(),
-        |row| rows.push(row.clone()),
-    );
+    let found =
+        rows_all(std::slice::from_ref(dump), &Question::default(), &Options::default(), &Arc::default(), |row| {
+            rows.push(row.clone())
+        });
     let (notes, errors) = found.expect("the file can be opened");
     (rows, notes, sentences(&errors))
 }
@@ -78,7 +75,8 @@ fn fixtures_by_ranges_are_as_by_one_scan() {
 /// Many short keys in three databases.
 fn dump() -> Vec<u8> {
     let keys = |rdb: Rdb, db: u64| {
-        let named = |rdb: Rdb, number| rdb.key(0, format!("key:{db}:{number}"), |b| b.string(format!("value {number}")));
+        let named =
+            |rdb: Rdb, number| rdb.key(0, format!("key:{db}:{number}"), |b| b.string(format!("value {number}")));
         (0..2000_u64).fold(rdb.select_db(db), named)
     };
     [0, 3, 7].into_iter().fold(Rdb::redis(11), keys).eof()
@@ -100,7 +98,10 @@ fn ranges_begin_and_end_where_others_end_and_begin() {
     let again = range(&dump, part.from.offset..part.until, Some(part.from), &Options::default(), &Progress::default());
     let again = again.expect("a range of the dump");
     let next = joined.parts[4].from;
-    assert_eq!((again.began, again.db.map(|db| Place { offset: again.ended, db })), (Some(part.from.offset), Some(next)));
+    assert_eq!(
+        (again.began, again.db.map(|db| Place { offset: again.ended, db })),
+        (Some(part.from.offset), Some(next))
+    );
 }
 
 #[test]
