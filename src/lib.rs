@@ -38,7 +38,7 @@
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`findings`]: a report into verdicts, one file a rule: what is worth doing, and how many bytes that saves.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
-//!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
+//!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer; `range.rs` is that for several machines.
 //! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] copies
 //!   what is sound: after a check on every core, one thread walks again and looks into the values of damaged keys alone.
 //! * [`extract`]: keys that were asked for, as a dump that servers load.

@@ -25,6 +25,7 @@ mod memory_models;
 mod one_rule;
 mod prefixes;
 mod questions;
+mod ranges;
 mod report;
 mod salvage;
 mod shrink;

@@ -28,7 +28,7 @@ mod vocabulary;
 pub use card::{Cards, LARGEST_MAX, Look};
 pub use digests::Digests;
 #[cfg(feature = "columnar")]
-pub use element_batch::{ElementColumns, ElementFile};
+pub use element_batch::{ElementColumns, ElementFile, element_schema};
 pub use elements::{CSV_HEADER, ElementLines, ElementText};
 pub use events::{EventText, L2T_HEADER};
 pub use lines::Lines;
