@@ -39,8 +39,8 @@
 //! * [`findings`]: a report into verdicts, one file a rule: what is worth doing, and how many bytes that saves.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
 //!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
-//! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] is that walk on
-//!   one, with a sink that copies what is sound.
+//! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] copies
+//!   what is sound: after a check on every core, one thread walks again and looks into the values of damaged keys alone.
 //! * [`extract`]: keys that were asked for, as a dump that servers load.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.

@@ -198,10 +198,9 @@ pub struct Finding {
     pub offset: u64,
     /// `error` where servers refuse the dump or leave the key out, `warning` where those that it was written for load it.
     pub severity: Severity,
-    /// The fault in one word.
-    #[serde(rename = "fault")]
+    /// What kind of damage it is, in one word.
     pub kind: String,
-    /// The fault in a sentence.
+    /// What is wrong, in a sentence.
     pub what: String,
     /// The database that it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,10 +215,10 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<&'static str>,
     #[serde(skip)]
-    name: Option<Vec<u8>>,
+    pub(super) name: Option<Vec<u8>>,
     /// Where the record begins that it is in.
     #[serde(skip)]
-    record_start: u64,
+    pub(super) record_start: u64,
 }
 
 /// A key whose name another one has that comes before it in the database.
