@@ -47,16 +47,17 @@
 //!   stand-ins, so that others may see what is printed.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
-//! * `server`, with the feature of that name: the task API over HTTP.
+//! * `server`, with the feature of that name: the task API over HTTP; with the feature `console` also its pages.
 //! * [`error`]: what went wrong, in one plain sentence.
 //! * `cli`, with the feature of that name: what can be typed.
 //!
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `memory` and `values` know `rdb`, `analysis` knows `rdb`, `memory` and `error`, `report` knows all
 //! of these but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
-//! `salvage` knows `check` too; `compare`, `extract`, `forensics` and `task` know `engine` and what that knows, `task` with `input`, `forensics` with the walk of `check`; `output` knows
-//! `report`, `values`, `compare`, `forensics` and `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
-//! knows `task`. No file imports one that, in some steps, imports it. A test holds this.
+//! `salvage` knows `check` too; `compare`, `extract`, `forensics` and `task` know `engine` and what that knows, `task` with `input`,
+//! `forensics` with the walk of `check`; `output` knows `report`, `values`, `compare`, `forensics` and `error`, `findings` knows
+//! `report`, `memory`, `rdb` and how `output` writes numbers, `server` knows `task`, and for its pages `engine`, `report`, `findings`
+//! and how `output` writes a page and numbers. No file imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -68,7 +69,7 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, with `store`), `server` (the task API, with `store`), `compress` (gzip, zstd, xz and bzip2 input),
+//! `cli` (the program, with `store`), `server` (the task API, with `store`), `console` (its pages, with `server` and `html`), `compress` (gzip, zstd, xz and bzip2 input),
 //! `columnar` (rows as Parquet and Arrow) and `html` (the report as an HTML file) are on by default; without them this is the
 //! light library. `cloud` (dumps in object stores and on web servers) is not.
 
