@@ -50,8 +50,8 @@ impl<F: Form> Form for Mapped<F> {
         self.form.add(&key, &value)
     }
 
-    fn between(&mut self, stored: &[u8], context: &Context) {
-        self.form.between(stored, context);
+    fn between(&mut self, offset: u64, stored: &[u8], context: &Context) {
+        self.form.between(offset, stored, context);
     }
 
     fn join(&mut self, piece: Self, inherited: Inherited) {
