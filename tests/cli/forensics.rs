@@ -87,9 +87,9 @@ fn nothing_that_is_found_acts_on_a_terminal() {
 // ---- timeline
 
 fn in_folder(dump: &[u8]) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder, a file");
     let path = folder.path().join("dump.rdb");
-    fs::write(&path, dump).unwrap();
+    fs::write(&path, dump).expect("a folder, a file");
     let path = path.display().to_string();
     (folder, path)
 }
@@ -200,7 +200,7 @@ fn what_is_carved_is_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let (image, out) = (folder.path().join("image"), folder.path().join("out"));
     let dump = fs::read(MIXED).unwrap();
-    fs::write(&image, [&[0; 70_000], &dump[..], &[0x55; 3000], &dump[..500]].concat()).unwrap();
+    fs::write(&image, [&vec![0; 70_000][..], &dump, &[0x55; 3000], &dump[..500]].concat()).unwrap();
     let (image, out) = (image.display().to_string(), out.display().to_string());
     let listed = lines(&run(&format!("carve {image} --list --json")).expect(0, &[]).stdout);
     let found = lines(&run(&format!("carve {image} -o {out} --json")).expect(0, &[]).stdout);

@@ -88,14 +88,13 @@ fn slowly(dump: &[u8], needle: &[u8]) -> Option<Vec<Found>> {
                     search("field_value", index, &bytes(value));
                 }
                 Element::Item { index, value } => search("element", Some(index), &bytes(value)),
-                Element::FloatItem { .. } => {}
                 Element::Module(bigkeys::rdb::packed::module::ModuleValue::String(text)) => {
                     search("element", index, &bytes(text));
                 }
                 Element::Module(bigkeys::rdb::packed::module::ModuleValue::Signed(number)) => {
                     search("element", index, number.to_string().as_bytes());
                 }
-                Element::Module(_) => {}
+                Element::FloatItem { .. } | Element::Module(_) => {}
             }
         });
         match decoded {
@@ -147,10 +146,10 @@ fn a_search_finds_what_a_slow_one_finds_whatever_the_segments() {
 }
 
 fn in_file(dump: &[u8], pattern: &str) -> Vec<Found> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder, a file, a pattern");
     let path = folder.path().join("dump.rdb");
-    fs::write(&path, dump).unwrap();
-    let pattern = Pattern::regex(pattern).unwrap();
+    fs::write(&path, dump).expect("a folder, a file, a pattern");
+    let pattern = Pattern::regex(pattern).expect("a folder, a file, a pattern");
     found(&path, &pattern, &Filter::default(), &Options::default())
 }
 
@@ -240,7 +239,7 @@ const AT_MS: i64 = AT_S * 1000;
 
 /// A dump with one of each event.
 fn with_times() -> Vec<u8> {
-    let at = |ms: i64| u64::try_from(AT_MS + ms).unwrap();
+    let at = |ms: i64| u64::try_from(AT_MS + ms).expect("after 1970");
     let entries = Listpack::new()
         // Three entries, none deleted, of one field.
         .int(3)
@@ -357,7 +356,7 @@ fn dumps_are_found_wherever_they_are_and_told_sound_cut_or_damaged() {
     damaged[in_third - 2] = 0x5a;
     let cut = &small_dump(6)[..100];
     let junk = b"REDIS0011 is a magic, and VALKEY080 is one; REDIS0000 is none";
-    let image = [&[0; 1 << 20][..], &sound, junk, &changed, junk, &damaged, &[7; 9000], cut].concat();
+    let image = [&vec![0; 1 << 20][..], &sound, junk, &changed, junk, &damaged, &[7; 9000], cut].concat();
     let finds = carved(&image);
     let start = |dump: &[u8], from: usize| from + image[from..].windows(dump.len()).position(|w| w == dump).unwrap();
     let starts = [&sound[..], &changed, &damaged, cut].map(|dump| start(dump, (1 << 20) - 1) as u64);
