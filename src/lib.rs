@@ -54,7 +54,7 @@
 //! magic and DUMP's answers; `memory` and `values` know `rdb`, `analysis` knows `rdb`, `memory` and `error`, `report` knows all
 //! of these but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
 //! `salvage` knows `check` too; `compare`, `extract` and `task` know `engine` and what that knows, `task` with `input`; `output` knows
-//! `report`, `values`, `compare` and `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
+//! `report`, `values`, `compare` and `error`, `forensics` knows `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
 //! knows `task`. No file imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
