@@ -297,7 +297,9 @@ impl Hmac {
 
     fn of(&self, text: &[&[u8]]) -> [u8; 32] {
         let mut inner = self.inner.clone();
-        text.iter().for_each(|text| inner.update(text));
+        for text in text {
+            inner.update(text);
+        }
         let mut outer = self.outer.clone();
         outer.update(inner.finalize());
         outer.finalize().into()
@@ -317,7 +319,7 @@ mod tests {
     #[test]
     fn hmac_is_that_of_the_standard() {
         // RFC 4231, test cases 2 and 6.
-        let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |bytes: [u8; 32]| bytes.map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(
             hex(Hmac::new(b"Jefe").of(&[b"what do ya want ", b"for nothing?"])),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
@@ -384,7 +386,7 @@ mod tests {
         for (sentence, mapped) in [
             ("at byte 17: cut", "at byte 17: cut"),
             (r#"at byte 17, key "u:1" (hash): cut"#, r#"at byte 17, key "u:#" (hash): cut"#),
-            (r##"key "a\"1\\\x312" and 3 more bytes; key "5"##, r##"key "a\"#\\##" and 3 more bytes; key "#""##),
+            (r#"key "a\"1\\\x312" and 3 more bytes; key "5"#, r##"key "a\"#\\##" and 3 more bytes; key "#""##),
         ] {
             assert_eq!(redaction.sentence(sentence), mapped);
         }

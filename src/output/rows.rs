@@ -40,9 +40,11 @@ pub struct RowWriter<W: Write + Send> {
     names: Option<NameMap>,
 }
 
+type StandIn = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
+
 /// What names are written as, instead of what they are: as many bytes.
 #[derive(Clone)]
-struct NameMap(Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>);
+struct NameMap(Arc<StandIn>);
 
 impl fmt::Debug for NameMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

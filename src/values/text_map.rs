@@ -7,9 +7,11 @@ use crate::rdb::element::Element;
 use crate::rdb::packed::Text;
 use crate::rdb::packed::module::ModuleValue;
 
+type StandIn = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
+
 /// What a text is written as.
 #[derive(Clone)]
-pub struct TextMap(Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>);
+pub struct TextMap(Arc<StandIn>);
 
 impl fmt::Debug for TextMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,7 +18,7 @@ fn record(path: &Path) -> Value {
 
 fn sha256sum(path: &str) -> String {
     let sum = Command::new("sha256sum").arg(path).output().expect("sha256sum").stdout;
-    String::from_utf8(sum).unwrap().split_whitespace().next().unwrap().to_owned()
+    String::from_utf8(sum).expect("text").split_whitespace().next().expect("a sum").to_owned()
 }
 
 #[test]

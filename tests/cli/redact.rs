@@ -48,7 +48,7 @@ fn keys(rdb: Rdb) -> Rdb {
 
 fn write(folder: &Path, name: &str, bytes: Vec<u8>) -> String {
     let path = folder.join(name);
-    fs::write(&path, bytes).unwrap();
+    fs::write(&path, bytes).expect("it is written");
     path.display().to_string()
 }
 
@@ -59,7 +59,7 @@ fn has_none(parts: &[&str], arguments: &str, file: Option<&str>) -> String {
     assert!(matches!(outcome.code, Some(0 | 1)), "{arguments}: {outcome:#?}");
     let mut text = format!("{}{}", outcome.stdout, outcome.stderr).into_bytes();
     if let Some(file) = file {
-        text.extend(fs::read(file).unwrap());
+        text.extend(fs::read(file).expect("a file"));
     }
     assert!(text.len() > 40, "{arguments}: {outcome:#?}");
     for part in parts {

@@ -23,7 +23,7 @@ fn by_one_scan(dump: &Dump) -> Found {
     let mut rows = Vec::new();
     let found =
         rows_all(std::slice::from_ref(dump), &Question::default(), &Options::default(), &Arc::default(), |row| {
-            rows.push(row.clone())
+            rows.push(row.clone());
         });
     let (notes, errors) = found.expect("the file can be opened");
     (rows, notes, sentences(&errors))

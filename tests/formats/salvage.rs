@@ -63,7 +63,7 @@ fn is_saved_alike_from_file(dump: &[u8], saved: &[u8], account: &SalvageReport) 
 fn a_file_is_saved_as_a_dump_in_memory() {
     let twice = Rdb::redis(10)
         .select_db(0)
-        .key(11, "a", |b| b.string(&intset(2, &[3, 1, 2])))
+        .key(11, "a", |b| b.string(intset(2, &[3, 1, 2])))
         .key(0, "a", |b| b.string("the first that is sound"))
         .key(0, "a", |b| b.string("the second"))
         .key(0, "b", |b| b.string("1"))
