@@ -5,13 +5,14 @@ use serde::Serialize;
 use super::exit::{Exit, print};
 
 /// What can be left out of a build, and whether it is in this one.
-const FEATURES: [(&str, bool); 6] = [
+const FEATURES: [(&str, bool); 7] = [
     ("cli", cfg!(feature = "cli")),
     ("columnar", cfg!(feature = "columnar")),
     ("compress", cfg!(feature = "compress")),
     ("html", cfg!(feature = "html")),
     ("cloud", cfg!(feature = "cloud")),
     ("server", cfg!(feature = "server")),
+    ("console", cfg!(feature = "console")),
 ];
 
 /// What this build is.
