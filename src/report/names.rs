@@ -217,13 +217,11 @@ fn sum(mine: Option<Weight>, theirs: Option<Weight>) -> Option<Weight> {
 
 /// A hash of bytes that is the same on every machine, eight bytes at a time. It decides which of many names are held, and
 /// need not withstand who looks for names that meet: they are told apart by their bytes.
+#[inline]
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks();
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    hash_words(words, last, u64::MAX, bytes.len())
+    let last = rest.iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte));
+    hash_words(words, last.to_le_bytes(), u64::MAX, bytes.len())
 }
 
 /// As [`hash`] of the first bytes of many, which lie in words.
