@@ -3,7 +3,8 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Seek, Write as _};
 use std::path::Path;
 
 use serde_json::json;
@@ -34,6 +35,19 @@ fn small_dump(strings: &[(&str, usize)]) -> Vec<u8> {
     rdb.eof()
 }
 
+/// The value of a dump that takes many minutes to check, and as a sparse file no room on the disk.
+const ENDLESS_BYTES: u64 = 1 << 42;
+
+/// A dump whose task can be cancelled however fast the program is.
+fn write_endless_dump(folder: &Path) {
+    let mut dump = File::create(folder.join("endless.rdb")).expect("a file");
+    let length = ENDLESS_BYTES.to_be_bytes();
+    dump.write_all(&[b"REDIS0009\xfe\x00\x00\x01k\x81", &length[..]].concat()).expect("a disk");
+    dump.seek_relative(ENDLESS_BYTES.cast_signed()).expect("a sparse file");
+    // A checksum of zero would not be checked.
+    dump.write_all(b"\xff-checksum").expect("a disk");
+}
+
 fn write(folder: &Path, name: &str, dump: &[u8]) {
     fs::write(folder.join(name), dump).expect("a dump");
 }
@@ -46,6 +60,7 @@ fn place() -> TempDir {
     write(&dumps_folder, "shop.rdb", &dumps::shop());
     write(&dumps_folder, "hostile.rdb", &dumps::hostile());
     write(&dumps_folder, "long.rdb", &long_dump());
+    write_endless_dump(&dumps_folder);
     write(&dumps_folder, "cut.rdb", &dumps::shop()[..900]);
     write(&dumps_folder, "small.rdb", &small_dump(&[("grows", 10), ("goes", 500), ("stays", 7)]));
     write(folder.path(), "small-later.rdb", &small_dump(&[("grows", 4000), ("=comes", 3), ("stays", 7)]));
@@ -54,7 +69,7 @@ fn place() -> TempDir {
         [[project]]\nid = \"p\"\naccess_key = [{ id = \"AK\", secret = \"a secret of many letters\" }]\n\
         token = [{ token = \"a-token-of-many-letters\" }, { token = \"a-token-that-may-look\", read_only = true }]\n"
         .to_owned();
-    for name in ["shop", "hostile", "long", "cut", "small"] {
+    for name in ["shop", "hostile", "long", "endless", "cut", "small"] {
         _ = writeln!(
             config,
             "[[project.instance]]\nid = \"{name}-1\"\nname = \"{name} </title><script>hacked()</script>\"\n\
