@@ -3,8 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{Seek, Write as _};
+use std::fs;
 use std::path::Path;
 
 use serde_json::json;
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 use super::serving::Serving;
 use super::{dumps, run, shown};
 use crate::support::assembler::Rdb;
+use crate::support::endless;
 
 /// Keys without end, so that a task can be seen while it runs.
 fn long_dump() -> Vec<u8> {
@@ -35,19 +35,6 @@ fn small_dump(strings: &[(&str, usize)]) -> Vec<u8> {
     rdb.eof()
 }
 
-/// The value of a dump that takes many minutes to check, and as a sparse file no room on the disk.
-const ENDLESS_BYTES: u64 = 1 << 42;
-
-/// A dump whose task can be cancelled however fast the program is.
-fn write_endless_dump(folder: &Path) {
-    let mut dump = File::create(folder.join("endless.rdb")).expect("a file");
-    let length = ENDLESS_BYTES.to_be_bytes();
-    dump.write_all(&[b"REDIS0009\xfe\x00\x00\x01k\x81", &length[..]].concat()).expect("a disk");
-    dump.seek_relative(ENDLESS_BYTES.cast_signed()).expect("a sparse file");
-    // A checksum of zero would not be checked.
-    dump.write_all(b"\xff-checksum").expect("a disk");
-}
-
 fn write(folder: &Path, name: &str, dump: &[u8]) {
     fs::write(folder.join(name), dump).expect("a dump");
 }
@@ -60,7 +47,7 @@ fn place() -> TempDir {
     write(&dumps_folder, "shop.rdb", &dumps::shop());
     write(&dumps_folder, "hostile.rdb", &dumps::hostile());
     write(&dumps_folder, "long.rdb", &long_dump());
-    write_endless_dump(&dumps_folder);
+    endless::write(&dumps_folder.join("endless.rdb"));
     write(&dumps_folder, "cut.rdb", &dumps::shop()[..900]);
     write(&dumps_folder, "small.rdb", &small_dump(&[("grows", 10), ("goes", 500), ("stays", 7)]));
     write(folder.path(), "small-later.rdb", &small_dump(&[("grows", 4000), ("=comes", 3), ("stays", 7)]));

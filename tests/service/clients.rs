@@ -2,7 +2,7 @@
 //! program in `clients/` is written as code for the cloud is; what it parsed is what `bigkeys analyze` says of the same dumps.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Seek, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::http::ask;
 use super::python_with;
 use super::serving::{CLUSTER, PROJECT, Place, SHARDS, Serving};
+use crate::support::endless;
 use crate::support::skipped::skip;
 use crate::support::tools::require;
 
@@ -34,9 +35,6 @@ const CALLS: [(&str, u16, &str); 16] = [
     ("instance of others", 403, "DCS.2003"),
     ("wrong secret", 401, "APIGW.0301"),
 ];
-
-/// The value of a dump that takes many minutes to check, and as a sparse file no room on the disk.
-const ENDLESS_BYTES: u64 = 1 << 42;
 
 /// A client that hangs must still end the test.
 const SECONDS_MAX: &str = "300";
@@ -171,12 +169,7 @@ fn converse(client: &[&Path]) -> Vec<Value> {
 }
 
 fn add_endless_dump(place: &Place) {
-    let mut dump = File::create(place.folder.path().join("dumps/endless.rdb")).expect("a file");
-    let length = ENDLESS_BYTES.to_be_bytes();
-    dump.write_all(&[b"REDIS0009\xfe\x00\x00\x01k\x81", &length[..]].concat()).expect("a disk");
-    dump.seek_relative(ENDLESS_BYTES.cast_signed()).expect("a sparse file");
-    // A checksum of zero would not be checked.
-    dump.write_all(b"\xff-checksum").expect("a disk");
+    endless::write(&place.folder.path().join("dumps/endless.rdb"));
     let config = fs::read_to_string(&place.config).expect("the configuration");
     let endless = "[[project.instance]]\nid = \"endless\"\nname = \"\"\ntype = \"single\"\ndumps = \"endless.rdb\"\n";
     let (of_project, of_others) = config.split_once("[[project]]\nid = \"another\"").expect("another project");
