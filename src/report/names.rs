@@ -225,7 +225,7 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// As [`hash`] of the first bytes of many, which lie in words.
-#[inline]
+#[inline(always)]
 pub(super) fn hash_first(words: &[[u8; 8]], bytes: usize) -> u64 {
     let (first, rest) = words.split_at_checked(bytes / 8).unwrap_or((words, &[]));
     let valid = (1 << (8 * (bytes % 8))) - 1;

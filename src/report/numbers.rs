@@ -9,7 +9,6 @@ use super::expiry::Expiries;
 use super::groups::GroupSums;
 use super::key_row::KeyRow;
 use super::largest_keys::{self, ByUse};
-use super::levels::Padded;
 use super::names::{Names, hash};
 use super::prefix::Prefixes;
 use super::question::QueryPlan;
@@ -406,11 +405,13 @@ impl Numbers {
     fn place_short(&mut self, asked: &QueryPlan, padded_name: &[u8; PADDED_BYTES], name_bytes: usize, tally: &Tally) {
         let name = padded_name.get(..name_bytes).unwrap_or_default();
         if asked.under.is_empty() {
-            self.prefixes.add_padded(&asked.separators, Padded::of_short(padded_name, name_bytes), tally);
+            self.prefixes.add_within(&asked.separators, padded_name, name_bytes, tally);
         } else {
             self.place_below(asked, name, tally);
         }
-        self.place_beside_prefixes(asked, name, tally);
+        if asked.has_slots || asked.groups.is_some() {
+            self.place_beside_prefixes(asked, name, tally);
+        }
     }
 
     /// As [`Numbers::add_short`], of strings that have no shape.

@@ -7,7 +7,7 @@
 
 use super::cache::{self, Cache, Slot};
 use super::held::{Held, HeldPrefixes, parents};
-use super::levels::{Levels, Padded, Separators};
+use super::levels::{self, Chunk, DEPTH_MAX, Levels, Padded, Separators};
 use super::names::{NAME_BYTES_MAX, NameTally, NamesFound, Rank};
 use super::prefix_section::HeavyPrefixes;
 use super::tally::Tally;
@@ -50,22 +50,64 @@ impl Prefixes {
         if name.get(NAME_BYTES_MAX..).is_some_and(|rest| separators.is_among(rest)) {
             self.held.set_has_longer();
         }
-        self.add_padded(separators, Padded::new(name, &mut [0; NAME_BYTES_MAX]), tally);
+        let mut place = [0; NAME_BYTES_MAX];
+        let padded = Padded::new(name, &mut place);
+        match padded.bytes.first_chunk().filter(|chunk| name.len() <= chunk.len()) {
+            Some(chunk) => self.add_within(separators, chunk, name.len(), tally),
+            None => self.add_held(separators, padded, tally),
+        }
     }
 
-    /// As [`Prefixes::add`], without a copy of the name.
+    /// As [`Prefixes::add`], of a name that is within a chunk, without a copy of it.
     #[inline(always)]
-    pub(super) fn add_padded(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally) {
-        let is_added = match separators.longest(name) {
-            Some(0) => true,
-            Some(bytes @ ..=cache::PREFIX_BYTES_MAX) => {
-                name.bytes.first_chunk().is_some_and(|first| self.cache.hit(first, bytes, tally))
-            }
-            _ => false,
-        };
-        if !is_added {
-            self.add_held(separators, name, tally);
+    pub(super) fn add_within(&mut self, separators: &Separators, chunk: &Chunk, name_bytes: usize, tally: &Tally) {
+        let ends = separators.ends(chunk, name_bytes);
+        if ends == 0 || self.hits_longest(chunk, ends, tally) || self.hits_shorter(chunk, ends, tally) {
+            return;
         }
+        self.add_held(separators, Padded::of_chunk(chunk, name_bytes), tally);
+    }
+
+    /// Adds to the longest prefix, if that is cached.
+    #[inline(always)]
+    fn hits_longest(&mut self, chunk: &Chunk, ends: u64, tally: &Tally) -> bool {
+        let bytes = last_end(ends);
+        let Some(first) = chunk.first_chunk().filter(|_| bytes <= cache::PREFIX_BYTES_MAX) else { return false };
+        self.cache.hit(first, bytes, tally)
+    }
+
+    /// Adds to the longest prefix that is cached, or to none if none is, where the next longer one is surely not held and has
+    /// room in its slot: so it is with a prefix for each key.
+    #[inline(always)]
+    fn hits_shorter(&mut self, chunk: &Chunk, ends: u64, tally: &Tally) -> bool {
+        let Some(first) = chunk.first_chunk() else { return false };
+        let (mut until, mut shorter, mut longer_ones) = (last_end(ends), without_last(ends), 1);
+        while shorter != 0 {
+            let bytes = last_end(shorter);
+            if bytes <= cache::PREFIX_BYTES_MAX
+                && let Some(slot) = self.cache.find(first, bytes)
+            {
+                // Of deeper prefixes than are told apart, the deepest that is counts as the name's own.
+                if levels::depth(slot.class) + longer_ones > DEPTH_MAX {
+                    return false;
+                }
+                let rank = Separators::rank_below(slot.class, chunk, bytes, until);
+                let is_counted = self.held.counts_in_slot(rank, Weight::of(tally));
+                if is_counted {
+                    slot.add(tally, false);
+                }
+                return is_counted;
+            }
+            (until, shorter, longer_ones) = (bytes, without_last(shorter), longer_ones + 1);
+        }
+        if longer_ones > DEPTH_MAX {
+            return false;
+        }
+        let is_counted = self.held.counts_in_slot(Separators::rank_below(0, chunk, 0, until), Weight::of(tally));
+        if is_counted {
+            self.held.rootless = self.held.rootless.and(Weight::of(tally));
+        }
+        is_counted
     }
 
     /// Adds to the longest prefix that is held, or to that one's slot.
@@ -103,10 +145,10 @@ impl Prefixes {
         };
         let is_own = at + 1 == levels.depth;
         if let Some(first) = first.filter(|_| prefix.len() <= cache::PREFIX_BYTES_MAX) {
-            if cache.hit_under(first, prefix.len(), tally, is_own) {
-                return;
+            if let Some(slot) = cache.find(first, prefix.len()) {
+                return slot.add(tally, is_own);
             }
-            if let Some(evicted) = cache.insert(first, prefix.len(), tally, is_own) {
+            if let Some(evicted) = cache.insert(first, (prefix.len(), rank.0), tally, is_own) {
                 return Self::add_evicted(held, separators, &evicted);
             }
         }
@@ -137,8 +179,10 @@ impl Prefixes {
     }
 
     pub(super) fn merge(&mut self, separators: &Separators, mut other: Self) {
-        other.settle(separators);
-        self.settle(separators);
+        for prefixes in [&mut *self, &mut other] {
+            prefixes.settle(separators);
+            prefixes.held.drop_light(separators, &mut prefixes.levels);
+        }
         self.held.merge(separators, &mut self.levels, &other.held);
     }
 
@@ -150,6 +194,18 @@ impl Prefixes {
         let (all, slot) = self.held.into_whole();
         ClosedPrefixes { all, limit, has_longer, rootless, slot, totals }
     }
+}
+
+/// Bytes up to the last of some ends.
+#[inline(always)]
+fn last_end(ends: u64) -> usize {
+    (u64::BITS - ends.leading_zeros()) as usize
+}
+
+/// The ends before the last one.
+#[inline(always)]
+fn without_last(ends: u64) -> u64 {
+    ends & !(1 << (u64::BITS - 1 - ends.leading_zeros()))
 }
 
 /// Prefixes that no more keys come to, each with all keys under it.

@@ -223,7 +223,7 @@ impl Visitor for Shorts<'_> {
     fn take(&mut self, short: Short<'_>) -> bool {
         let Self { asked, finder, counts } = self;
         let place = if asked.under.is_empty() {
-            finder.find(&asked.separators, Padded::of_short(short.padded_name, short.name.len()))
+            finder.find(&asked.separators, Padded::of_chunk(short.padded_name, short.name.len()))
         } else {
             finder.find_below(asked, short.name)
         };
