@@ -103,7 +103,7 @@ impl QueryPlan {
             dump,
             now_ms,
             given_target: question.target,
-            shorts: shorts::Costs::new(&model),
+            shorts: shorts::Costs::known(&model),
             model,
         }))
     }
