@@ -115,6 +115,8 @@ pub fn look_into(report: &mut Report, dumps: &[Dump]) -> Result<Vec<String>, Err
 struct ReportQuery<'q>(&'q Question);
 
 impl Query for ReportQuery<'_> {
+    const IS_SIDE_BY_SIDE: bool = true;
+
     type Accumulator = Census;
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Census, ErrorKind> {
@@ -129,6 +131,8 @@ struct RecountQuery<'q> {
 }
 
 impl Query for RecountQuery<'_> {
+    const IS_SIDE_BY_SIDE: bool = true;
+
     type Accumulator = Recount;
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Recount, ErrorKind> {
