@@ -128,6 +128,7 @@ struct Out<'o, W> {
 }
 
 /// Two digits each.
+#[allow(clippy::indexing_slicing, reason = "in a constant an index out of bounds does not compile")]
 const PAIRS: [[u8; 2]; 100] = {
     let (mut pairs, mut number) = ([[b'0'; 2]; 100], 0_u8);
     while number < 100 {
