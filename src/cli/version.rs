@@ -3,10 +3,11 @@
 use super::exit::{Exit, print};
 
 /// What can be left out of a build, and whether it is in this one.
-const FEATURES: [(&str, bool); 6] = [
+const FEATURES: [(&str, bool); 7] = [
     ("cli", cfg!(feature = "cli")),
     ("columnar", cfg!(feature = "columnar")),
     ("compress", cfg!(feature = "compress")),
+    ("browse", cfg!(feature = "browse")),
     ("html", cfg!(feature = "html")),
     ("cloud", cfg!(feature = "cloud")),
     ("server", cfg!(feature = "server")),

@@ -1,0 +1,34 @@
+//! The explorer in the terminal: an instance, its databases, their prefixes and keys, as far down as one likes.
+//!
+//! In reading order: a [`Place`](place) is where a reader is, a [`Level`](level) what is there; `gather` makes one of rows, `of_dumps`
+//! by a scan for just that place, `of_report` out of what a report lists; a [`Source`] is either. `job` asks it in the
+//! background. [`App`](app) is the state that `keys` change and `screen` shows; `terminal` is the only file that knows one.
+//!
+//! A level of a dump is exact: prefixes are counted by as many scans as their number takes, and of all children the heaviest
+//! thousand by each measure are held, with the sum of the others.
+
+mod app;
+mod backend;
+mod card;
+mod finding;
+mod gather;
+mod job;
+mod keys;
+mod level;
+mod list;
+mod marks;
+mod of_dumps;
+mod of_report;
+mod place;
+mod screen;
+mod source;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod wrap;
+
+pub use app::End;
+pub use of_dumps::Dumps;
+pub use source::Source;
+pub use terminal::{browse, is_there};
