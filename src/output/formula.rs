@@ -1,7 +1,7 @@
 //! What a spreadsheet would run.
 
 /// Whether a spreadsheet would take a field for a formula, or for something else that it acts on. A number is none.
-pub(super) fn is_formula(text: &[u8]) -> bool {
+pub(crate) fn is_formula(text: &[u8]) -> bool {
     let starts_like_one = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
     let is_number = || {
         let digits = text.get(1..).unwrap_or_default();

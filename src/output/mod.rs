@@ -8,7 +8,7 @@ pub mod columns;
 pub mod diff;
 mod findings;
 pub mod folded;
-mod formula;
+pub(crate) mod formula;
 #[cfg(feature = "html")]
 pub mod html;
 pub mod human;

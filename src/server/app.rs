@@ -9,6 +9,10 @@ use tokio::sync::Semaphore;
 use super::auth::Logins;
 use super::config::Config;
 use super::connections::Connections;
+#[cfg(feature = "console")]
+use super::console::session::Sessions;
+#[cfg(feature = "console")]
+use super::found::Found;
 use super::health::Health;
 use super::metrics::Metrics;
 use super::throttle::Throttle;
@@ -36,6 +40,13 @@ pub(super) struct App {
     /// Who changes the store: one at a time, so that the others wait where they can still be refused.
     pub(super) writer: Arc<Semaphore>,
     pub(super) lookups: Arc<Semaphore>,
+    #[cfg(feature = "console")]
+    pub(super) sessions: Sessions,
+    #[cfg(feature = "console")]
+    pub(super) found: Found,
+    /// The one report of a dump that is made at a time.
+    #[cfg(feature = "console")]
+    pub(super) reporting: Arc<Semaphore>,
     pub(super) started_at: Timestamp,
     requests: AtomicUsize,
 }
@@ -57,6 +68,12 @@ impl App {
             strangers: Throttle::new(STRANGERS_LOGGED.0, STRANGERS_LOGGED.1),
             writer: Arc::new(Semaphore::new(1)),
             lookups: Arc::new(Semaphore::new(LOOKUPS_AT_ONCE)),
+            #[cfg(feature = "console")]
+            sessions: Sessions::default(),
+            #[cfg(feature = "console")]
+            found: Found::default(),
+            #[cfg(feature = "console")]
+            reporting: Arc::new(Semaphore::new(1)),
             started_at: Timestamp::now(),
             requests: AtomicUsize::new(0),
         }

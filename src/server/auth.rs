@@ -52,8 +52,20 @@ pub(super) enum Caller {
     Anyone,
     /// The holder of an access key.
     Signed { access_key: String, project_id: String, once: Once },
+    /// Somebody who logged in with an access key on the page.
+    #[cfg(feature = "console")]
+    LoggedIn { access_key: String, project_id: String },
     /// The holder of a token.
     Token { project_id: String, is_read_only: bool },
+}
+
+/// What somebody logged in with, by its hash. It is looked up for each request, so a reload ends the sessions of credentials
+/// that it removes.
+#[cfg(feature = "console")]
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Login {
+    AccessKey { id: String, secret_sha256: String },
+    Token { sha256: String },
 }
 
 /// What a request's head says of who asks.
@@ -153,15 +165,67 @@ impl Credentials {
     }
 }
 
+#[cfg(feature = "console")]
+impl fmt::Debug for Login {
+    /// Without hashes of secrets: those that people chose can be guessed from them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccessKey { id, .. } => write!(f, "Login(access key {id})"),
+            Self::Token { .. } => write!(f, "Login(token)"),
+        }
+    }
+}
+
+#[cfg(feature = "console")]
+impl Login {
+    pub(super) fn by_key(id: &str, secret: &str) -> Self {
+        Self::AccessKey { id: id.to_owned(), secret_sha256: hex_sha256(secret.as_bytes()) }
+    }
+
+    pub(super) fn by_token(token: &str) -> Self {
+        Self::Token { sha256: hex_sha256(token.as_bytes()) }
+    }
+}
+
+#[cfg(feature = "console")]
+impl Credentials {
+    /// Who logged in; none if the credentials are unknown, wrong or too old. Hashes are compared, so the time that takes says
+    /// nothing of a secret.
+    pub(super) fn caller_of(&self, login: &Login, now: Timestamp) -> Option<Caller> {
+        match login {
+            Login::AccessKey { id, secret_sha256 } => {
+                let key = self.access_keys.get(id).filter(|key| hex_sha256(&key.secret) == *secret_sha256)?;
+                Some(Caller::LoggedIn { access_key: id.clone(), project_id: key.project_id.clone() })
+            }
+            Login::Token { sha256 } => {
+                let token = self.tokens.get(sha256)?;
+                if token.expires_at.is_some_and(|expires_at| expires_at <= now) {
+                    return None;
+                }
+                let Token { project_id, is_read_only, .. } = token.clone();
+                Some(Caller::Token { project_id, is_read_only })
+            }
+        }
+    }
+}
+
 impl Caller {
     /// Whether the caller may ask for a project's instances.
     ///
     /// # Errors
     /// The published answers to another project's credentials.
     pub(super) fn check_project(&self, project_id: &str) -> Result<(), ApiError> {
+        #[cfg_attr(
+            feature = "console",
+            allow(clippy::match_same_arms, reason = "a feature cannot add to an alternative")
+        )]
         match self {
             Self::Anyone => Ok(()),
             Self::Signed { project_id: own, .. } | Self::Token { project_id: own, .. } if own == project_id => Ok(()),
+            #[cfg(feature = "console")]
+            Self::LoggedIn { project_id: own, .. } if own == project_id => Ok(()),
+            #[cfg(feature = "console")]
+            Self::LoggedIn { .. } => Err(ApiError::OTHER_PROJECT),
             Self::Signed { .. } => Err(ApiError::OTHER_PROJECT),
             Self::Token { .. } => Err(ApiError::OTHER_PROJECTS_TOKEN),
         }
@@ -185,6 +249,8 @@ impl Caller {
         match self {
             Self::Anyone => "anyone".to_owned(),
             Self::Signed { access_key, .. } => format!("key {access_key}"),
+            #[cfg(feature = "console")]
+            Self::LoggedIn { access_key, .. } => format!("key {access_key}, logged in"),
             Self::Token { project_id, .. } => format!("token of {project_id}"),
         }
     }
@@ -223,12 +289,18 @@ fn minute(at: Timestamp) -> i64 {
 /// Whether a request comes from a program of this machine, and not from a page in its browser: that would name itself as the
 /// origin, or this machine by a name of its own.
 fn is_local(headers: &HeaderMap) -> bool {
+    !headers.contains_key(ORIGIN) && has_local_host(headers)
+}
+
+/// Whether a request names this machine by its loopback address: a page from elsewhere that reaches the service by a name of
+/// its own does not.
+pub(super) fn has_local_host(headers: &HeaderMap) -> bool {
     let is_loopback = |host: &str| {
         let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
         let name = name.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
         name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     };
-    !headers.contains_key(ORIGIN) && headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_loopback))
+    headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_loopback))
 }
 
 /// When a request says that it was signed: `20261122T110307Z`.

@@ -75,7 +75,12 @@ async fn identify(app: &App, config: &Config, request: Request) -> Result<Reques
 }
 
 /// The whole body, of at most so many bytes, and no later than the deadline.
-async fn read_body(headers: &HeaderMap, body: Body, most: usize, deadline: Instant) -> Result<Vec<u8>, ApiError> {
+pub(super) async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+    deadline: Instant,
+) -> Result<Vec<u8>, ApiError> {
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > most) {
         return Err(ApiError::BODY_TOO_LARGE);

@@ -5,7 +5,7 @@
 //! know who asks; `tasks.rs`, `autoscan.rs` and `offline.rs` answer from the [`Store`](crate::task::Store), each by `work.rs`,
 //! and `errors.rs` has the published refusals. Beside the requests, `workers.rs` has the threads of a
 //! [`Runner`](crate::task::Runner), `schedule.rs` and `newest.rs` create what is due, and `watch.rs` looks whether all of this can work.
-//! No request waits for an analysis, and no path comes from a request.
+//! `console/` is the same for people with a browser. No request waits for an analysis, and no path comes from a request.
 
 mod accept;
 mod app;
@@ -17,10 +17,14 @@ mod config_credentials;
 mod config_file;
 mod config_source;
 mod connections;
+#[cfg(feature = "console")]
+mod console;
 mod details;
 mod error;
 mod errors;
 mod extract;
+#[cfg(feature = "console")]
+mod found;
 mod health;
 mod identify;
 mod instances;

@@ -49,6 +49,8 @@ pub(super) fn look(app: &App, seen: &mut Seen) {
     for (instance_id, newest) in by_instance {
         let oldest = newest.iter().flatten().map(|(_, written_at)| *written_at).min();
         app.metrics.found_dumps(&instance_id, oldest);
+        #[cfg(feature = "console")]
+        app.found.set(&instance_id, newest.as_deref());
         // One that is still being written changes between two looks.
         let is_settled = newest.is_some() && seen.found.get(&instance_id) == Some(&newest);
         let is_wanted = config.instances.get(&instance_id).is_some_and(|instance| instance.analyzes_new_dumps);

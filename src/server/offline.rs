@@ -222,7 +222,7 @@ pub(super) async fn nodes(
 
 /// A node of an instance, and which of its shards it is. A node's ID is its `ip:port`; the only node of a single
 /// instance has the instance's.
-fn node<'a>(instance_id: &str, instance: &'a Instance, node_id: &str) -> Option<(usize, &'a Shard)> {
+pub(super) fn node<'a>(instance_id: &str, instance: &'a Instance, node_id: &str) -> Option<(usize, &'a Shard)> {
     let is_named = |shard: &Shard| shard.address.as_deref().unwrap_or(instance_id) == node_id;
     instance.shards.iter().enumerate().find(|(_, shard)| is_named(shard))
 }

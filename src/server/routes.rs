@@ -18,6 +18,8 @@ use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::app::App;
+#[cfg(feature = "console")]
+use super::console;
 use super::errors::ApiError;
 use super::extract::{Client, Json};
 use super::identify::{self, Identified};
@@ -47,13 +49,16 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(INSTANCE, get(instances::show))
         .route(&of_instance("/backups"), get(instances::backups))
         .route_layer(middleware::from_fn_with_state(app.clone(), identify::authenticate));
-    Router::new()
+    let router = Router::new()
         .route("/healthz", get(live))
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(document))
-        .merge(api)
+        .merge(api);
+    #[cfg(feature = "console")]
+    let router = router.merge(console::router(&app));
+    router
         .fallback(async || ApiError::NO_SUCH_URL)
         .method_not_allowed_fallback(async || ApiError::METHOD_NOT_ALLOWED)
         .layer(CatchPanicLayer::custom(|_| ApiError::INTERNAL.into_response()))

@@ -15,11 +15,11 @@ mod store;
 pub use dumps::settled;
 pub use model::{KeyRecord, ScanType, Status, Task, Times};
 #[cfg(feature = "store")]
-pub use offline::{OfflineNumbers, OfflineRequest};
+pub use offline::{LargestKey, LargestPrefix, OfflineNumbers, OfflineRequest, TypeBytes, TypeNum};
 #[cfg(feature = "store")]
 pub use runner::{GIVEN_UP, Runner, Worked};
 #[cfg(feature = "store")]
 pub use store::{
-    Autoscan, Claim, Counts, Details, DumpDetails, Ended, Listing, NewTask, Once, Outcome, Query, Recovered,
-    STARTS_MAX, Store, StoreError, TASKS_KEPT, TaskKind, TaskRecord, WorkLock,
+    Autoscan, BiggestKeys, Claim, Counts, Details, DumpDetails, Ended, Listing, NewTask, NodeBytes, Once, Outcome,
+    Query, Recovered, STARTS_MAX, Store, StoreError, TASKS_KEPT, TaskKind, TaskRecord, WorkLock,
 };

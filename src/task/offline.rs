@@ -51,48 +51,72 @@ fn key_bytes(row: &Row) -> u64 {
 /// What an offline key analysis found. Lists of keys and prefixes are by falling bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfflineNumbers {
-    total_bytes: u64,
-    total_num: u64,
-    type_bytes: Vec<TypeBytes>,
-    type_num: Vec<TypeNum>,
-    largest_keys: Vec<LargestKey>,
-    largest_key_prefixes: Vec<LargestPrefix>,
+    /// Bytes of all keys.
+    pub total_bytes: u64,
+    /// All keys.
+    pub total_num: u64,
+    /// Bytes by type.
+    pub type_bytes: Vec<TypeBytes>,
+    /// Keys by type.
+    pub type_num: Vec<TypeNum>,
+    /// The largest keys of each type.
+    pub largest_keys: Vec<LargestKey>,
+    /// The largest prefixes of each type.
+    pub largest_key_prefixes: Vec<LargestPrefix>,
 }
 
+/// Bytes of all keys of a type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct TypeBytes {
+pub struct TypeBytes {
+    /// The type, as `TYPE` names it.
     #[serde(rename = "type")]
-    type_name: String,
-    bytes: u64,
+    pub type_name: String,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
+/// How many keys of a type there are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct TypeNum {
+pub struct TypeNum {
+    /// The type, as `TYPE` names it.
     #[serde(rename = "type")]
-    type_name: String,
-    num: u64,
+    pub type_name: String,
+    /// How many.
+    pub num: u64,
 }
 
+/// One of the largest keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct LargestKey {
-    key: String,
+pub struct LargestKey {
+    /// Its name; where it is not UTF-8, each offending byte is written as `\xff`.
+    pub key: String,
+    /// The name without loss, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key_base64: Option<String>,
+    pub key_base64: Option<String>,
+    /// Its type.
     #[serde(rename = "type")]
-    type_name: String,
-    bytes: u64,
-    num_of_elem: u64,
+    pub type_name: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Elements of a collection, bytes of a string.
+    pub num_of_elem: u64,
 }
 
+/// One of the largest prefixes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct LargestPrefix {
-    key_prefix: String,
+pub struct LargestPrefix {
+    /// The prefix, with the delimiter that ends it, written as names are.
+    pub key_prefix: String,
+    /// The prefix without loss, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key_prefix_base64: Option<String>,
+    pub key_prefix_base64: Option<String>,
+    /// The type of its keys.
     #[serde(rename = "type")]
-    type_name: String,
-    bytes: u64,
-    num: u64,
+    pub type_name: String,
+    /// Bytes of its keys.
+    pub bytes: u64,
+    /// How many keys it has.
+    pub num: u64,
 }
 
 /// Bytes and how many keys they are of.

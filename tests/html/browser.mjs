@@ -8,14 +8,15 @@ import { chromium } from "playwright-core";
 
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND",
+  "--disable-component-update", "--disable-sync",
 ];
 
-export async function withBrowser(act) {
+/** Without a network, but for `hosts`. */
+export async function withBrowser(act, { hosts = "" } = {}) {
   // The browser's caches go where nobody else's are.
   const home = mkdtempSync(join(tmpdir(), "bigkeys-html-"));
   const executablePath = process.env.BIGKEYS_CHROMIUM ?? "/usr/bin/chromium";
-  const browser = await chromium.launch({ executablePath, args: FLAGS, env: { ...process.env, HOME: home } });
+  const browser = await chromium.launch({ executablePath, args: [...FLAGS, `--host-resolver-rules=${["MAP * ~NOTFOUND", hosts].filter(Boolean).join(", ")}`], env: { ...process.env, HOME: home } });
   try {
     await act(browser);
   } finally {

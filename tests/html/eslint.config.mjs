@@ -2,7 +2,7 @@ import js from "@eslint/js";
 
 // The page's files are one script: what one of them declares the others use, which the types are checked for.
 const page = {
-  files: ["src/output/html/*.js"],
+  files: ["src/output/html/*.js", "src/server/console/*.js"],
   languageOptions: { sourceType: "script", ecmaVersion: 2023 },
   rules: {
     "no-undef": "off",

@@ -4,7 +4,13 @@
 //! `BIGKEYS_SCREENSHOTS=FOLDER cargo test --test html screenshots -- --ignored` makes the pictures.
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
+#[cfg(feature = "console")]
+mod console;
 mod dumps;
+#[cfg(feature = "console")]
+#[allow(dead_code, reason = "tests of the service need more of it")]
+#[path = "../service/serving.rs"]
+mod serving;
 #[path = "../support/mod.rs"]
 mod support;
 

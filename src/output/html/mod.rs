@@ -22,7 +22,8 @@ use sha2::{Digest, Sha256};
 
 use crate::report::Report;
 
-const STYLE: &str = include_str!("page.css");
+/// How the page looks; the pages of the service build on it.
+pub(crate) const STYLE: &str = include_str!("page.css");
 
 /// Files of one script, in the order in which they need each other.
 const SCRIPT: &str = concat!(
@@ -140,6 +141,6 @@ fn interactive(data: &data::Block) -> Markup {
 }
 
 /// What a policy calls a script or a style sheet.
-fn hash(text: &str) -> String {
+pub(crate) fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }

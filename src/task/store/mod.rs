@@ -2,11 +2,12 @@
 //!
 //! Each change is one transaction on the disk before it is answered, so a program that is killed leaves every finished
 //! task whole and none half-written. In `schema.rs` are the tables, in `queue.rs` what happens to a task between its
-//! creation and its end, in `read.rs` and `details.rs` what is asked of tasks, in `schedule.rs` the settings of automatic ones, in `once.rs`
+//! creation and its end, in `read.rs`, `details.rs` and `history.rs` what is asked of tasks, in `schedule.rs` the settings of automatic ones, in `once.rs`
 //! signatures that were used, in `upkeep.rs` what an operator does to the file, in `reserve.rs` what is left of a full disk.
 
 mod details;
 mod error;
+mod history;
 mod once;
 mod queue;
 mod read;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use details::{Details, DumpDetails};
 pub use error::StoreError;
+pub use history::{BiggestKeys, NodeBytes};
 pub use once::Once;
 pub use queue::{Claim, Ended, NewTask, Recovered, STARTS_MAX, TASKS_KEPT};
 pub use read::{Counts, Listing, Outcome, Query, TaskRecord};

@@ -62,6 +62,9 @@ pub struct TaskRecord {
     /// When it ended.
     #[serde(serialize_with = "milliseconds_of", skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+    /// How many big keys it found, which the published list does not say.
+    #[serde(skip)]
+    pub num: u64,
 }
 
 /// What the task's JSON has no place for.
@@ -143,7 +146,7 @@ impl Store {
                 .prepare_cached(&format!("SELECT count(*) FROM task WHERE {condition}"))?
                 .query_row(params![kind, query.instance_id, status], |row| row.get::<_, i64>(0))?;
             let mut select = transaction.prepare_cached(&format!(
-                "SELECT id, instance_id, status, scan_type, created_at_ms, started_at_ms, finished_at_ms FROM task
+                "SELECT id, instance_id, status, scan_type, created_at_ms, started_at_ms, finished_at_ms, num FROM task
                  WHERE {condition} ORDER BY seq DESC LIMIT ?4 OFFSET ?5"
             ))?;
             let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -157,6 +160,7 @@ impl Store {
                     created_at: moment(row, 4)?,
                     started_at: optional_moment(row, 5)?,
                     finished_at: optional_moment(row, 6)?,
+                    num: row.get(7)?,
                 })
             })?;
             let records = records.collect::<Result<_, _>>()?;
@@ -263,7 +267,7 @@ fn keys(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<KeyRecord>, Store
     Ok(keys.collect::<Result<_, _>>()?)
 }
 
-fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     let ms = row.get(column)?;
     Timestamp::from_millisecond(ms).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, ms))
 }
