@@ -7,77 +7,20 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::card::Card;
 use super::finding::{Target, paragraphs, targets};
-use super::job::Job;
+use super::job::{Ending, Job};
 use super::level::What;
 use super::list::List;
 use super::marks::Mark;
-use super::of_dumps::Page;
 use super::place::{Lens, Place, last_prefix};
 use super::source::{Answer, Ask, Source, Written};
 use super::tree::{Line, Open, Order};
+use super::view::{LIST_MARGIN, Prompt, View};
 use super::wrap::wrap;
 use crate::compare::{DatabaseChange, PrefixChange};
 use crate::error::Visible;
 use crate::report::{LargestKey, Report};
-
-/// Columns before a line of a list.
-pub(super) const LIST_MARGIN: usize = 2;
-
-/// What is shown over the tree.
-#[derive(Debug)]
-pub(super) enum View {
-    Card(Box<Card>),
-    /// The findings.
-    Findings(List),
-    /// One of them, and the places that it names.
-    Finding {
-        at: usize,
-        list: List,
-    },
-    /// What two reports differ in.
-    Grown(List),
-    /// The marks.
-    Marks(List),
-    /// All keys of the keyboard.
-    Help(List),
-    /// What is to be known of the level.
-    Notes(List),
-}
-
-/// A key's card.
-#[derive(Debug)]
-pub(super) struct Card {
-    pub(super) key: LargestKey,
-    pub(super) from: u64,
-    pub(super) is_largest: bool,
-    /// The page that was asked for, and its lines.
-    pub(super) elements: Option<(Page, Result<Vec<String>, String>)>,
-    /// Whether elements follow.
-    pub(super) has_more: bool,
-    /// The room for elements on the screen: lines, and columns.
-    pub(super) room: (u64, usize),
-}
-
-/// What is being typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Prompt {
-    pub(super) asks: Asks,
-    pub(super) text: String,
-}
-
-/// What is asked for at the foot of the screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asks {
-    /// The text that names must contain.
-    Text,
-    /// What marks are written as, a letter.
-    Form,
-    /// After how many seconds marked keys expire.
-    Seconds,
-    /// The file that marks are written to.
-    File(Written),
-}
 
 /// How it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +43,9 @@ pub(super) struct App {
     pub(super) marks: BTreeSet<Mark>,
     pub(super) findings: Option<Result<Box<Report>, String>>,
     pub(super) job: Option<Job>,
+    ending: Ending,
+    /// Whether a question waits until scans have ended that were cancelled.
+    pub(super) is_held_back: bool,
     pub(super) writing: Option<Job>,
     pub(super) prompt: Option<Prompt>,
     /// What is to be said at the foot of the screen, until the next key.
@@ -124,6 +70,8 @@ impl App {
             marks: BTreeSet::new(),
             findings: None,
             job: None,
+            ending: Ending::default(),
+            is_held_back: false,
             writing: None,
             prompt: None,
             message: None,
@@ -157,7 +105,8 @@ impl App {
             Some(_) => None,
             None => {
                 let here = self.here()?;
-                let is_there = here.level.as_ref().is_some_and(|(asked, _)| *asked == self.lens);
+                let answered = here.level.as_ref().filter(|(asked, _)| *asked == self.lens);
+                let is_there = answered.is_some_and(|(_, level)| !level.as_ref().is_ok_and(|level| level.is_partial));
                 (!is_there).then(|| Ask::Level(here.place.clone(), self.lens.clone()))
             }
         }
@@ -166,11 +115,18 @@ impl App {
     /// Asks for what the screen needs, and no longer for anything else.
     pub(super) fn ask(&mut self) {
         let need = self.need();
+        self.is_held_back = false;
         if self.job.as_ref().map(|job| &job.ask) == need.as_ref() {
             return;
         }
-        self.job = None;
+        if let Some(job) = self.job.take() {
+            self.ending.cancel(job);
+        }
         if let Some(ask) = need {
+            if !self.ending.has_room() {
+                self.is_held_back = true;
+                return;
+            }
             match Job::start(&self.source, ask) {
                 Ok(job) => self.job = Some(job),
                 Err(sentence) => self.message = Some(sentence),
@@ -180,25 +136,40 @@ impl App {
 
     /// Whether something is being found out or written, whose progress is shown.
     pub(super) fn is_waiting(&self) -> bool {
-        self.job.is_some() || self.writing.is_some()
+        self.job.is_some() || self.writing.is_some() || self.is_held_back
     }
 
     /// Takes the answers that came; says whether there were any.
     pub(super) fn take_answers(&mut self) -> bool {
-        let written = self.writing.as_ref().and_then(Job::poll);
-        let has_written = written.is_some();
+        let written = self.writing.take_if(|writing| writing.is_done());
+        let answered = self.job.take_if(|job| job.is_done());
+        self.take_sketch();
+        if written.is_none() && answered.is_none() {
+            return false;
+        }
         if let Some(written) = written {
-            self.writing = None;
-            self.message = Some(match written {
+            self.message = Some(match written.finish().1 {
                 Ok(Answer::Written(sentence)) | Err(sentence) => sentence,
                 Ok(_) => "the marks were not written".to_owned(),
             });
         }
-        let Some(answer) = self.job.as_ref().and_then(Job::poll) else { return has_written };
-        let Some(ask) = self.job.take().map(|job| job.ask.clone()) else { return has_written };
-        self.take(&ask, answer);
-        self.ask();
+        if let Some(answered) = answered {
+            let (ask, answer) = answered.finish();
+            self.take(&ask, answer);
+            self.ask();
+        }
         true
+    }
+
+    /// Shows what the scan of the level has come to.
+    fn take_sketch(&mut self) {
+        let Some(job) = &self.job else { return };
+        if let (Ask::Level(place, lens), Some(here)) = (&job.ask, self.levels.last_mut())
+            && here.place == *place
+            && let Some(sketch) = job.sketch()
+        {
+            here.set(lens, Ok(sketch), self.order);
+        }
     }
 
     fn take(&mut self, ask: &Ask, answer: Result<Answer, String>) {
@@ -225,7 +196,7 @@ impl App {
                     Answer::Elements(elements) => Ok(elements),
                     _ => Err("the scan came to no elements".to_owned()),
                 });
-                card.set(*page, elements);
+                card.elements = Some((*page, elements));
             }
             _ => {}
         }
@@ -233,15 +204,20 @@ impl App {
 
     /// Where there is one database, its keys are the first thing to see.
     fn enter_only_database(&mut self) {
-        let [root] = &self.levels[..] else { return };
+        let [root] = &mut self.levels[..] else { return };
         if std::mem::replace(&mut self.has_entered, true) {
             return;
         }
-        if let ([line], Some(_)) = (&root.lines[..], root.level(&self.lens))
+        if let [line] = &root.lines[..]
             && let Some((Some(What::Database(db)), _)) = root.child(*line)
         {
-            let place = Place::names(Some(*db), &[]);
-            self.levels.push(Open::new(place));
+            let mut only = Open::new(Place::names(Some(*db), &[]));
+            if let Some((_, Ok(level))) = &mut root.level
+                && let Some(below) = level.below.take()
+            {
+                only.set(&self.lens, Ok(*below), self.order);
+            }
+            self.levels.push(only);
         }
     }
 
@@ -381,39 +357,10 @@ impl App {
     }
 }
 
-impl Card {
-    pub(super) fn new(key: LargestKey) -> Self {
-        Self { key, from: 0, is_largest: false, elements: None, has_more: false, room: (0, 0) }
-    }
-
-    fn page(&self) -> Page {
-        let (limit, width) = self.room;
-        Page { from: self.from, limit, is_largest: self.is_largest, width }
-    }
-
-    fn set(&mut self, page: Page, elements: Result<String, String>) {
-        self.has_more = false;
-        let lines = elements.map(|elements| {
-            let mut lines: Vec<String> = elements.lines().map(str::to_owned).collect();
-            // The last line of a page tells by its option that another follows; here a key of the keyboard leads there.
-            if let Some(last) = lines.last_mut()
-                && let Some((shown, _)) = last.split_once("; the next: --from")
-            {
-                *last = shown.to_owned();
-                self.has_more = true;
-            }
-            lines
-        });
-        self.elements = Some((page, lines));
-    }
-
-    /// Turns to the next page, or the one before.
-    pub(super) fn turn(&mut self, is_forward: bool) {
-        let limit = self.room.0;
-        if is_forward && self.has_more {
-            self.from = self.from.saturating_add(limit);
-        } else if !is_forward {
-            self.from = self.from.saturating_sub(limit);
+impl Drop for App {
+    fn drop(&mut self) {
+        for job in [self.job.take(), self.writing.take()].into_iter().flatten() {
+            self.ending.cancel(job);
         }
     }
 }

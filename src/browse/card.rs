@@ -1,11 +1,87 @@
-//! What is known of a key, in lines.
+//! A key's card: what is known of it, in lines, and which of its elements are shown below.
 
 use std::fmt::Write;
 
+use super::elements::{Elements, Page};
 use super::wrap::wrap;
 use crate::output::human;
 use crate::rdb::Kind;
 use crate::report::LargestKey;
+
+/// Columns that a line of an element takes besides its texts, and of the largest ones their bytes.
+const ELEMENT_COLUMNS: usize = 2;
+const LARGEST_COLUMNS: usize = 14;
+
+/// A key's card.
+#[derive(Debug)]
+pub(super) struct Card {
+    pub(super) key: LargestKey,
+    from: u64,
+    is_largest: bool,
+    /// The page that was asked for, and what came.
+    pub(super) elements: Option<(Page, Result<Elements, String>)>,
+    /// The room for elements on the screen: lines, and columns.
+    pub(super) room: (u64, usize),
+}
+
+impl Card {
+    pub(super) fn new(key: LargestKey) -> Self {
+        Self { key, from: 0, is_largest: false, elements: None, room: (0, 0) }
+    }
+
+    /// The elements that the screen has room for.
+    pub(super) fn page(&self) -> Page {
+        let (limit, columns) = self.room;
+        let taken = ELEMENT_COLUMNS + if self.is_largest { LARGEST_COLUMNS } else { 0 };
+        Page { from: self.from, limit, is_largest: self.is_largest, width: columns.saturating_sub(taken) }
+    }
+
+    /// Turns to the next page, or the one before.
+    pub(super) fn turn(&mut self, is_forward: bool) {
+        if !is_forward {
+            self.from = self.from.saturating_sub(self.room.0);
+        } else if let Some((_, Ok(Elements { page, .. }))) = &self.elements
+            && let Some(next) = page.next
+        {
+            self.from = next;
+        }
+    }
+
+    /// Turns to the first page.
+    pub(super) fn turn_to_first(&mut self) {
+        self.from = 0;
+    }
+
+    /// Turns to the last page.
+    pub(super) fn turn_to_last(&mut self) {
+        if let Some((_, Ok(Elements { page, .. }))) = &self.elements
+            && !self.is_largest
+        {
+            self.from = page.elements.saturating_sub(self.room.0);
+        }
+    }
+
+    /// Shows the largest elements, or the first ones again.
+    pub(super) fn toggle_largest(&mut self) {
+        self.is_largest = !self.is_largest;
+        self.from = 0;
+    }
+
+    /// Which elements are shown, of how many.
+    pub(super) fn position(&self) -> Option<String> {
+        let (asked, Ok(Elements { page, .. })) = self.elements.as_ref()? else { return None };
+        let (shown, of) = (page.lines.len() as u64, human::count(page.elements));
+        if shown == page.elements || shown == 0 {
+            return None;
+        }
+        Some(if asked.is_largest {
+            format!("the {} largest of {of} elements", human::count(shown))
+        } else {
+            let (first, last) = (asked.from + 1, asked.from + shown);
+            format!("elements {} to {} of {of}", human::count(first), human::count(last))
+        })
+    }
+}
 
 /// Columns of the words before the facts.
 const WORDS: usize = 12;

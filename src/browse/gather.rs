@@ -144,11 +144,7 @@ impl<'p> Gather<'p> {
         self.held_bytes = 0;
         for (child, tally) in std::mem::take(&mut self.prefixes) {
             if self.heaviest.wants(&tally, &child) {
-                let what = match (self.place, <[u8; 8]>::try_from(&*child)) {
-                    (Place::Instance, Ok(db)) => What::Database(u64::from_be_bytes(db)),
-                    _ => What::Prefix(child.into()),
-                };
-                self.heaviest.add(Child { what, tally });
+                self.heaviest.add(Child { what: self.what(&child), tally });
             }
         }
         let left = self.waiting.len();
@@ -166,7 +162,30 @@ impl<'p> Gather<'p> {
         }
         // Of prefixes that are too long the number is not known.
         let count = (!self.has_long_prefixes).then_some(self.count);
-        Level { total: self.total, children: self.heaviest.finish(), count, notes }
+        Level { total: self.total, children: self.heaviest.finish(), count, notes, ..Level::default() }
+    }
+
+    /// What the first scan has come to.
+    pub(super) fn so_far(&self) -> Level {
+        let mut heaviest = self.heaviest.clone();
+        for (child, tally) in &self.prefixes {
+            if heaviest.wants(tally, child) {
+                heaviest.add(Child { what: self.what(child), tally: *tally });
+            }
+        }
+        Level { total: self.total, children: heaviest.finish(), is_partial: true, ..Level::default() }
+    }
+
+    /// How many prefixes or databases are held.
+    pub(super) fn held(&self) -> usize {
+        self.prefixes.len()
+    }
+
+    fn what(&self, child: &[u8]) -> What {
+        match (self.place, <[u8; 8]>::try_from(child)) {
+            (Place::Instance, Ok(db)) => What::Database(u64::from_be_bytes(db)),
+            _ => What::Prefix(child.into()),
+        }
     }
 }
 

@@ -1,18 +1,23 @@
 //! A question that is answered in the background, so that the screen never waits for it.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::thread;
+use std::any::Any;
+use std::sync::{Arc, PoisonError};
+use std::thread::{self, JoinHandle};
 
+use super::level::{Level, Sketch};
 use super::source::{Answer, Ask, Source};
 use crate::engine::Progress;
 
-/// A question that is being answered. Dropping it cancels the scan.
+/// So many threads may still be ending scans that were cancelled; the next question waits for one of them.
+const ENDING_MAX: usize = 4;
+
+/// A question that is being answered.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) ask: Ask,
     progress: Arc<Progress>,
-    answer: Receiver<Result<Answer, String>>,
+    sketch: Arc<Sketch>,
+    thread: JoinHandle<Result<Answer, String>>,
 }
 
 impl Job {
@@ -21,25 +26,37 @@ impl Job {
     /// # Errors
     /// A sentence if the system gives no thread.
     pub(super) fn start(source: &Arc<Source>, ask: Ask) -> Result<Self, String> {
-        let progress = Arc::new(Progress::default());
-        let (send, answer) = channel();
-        let work = {
-            let (source, ask, progress) = (source.clone(), ask.clone(), progress.clone());
-            // Whoever left no longer listens.
-            move || _ = send.send(source.answer(&ask, &progress))
-        };
-        let started = thread::Builder::new().name("browse".to_owned()).spawn(work);
-        started.map_err(|error| format!("could not start a thread: {error}"))?;
-        Ok(Self { ask, progress, answer })
+        let source = source.clone();
+        let asked = ask.clone();
+        Self::with(ask, move |progress, sketch| source.answer(&asked, progress, sketch))
     }
 
-    /// The answer, once it is there.
-    pub(super) fn poll(&self) -> Option<Result<Answer, String>> {
-        match self.answer.try_recv() {
-            Ok(answer) => Some(answer),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Err("the scan ended without an answer".to_owned())),
-        }
+    fn with(
+        ask: Ask,
+        answer: impl FnOnce(&Arc<Progress>, &Sketch) -> Result<Answer, String> + Send + 'static,
+    ) -> Result<Self, String> {
+        let progress = Arc::new(Progress::default());
+        let sketch = Arc::new(Sketch::default());
+        let (counted, sketched) = (progress.clone(), sketch.clone());
+        let thread = thread::Builder::new().name("browse".to_owned()).spawn(move || answer(&counted, &sketched));
+        let thread = thread.map_err(|error| format!("could not start a thread: {error}"))?;
+        Ok(Self { ask, progress, sketch, thread })
+    }
+
+    /// Whether the answer is there.
+    pub(super) fn is_done(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// The question and its answer, once it is there.
+    pub(super) fn finish(self) -> (Ask, Result<Answer, String>) {
+        let answer = self.thread.join().unwrap_or_else(|panic| Err(what_panicked(panic.as_ref())));
+        (self.ask, answer)
+    }
+
+    /// What the scan of a level has come to, if that is news.
+    pub(super) fn sketch(&self) -> Option<Level> {
+        self.sketch.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// How far it is, in words.
@@ -51,15 +68,78 @@ impl Job {
         };
         let (done, keys) = (self.progress.done_bytes(), self.progress.keys());
         let share = match self.progress.total_bytes() {
-            Some(total) => format!("{} %, ", done.saturating_mul(100) / total.max(1)),
+            // More scans than one may follow each other.
+            Some(total) => format!("{} %, ", done.min(total).saturating_mul(100) / total.max(1)),
             None => String::new(),
         };
         format!("{what}… {share}{} keys", crate::output::human::count(keys))
     }
 }
 
-impl Drop for Job {
-    fn drop(&mut self) {
-        self.progress.cancel();
+/// A bug of this program, as a sentence.
+fn what_panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("this question met a bug of bigkeys, please report it: {}", text.unwrap_or("a panic without a message"))
+}
+
+/// Scans that were cancelled and have not ended yet.
+#[derive(Debug, Default)]
+pub(super) struct Ending(Vec<JoinHandle<Result<Answer, String>>>);
+
+impl Ending {
+    /// Cancels a scan; what it came to is dropped.
+    pub(super) fn cancel(&mut self, job: Job) {
+        job.progress.cancel();
+        self.0.push(job.thread);
+    }
+
+    /// Whether another scan may start; those that have ended are let go.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.0.retain(|thread| !thread.is_finished());
+        self.0.len() < ENDING_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn wait_until(is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_so() {
+            assert!(Instant::now() < deadline);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_panic_is_an_answer() {
+        let job = Job::with(Ask::Findings, |_, _| panic!("on purpose")).unwrap();
+        wait_until(|| job.is_done());
+        let (ask, answer) = job.finish();
+        assert_eq!(ask, Ask::Findings);
+        assert_eq!(answer.unwrap_err(), "this question met a bug of bigkeys, please report it: on purpose");
+    }
+
+    #[test]
+    fn so_many_cancelled_scans_may_be_ending() {
+        let may_end = Arc::new(AtomicBool::new(false));
+        let mut ending = Ending::default();
+        for _ in 0..ENDING_MAX {
+            assert!(ending.has_room());
+            let may_end = may_end.clone();
+            let answer = move |progress: &Arc<Progress>, _: &Sketch| {
+                wait_until(|| progress.is_cancelled() && may_end.load(Ordering::Relaxed));
+                Err(String::new())
+            };
+            ending.cancel(Job::with(Ask::Findings, answer).unwrap());
+        }
+        assert!(!ending.has_room());
+        may_end.store(true, Ordering::Relaxed);
+        wait_until(|| ending.0.iter().all(JoinHandle::is_finished));
+        assert!(ending.has_room());
     }
 }

@@ -1,46 +1,14 @@
-//! What keys of the keyboard and the mouse do.
+//! What keys of the keyboard do.
 
-use std::path::PathBuf;
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-
-use super::app::{App, Asks, End, Prompt, View};
+use super::app::{App, End};
 use super::finding::Target;
 use super::list::{List, Move};
 use super::place::Place;
-use super::source::Written;
-use crate::output::values::Review;
+use super::typing::typed;
+use super::view::{Asks, Prompt, View};
 use crate::rdb::Kind;
-
-/// The first row of a list on the screen.
-pub(super) const LIST_ROW: u16 = 2;
-
-/// Lines that the wheel of a mouse scrolls.
-const WHEEL_LINES: usize = 3;
-
-/// All keys, as the help shows them.
-pub(super) const HELP: [(&str, &str); 20] = [
-    ("j k ↓ ↑", "the next line, the one before"),
-    ("Ctrl-D Ctrl-U PgDn PgUp", "half a screen, a screen"),
-    ("g G Home End", "the first line, the last"),
-    ("l → Enter", "open the line: a database, a prefix, a key, a finding"),
-    ("h ← Esc Backspace", "back; ends the scan of what is left"),
-    ("/", "only keys whose names contain a text; an empty one ends that"),
-    ("t T", "only keys of the next type, of the one before"),
-    ("n", "only keys without TTL"),
-    ("m", "bars and order by memory, bytes in the dump, keys, memory without TTL"),
-    ("s", "sort by name, or by the measure"),
-    ("f", "the findings; Enter leads to what they are about"),
-    ("d", "what grew, of two reports"),
-    ("i", "what is to be known of the figures"),
-    ("Space", "mark the line, or no longer"),
-    ("a", "the marks; Space takes one away"),
-    ("w", "write the marks: a list, UNLINK, EXPIRE, or a filter for extract"),
-    ("L", "in a key's card: its largest elements, or the first"),
-    ("mouse", "a click selects, a click on the selected line opens, the wheel moves"),
-    ("Ctrl-Z", "suspend"),
-    ("q Ctrl-C", "leave"),
-];
 
 /// A key of the keyboard.
 pub(super) fn press(app: &mut App, key: KeyEvent) {
@@ -88,8 +56,7 @@ fn act(app: &mut App, code: KeyCode, said: Option<&str>) {
         KeyCode::Char(' ') => mark(app),
         KeyCode::Char('L') => {
             if let Some(View::Card(card)) = app.views.last_mut() {
-                card.is_largest = !card.is_largest;
-                card.from = 0;
+                card.toggle_largest();
             }
         }
         KeyCode::Char(char) if app.views.is_empty() => narrow(app, char),
@@ -151,7 +118,8 @@ fn mark(app: &mut App) {
     }
 }
 
-fn enter(app: &mut App) {
+/// Opens what is selected.
+pub(super) fn enter(app: &mut App) {
     let target = match app.views.last() {
         None => return app.open(),
         Some(View::Findings(list)) => {
@@ -197,7 +165,8 @@ fn movement(key: KeyEvent, rows: usize) -> Option<Move> {
     })
 }
 
-fn go(app: &mut App, to: Move) {
+/// Moves the selection, or turns pages.
+pub(super) fn go(app: &mut App, to: Move) {
     let lines = lines(app);
     match app.views.last_mut() {
         None => {
@@ -208,8 +177,8 @@ fn go(app: &mut App, to: Move) {
         Some(View::Card(card)) => match to {
             Move::Down(_) => card.turn(true),
             Move::Up(_) => card.turn(false),
-            Move::First => card.from = 0,
-            Move::Last => {}
+            Move::First => card.turn_to_first(),
+            Move::Last => card.turn_to_last(),
         },
         // Pages of text have no selected line, and move as a whole.
         Some(View::Help(list) | View::Notes(list)) => {
@@ -241,98 +210,5 @@ pub(super) fn lines(app: &App) -> usize {
         }
         Some(View::Marks(_)) => app.marks.len(),
         Some(View::Card(_) | View::Help(_) | View::Notes(_)) => 0,
-    }
-}
-
-/// A key while something is typed: what is typed then, if anything still is.
-fn typed(app: &mut App, mut prompt: Prompt, key: KeyEvent) -> Option<Prompt> {
-    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
-    match key.code {
-        KeyCode::Esc => return None,
-        KeyCode::Enter => return entered(app, prompt),
-        KeyCode::Backspace => _ = prompt.text.pop(),
-        KeyCode::Char('u') if is_control => prompt.text.clear(),
-        KeyCode::Char(_) if is_control => {}
-        KeyCode::Char(char) if prompt.asks == Asks::Form => return form(app, char),
-        KeyCode::Char(char) => prompt.text.push(char),
-        _ => {}
-    }
-    Some(prompt)
-}
-
-/// What marks are written as, by a letter.
-fn form(app: &mut App, letter: char) -> Option<Prompt> {
-    let file = |written, name: &str| Some(Prompt { asks: Asks::File(written), text: name.to_owned() });
-    match letter {
-        'l' => file(Written::List, "marked.tsv"),
-        'f' => file(Written::Filter, "extract.sh"),
-        'u' | 'e' if app.source.is_report() => {
-            app.message =
-                Some("a report does not have the names of all keys: browse the dump, or write the filter".to_owned());
-            None
-        }
-        'u' => file(Written::Commands(Review::Delete), "unlink.txt"),
-        'e' => Some(Prompt { asks: Asks::Seconds, text: "86400".to_owned() }),
-        _ => None,
-    }
-}
-
-fn entered(app: &mut App, prompt: Prompt) -> Option<Prompt> {
-    match prompt.asks {
-        Asks::Text => {
-            app.lens.text = prompt.text;
-            None
-        }
-        Asks::Form => None,
-        Asks::Seconds => match prompt.text.parse() {
-            Ok(seconds) => {
-                let written = Written::Commands(Review::Expire { seconds });
-                Some(Prompt { asks: Asks::File(written), text: "expire.txt".to_owned() })
-            }
-            Err(_) => {
-                app.message = Some("expected a number of seconds, such as 86400".to_owned());
-                None
-            }
-        },
-        Asks::File(_) if prompt.text.is_empty() => None,
-        Asks::File(written) => {
-            app.write(written, PathBuf::from(prompt.text));
-            None
-        }
-    }
-}
-
-/// A mouse.
-pub(super) fn point(app: &mut App, mouse: MouseEvent) {
-    let acts = matches!(mouse.kind, MouseEventKind::ScrollDown | MouseEventKind::ScrollUp | MouseEventKind::Down(_));
-    if !acts || app.prompt.is_some() {
-        return;
-    }
-    app.message = None;
-    match mouse.kind {
-        MouseEventKind::ScrollDown => go(app, Move::Down(WHEEL_LINES)),
-        MouseEventKind::ScrollUp => go(app, Move::Up(WHEEL_LINES)),
-        MouseEventKind::Down(MouseButton::Left) => click(app, mouse.row),
-        MouseEventKind::Down(MouseButton::Right) => app.back(),
-        _ => {}
-    }
-    app.ask();
-}
-
-fn click(app: &mut App, row: u16) {
-    let (rows, lines) = (app.rows, lines(app));
-    let Some(row) = row.checked_sub(LIST_ROW).map(usize::from).filter(|row| *row < rows) else { return };
-    let list = match app.views.last_mut() {
-        None => app.levels.last_mut().map(|here| &mut here.list),
-        Some(View::Findings(list) | View::Finding { list, .. } | View::Grown(list) | View::Marks(list)) => Some(list),
-        Some(View::Card(_) | View::Help(_) | View::Notes(_)) => None,
-    };
-    let Some(list) = list else { return };
-    let at = list.first + row;
-    if at >= lines {
-        return;
-    }
-    if std::mem::replace(&mut list.at, at) == at {
-        enter(app);
     }
 }

@@ -1,6 +1,7 @@
 //! A level of the tree: the children of a place, of which the heaviest are held, and the sum of all.
 
 use std::cmp::Reverse;
+use std::sync::Mutex;
 
 use crate::report::{LargestKey, Tally};
 
@@ -87,7 +88,14 @@ pub(super) struct Level {
     pub(super) count: Option<u64>,
     /// What is to be known of the figures, a sentence each.
     pub(super) notes: Vec<String>,
+    /// Whether the scan goes on, and these are the keys that it has come to.
+    pub(super) is_partial: bool,
+    /// Where there is one child, its level, if the same scan came to that.
+    pub(super) below: Option<Box<Level>>,
 }
+
+/// What a scan that goes on has come to, for who looks at it meanwhile.
+pub(super) type Sketch = Mutex<Option<Level>>;
 
 /// The children that a level does not show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +128,7 @@ impl Level {
 }
 
 /// The heaviest children by each measure, while children are added; each child is added once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Heaviest {
     children: Vec<Child>,
     most: usize,

@@ -3,19 +3,17 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::gather::Gather;
-use super::level::{CHILDREN_MAX, Level};
+use super::level::{CHILDREN_MAX, Level, Sketch};
 use super::marks::{Group, new_file};
 use super::place::{Lens, Place};
-use crate::analysis::Pattern;
-use crate::analysis::filter::Filter;
-use crate::engine::{Dump, Exported, Options, Progress, export_all, export_at, report_all, row_blocks_all};
-use crate::error::{Error, ErrorKind};
+use crate::engine::{Dump, Exported, Options, Progress, export_all, report_all, row_blocks_all};
 use crate::findings;
 use crate::input::shown;
-use crate::output::values::{Drain, Lines, Look, Review};
-use crate::report::{LargestKey, Question, Report, Rules};
+use crate::output::values::{Drain, Lines, Review};
+use crate::report::{Question, Report, Rules};
 
 /// Rows of a block: few calls for each, and little that waits.
 const ROWS_MAX: usize = 1024;
@@ -31,17 +29,24 @@ pub struct Dumps {
     pub options: Options,
 }
 
-/// Which elements of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Page {
-    /// The first one, from 0.
-    pub(super) from: u64,
-    /// How many.
-    pub(super) limit: u64,
-    /// Whether the largest ones are asked for, rather than the first.
-    pub(super) is_largest: bool,
-    /// Columns of a line.
-    pub(super) width: usize,
+/// After this time a scan shows for the first time what it has come to; each time takes twice as long as the one before.
+const SKETCH_AFTER: Duration = Duration::from_millis(250);
+
+/// When a scan shows what it has come to.
+struct Sketched {
+    next: Instant,
+    pause: Duration,
+}
+
+impl Sketched {
+    fn is_due(&mut self) -> bool {
+        let is_due = Instant::now() >= self.next;
+        if is_due {
+            self.pause *= 2;
+            self.next = Instant::now() + self.pause;
+        }
+        is_due
+    }
 }
 
 impl Dumps {
@@ -49,25 +54,49 @@ impl Dumps {
     ///
     /// # Errors
     /// A sentence if a dump cannot be opened, or the place not be searched for.
-    pub(super) fn level(&self, place: &Place, lens: &Lens, progress: &Arc<Progress>) -> Result<Level, String> {
+    pub(super) fn level(
+        &self,
+        place: &Place,
+        lens: &Lens,
+        progress: &Arc<Progress>,
+        sketch: &Sketch,
+    ) -> Result<Level, String> {
         let question = Question { filter: lens.filter(place)?, ..self.question.clone() };
         // The checksum is verified once, with the first level.
         let verify = self.options.verify && *place == Place::Instance && lens.is_of_all();
         let options = Options { verify, ..self.options.clone() };
-        let mut gather = Gather::new(place, &self.question.separators, CHILDREN_MAX);
-        let mut first = None;
-        loop {
+        let separators = &self.question.separators;
+        let mut gather = Gather::new(place, separators, CHILDREN_MAX);
+        // An only database is what is shown next: its level comes of the same scan.
+        let names = Place::names(None, &[]);
+        let mut below = (*place == Place::Instance).then(|| Gather::new(&names, separators, CHILDREN_MAX));
+        let mut sketched = Sketched { next: Instant::now() + SKETCH_AFTER, pause: SKETCH_AFTER };
+        let scanned = row_blocks_all(&self.dumps, &question, &options, progress, ROWS_MAX, |rows| {
+            gather.add(&rows);
+            if gather.held() > 1 {
+                below = None;
+            }
+            below.iter_mut().for_each(|below| below.add(&rows));
+            if sketched.is_due() {
+                *sketch.lock().unwrap_or_else(PoisonError::into_inner) = Some(gather.so_far());
+            }
+        });
+        let (notes, damage) = scanned.map_err(|error| error.to_string())?;
+        while gather.end_scan() > 0 && !progress.is_cancelled() {
             let scanned =
                 row_blocks_all(&self.dumps, &question, &options, progress, ROWS_MAX, |rows| gather.add(&rows));
-            let (notes, damage) = scanned.map_err(|error| error.to_string())?;
-            first.get_or_insert((notes, damage));
-            if gather.end_scan() == 0 || progress.is_cancelled() {
-                break;
-            }
+            scanned.map_err(|error| error.to_string())?;
         }
-        let mut level = gather.finish();
-        let (notes, damage) = first.unwrap_or_default();
-        level.notes.splice(..0, damage.iter().map(ToString::to_string).chain(notes));
+        let notes: Vec<String> = damage.iter().map(ToString::to_string).chain(notes).collect();
+        let finish = |gather: Gather<'_>| {
+            let mut level = gather.finish();
+            level.notes.splice(..0, notes.iter().cloned());
+            level
+        };
+        let mut level = finish(gather);
+        // With more prefixes than one scan can count it is left to scans of its own.
+        let below = below.and_then(|mut below| (below.end_scan() == 0).then_some(below));
+        level.below = below.map(|below| Box::new(finish(below)));
         Ok(level)
     }
 
@@ -80,67 +109,6 @@ impl Dumps {
         let (mut report, ..) = asked.map_err(|error| error.to_string())?;
         report.findings = findings::judge(&report, Rules::default());
         Ok(report)
-    }
-
-    /// Elements of a key as lines, and what is wrong with them.
-    ///
-    /// # Errors
-    /// A sentence if the key cannot be read.
-    pub(super) fn elements(&self, key: &LargestKey, page: Page, progress: &Arc<Progress>) -> Result<String, String> {
-        let dump = usize::try_from(key.key.dump).ok().and_then(|dump| self.dumps.get(dump));
-        let dump = dump.ok_or("the dump of this key is not open")?;
-        let look = Look {
-            is_json: false,
-            width: page.width,
-            field: None,
-            from: page.from,
-            limit: page.limit,
-            largest: page.is_largest,
-            target: self.question.target,
-            allocator: self.question.allocator,
-        };
-        let card = Arc::new(Mutex::new(Vec::new()));
-        let drain: Drain<'_> = {
-            let card = card.clone();
-            Arc::new(Mutex::new(move |bytes: &[u8]| {
-                card.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-            }))
-        };
-        let read = self.cards(dump, key, &look, &drain, progress);
-        let card = String::from_utf8_lossy(&card.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
-        // The card itself comes first, up to an empty line; what it says is known.
-        let mut elements = card.split_once("\n\n").map_or(String::new(), |(_, elements)| elements.to_owned());
-        for error in read? {
-            elements.push_str(&error.to_string());
-            elements.push('\n');
-        }
-        Ok(elements)
-    }
-
-    /// Writes the card of a key; gives what was wrong with it.
-    fn cards(
-        &self,
-        dump: &Dump,
-        key: &LargestKey,
-        look: &Look,
-        drain: &Drain<'_>,
-        progress: &Arc<Progress>,
-    ) -> Result<Vec<Error>, String> {
-        match export_at(&dump.path, key.key.offset, None, Lines::cards(look.clone(), drain.clone())) {
-            Ok(()) => return Ok(Vec::new()),
-            Err(error) if matches!(error.cause, ErrorKind::Options(_)) => {}
-            Err(error) if error.is_about_dump() => return Ok(vec![error]),
-            Err(error) => return Err(error.to_string()),
-        }
-        if key.key.name_bytes.is_some() {
-            return Err("its name is too long to be searched for in a dump that is not a plain file".to_owned());
-        }
-        let pattern = Pattern::exact(key.key.name.bytes())?;
-        let filter = Filter { databases: vec![key.db], patterns: vec![pattern], ..Filter::default() };
-        let form = |_: &_| Lines::cards(look.clone(), drain.clone());
-        let dump = std::slice::from_ref(dump);
-        let exported = export_all(dump, &filter, &self.options, progress, form).map_err(|error| error.to_string())?;
-        Ok(exported.errors)
     }
 
     /// Writes commands about the keys of these groups to a new file; says what was written.

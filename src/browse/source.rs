@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::level::Level;
+use super::elements::{Elements, Page};
+use super::level::{Level, Sketch};
 use super::marks::{self, Mark};
-use super::of_dumps::{Dumps, Page};
+use super::of_dumps::Dumps;
 use super::of_report;
 use super::place::{Lens, Place};
 use crate::compare::Difference;
@@ -53,8 +54,7 @@ pub(super) enum Written {
 #[derive(Debug)]
 pub(super) enum Answer {
     Level(Level),
-    /// Lines.
-    Elements(String),
+    Elements(Elements),
     /// The report with its findings.
     Findings(Box<Report>),
     /// What was written.
@@ -126,13 +126,15 @@ impl Source {
         }
     }
 
-    /// Answers a question; what a scan came to that was cancelled is of no use.
+    /// Answers a question; `sketch` has meanwhile what a level's scan has come to. What a cancelled scan came to is of no use.
     ///
     /// # Errors
     /// A sentence that says why there is no answer.
-    pub(super) fn answer(&self, ask: &Ask, progress: &Arc<Progress>) -> Result<Answer, String> {
+    pub(super) fn answer(&self, ask: &Ask, progress: &Arc<Progress>, sketch: &Sketch) -> Result<Answer, String> {
         match (ask, self) {
-            (Ask::Level(place, lens), Self::Dumps(dumps)) => dumps.level(place, lens, progress).map(Answer::Level),
+            (Ask::Level(place, lens), Self::Dumps(dumps)) => {
+                dumps.level(place, lens, progress, sketch).map(Answer::Level)
+            }
             (Ask::Level(place, lens), Self::Report(report, _)) => {
                 Ok(Answer::Level(of_report::level(report, place, lens)))
             }

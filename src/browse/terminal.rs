@@ -6,18 +6,20 @@ use std::io::{self, IsTerminal};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event, KeyCode, KeyModifiers};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui_core::terminal::Terminal;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::low_level::emulate_default_handler;
 
 use super::app::{App, End};
 use super::backend::TerminalBackend;
-use super::keys::{point, press};
+use super::keys::press;
+use super::mouse::point;
 use super::screen::draw;
 use super::source::Source;
 
@@ -57,7 +59,7 @@ pub fn browse(source: Source, has_colour: bool) -> io::Result<End> {
         is_stale = true;
         match event::read()? {
             Event::Key(key) if key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL) => {
-                suspend(&mut terminal)?;
+                signals.suspend(&mut terminal)?;
             }
             Event::Key(key) => press(&mut app, key),
             Event::Mouse(mouse) => point(&mut app, mouse),
@@ -72,16 +74,22 @@ pub fn browse(source: Source, has_colour: bool) -> io::Result<End> {
 type Screen = Terminal<TerminalBackend>;
 
 /// The terminal while it is taken over; dropping it gives it back.
-struct Taken;
+struct Taken(Arc<AtomicBool>);
 
 impl Taken {
     fn take() -> io::Result<Self> {
+        let taken = Self(Arc::new(AtomicBool::new(true)));
+        let (is_taken, owner) = (taken.0.clone(), thread::current().id());
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            give_back();
-            before(panic);
+            if !is_taken.load(Ordering::Relaxed) {
+                before(panic);
+            } else if thread::current().id() == owner {
+                give_back();
+                before(panic);
+            }
+            // A message of another thread would be written over the screen; whoever joins that thread shows it.
         }));
-        let taken = Self;
         take_over()?;
         Ok(taken)
     }
@@ -89,6 +97,7 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
         give_back();
     }
 }
@@ -104,13 +113,7 @@ fn give_back() {
     _ = disable_raw_mode();
 }
 
-/// Gives the terminal back, stops the process, and takes the terminal over again once the process goes on.
-fn suspend(terminal: &mut Screen) -> io::Result<()> {
-    give_back();
-    emulate_default_handler(SIGTSTP)?;
-    resume(terminal)
-}
-
+/// Takes the terminal over again; whatever was written to it meanwhile is drawn over.
 fn resume(terminal: &mut Screen) -> io::Result<()> {
     take_over()?;
     terminal.clear()
@@ -118,7 +121,7 @@ fn resume(terminal: &mut Screen) -> io::Result<()> {
 
 /// The signals that the loop looks for.
 struct Signals {
-    ended: [(i32, Arc<AtomicBool>); 2],
+    ended: [(i32, Arc<AtomicBool>); 3],
     stopped: Arc<AtomicBool>,
     went_on: Arc<AtomicBool>,
 }
@@ -131,7 +134,7 @@ impl Signals {
             Ok(flag)
         };
         Ok(Self {
-            ended: [(SIGTERM, caught(SIGTERM)?), (SIGHUP, caught(SIGHUP)?)],
+            ended: [(SIGINT, caught(SIGINT)?), (SIGTERM, caught(SIGTERM)?), (SIGHUP, caught(SIGHUP)?)],
             stopped: caught(SIGTSTP)?,
             went_on: caught(SIGCONT)?,
         })
@@ -146,7 +149,7 @@ impl Signals {
             }
         }
         if self.stopped.swap(false, Ordering::Relaxed) {
-            suspend(terminal)?;
+            self.suspend(terminal)?;
             return Ok(true);
         }
         if self.went_on.swap(false, Ordering::Relaxed) {
@@ -155,5 +158,44 @@ impl Signals {
             return Ok(true);
         }
         Ok(false)
+    }
+    /// Gives the terminal back, stops the process, and takes the terminal over again once the process goes on.
+    fn suspend(&self, terminal: &mut Screen) -> io::Result<()> {
+        give_back();
+        emulate_default_handler(SIGTSTP)?;
+        self.went_on.store(false, Ordering::Relaxed);
+        resume(terminal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    #[ignore = "the test below runs it, in a terminal"]
+    fn panic_in_a_terminal() {
+        let taken = Taken::take().expect("a terminal");
+        let of_another_thread = thread::spawn(|| panic!("by a scan")).join();
+        assert!(of_another_thread.is_err() && taken.0.load(Ordering::Relaxed));
+        panic!("by the screen");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        let program = env::current_exe().expect("this program");
+        let test = "browse::terminal::tests::panic_in_a_terminal --exact --ignored --nocapture --test-threads 1";
+        let command = format!("{} {test}; stty -a", program.display());
+        let output = Command::new("script").args(["-qc", &command, "/dev/null"]).output().expect("script starts");
+        let output = String::from_utf8_lossy(&output.stdout).into_owned();
+        let at = |text: &str| output.find(text).unwrap_or_else(|| panic!("no {text:?} in {output:?}"));
+        let (taken, given_back) = (at("\x1b[?1049h"), at("\x1b[?1049l"));
+        assert!(taken < given_back && given_back < at("by the screen"), "{output:?}");
+        assert!(!output.contains("by a scan"), "{output:?}");
+        let modes = &output[at("by the screen")..];
+        assert!(modes.contains(" icanon ") && modes.contains(" echo "), "{modes:?}");
     }
 }

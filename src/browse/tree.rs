@@ -51,11 +51,16 @@ impl Open {
 
     /// Takes an answer.
     pub(super) fn set(&mut self, lens: &Lens, level: Result<Level, String>, order: Order) {
+        // Of a scan that goes on, the reader may have selected a child; else the first line is what is seen first.
+        let selected = self.selected().filter(|_| self.list.at > 0).and_then(|line| self.child(line)?.0.cloned());
         self.level = Some((lens.clone(), level));
         // Those are lines of the level before.
         self.lines.clear();
         self.sort(order);
-        self.list.at = self.list.at.min(self.lines.len().saturating_sub(1));
+        let at = selected.and_then(|selected| {
+            self.lines.iter().position(|line| self.child(*line).is_some_and(|(what, _)| what == Some(&selected)))
+        });
+        self.list.at = at.unwrap_or(self.list.at).min(self.lines.len().saturating_sub(1));
     }
 
     /// Sorts the lines; the selected child stays selected.

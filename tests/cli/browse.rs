@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use super::support::assembler::Rdb;
 use super::support::skipped::skip;
 use super::{MIXED, run};
 
@@ -47,6 +48,11 @@ impl Tmux {
 
     fn screen(&self) -> String {
         self.run(&["capture-pane", "-p"])
+    }
+
+    /// Whether anything on the screen has a colour.
+    fn has_colours(&self) -> bool {
+        self.run(&["capture-pane", "-p", "-e"]).contains("\x1b[3")
     }
 
     /// Waits for a text on the screen.
@@ -140,10 +146,12 @@ fn the_terminal_is_given_back() {
     tmux.types("", "C-c");
     tmux.has_its_terminal_back("code=130");
 
-    tmux.browse(&dump);
-    tmux.sees("Esc back");
-    signal("-TERM", &tmux.explorer());
-    tmux.has_its_terminal_back("code=143");
+    for (name, code) in [("-INT", "code=130"), ("-TERM", "code=143"), ("-HUP", "code=129")] {
+        tmux.browse(&dump);
+        tmux.sees("Esc back");
+        signal(name, &tmux.explorer());
+        tmux.has_its_terminal_back(code);
+    }
 
     // Suspended by a key and by a signal, and back again.
     for by_key in [true, false] {
@@ -164,6 +172,56 @@ fn the_terminal_is_given_back() {
 }
 
 #[test]
-fn without_a_terminal_there_is_a_sentence() {
+fn hostile_names_in_tmux() {
+    let Some(tmux) = Tmux::start("hostile", 80, 24) else { return };
+    let names: [&[u8]; 6] =
+        [b"\x1b[2J\x1b]0;gone\x07", "\u{202e}evil".as_bytes(), b"nul\0", "e\u{301}".as_bytes(), b"\xc2", "日本語".as_bytes()];
+    let rdb = names.iter().fold(Rdb::redis(12).select_db(0), |rdb, name| rdb.key(0, name, |value| value.string(name)));
+    let dump = tmux.folder.path().join("names.rdb");
+    fs::write(&dump, rdb.eof()).expect("a dump");
+    let dump = dump.display().to_string();
+    let shown = ["\\u{1b}[2J\\u{1b}]0;gone\\u{7}", "\\u{202e}evil", "nul\\u{0}", "e\\u{301}", "\\xc2", "日本語"];
+    tmux.browse(&dump);
+    let screen = tmux.sees("6 keys");
+    for name in shown {
+        assert!(screen.contains(name), "no {name} on\n{screen}");
+    }
+    assert!(tmux.has_colours());
+    // Each key's card is opened and left.
+    for _ in names {
+        tmux.types("", "Enter");
+        let has_both = |card: &str| shown.iter().any(|name| card.matches(name).count() == 2);
+        tmux.waits("a name and a value like it", |card| card.contains("at offset") && has_both(card));
+        tmux.types("hj", "");
+        tmux.sees("6 keys");
+    }
+    tmux.types("q", "");
+    tmux.has_its_terminal_back("code=0");
+
+    tmux.types("export NO_COLOR=1", "Enter");
+    tmux.browse(&dump);
+    tmux.sees("6 keys");
+    assert!(!tmux.has_colours());
+    tmux.types("q", "");
+    tmux.has_its_terminal_back("code=0");
+}
+
+#[test]
+fn what_cannot_be_browsed_is_said() {
     run(&format!("browse {MIXED}")).expect(2, &["browse needs a terminal"]);
+    let Some(tmux) = Tmux::start("refused", 100, 24) else { return };
+    let folder = tmux.folder.path();
+    fs::write(folder.join("old.json"), "{\"not\": \"a report\"}").expect("a file");
+    for (arguments, sentence) in [
+        ("none.rdb", "none.rdb: could not open it"),
+        ("-", "browse reads a dump again for each level"),
+        ("old.json", "old.json: "),
+        ("old.json --separators .", "--separators has no effect on a report"),
+        ("old.json old.json old.json", "at most two reports"),
+    ] {
+        tmux.types(&format!("clear; cd {}", folder.display()), "Enter");
+        tmux.browse(arguments);
+        let screen = tmux.sees("code=2");
+        assert!(screen.replace('\n', " ").contains(sentence), "{arguments}: {screen}");
+    }
 }
