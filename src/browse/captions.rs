@@ -30,12 +30,19 @@ pub(super) fn title(app: &App, width: usize) -> String {
 pub(super) fn subtitle(app: &App) -> String {
     let mut parts = Vec::new();
     match app.views.last() {
-        Some(View::Findings(_) | View::Finding { .. }) => parts.push("findings, of all keys".to_owned()),
+        Some(View::Findings(_) | View::Finding { .. }) => {
+            parts.push("findings, of all keys: severity, bytes saved, what".to_owned())
+        }
         Some(View::Grown(_)) => parts.push("what grew: memory before, now, and the change".to_owned()),
         Some(View::Marks(_)) => parts.push(format!("marks: {}", app.marks.len())),
         Some(View::Help(_)) => parts.push("keys".to_owned()),
         Some(View::Notes(_)) => parts.push("what is to be known of the figures".to_owned()),
-        Some(View::Card(_)) => parts.push("key".to_owned()),
+        Some(View::Card(card)) => {
+            let kind = human::name(card.key.kind.as_bytes(), 20);
+            parts.push(
+                card.key.key.memory_bytes.map_or(kind.clone(), |bytes| format!("{kind} · {}", human::bytes(bytes))),
+            );
+        }
         None => {
             if let Some(level) = app.here().and_then(|here| here.level(&app.lens)) {
                 let keys = what_it_is(None, &level.total);
@@ -43,7 +50,7 @@ pub(super) fn subtitle(app: &App) -> String {
                 parts.push(human::bytes(level.total.memory_bytes));
             }
             let by = app.order.measure.name();
-            parts.push(if app.order.is_by_name { format!("{by}, by name") } else { format!("by {by}") });
+            parts.push(if app.order.is_by_name { format!("by name, bars by {by}") } else { format!("by {by}") });
             if let Some(kind) = app.lens.kind {
                 parts.push(format!("{} only", kind.name()));
             }
@@ -126,7 +133,7 @@ pub(super) fn hints(app: &App, width: usize) -> String {
             &["Enter open", "Esc back", "? keys", "q quit"]
         }
         (_, Some(View::Marks(_))) => &["Space take away", "w write", "Esc back", "? keys", "q quit"],
-        (_, Some(View::Help(_) | View::Notes(_))) => &["Esc back", "q quit"],
+        (_, Some(View::Help(_) | View::Notes(_))) => &["↓ ↑ scroll", "Esc back", "q quit"],
     };
     let mut text = String::new();
     for hint in hints {

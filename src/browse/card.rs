@@ -108,12 +108,15 @@ pub(super) fn facts(found: &LargestKey, dump: Option<&str>, width: usize) -> Vec
     let is_string = found.kind == Kind::String.name();
     let is_counted = Kind::ALL.iter().any(|kind| kind.name() == found.kind && *kind != Kind::Module);
     let kind = human::name(found.kind.as_bytes(), room);
+    let (one, many) = match &*found.kind {
+        kind if kind == Kind::Hash.name() => ("field", "fields"),
+        kind if kind == Kind::Stream.name() => ("entry", "entries"),
+        _ => ("element", "elements"),
+    };
     let size = if is_string || !is_counted {
         human::bytes(key.size)
-    } else if key.size == 1 {
-        "1 element".to_owned()
     } else {
-        format!("{} elements", human::count(key.size))
+        format!("{} {}", human::count(key.size), if key.size == 1 { one } else { many })
     };
     add("type", &format!("{kind}, {size}, in database {}", found.db));
     if let Some(dump) = dump {
@@ -138,7 +141,7 @@ pub(super) fn facts(found: &LargestKey, dump: Option<&str>, width: usize) -> Vec
     if let Some(bytes) = key.largest_element_bytes {
         let mut largest = human::bytes(bytes);
         if let Some(index) = key.largest_element_index {
-            _ = write!(largest, ", the one at {}", human::count(index));
+            _ = write!(largest, " at index {}", human::count(index));
         }
         if let Some(name) = &key.largest_element {
             _ = write!(largest, ": {}", human::name(name.bytes(), room.saturating_sub(40)));

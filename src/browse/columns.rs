@@ -1,6 +1,8 @@
 //! The columns of a line: how they share the width, and what is in them.
 
-use super::level::What;
+use super::level::{Others, What};
+use super::tree::Line;
+use super::wrap::wrap;
 use crate::compare::Change;
 use crate::error::Visible;
 use crate::output::human;
@@ -11,6 +13,10 @@ pub(super) const SHARE: usize = 7;
 pub(super) const BYTES: usize = 9;
 pub(super) const KEYS: usize = 14;
 
+/// Columns that a name has at least, and a bar at most.
+const NAME_MIN: usize = 20;
+const BAR_MAX: usize = 60;
+
 /// How the columns of a line share its width.
 pub(super) struct Columns {
     pub(super) name: usize,
@@ -19,19 +25,35 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn new(width: usize) -> Self {
+    /// The columns of lines so wide, of whose names the longest is so long.
+    pub(super) fn new(width: usize, longest: usize) -> Self {
         let has_keys = width >= 80;
         // A mark, three gaps, and one column that stays free.
         let fixed = 2 + 1 + 1 + SHARE + 1 + BYTES + if has_keys { KEYS + 1 } else { 0 };
         let left = width.saturating_sub(fixed);
-        // Names come first: a bar has a quarter of the room, and no more than thirty columns.
-        let bar = (left / 4).min(30);
-        Self { name: left - bar, bar, has_keys }
+        // Names come first: a bar has a quarter of the room, and more where names leave it.
+        let name = longest.clamp(NAME_MIN.min(left), left - left / 4);
+        Self { name, bar: (left - name).min(BAR_MAX), has_keys }
+    }
+
+    /// The room that names have at most on a line so wide.
+    pub(super) fn name_max(width: usize) -> usize {
+        Self::new(width, usize::MAX).name
+    }
+}
+
+/// What a line is called.
+pub(super) fn line_name(line: Line, what: Option<&What>, prefix: usize, width: usize) -> String {
+    match line {
+        Line::AllDatabases => "all databases".to_owned(),
+        Line::Others(Others { count: Some(count), .. }) => format!("and {} others", human::count(count)),
+        Line::Others(_) => "and others".to_owned(),
+        Line::Child(_) => child_name(what, prefix, width),
     }
 }
 
 /// What a child is called: of a long prefix what follows that of the level.
-pub(super) fn child_name(what: Option<&What>, prefix: usize, width: usize) -> String {
+fn child_name(what: Option<&What>, prefix: usize, width: usize) -> String {
     match what {
         None => String::new(),
         Some(What::Database(db)) => format!("db {db}"),
@@ -57,8 +79,10 @@ pub(super) fn what_it_is(what: Option<&What>, tally: &Tally) -> String {
 pub(super) fn finding_line(finding: &Finding, width: usize) -> String {
     let saves = finding.bytes_saved.map_or(String::new(), |saving| human::bytes(saving.bytes));
     let what = Visible(finding.what.as_bytes()).to_string();
-    let what = human::name(what.as_bytes(), width.saturating_sub(20));
-    format!("{:<7}{}  {what}", finding.severity.name(), human::right(&saves, BYTES))
+    // Two blanks are before a line, and two columns are left for what is cut.
+    let mut lines = wrap(&what, width.saturating_sub(2 + 7 + BYTES + 2 + 2));
+    let end = if lines.len() > 1 { " …" } else { "" };
+    format!("{:<7}{}  {}{end}", finding.severity.name(), human::right(&saves, BYTES), lines.swap_remove(0))
 }
 
 /// What grew.

@@ -34,7 +34,7 @@ impl List {
     pub(super) fn scroll(&mut self, lines: usize, rows: usize) {
         self.at = self.at.min(lines.saturating_sub(1));
         let least = (self.at + 1).saturating_sub(rows);
-        self.first = self.first.clamp(least, self.at).min(lines.saturating_sub(rows));
+        self.first = self.first.max(least).min(self.at).min(lines.saturating_sub(rows));
     }
 }
 

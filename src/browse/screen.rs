@@ -7,11 +7,12 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::terminal::Frame;
 use ratatui_core::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
 use super::app::App;
 use super::captions::{hints, notes, status, subtitle, title};
 use super::card::{Card, facts};
-use super::columns::{BYTES, Columns, KEYS, SHARE, child_name, finding_line, grown_line, what_it_is};
+use super::columns::{BYTES, Columns, KEYS, SHARE, finding_line, grown_line, line_name, what_it_is};
 use super::finding::target_line;
 use super::help::HELP;
 use super::keys::lines;
@@ -26,6 +27,9 @@ use crate::output::human;
 /// The least screen that everything is shown on.
 const COLUMNS_MIN: u16 = 60;
 const ROWS_MIN: u16 = 16;
+
+/// Columns of the keys in the help.
+const HELP_COLUMNS: usize = 25;
 
 /// Rows of a message.
 const MESSAGE_ROWS_MAX: usize = 4;
@@ -140,19 +144,18 @@ impl Paint<'_> {
         let heaviest = here.lines.iter().filter(|line| matches!(line, tree::Line::Child(_)));
         let heaviest = heaviest.filter_map(|line| here.child(*line)).map(|(_, tally)| order.measure.of(&tally)).max();
         let whole = order.measure.of(&level.total);
-        for (row, (place, line)) in here.lines.iter().enumerate().skip(first).take(rows).enumerate() {
+        let name_max = Columns::name_max(width);
+        let names = here.lines.iter().map(|line| {
+            let what = here.child(*line).and_then(|(what, _)| what);
+            line_name(*line, what, here.place.prefix().len(), name_max)
+        });
+        let names: Vec<String> = names.collect();
+        let columns = Columns::new(width, names.iter().map(|name| name.width()).max().unwrap_or(0));
+        let lines = here.lines.iter().zip(&names).enumerate();
+        for (row, (place, (line, name))) in lines.skip(first).take(rows).enumerate() {
             let Some((what, tally)) = here.child(*line) else { continue };
             let is_marked = app.mark_of(*line).is_some_and(|mark| app.marks.contains(&mark));
             let weight = order.measure.of(&tally);
-            let columns = Columns::new(width);
-            let name = match (line, what) {
-                (tree::Line::AllDatabases, _) => "all databases".to_owned(),
-                (tree::Line::Others(others), _) => match others.count {
-                    Some(count) => format!("and {} others", human::count(count)),
-                    None => "and others".to_owned(),
-                },
-                (_, what) => child_name(what, here.place.prefix().len(), columns.name),
-            };
             let bar = match line {
                 tree::Line::Child(_) => human::bar(weight, heaviest.unwrap_or(0), columns.bar),
                 _ => String::new(),
@@ -164,7 +167,7 @@ impl Paint<'_> {
             };
             let mut spans = vec![
                 Span::raw(if is_marked { "* " } else { "  " }),
-                Span::raw(human::left(&name, columns.name)),
+                Span::raw(human::left(name, columns.name)),
                 Span::raw(" "),
                 Span::styled(human::left(&bar, columns.bar), self.colour(colour)),
                 Span::raw(human::right(&human::share(weight, whole), SHARE + 1)),
@@ -225,8 +228,11 @@ impl Paint<'_> {
                 self.list(list, rows, &lines);
             }
             View::Help(list) => {
-                let lines: Vec<String> = HELP.iter().map(|(keys, what)| format!("{keys:<24}{what}")).collect();
-                self.paragraphs(&lines, list, rows);
+                let lines = HELP.iter().flat_map(|(keys, what)| {
+                    let what = wrap(what, width.saturating_sub(HELP_COLUMNS)).into_iter().enumerate();
+                    what.map(|(at, line)| format!("{:<HELP_COLUMNS$}{line}", if at == 0 { *keys } else { "" }))
+                });
+                self.paragraphs(&lines.collect::<Vec<_>>(), list, rows);
             }
             View::Notes(list) => {
                 let mut notes = notes(app);
@@ -271,7 +277,8 @@ impl Paint<'_> {
         let top = usize::from(LIST_ROW) + shown + 1;
         let mut elements = match &card.elements {
             Some((_, Ok(elements))) => {
-                let damage = elements.damage.iter().flat_map(|error| wrap(&Visible(error.as_bytes()).to_string(), width));
+                let damage =
+                    elements.damage.iter().flat_map(|error| wrap(&Visible(error.as_bytes()).to_string(), width));
                 elements.page.lines.iter().cloned().chain(damage).collect()
             }
             Some((_, Err(error))) => wrap(&Visible(error.as_bytes()).to_string(), width),

@@ -174,8 +174,14 @@ fn the_terminal_is_given_back() {
 #[test]
 fn hostile_names_in_tmux() {
     let Some(tmux) = Tmux::start("hostile", 80, 24) else { return };
-    let names: [&[u8]; 6] =
-        [b"\x1b[2J\x1b]0;gone\x07", "\u{202e}evil".as_bytes(), b"nul\0", "e\u{301}".as_bytes(), b"\xc2", "日本語".as_bytes()];
+    let names: [&[u8]; 6] = [
+        b"\x1b[2J\x1b]0;gone\x07",
+        "\u{202e}evil".as_bytes(),
+        b"nul\0",
+        "e\u{301}".as_bytes(),
+        b"\xc2",
+        "日本語".as_bytes(),
+    ];
     let rdb = names.iter().fold(Rdb::redis(12).select_db(0), |rdb, name| rdb.key(0, name, |value| value.string(name)));
     let dump = tmux.folder.path().join("names.rdb");
     fs::write(&dump, rdb.eof()).expect("a dump");

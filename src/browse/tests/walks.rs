@@ -76,7 +76,7 @@ fn hostile_names_do_nothing() {
         let row: String = (0..60).map(|column| buffer[(column, row)].symbol()).collect();
         assert!(row.chars().all(|char| !char.is_control() && char != '\u{202e}' && char != '\u{301}'), "{row:?}");
     }
-    person.types("s Down Down Enter").reads("type        string");
+    person.types("s g Down Enter").reads("type        string");
     // Only a name that is known whole can be marked.
     person.types("Esc s g Space").reads("cannot be marked");
 }
@@ -117,7 +117,7 @@ fn findings_lead_to_their_places() {
     }
     let file = records.file();
     let mut person = Person::at(file.path(), (80, 24));
-    person.types("f").reads("session:");
+    person.types("f").sees("findings");
     person.types("Enter").sees("finding");
     person.types("Enter").reads("› db 0 › session:");
     person.types("h").reads("200 keys");
