@@ -55,8 +55,8 @@ pub(super) struct App {
     pub(super) rows: usize,
     /// Columns of the screen.
     pub(super) columns: usize,
-    /// Whether the only database was opened by itself.
-    has_entered: bool,
+    /// Whether the reader has opened or left anything: until then an only database is opened by itself.
+    has_moved: bool,
 }
 
 impl App {
@@ -78,7 +78,7 @@ impl App {
             end: None,
             rows: 12,
             columns: 60,
-            has_entered: false,
+            has_moved: false,
         };
         app.ask();
         app
@@ -205,7 +205,7 @@ impl App {
     /// Where there is one database, its keys are the first thing to see.
     fn enter_only_database(&mut self) {
         let [root] = &mut self.levels[..] else { return };
-        if std::mem::replace(&mut self.has_entered, true) {
+        if std::mem::replace(&mut self.has_moved, true) {
             return;
         }
         if let [line] = &root.lines[..]
@@ -223,6 +223,7 @@ impl App {
 
     /// Opens the selected line.
     pub(super) fn open(&mut self) {
+        self.has_moved = true;
         let Some(here) = self.here() else { return };
         let Some(line) = here.selected() else { return };
         let db = here.place.db();
@@ -249,6 +250,7 @@ impl App {
 
     /// Leaves what is shown.
     pub(super) fn back(&mut self) {
+        self.has_moved = true;
         if self.views.pop().is_none() && self.levels.len() > 1 {
             self.levels.pop();
         }
@@ -259,7 +261,7 @@ impl App {
         // What is known of the instance stays.
         self.levels.truncate(1);
         self.views.clear();
-        self.has_entered = true;
+        self.has_moved = true;
         self.lens = Lens::default();
         let (place, key) = match target {
             Target::Place(place) => (place.clone(), None),

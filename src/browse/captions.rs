@@ -31,9 +31,9 @@ pub(super) fn subtitle(app: &App) -> String {
     let mut parts = Vec::new();
     match app.views.last() {
         Some(View::Findings(_) | View::Finding { .. }) => {
-            parts.push("findings, of all keys: severity, bytes saved, what".to_owned())
+            parts.push("findings: severity, bytes saved, what".to_owned())
         }
-        Some(View::Grown(_)) => parts.push("what grew: memory before, now, and the change".to_owned()),
+        Some(View::Grown(_)) => parts.push("what grew: memory before, now, change".to_owned()),
         Some(View::Marks(_)) => parts.push(format!("marks: {}", app.marks.len())),
         Some(View::Help(_)) => parts.push("keys".to_owned()),
         Some(View::Notes(_)) => parts.push("what is to be known of the figures".to_owned()),
@@ -62,7 +62,7 @@ pub(super) fn subtitle(app: &App) -> String {
             }
         }
     }
-    if app.source.is_report() {
+    if app.source.is_report() && app.views.is_empty() {
         parts.insert(0, "from a report".to_owned());
     }
     if !app.marks.is_empty() && !matches!(app.views.last(), Some(View::Marks(_))) {
@@ -108,7 +108,7 @@ pub(super) fn status(app: &App) -> String {
     }
     match (&notes(app)[..], app.views.last()) {
         ([note, more @ ..], None) if !more.is_empty() => format!("i: {} notes: {note}", more.len() + 1),
-        ([note], None) => note.clone(),
+        ([note], None) => format!("i: {note}"),
         _ => String::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! The columns of a line: how they share the width, and what is in them.
 
 use super::level::{Others, What};
+use super::place::Place;
 use super::tree::Line;
 use super::wrap::wrap;
 use crate::compare::Change;
@@ -32,7 +33,7 @@ impl Columns {
         let fixed = 2 + 1 + 1 + SHARE + 1 + BYTES + if has_keys { KEYS + 1 } else { 0 };
         let left = width.saturating_sub(fixed);
         // Names come first: a bar has a quarter of the room, and more where names leave it.
-        let name = longest.clamp(NAME_MIN.min(left), left - left / 4);
+        let name = longest.max(NAME_MIN).min(left - left / 4);
         Self { name, bar: (left - name).min(BAR_MAX), has_keys }
     }
 
@@ -43,17 +44,18 @@ impl Columns {
 }
 
 /// What a line is called.
-pub(super) fn line_name(line: Line, what: Option<&What>, prefix: usize, width: usize) -> String {
+pub(super) fn line_name(line: Line, what: Option<&What>, place: &Place, width: usize) -> String {
     match line {
         Line::AllDatabases => "all databases".to_owned(),
         Line::Others(Others { count: Some(count), .. }) => format!("and {} others", human::count(count)),
         Line::Others(_) => "and others".to_owned(),
-        Line::Child(_) => child_name(what, prefix, width),
+        Line::Child(_) => child_name(what, place, width),
     }
 }
 
 /// What a child is called: of a long prefix what follows that of the level.
-fn child_name(what: Option<&What>, prefix: usize, width: usize) -> String {
+fn child_name(what: Option<&What>, place: &Place, width: usize) -> String {
+    let prefix = place.prefix().len();
     match what {
         None => String::new(),
         Some(What::Database(db)) => format!("db {db}"),
@@ -61,7 +63,9 @@ fn child_name(what: Option<&What>, prefix: usize, width: usize) -> String {
         Some(What::Key(key)) => {
             // A name that is no longer than the prefix is shown whole.
             let name = key.key.name.bytes();
-            human::name(name.get(prefix..).filter(|below| !below.is_empty()).unwrap_or(name), width)
+            let name = name.get(prefix..).filter(|below| !below.is_empty()).unwrap_or(name);
+            let db = if place.db().is_none() { format!("  db {}", key.db) } else { String::new() };
+            human::name(name, width.saturating_sub(db.len())) + &db
         }
     }
 }

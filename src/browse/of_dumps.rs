@@ -29,8 +29,10 @@ pub struct Dumps {
     pub options: Options,
 }
 
-/// After this time a scan shows for the first time what it has come to; each time takes twice as long as the one before.
+/// After this time a scan shows for the first time what it has come to; pauses grow from that to [`SKETCH_PAUSE_MAX`].
 const SKETCH_AFTER: Duration = Duration::from_millis(250);
+
+const SKETCH_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// When a scan shows what it has come to.
 struct Sketched {
@@ -42,7 +44,7 @@ impl Sketched {
     fn is_due(&mut self) -> bool {
         let is_due = Instant::now() >= self.next;
         if is_due {
-            self.pause *= 2;
+            self.pause = (self.pause * 2).min(SKETCH_PAUSE_MAX);
             self.next = Instant::now() + self.pause;
         }
         is_due

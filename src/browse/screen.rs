@@ -147,7 +147,7 @@ impl Paint<'_> {
         let name_max = Columns::name_max(width);
         let names = here.lines.iter().map(|line| {
             let what = here.child(*line).and_then(|(what, _)| what);
-            line_name(*line, what, here.place.prefix().len(), name_max)
+            line_name(*line, what, &here.place, name_max)
         });
         let names: Vec<String> = names.collect();
         let columns = Columns::new(width, names.iter().map(|name| name.width()).max().unwrap_or(0));

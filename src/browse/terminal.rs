@@ -43,9 +43,10 @@ pub fn browse(source: Source, has_colour: bool) -> io::Result<End> {
     let mut terminal = Terminal::new(TerminalBackend::new())?;
     let mut is_stale = true;
     loop {
-        if signals.act(&mut terminal)? {
-            is_stale = true;
+        if signals.interrupted.load(Ordering::Relaxed) {
+            return Ok(End::Interrupted);
         }
+        is_stale |= signals.act(&mut terminal)?;
         is_stale |= app.take_answers() || app.is_waiting();
         if is_stale {
             terminal.draw(|frame| draw(&mut app, frame, has_colour))?;
@@ -121,7 +122,8 @@ fn resume(terminal: &mut Screen) -> io::Result<()> {
 
 /// The signals that the loop looks for.
 struct Signals {
-    ended: [(i32, Arc<AtomicBool>); 3],
+    interrupted: Arc<AtomicBool>,
+    ended: [(i32, Arc<AtomicBool>); 2],
     stopped: Arc<AtomicBool>,
     went_on: Arc<AtomicBool>,
 }
@@ -134,7 +136,8 @@ impl Signals {
             Ok(flag)
         };
         Ok(Self {
-            ended: [(SIGINT, caught(SIGINT)?), (SIGTERM, caught(SIGTERM)?), (SIGHUP, caught(SIGHUP)?)],
+            interrupted: caught(SIGINT)?,
+            ended: [(SIGTERM, caught(SIGTERM)?), (SIGHUP, caught(SIGHUP)?)],
             stopped: caught(SIGTSTP)?,
             went_on: caught(SIGCONT)?,
         })

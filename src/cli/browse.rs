@@ -78,6 +78,10 @@ fn try_run(args: &BrowseArgs) -> Result<Exit, String> {
 /// A sentence if it cannot be read, or if there is more than can be browsed together.
 fn source(args: &BrowseArgs) -> Result<Source, String> {
     let paths = all_matches(&args.inputs)?;
+    for path in paths.iter().filter(|path| path.as_path() != Path::new("-") && !is_url(path)) {
+        // What is wrong with a file is better said before the screen is taken over.
+        File::open(path).map_err(|error| format!("{}: could not open it: {error}", shown(path)))?;
+    }
     let reports = paths.iter().filter(|path| is_json(path)).count();
     if reports == 0 {
         return dumps(args, &paths).map(Source::Dumps);
@@ -108,10 +112,6 @@ fn dumps(args: &BrowseArgs, paths: &[PathBuf]) -> Result<Dumps, String> {
         if path.as_path() == Path::new("-") || !is_url(path) && !path.is_file() && !path.is_dir() && path.exists() {
             let name = shown(path);
             return Err(format!("{name}: browse reads a dump again for each level; store it in a file first"));
-        }
-        if !is_url(path) {
-            // What is wrong with a file is better said before the screen is taken over.
-            path.metadata().map_err(|error| format!("{}: could not open it: {error}", shown(path)))?;
         }
     }
     let question = Question {

@@ -52,7 +52,8 @@ impl Tmux {
 
     /// Whether anything on the screen has a colour.
     fn has_colours(&self) -> bool {
-        self.run(&["capture-pane", "-p", "-e"]).contains("\x1b[3")
+        let screen = self.run(&["capture-pane", "-p", "-e"]);
+        ["\x1b[32m", "\x1b[33m", "\x1b[36m"].iter().any(|colour| screen.contains(colour))
     }
 
     /// Waits for a text on the screen.
@@ -126,7 +127,9 @@ fn a_person_in_tmux() {
     tmux.sees("needs a window");
     tmux.run(&["resize-window", "-x", "80", "-y", "24"]);
     tmux.sees("only keys without TTL");
-    tmux.types("?", "Space");
+    tmux.types("?", "");
+    tmux.sees("session:");
+    tmux.types("", "Space");
     tmux.sees("1 marked");
     tmux.types("wl", "C-u");
     let list = tmux.folder.path().join("list.tsv");
@@ -226,6 +229,7 @@ fn what_cannot_be_browsed_is_said() {
         ("old.json old.json old.json", "at most two reports"),
     ] {
         tmux.types(&format!("clear; cd {}", folder.display()), "Enter");
+        tmux.waits("an empty screen", |screen| !screen.contains("code="));
         tmux.browse(arguments);
         let screen = tmux.sees("code=2");
         assert!(screen.replace('\n', " ").contains(sentence), "{arguments}: {screen}");

@@ -59,11 +59,12 @@ fn svg(buffer: &Buffer) -> String {
             let first = cell(column);
             let (colour, modifier, left) = (first.fg, first.modifier, tenths((column + 1) * CELL.0));
             let fill = if is_selected { GROUND } else { ink(colour, modifier) };
-            if let Some(eighths) = eighths(first.symbol()) {
-                let wide = tenths(CELL.0 * eighths / 8);
+            let bar: Vec<usize> = (column..columns).map_while(|column| eighths(cell(column).symbol())).collect();
+            if !bar.is_empty() {
+                let wide = tenths(CELL.0 * bar.iter().sum::<usize>() / 8);
                 let (y, high) = (top + 3, CELL.1 - 6);
                 _ = writeln!(svg, "<rect x=\"{left}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\" fill=\"{fill}\"/>");
-                column += 1;
+                column += bar.len();
                 continue;
             }
             let (mut text, mut end) = (String::new(), column);
