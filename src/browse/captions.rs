@@ -31,7 +31,7 @@ pub(super) fn subtitle(app: &App) -> String {
     let mut parts = Vec::new();
     match app.views.last() {
         Some(View::Findings(_) | View::Finding { .. }) => {
-            parts.push("findings: severity, bytes saved, what".to_owned())
+            parts.push("findings: severity, bytes saved, what".to_owned());
         }
         Some(View::Grown(_)) => parts.push("what grew: memory before, now, change".to_owned()),
         Some(View::Marks(_)) => parts.push(format!("marks: {}", app.marks.len())),

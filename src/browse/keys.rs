@@ -111,7 +111,9 @@ fn mark(app: &mut App) {
         }
         Some(View::Marks(list)) => {
             let mark = app.marks.iter().nth(list.at).cloned();
-            mark.iter().for_each(|mark| _ = app.marks.remove(mark));
+            if let Some(mark) = mark {
+                app.marks.remove(&mark);
+            }
         }
         Some(View::Card(_)) => go(app, Move::Down(app.rows)),
         Some(_) => {}
@@ -143,7 +145,9 @@ pub(super) fn enter(app: &mut App) {
         }
         Some(View::Card(_) | View::Marks(_) | View::Help(_) | View::Notes(_)) => None,
     };
-    target.iter().for_each(|target| app.jump(target));
+    if let Some(target) = target {
+        app.jump(&target);
+    }
 }
 
 /// How a key moves the selection, of a list that has so many rows on the screen.

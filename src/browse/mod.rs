@@ -1,8 +1,8 @@
 //! The explorer in the terminal: an instance, its databases, their prefixes and keys, as far down as one likes.
 //!
-//! In reading order: a [`Place`](place) is where a reader is, a [`Level`](level) what is there; `gather` makes one of rows, `of_dumps`
+//! In reading order: a `Place` is where a reader is, a `Level` what is there; `gather` makes one of rows, `of_dumps`
 //! by a scan for just that place, `of_report` out of what a report lists; a [`Source`] is either. `job` asks it in the
-//! background. [`App`](app) is the state that `keys`, `typing` and `mouse` change and `screen` shows; `terminal` and its `backend`
+//! background. `App` is the state that `keys`, `typing` and `mouse` change and `screen` shows; `terminal` and its `backend`
 //! are the only files that know one.
 //!
 //! A level of a dump is exact: prefixes are counted by as many scans as their number takes, and of all children the heaviest

@@ -78,7 +78,9 @@ impl Dumps {
             if gather.held() > 1 {
                 below = None;
             }
-            below.iter_mut().for_each(|below| below.add(&rows));
+            if let Some(below) = &mut below {
+                below.add(&rows);
+            }
             if sketched.is_due() {
                 *sketch.lock().unwrap_or_else(PoisonError::into_inner) = Some(gather.so_far());
             }

@@ -88,9 +88,9 @@ impl Paint<'_> {
     }
 
     /// A line of a list: the selected one is shown as such from edge to edge.
-    fn entry(&mut self, row: usize, line: Line<'_>, is_selected: bool) {
+    fn entry(&mut self, row: usize, line: &Line<'_>, is_selected: bool) {
         let row = usize::from(LIST_ROW) + row;
-        self.line(row, &line);
+        self.line(row, line);
         if is_selected {
             let y = self.area.y.saturating_add(u16::try_from(row).unwrap_or(u16::MAX));
             let area = Rect { y, height: 1, ..self.area }.intersection(self.area);
@@ -176,7 +176,7 @@ impl Paint<'_> {
             if columns.has_keys {
                 spans.push(Span::raw(human::right(&what_it_is(what, &tally), KEYS + 1)));
             }
-            self.entry(row, Line::from(spans), place == at);
+            self.entry(row, &Line::from(spans), place == at);
         }
     }
 
@@ -198,7 +198,7 @@ impl Paint<'_> {
                     self.list(list, rows, &lines);
                 }
                 Some(Err(error)) => {
-                    self.paragraphs(&[Visible(error.as_bytes()).to_string()], &mut List::default(), rows)
+                    self.paragraphs(&[Visible(error.as_bytes()).to_string()], &mut List::default(), rows);
                 }
                 None => {}
             },
@@ -249,7 +249,7 @@ impl Paint<'_> {
         list.scroll(lines.len(), rows);
         let List { at, first } = *list;
         for (row, (place, line)) in lines.iter().enumerate().skip(first).take(rows).enumerate() {
-            self.entry(row, Line::raw(format!("{:LIST_MARGIN$}{line}", "")), place == at);
+            self.entry(row, &Line::raw(format!("{:LIST_MARGIN$}{line}", "")), place == at);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::report::{LargestKey, Report, Rules};
 #[derive(Debug)]
 pub enum Source {
     /// Dumps, which together are one instance.
-    Dumps(Dumps),
+    Dumps(Box<Dumps>),
     /// A report, and what it differs in from an older one, if there are two.
     Report(Box<Report>, Option<Box<Difference>>),
 }

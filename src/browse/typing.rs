@@ -49,16 +49,14 @@ fn entered(app: &mut App, prompt: Prompt) -> Option<Prompt> {
             None
         }
         Asks::Form => None,
-        Asks::Seconds => match prompt.text.parse() {
-            Ok(seconds) => {
-                let written = Written::Commands(Review::Expire { seconds });
-                Some(Prompt { asks: Asks::File(written), text: "expire.txt".to_owned() })
-            }
-            Err(_) => {
+        Asks::Seconds => {
+            let Ok(seconds) = prompt.text.parse() else {
                 app.message = Some("expected a number of seconds, such as 86400".to_owned());
-                None
-            }
-        },
+                return None;
+            };
+            let written = Written::Commands(Review::Expire { seconds });
+            Some(Prompt { asks: Asks::File(written), text: "expire.txt".to_owned() })
+        }
         Asks::File(_) if prompt.text.is_empty() => None,
         Asks::File(written) => {
             app.write(written, PathBuf::from(prompt.text));

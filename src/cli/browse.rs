@@ -84,7 +84,7 @@ fn source(args: &BrowseArgs) -> Result<Source, String> {
     }
     let reports = paths.iter().filter(|path| is_json(path)).count();
     if reports == 0 {
-        return dumps(args, &paths).map(Source::Dumps);
+        return dumps(args, &paths).map(Box::new).map(Source::Dumps);
     }
     if reports < paths.len() {
         return Err(

@@ -52,8 +52,7 @@ impl Tmux {
 
     /// Whether anything on the screen has a colour.
     fn has_colours(&self) -> bool {
-        let screen = self.run(&["capture-pane", "-p", "-e"]);
-        ["\x1b[32m", "\x1b[33m", "\x1b[36m"].iter().any(|colour| screen.contains(colour))
+        self.run(&["capture-pane", "-p", "-e"]).contains("\x1b[38;5;")
     }
 
     /// Waits for a text on the screen.

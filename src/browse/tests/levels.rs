@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::records::{Records, dumps};
+use super::records::{Records, dumps, shop};
 use crate::browse::Dumps;
 use crate::browse::gather::Gather;
 use crate::browse::level::{CHILDREN_MAX, Child, Heaviest, Level, Measure, What};
@@ -71,4 +71,26 @@ fn the_heaviest_are_those_of_a_sorted_list() {
             assert!(held.iter().any(|child| child.what == what), "{name} by {}", measure.name());
         }
     }
+}
+
+#[test]
+fn a_scan_that_goes_on_shows_what_it_has_come_to() {
+    let file = shop();
+    let Dumps { dumps, question, options } = dumps(file.path());
+    let place = Place::names(None, &[]);
+    let mut gather = Gather::new(&place, b":", CHILDREN_MAX);
+    let progress = Progress::default().into();
+    let mut keys = 0;
+    row_blocks_all(&dumps, &question, &options, &progress, 1, |rows| {
+        gather.add(&rows);
+        keys += rows.rows().count() as u64;
+        let level = gather.so_far();
+        let listed: u64 = level.children.iter().map(|child| child.tally.keys).sum();
+        assert!(level.is_partial);
+        assert_eq!((level.total.keys, listed), (keys, keys));
+    })
+    .unwrap();
+    gather.end_scan();
+    let level = gather.finish();
+    assert_eq!((level.total.keys, level.count, level.is_partial), (8, Some(4), false));
 }

@@ -25,7 +25,7 @@ pub(super) struct Person {
 
 impl Person {
     pub(super) fn at(path: &Path, (columns, rows): (u16, u16)) -> Self {
-        Self::of(Source::Dumps(dumps(path)), path, (columns, rows))
+        Self::of(Source::Dumps(Box::new(dumps(path))), path, (columns, rows))
     }
 
     pub(super) fn of(source: Source, path: &Path, (columns, rows): (u16, u16)) -> Self {

@@ -213,7 +213,7 @@ fn leaving() {
     person.control('c');
     assert_eq!(person.app.end, Some(End::Interrupted));
     // A scan that nobody waits for any more is cancelled.
-    let mut app = App::new(Source::Dumps(dumps(file.path())));
+    let mut app = App::new(Source::Dumps(Box::new(dumps(file.path()))));
     assert!(app.is_waiting());
     press(&mut app, KeyEvent::new(KeyCode::Char('?'), KeyModifiers::NONE));
     assert!(!app.is_waiting());
