@@ -6,7 +6,7 @@
 
 mod big_keys;
 mod cluster;
-mod command;
+pub(crate) mod command;
 mod compression;
 mod encodings;
 mod expiry;
