@@ -24,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("compare", &["engine", "analysis", "memory", "report", "values", "rdb", "error", "input::shown"]),
     ("extract", &["engine", "analysis", "report", "values", "input::shown", "rdb", "error"]),
     ("task", &["engine", "analysis", "report", "rdb", "error", "input"]),
-    ("server", &["task", "engine", "error", "report", "findings", "output::formula", "output::html", "output::human"]),
+    ("server", &["analysis", "task", "engine", "error", "report", "findings", "output::formula", "output::html", "output::human"]),
     ("findings", &["report", "memory", "rdb", "output::human"]),
     ("output", &["analysis", "memory", "report", "values", "compare", "rdb", "error"]),
 ];

@@ -90,6 +90,7 @@ pub(super) async fn create(
         Ok(NewTask {
             instance_id,
             scan_type: ScanType::Manual,
+            kind: TaskKind::Offline,
             dumps: vec![dump],
             offline: Some(OfflineRequest { node_id, backup_id: Some(backup_id) }),
         })

@@ -27,6 +27,8 @@ fn paths() -> Value {
     const INSTANCE: &str = "/v2/{project_id}/instances/{instance_id}";
     let instance = ["project_id", "instance_id"];
     let bigkey = ["project_id", "instance_id", "bigkey_id"];
+    let hotkey = ["project_id", "instance_id", "hotkey_id"];
+    let detailed_hotkey = ["project_id", "instance_id", "hotkey_id", "details"];
     let offline = ["project_id", "instance_id", "task_id"];
     let page = ["project_id", "instance_id", "offset", "limit", "status"];
     let detailed_page = ["project_id", "instance_id", "offset", "limit", "status", "details"];
@@ -60,6 +62,36 @@ fn paths() -> Value {
                 "get": operation("ShowBigkeyAutoscanConfig", "Show when automatic analyses run", &instance, None, "Autoscan"),
                 "put": operation(
                     "UpdateBigkeyAutoscanConfig", "Set when automatic analyses run", &instance, Some("AutoscanRequest"), "Autoscan"
+                ),
+            }),
+        ),
+        of_instance(
+            "/hotkey-task",
+            json!({"post": operation("CreateHotkeyScanTask", "Create a hot key analysis task", &instance, None, "Task")}),
+        ),
+        of_instance(
+            "/hotkey-tasks",
+            json!({"get": operation("ListHotKeyScanTasks", "List hot key analysis tasks, newest first", &detailed_page, None, "TaskList")}),
+        ),
+        of_instance(
+            "/hotkey-task/{hotkey_id}",
+            json!({
+                "get": operation("ShowHotkeyTaskDetails", "Show a hot key analysis task", &detailed_hotkey, None, "Task"),
+                "delete": with_204(operation(
+                    "DeleteHotkeyScanTask", "Delete a hot key analysis task", &hotkey, None, "Task"
+                )),
+            }),
+        ),
+        of_instance(
+            "/hotkey-task/{hotkey_id}/cancel",
+            json!({"post": extension(operation("CancelHotkeyScanTask", "Cancel a hot key analysis task", &hotkey, None, "Task"))}),
+        ),
+        of_instance(
+            "/hotkey/autoscan",
+            json!({
+                "get": operation("ShowHotkeyAutoscanConfig", "Show when automatic hot key analyses run", &instance, None, "Autoscan"),
+                "put": operation(
+                    "UpdateHotkeyAutoScanConfig", "Set when automatic hot key analyses run", &instance, Some("AutoscanRequest"), "Autoscan"
                 ),
             }),
         ),
@@ -224,6 +256,7 @@ fn schemas() -> Value {
             "type": {"type": "string", "enum": ["string", "list", "set", "zset", "hash"]},
             "shard": {"type": "string", "description": "ip:port, only for clusters"},
             "db": count, "size": count, "unit": {"type": "string", "enum": ["byte", "count"]},
+            "freq": {"type": "integer", "minimum": 0, "maximum": 255, "description": "Only for hot keys: the LFU counter"},
         })),
         "TaskList": object(&["instance_id", "count", "records"], &json!({
             "instance_id": text, "count": kept, "records": array("TaskRecord"),
@@ -309,6 +342,7 @@ fn parameters() -> Value {
         "project_id": in_path("project_id", "The project's ID"),
         "instance_id": in_path("instance_id", "The instance's ID"),
         "bigkey_id": in_path("bigkey_id", "The task's ID"),
+        "hotkey_id": in_path("hotkey_id", "The task's ID"),
         "task_id": in_path("task_id", "The offline key analysis's ID"),
         "offset": in_query("offset", "How many of the newest are passed over", &json!({
             "type": "integer", "format": "int64", "minimum": 0, "default": 0,

@@ -23,7 +23,7 @@ use super::console;
 use super::errors::ApiError;
 use super::extract::{Client, Json};
 use super::identify::{self, Identified};
-use super::{autoscan, instances, offline, openapi, scrape, tasks};
+use super::{autoscan, hot, instances, offline, openapi, scrape, tasks};
 
 /// The header with a request's ID.
 const REQUEST_ID: &str = "x-request-id";
@@ -41,6 +41,11 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(&of_instance("/bigkey-task/{bigkey_id}"), get(tasks::show).delete(tasks::delete))
         .route(&of_instance("/bigkey-task/{bigkey_id}/cancel"), post(tasks::cancel))
         .route(&of_instance("/bigkey/autoscan"), get(autoscan::show).put(autoscan::update))
+        .route(&of_instance("/hotkey-task"), post(hot::create))
+        .route(&of_instance("/hotkey-tasks"), get(hot::list))
+        .route(&of_instance("/hotkey-task/{hotkey_id}"), get(hot::show).delete(hot::delete))
+        .route(&of_instance("/hotkey-task/{hotkey_id}/cancel"), post(hot::cancel))
+        .route(&of_instance("/hotkey/autoscan"), get(hot::schedule).put(hot::set_schedule))
         .route(&of_instance("/offline/key-analysis"), post(offline::create).get(offline::list))
         .route(&of_instance("/offline/key-analysis/{task_id}"), get(offline::show).delete(offline::delete))
         .route(&of_instance("/offline/key-analysis/{task_id}/cancel"), post(offline::cancel))

@@ -1,4 +1,4 @@
-//! Big key analysis tasks: create, list, show, delete.
+//! Big key analysis tasks: create, list, show, delete. The operations on other tasks with keys are the same.
 
 use std::sync::Arc;
 
@@ -22,13 +22,45 @@ const LIMIT: u64 = 10;
 /// How many it can have.
 const LIMIT_MAX: u64 = 1000;
 
-pub(super) async fn create(
+pub(super) async fn create(app: State<Arc<App>>, asked: Who, ids: InstanceIds) -> Result<Json<Task>, ApiError> {
+    create_of(TaskKind::BigKeys, app, asked, ids).await
+}
+
+pub(super) async fn list(
+    app: State<Arc<App>>,
+    asked: Who,
+    ids: InstanceIds,
+    parameters: Parameters,
+) -> Result<Json<ListAnswer>, ApiError> {
+    list_of(TaskKind::BigKeys, app, asked, ids, parameters).await
+}
+
+pub(super) async fn show(
+    app: State<Arc<App>>,
+    asked: Who,
+    ids: Ids,
+    parameters: Parameters,
+) -> Result<Json<Detailed<Task>>, ApiError> {
+    show_of(TaskKind::BigKeys, app, asked, ids, parameters).await
+}
+
+pub(super) async fn cancel(app: State<Arc<App>>, asked: Who, ids: Ids) -> Result<Json<Task>, ApiError> {
+    cancel_of(TaskKind::BigKeys, app, asked, ids).await
+}
+
+pub(super) async fn delete(app: State<Arc<App>>, asked: Who, ids: Ids) -> Result<Json<Task>, ApiError> {
+    delete_of(TaskKind::BigKeys, app, asked, ids).await
+}
+
+/// Creates a task over an instance's newest dumps.
+pub(super) async fn create_of(
+    kind: TaskKind,
     State(app): State<Arc<App>>,
     Extension(asked): Who,
     ids: InstanceIds,
 ) -> Result<Json<Task>, ApiError> {
     let instance_id = instance_of(&app, &asked, ids)?;
-    let new = look(&app, &asked, move |app| new_task(app, &instance_id, ScanType::Manual)).await?;
+    let new = look(&app, &asked, move |app| new_task(app, &instance_id, kind, ScanType::Manual)).await?;
     let once = asked.caller.once().cloned();
     write(&app, &asked, move |app| {
         let task = app.store.create_once(&new, once.as_ref())?;
@@ -39,14 +71,15 @@ pub(super) async fn create(
     .await
 }
 
-pub(super) async fn list(
+pub(super) async fn list_of(
+    kind: TaskKind,
     State(app): State<Arc<App>>,
     Extension(asked): Who,
     ids: InstanceIds,
     parameters: Parameters,
 ) -> Result<Json<ListAnswer>, ApiError> {
     let instance_id = instance_of(&app, &asked, ids)?;
-    let (query, wants_details) = query(TaskKind::BigKeys, instance_id, parameters)?;
+    let (query, wants_details) = query(kind, instance_id, parameters)?;
     read(&app, &asked, move |app| {
         let Listing { instance_id, count, records } = app.store.list(&query)?;
         let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
@@ -66,7 +99,8 @@ pub(super) struct ListAnswer {
     records: Vec<Detailed<TaskRecord>>,
 }
 
-pub(super) async fn show(
+pub(super) async fn show_of(
+    kind: TaskKind,
     State(app): State<Arc<App>>,
     Extension(asked): Who,
     ids: Ids,
@@ -75,7 +109,7 @@ pub(super) async fn show(
     let (instance_id, id) = task_of(&app, &asked, ids)?;
     let wants_details = details::are_wanted(parameters)?;
     read(&app, &asked, move |app| {
-        let task = app.store.show(TaskKind::BigKeys, Some(&instance_id), &id)?;
+        let task = app.store.show(kind, Some(&instance_id), &id).map_err(|error| of_kind(kind, error))?;
         let details = details::of(app, &[&id], wants_details)?.pop().flatten();
         Ok(Json(Detailed { task, details }))
     })
@@ -83,7 +117,8 @@ pub(super) async fn show(
 }
 
 /// Cancels a task: an extension of the published operations.
-pub(super) async fn cancel(
+pub(super) async fn cancel_of(
+    kind: TaskKind,
     State(app): State<Arc<App>>,
     Extension(asked): Who,
     ids: Ids,
@@ -91,11 +126,20 @@ pub(super) async fn cancel(
     let (instance_id, id) = task_of(&app, &asked, ids)?;
     let once = asked.caller.once().cloned();
     write(&app, &asked, move |app| {
-        let cancelled = cancel_task(app, TaskKind::BigKeys, &instance_id, &id, once.as_ref())?;
+        let cancelled = cancel_task(app, kind, &instance_id, &id, once.as_ref());
+        let cancelled = cancelled.map_err(|error| of_kind(kind, error))?;
         tracing::info!(task_id = cancelled.id, instance_id, "cancelled");
         Ok(Json(cancelled))
     })
     .await
+}
+
+/// What an operation answers to what the store says of a task of this kind.
+fn of_kind(kind: TaskKind, error: StoreError) -> ApiError {
+    match error {
+        StoreError::NoTask if kind == TaskKind::HotKeys => ApiError::NO_HOT_TASK,
+        error => error.into(),
+    }
 }
 
 /// Lets a task fail that waits, or that is being worked on; that takes a moment.
@@ -116,7 +160,8 @@ pub(super) fn cancel_task(
     app.store.give_up(kind, instance_id, id, GIVEN_UP, once)
 }
 
-pub(super) async fn delete(
+pub(super) async fn delete_of(
+    kind: TaskKind,
     State(app): State<Arc<App>>,
     Extension(asked): Who,
     ids: Ids,
@@ -124,7 +169,8 @@ pub(super) async fn delete(
     let (instance_id, id) = task_of(&app, &asked, ids)?;
     let once = asked.caller.once().cloned();
     write(&app, &asked, move |app| {
-        let deleted = delete_task(app, TaskKind::BigKeys, &instance_id, &id, once.as_ref())?;
+        let deleted = delete_task(app, kind, &instance_id, &id, once.as_ref());
+        let deleted = deleted.map_err(|error| of_kind(kind, error))?;
         tracing::info!(task_id = deleted.id, instance_id, "deleted");
         Ok(Json(deleted))
     })
@@ -154,13 +200,28 @@ pub(super) fn delete_task(
 /// A new task over the newest dumps of an instance that is configured.
 ///
 /// # Errors
-/// [`ApiError::CANNOT_ANALYZE`] if a shard has no dump.
-pub(super) fn new_task(app: &App, instance_id: &str, scan_type: ScanType) -> Result<NewTask, ApiError> {
+/// [`ApiError::CANNOT_ANALYZE`] if a shard has no dump, or hot keys are asked for and one has no access counters.
+pub(super) fn new_task(
+    app: &App,
+    instance_id: &str,
+    kind: TaskKind,
+    scan_type: ScanType,
+) -> Result<NewTask, ApiError> {
     let config = app.config();
     let instance = config.instances.get(instance_id).ok_or(ApiError::NO_INSTANCE)?;
     let newest = |shard: &Shard| Ok(dump(instance_id, shard, None)?.1);
-    let dumps = instance.shards.iter().map(newest).collect::<Result<_, ApiError>>()?;
-    Ok(NewTask { instance_id: instance_id.to_owned(), scan_type, dumps, offline: None })
+    let dumps: Vec<Dump> = instance.shards.iter().map(newest).collect::<Result<_, ApiError>>()?;
+    if kind == TaskKind::HotKeys {
+        for dump in &dumps {
+            // What is wrong with a dump that cannot be read is the task's to say.
+            if matches!(task::has_counters(dump), Ok(false)) {
+                let shard = dump.shard.as_deref();
+                tracing::warn!(instance_id, shard, "the dump has no access counters: the server's policy is not an LFU one");
+                return Err(ApiError::CANNOT_ANALYZE);
+            }
+        }
+    }
+    Ok(NewTask { instance_id: instance_id.to_owned(), scan_type, dumps, kind, offline: None })
 }
 
 /// A shard's newest dump, or the one with this name, and its name.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -714,4 +714,68 @@ fn what_everyone_may_see() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn hot_keys() {
+    let service = service(CONFIG);
+    service.post("single/hotkey-task", "").expect(400, "DCS.4919");
+    // Redis 5 with an LFU policy: 30 strings, each used more than the one before.
+    let mut dump = b"REDIS0009\xfe\x00".to_vec();
+    for number in 0..30_u8 {
+        dump.extend_from_slice(&[249, number, 0, 1, b'A' + number, 1, b'v']);
+    }
+    dump.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    fs::write(service.folder.path().join("dumps/one.rdb"), dump).unwrap();
+    let task = service.post("single/hotkey-task", "").json();
+    service.post("single/hotkey-task", "").expect(400, "DCS.4918");
+    let big = service.post("single/bigkey-task", "").json();
+    service.work();
+    let path = format!("single/hotkey-task/{}", task["id"].as_str().unwrap());
+    let shown = service.get(&path).json();
+    assert_eq!((&shown["status"], &shown["num"]), (&json!("success"), &json!(20)));
+    let hottest = json!({"name": "^", "type": "string", "db": 0, "size": 1, "unit": "byte", "freq": 29});
+    assert_eq!((&shown["keys"][0], &shown["keys"][19]["freq"]), (&hottest, &json!(10)));
+    let listed = service.get("single/hotkey-tasks").json();
+    assert_eq!((&listed["count"], &listed["records"][0]["id"]), (&json!(1), &task["id"]));
+    assert_eq!(service.get("single/bigkey-tasks").json()["records"][0]["id"], big["id"]);
+    let as_big = path.replace("hotkey", "bigkey");
+    service.get(&as_big).expect(400, "DCS.4942");
+    assert_eq!(service.delete(&path).json()["num"], 20);
+    service.delete(&path).expect(400, "DCS.4941");
+    // Each kind has a schedule of its own.
+    let body = json!({"enable_auto_scan": true, "schedule_at": ["21:00"]}).to_string();
+    service.put("single/hotkey/autoscan", &body).json();
+    assert_eq!(service.get("single/bigkey/autoscan").json()["enable_auto_scan"], false);
+    let day = 24 * 60;
+    schedule::create_due(&service.app, 100 * day, 101 * day).unwrap();
+    assert_eq!(service.get("single/hotkey-tasks?status=waiting").json()["count"], 1);
+    assert_eq!(service.get("single/bigkey-tasks?status=waiting").json()["count"], 0);
+}
+
+#[test]
+fn instances_have_questions_and_keep_tasks_as_long_as_they_say() {
+    let config = CONFIG.replacen(
+        "dumps = \"*.rdb\"",
+        "dumps = \"*.rdb\"\nkeys = { top = 2, top_per = \"instance\", min_elements = 2 }\nkeep = { tasks = 2, days = 3 }",
+        1,
+    );
+    let service = service(&config);
+    let analyze = |path: &str| {
+        let id = service.post(path, "").json()["id"].as_str().unwrap().to_owned();
+        service.work();
+        id
+    };
+    let ids: Vec<String> = (0..3).map(|_| analyze("single/bigkey-task")).collect();
+    let keys = service.get(&format!("single/bigkey-task/{}", ids[0])).json()["keys"].clone();
+    let of_type = |name: &str| keys.as_array().unwrap().iter().filter(|key| key["type"] == name).count();
+    assert!(of_type("list") <= 2 && of_type("string") == 2 && of_type("hash") >= 1, "{keys}");
+    assert!(keys.as_array().unwrap().iter().all(|key| key["unit"] == "byte" || key["size"].as_u64() >= Some(2)));
+    analyze("cluster/bigkey-task");
+    let count = |instance: &str| service.get(&format!("{instance}/bigkey-tasks")).json()["count"].clone();
+    schedule::prune(&service.app, Timestamp::now()).unwrap();
+    assert_eq!((count("single"), count("cluster")), (json!(2), json!(1)));
+    service.get(&format!("single/bigkey-task/{}", ids[0])).expect(400, "DCS.4942");
+    schedule::prune(&service.app, Timestamp::now() + SignedDuration::from_hours(73)).unwrap();
+    assert_eq!((count("single"), count("cluster")), (json!(0), json!(1)));
 }

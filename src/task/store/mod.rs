@@ -41,10 +41,13 @@ const BUSY: Duration = Duration::from_secs(10);
 const IDLE_READERS_MAX: usize = 8;
 
 /// Which analysis a task is about; each has its own one at a time in an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TaskKind {
     /// The big key analysis.
+    #[default]
     BigKeys,
+    /// The hot key analysis.
+    HotKeys,
     /// The offline key analysis: bytes, prefixes and totals.
     Offline,
 }
@@ -54,12 +57,13 @@ impl TaskKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::BigKeys => "bigkey",
+            Self::HotKeys => "hotkey",
             Self::Offline => "offline",
         }
     }
 
     fn of(name: &str) -> Self {
-        if name == Self::Offline.name() { Self::Offline } else { Self::BigKeys }
+        [Self::HotKeys, Self::Offline].into_iter().find(|kind| kind.name() == name).unwrap_or_default()
     }
 }
 

@@ -251,7 +251,7 @@ pub(super) fn task(
 
 fn keys(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<KeyRecord>, StoreError> {
     let mut select = transaction.prepare_cached(
-        "SELECT name, name_base64, type, shard, db, size, unit FROM task_key WHERE task = ?1 ORDER BY place",
+        "SELECT name, name_base64, type, shard, db, size, unit, freq FROM task_key WHERE task = ?1 ORDER BY place",
     )?;
     let keys = select.query_map([seq], |row| {
         Ok(KeyRecord {
@@ -262,6 +262,7 @@ fn keys(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<KeyRecord>, Store
             db: row.get::<_, i64>(4)?.cast_unsigned(),
             size: row.get::<_, i64>(5)?.cast_unsigned(),
             unit: if row.get_ref(6)?.as_str()? == "byte" { "byte" } else { "count" },
+            freq: row.get(7)?,
         })
     })?;
     Ok(keys.collect::<Result<_, _>>()?)
