@@ -10,18 +10,21 @@ use std::sync::{Arc, Mutex};
 use bigkeys::analysis::filter::Filter;
 use bigkeys::check::{self, Checksum, check_bytes};
 use bigkeys::engine::export_all;
+use bigkeys::forensics::{Carved, Search, grep, timeline};
 use bigkeys::memory::Target;
-use bigkeys::output::values::{Drain, Lines};
+use bigkeys::output::values::{Drain, EventText, Lines, MatchText};
 use bigkeys::rdb::packed::{intset, listpack, lzf, ziplist, zipmap};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Context, Dialect, ParseErrorKind, Scanner, ValueType, elements, value};
 use bigkeys::salvage::salvage_bytes;
-use bigkeys::{Options, Report};
+use bigkeys::{Dump, Options, Pattern, Progress, Report};
 
 /// The law of a target by its name.
 pub fn of(target: &str) -> Option<fn(&[u8])> {
     Some(match target {
+        "carve" => carve,
         "check" => check_any,
+        "forensics" => forensics,
         "lzf" => lzf,
         "packed" => packed,
         "salvage" => salvage,
@@ -238,6 +241,84 @@ fn exported(path: &Path, options: &Options, as_commands: bool) -> Vec<u8> {
     told.expect("the file can be opened");
     drop(drain);
     written.into_inner().expect("no panic")
+}
+
+/// A search and a timeline are the same bytes in segments and as a whole, and none of them acts on whoever reads it.
+pub fn forensics(dump: &[u8]) {
+    let path = format!("/dev/shm/bigkeys-fuzz-forensics-{}-{:?}", std::process::id(), std::thread::current().id());
+    fs::write(&path, dump).expect("memory");
+    let mut options = Options::default();
+    options.threads = 1;
+    let whole = examined(Path::new(&path), &options);
+    options.threads = 3;
+    options.segment_bytes = [16, 100, 1000][dump.len() % 3];
+    assert!(examined(Path::new(&path), &options) == whole, "segments of {}", options.segment_bytes);
+    _ = fs::remove_file(&path);
+}
+
+/// Matches and events as every text that they are written as.
+fn examined(path: &Path, options: &Options) -> [String; 5] {
+    let (dump, filter, progress) = (Dump::from(path), Filter::default(), Arc::default());
+    let mut texts = [const { Vec::new() }; 5];
+    let [columns, json, timesketch, l2t, body] = &mut texts;
+    let pattern = Pattern::regex(r"[0-9\xff=]+|.$").expect("a pattern");
+    let search = Search::new(pattern, false).expect("not of the empty text");
+    let told = grep(&dump, &search, &filter, options, &progress, |found| {
+        columns.extend(MatchText::Columns.line("=dump", true, found));
+        json.extend(MatchText::Json.line("=dump", true, found));
+    });
+    told.expect("the file can be opened");
+    let told = timeline(&dump, true, &filter, options, &progress, |event| {
+        timesketch.extend(EventText::Timesketch.line("=dump", event).unwrap_or_default());
+        l2t.extend(EventText::L2t.line("=dump", event).unwrap_or_default());
+        body.extend(EventText::Body.line("=dump", event).unwrap_or_default());
+    });
+    told.expect("the file can be opened");
+    let texts = texts.map(|text| String::from_utf8(text).expect("text"));
+    for (text, separator, fields) in [(&texts[0], '\t', 7), (&texts[3], ',', 17), (&texts[4], '|', 11)] {
+        for line in text.lines() {
+            assert_eq!(line.split(separator).count(), fields, "{line}");
+            assert!(!line.chars().any(|c| c.is_control() && c != '\t'), "{line:?}");
+            let starts_a_formula = |field: &str| field != "-" && field.starts_with(['=', '+', '-', '@']);
+            assert!(separator != ',' || !line.split(',').any(starts_a_formula), "{line}");
+        }
+    }
+    for line in texts[1].lines().chain(texts[2].lines()) {
+        assert!(line.starts_with('{') && line.ends_with('}') && !line.chars().any(char::is_control), "{line:?}");
+    }
+    texts
+}
+
+/// What is carved lies in the file, one behind the other; what is called sound is; and a dump that is sound is found whatever
+/// is around it, unless something before it claims its bytes.
+pub fn carve(image: &[u8]) {
+    let finds = carved(image);
+    for find in &finds {
+        let stretch = &image[usize::try_from(find.offset).expect("within")..usize::try_from(find.end).expect("within")];
+        let dump = [&find.header(), stretch, find.footer()].concat();
+        let mut quick = check::Options::default();
+        quick.quick = true;
+        let report = check_bytes(&dump, &quick);
+        assert!(find.checksum != Checksum::Verified || report.checksum == Checksum::Verified, "{find:?} {report}");
+        assert!(find.keys <= report.keys || find.damage.is_some() || !find.has_header, "{find:?} {report}");
+    }
+    if check_bytes(image, &check::Options::default()).sound {
+        let around = [&[0; 5000], image, b"\x01\x02 and more"].concat();
+        let sound = carved(&around).into_iter().find(|find| find.offset == 5000 && find.has_header);
+        assert!(sound.is_some_and(|find| find.has_end && find.damage.is_none()));
+    }
+}
+
+fn carved(image: &[u8]) -> Vec<Carved> {
+    let mut finds: Vec<Carved> = Vec::new();
+    let is_whole = bigkeys::forensics::carve(image, &Progress::default(), &mut |find| {
+        assert!(find.offset < find.end && find.end <= image.len() as u64, "{find:?}");
+        assert!(finds.last().is_none_or(|last| last.end <= find.offset), "{find:?}");
+        finds.push(find.clone());
+        true
+    });
+    assert!(is_whole);
+    finds
 }
 
 #[derive(Debug, PartialEq)]

@@ -38,11 +38,13 @@
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`findings`]: a report into verdicts, one file a rule: what is worth doing, and how many bytes that saves.
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
-//!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer.
-//! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] is that walk on
-//!   one, with a sink that copies what is sound.
+//!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer; `range.rs` is that for several machines.
+//! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] copies
+//!   what is sound: after a check on every core, one thread walks again and looks into the values of damaged keys alone.
 //! * [`extract`]: keys that were asked for, as a dump that servers load.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
+//! * [`forensics`]: search in names and decoded values, a timeline, dumps found inside other files; names and texts replaced by
+//!   stand-ins, so that others may see what is printed.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
 //! * `server`, with the feature of that name: the task API over HTTP; with the feature `console` also its pages.
@@ -52,9 +54,10 @@
 //! Who may know whom: `rdb` knows nothing of the others, `error` knows `rdb`; `input` knows `error`, and of `rdb` the
 //! magic and DUMP's answers; `memory` and `values` know `rdb`, `analysis` knows `rdb`, `memory` and `error`, `report` knows all
 //! of these but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
-//! `salvage` knows `check` too; `compare`, `extract` and `task` know `engine` and what that knows, `task` with `input`; `output` knows
-//! `report`, `values`, `compare` and `error`, `findings` knows `report`, `memory`, `rdb` and how `output` writes numbers, `server`
-//! knows `task`, and for its pages `engine`, `report`, `findings` and how `output` writes a page and numbers. No file imports one that, in some steps, imports it. A test holds this.
+//! `salvage` knows `check` too; `compare`, `extract`, `forensics` and `task` know `engine` and what that knows, `task` with `input`,
+//! `forensics` with the walk of `check`; `output` knows `report`, `values`, `compare`, `forensics` and `error`, `findings` knows
+//! `report`, `memory`, `rdb` and how `output` writes numbers, `server` knows `task`, and for its pages `engine`, `report`, `findings`
+//! and how `output` writes a page and numbers. No file imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -82,6 +85,7 @@ pub mod engine;
 pub mod error;
 pub mod extract;
 pub mod findings;
+pub mod forensics;
 pub mod input;
 pub mod memory;
 pub mod output;

@@ -10,7 +10,7 @@ use regex::Regex;
 
 /// A folder or file directly in `src/`, and the paths below the crate that it may name besides its own. `lib.rs` names
 /// them all, being the list of them; `cli/`, in a crate of its own, is held by another test.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("rdb", &[]),
     ("memory", &["rdb"]),
     ("error", &["rdb"]),
@@ -23,10 +23,11 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("salvage", &["check", "engine::Progress", "engine::resync", "input", "rdb", "error"]),
     ("compare", &["engine", "analysis", "memory", "report", "values", "rdb", "error", "input::shown"]),
     ("extract", &["engine", "analysis", "report", "values", "input::shown", "rdb", "error"]),
+    ("forensics", &["engine", "check", "analysis", "values", "rdb", "error"]),
     ("task", &["engine", "analysis", "report", "rdb", "error", "input"]),
     ("server", &["analysis", "task", "engine", "error", "report", "findings", "output::formula", "output::html", "output::human"]),
     ("findings", &["report", "memory", "rdb", "output::human"]),
-    ("output", &["analysis", "memory", "report", "values", "compare", "rdb", "error"]),
+    ("output", &["analysis", "memory", "report", "values", "compare", "forensics", "rdb", "error"]),
 ];
 
 #[test]

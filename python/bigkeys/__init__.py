@@ -1,7 +1,9 @@
 """The keys of Redis and Valkey dumps, without a server.
 
-``scan`` gives a row a key as an Arrow stream, ``report`` what is in dumps and what it costs, ``task`` the biggest keys as a
-big key analysis task, ``check`` whether a dump is sound. Wherever a path is taken, so is a list of them, or what ``open`` gives.
+``scan`` gives a row a key as an Arrow stream, ``elements`` a row an element of their values, ``report`` what is in dumps and what
+it costs, ``task`` the biggest keys as a big key analysis task, ``check`` whether a dump is sound, ``digest`` and ``diff`` what differs.
+Wherever a path is taken, so is what ``open`` gives, and by most functions a list of them. :mod:`bigkeys.polars` and
+:mod:`bigkeys.spark` bring dumps to where tables are.
 
 Arguments that several functions have:
 
@@ -36,7 +38,10 @@ from ._progress import shown as _shown
 from ._report import Report
 from ._scan import Scan
 
-__all__ = ["DumpError", "Held", "Report", "Scan", "check", "load_report", "open", "report", "scan", "task"]
+__all__ = [
+    "DumpError", "Held", "Report", "Scan", "check", "cut", "diff", "digest", "elements", "join", "load_report", "open", "range",
+    "report", "scan", "task",
+]
 
 
 def _raises(errors: str) -> bool:
@@ -45,12 +50,19 @@ def _raises(errors: str) -> bool:
     return errors == "raise"
 
 
-def scan(dumps: _Any, *, columns=None, limit=None, progress=None, errors="raise", **filters) -> Scan:
+def _one(dump: _Any) -> str:
+    found = _paths(dump)
+    if len(found) != 1:
+        raise ValueError(f"one dump, not {len(found)}")
+    return found[0]
+
+
+def scan(dumps: _Any, *, columns=None, limit=None, part=None, progress=None, errors="raise", **filters) -> Scan:
     """Rows of dumps, a row a key, as an Arrow stream.
 
-    pyarrow (``pyarrow.table``), Polars (``polars.from_arrow``), pandas 3 (``DataFrame.from_arrow``) and DuckDB take it as it is; no
-    value is copied on the way. Each of them scans anew. ``columns`` are the names of those that are wanted, ``limit`` how
-    many rows.
+    pyarrow (``pyarrow.table``), Polars (``polars.DataFrame``), pandas 3 (``DataFrame.from_arrow``) and DuckDB take it as it is; no
+    column is copied on the way. Each of them scans anew. ``columns`` are the names of those that are wanted, ``limit`` how
+    many rows, ``part`` one of those that :func:`join` gives. Sizes and memory are in bytes, times in milliseconds.
 
     >>> import bigkeys, pyarrow
     >>> table = pyarrow.table(bigkeys.scan("fixtures/mixed_all_v13.rdb", type="hash", columns=["db", "name_text", "size"]))
@@ -58,7 +70,23 @@ def scan(dumps: _Any, *, columns=None, limit=None, progress=None, errors="raise"
     ['db', 'name_text', 'size']
     """
     return Scan(_bigkeys.Scan(
-        _paths(dumps), columns=columns, limit=limit, progress=_shown(progress), raises=_raises(errors), **filters,
+        _paths(dumps), columns=columns, limit=limit, part=part, progress=_shown(progress), raises=_raises(errors), **filters,
+    ), dumps)
+
+
+def elements(dumps: _Any, *, columns=None, limit=None, progress=None, errors="raise", **filters) -> Scan:
+    """Rows of the values of dumps, a row an element, as an Arrow stream like that of :func:`scan`.
+
+    A string has one row, a list or set one for each element, a hash one for each field, a sorted set one for each member with
+    its ``score``, a stream one for each field of an entry. Names, fields, members and values are bytes.
+
+    >>> import bigkeys, pyarrow
+    >>> fields = pyarrow.table(bigkeys.elements("fixtures/mixed_all_v13.rdb", type="hash", columns=["name", "field", "value"]))
+    >>> fields.column_names
+    ['name', 'field', 'value']
+    """
+    return Scan(_bigkeys.Scan(
+        _paths(dumps), elements=True, columns=columns, limit=limit, progress=_shown(progress), raises=_raises(errors), **filters,
     ), dumps)
 
 
@@ -109,4 +137,83 @@ def check(dump: _Any, *, quick=False, resync=False, progress=None) -> dict:
     >>> bigkeys.check("fixtures/mixed_all_v13.rdb")["sound"]
     True
     """
-    return _json.loads(_bigkeys.check(_paths(dump)[0], quick=quick, resync=resync, progress=_shown(progress)))
+    return _json.loads(_bigkeys.check(_one(dump), quick=quick, resync=resync, progress=_shown(progress)))
+
+
+def digest(dump: _Any, *, progress=None, errors="raise", **filters) -> dict:
+    """What ``DEBUG DIGEST`` answers on a server that holds the same keys, for the dump and for each database.
+
+    ``target`` is the server that would answer, by default the one that wrote the dump. ``is_complete`` is false where keys are
+    missing from the digest; with ``errors="report"`` ``damage`` says why.
+
+    >>> import bigkeys
+    >>> bigkeys.digest("fixtures/empty_v13.rdb")["digest"]
+    '0000000000000000000000000000000000000000'
+    """
+    [(text, damage)] = _bigkeys.digest(_one(dump), progress=_shown(progress), raises=_raises(errors), **filters)
+    return {**_json.loads(text), "is_complete": not damage, "damage": damage}
+
+
+def diff(old: _Any, new: _Any, *, keys=True, maxmemory=None, top=20, progress=None, errors="raise", **arguments) -> dict:
+    """What changed from one dump or :class:`Report` to another: keys and memory by type, database and prefix, and of two dumps
+    the single keys too unless ``keys`` is false; each is read several times for that. The JSON of `bigkeys diff`.
+
+    >>> import bigkeys
+    >>> change = bigkeys.diff("fixtures/empty_v13.rdb", "fixtures/mixed_all_v13.rdb")
+    >>> change["keys"]["came"]["keys"]
+    534
+    """
+    def side(dump: _Any) -> Report:
+        if isinstance(dump, Report):
+            return dump
+        return report(_one(dump), top=1, progress=progress, errors=errors, **arguments)
+
+    reports = side(old), side(new)
+    difference = _json.loads(_bigkeys.diff_reports(reports[0]._inner, reports[1]._inner, maxmemory=maxmemory))
+    if keys and not isinstance(old, Report) and not isinstance(new, Report):
+        changes = _bigkeys.diff_keys(_one(old), _one(new), top=top, progress=_shown(progress), **arguments)
+        difference["keys"] = _json.loads(changes)
+    return difference
+
+
+def cut(dump: _Any, range_bytes: int) -> list[tuple[int, int]]:
+    """The ranges of ``range_bytes`` bytes that a dump is cut into, for :func:`range`; an empty list for a dump that has to be
+    read from its beginning, such as a compressed one.
+
+    >>> import bigkeys
+    >>> len(bigkeys.cut("fixtures/mixed_all_v13.rdb", 4096)) > 5
+    True
+    """
+    return _bigkeys.cut(_one(dump), range_bytes)
+
+
+def range(dump: _Any, start: int, end: int, *, place=None, verify=True, progress=None) -> dict:  # noqa: A001
+    """Scans the records that begin in the bytes from ``start`` up to ``end``, and says where it truly began and ended.
+
+    Where a record begins in the middle of a dump is guessed, unless ``place``, an (offset, database) from elsewhere, says
+    so. :func:`join` makes of the ranges of a dump its parts, whichever machine scanned them, and notices a wrong guess.
+    The result: ``start``, ``end``, ``dump_bytes``, ``began`` (None if no record was found), ``ended`` (where to go on),
+    ``db`` (the database there; None if it is not known), ``is_last``, ``keys``, ``checksum`` of the bytes (None without ``verify``).
+
+    >>> import bigkeys
+    >>> first, second = (bigkeys.range("fixtures/mixed_all_v13.rdb", *bytes) for bytes in [(0, 4096), (4096, 8192)])
+    >>> first["ended"] <= second["began"]
+    True
+    """
+    return _json.loads(_bigkeys.range(_one(dump), start, end, place=place, verify=verify, progress=_shown(progress)))
+
+
+def join(dump: _Any, scans: list[dict], *, progress=None) -> dict:
+    """Joins what :func:`range` gave for all ranges of a dump, in order; scans those again whose ends do not meet.
+
+    The result: ``parts``, each an (offset, database, until) for :func:`scan`, which have each key exactly once; ``keys``, how many;
+    ``rescanned``, how many ranges began in the wrong place; ``notes``; ``damage`` that ends the dump or is of its checksum.
+
+    >>> import bigkeys, pyarrow
+    >>> dump = "fixtures/mixed_all_v13.rdb"
+    >>> joined = bigkeys.join(dump, [bigkeys.range(dump, *bytes) for bytes in bigkeys.cut(dump, 4096)])
+    >>> sum(pyarrow.table(bigkeys.scan(dump, part=part)).num_rows for part in joined["parts"]), joined["keys"]
+    (534, 534)
+    """
+    parts, keys, rescanned, notes, damage = _bigkeys.join(_one(dump), _json.dumps(scans), progress=_shown(progress))
+    return {"parts": parts, "keys": keys, "rescanned": rescanned, "notes": notes, "damage": damage}

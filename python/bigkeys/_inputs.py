@@ -38,9 +38,8 @@ class Held:
 def open(source: Any) -> Held:  # noqa: A001
     """A dump from bytes (or anything with a buffer), or from what is left of a file object that was opened for bytes.
 
-    >>> import bigkeys
-    >>> with open("fixtures/empty_v13.rdb", "rb") as file:
-    ...     dump = bigkeys.open(file)
+    >>> import bigkeys, pathlib
+    >>> dump = bigkeys.open(pathlib.Path("fixtures/empty_v13.rdb").read_bytes())
     >>> bigkeys.check(dump)["keys"]
     0
     """

@@ -6,7 +6,7 @@ from . import _bigkeys
 
 
 class Scan:
-    """Rows of dumps: an Arrow stream for whoever reads it (``__arrow_c_stream__``), anew each time."""
+    """Rows of keys or elements: an Arrow stream for whoever reads it (``__arrow_c_stream__``), anew each time."""
 
     def __init__(self, inner: _bigkeys.Scan, dumps: object) -> None:
         self._inner = inner

@@ -44,7 +44,7 @@ def scan_rdb(dumps: Any, **arguments) -> pl.LazyFrame:
             if left == 0:
                 return
 
-    schema = pl.from_arrow(bigkeys.scan(dumps, limit=0, **arguments)).schema
+    schema = pl.DataFrame(bigkeys.scan(dumps, limit=0, **arguments)).schema
     return register_io_source(rows, schema=schema, is_pure=True)
 
 
@@ -54,4 +54,4 @@ def _frames(scan: bigkeys.Scan) -> Iterator[pl.DataFrame]:
 
     reader = pa.RecordBatchReader.from_stream(scan)
     for batch in reader:
-        yield pl.from_arrow(batch)
+        yield pl.DataFrame(batch)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bigkeys::analysis::filter::{BIG_ELEMENTS, BIG_STRING_BYTES, Expired, Filter};
+use bigkeys::input::shown;
 use bigkeys::memory::{Allocator, Target};
 use bigkeys::rdb::Kind;
 use bigkeys::report::Question;
@@ -16,6 +17,13 @@ pub(crate) struct Ask {
     pub(crate) dumps: Vec<Dump>,
     pub(crate) question: Question,
     pub(crate) options: Options,
+}
+
+impl Ask {
+    /// What the dumps are called in rows.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.dumps.iter().map(|dump| shown(&dump.path)).collect()
+    }
 }
 
 /// One of something, or a list of them.

@@ -4,7 +4,9 @@
 //! Nothing here holds Python's lock while a dump is read, and each wait looks for Ctrl-C.
 
 mod ask;
+mod compare;
 mod errors;
+mod range;
 mod report;
 mod scan;
 mod waiting;
@@ -17,9 +19,13 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _bigkeys {
     #[pymodule_export]
+    use super::compare::{diff_keys, diff_reports, digest};
+    #[pymodule_export]
     use super::errors::DumpError;
     #[pymodule_export]
     use super::main;
+    #[pymodule_export]
+    use super::range::{cut, join, range};
     #[pymodule_export]
     use super::report::{Report, check, load_report, report, task};
     #[pymodule_export]

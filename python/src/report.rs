@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bigkeys::findings::judge;
 use bigkeys::output::table::{self, Look};
+use bigkeys::report::Rules;
 use bigkeys::task::{Task, Times};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -16,7 +18,7 @@ use crate::waiting::wait;
 /// A report over one or many dumps: totals, types, databases, the largest keys, prefixes, times to live and more.
 #[pyclass(module = "bigkeys", frozen)]
 pub(crate) struct Report {
-    report: bigkeys::report::Report,
+    pub(crate) report: bigkeys::report::Report,
     /// What is worth knowing and no damage.
     #[pyo3(get)]
     notes: Vec<String>,
@@ -37,6 +39,7 @@ impl Report {
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
         let mut report = self.report.clone();
         report.merge(other.report.clone()).map_err(PyValueError::new_err)?;
+        report.findings = judge(&report, Rules::default());
         let both = self.damage.bind(py).add(other.damage.bind(py))?;
         let notes = self.notes.iter().chain(&other.notes).cloned().collect();
         Ok(Self { report, notes, damage: both.unbind() })
@@ -60,7 +63,8 @@ impl Report {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> PyResult<String> {
+/// A value as JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> PyResult<String> {
     serde_json::to_string(value).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
@@ -77,10 +81,11 @@ pub(crate) fn report(
     let ask = ask(paths, arguments)?;
     let found =
         wait(py, progress, move |progress| bigkeys::report_all(&ask.dumps, &ask.question, &ask.options, progress))?;
-    let (report, notes, errors) = found.map_err(|error| exception(py, &error))?;
+    let (mut report, notes, errors) = found.map_err(|error| exception(py, &error))?;
     if let Some(error) = errors.first().filter(|_| raises) {
         return Err(exception(py, error));
     }
+    report.findings = judge(&report, Rules::default());
     Ok(Report { report, notes, damage: damage(py, &errors)? })
 }
 

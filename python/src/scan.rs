@@ -1,15 +1,18 @@
 //! Rows as an Arrow stream: a thread scans, whoever reads the stream takes batch by batch, and a few blocks wait between them.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
+use bigkeys::engine::{Part, Place, export_all, part_rows};
 use bigkeys::output::batch::{BLOCK_ROWS, Batches};
+use bigkeys::output::values::{ElementColumns, ElementFile, element_schema};
 use bigkeys::report::RowBlock;
-use bigkeys::{Error, Progress};
+use bigkeys::{Error, ErrorKind, Progress};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
@@ -24,10 +27,28 @@ const BLOCKS_WAITING: usize = 4;
 /// What came of a scan.
 type Outcome = Result<(Vec<String>, Vec<Error>), Error>;
 
-/// Rows of dumps, a row a key. Every reader of the stream scans anew.
+/// What waits to be read.
+enum Block {
+    Keys(RowBlock),
+    Elements(RecordBatch),
+}
+
+/// What a row is.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// A key, of whole dumps.
+    Keys,
+    /// A key, of a part of a dump.
+    Part(Part),
+    /// An element of a value.
+    Elements,
+}
+
+/// Rows of dumps, a row a key or an element. Every reader of the stream scans anew.
 #[pyclass(module = "bigkeys", frozen)]
 pub(crate) struct Scan {
     ask: Arc<Ask>,
+    rows: Rows,
     columns: Option<Vec<String>>,
     limit: Option<usize>,
     raises: bool,
@@ -39,9 +60,14 @@ pub(crate) struct Scan {
 #[pymethods]
 impl Scan {
     #[new]
-    #[pyo3(signature = (paths, *, columns = None, limit = None, progress = None, raises = true, **arguments))]
+    #[pyo3(signature = (
+        paths, *, elements = false, part = None, columns = None, limit = None, progress = None, raises = true, **arguments
+    ))]
+    #[allow(clippy::too_many_arguments, reason = "Python names each")]
     fn new(
         paths: &Bound<'_, PyAny>,
+        elements: bool,
+        part: Option<(u64, u64, u64)>,
         columns: Option<Vec<String>>,
         limit: Option<usize>,
         progress: Option<Py<PyAny>>,
@@ -49,7 +75,15 @@ impl Scan {
         arguments: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let ask = Arc::new(ask(paths, arguments)?);
-        let scan = Self { ask, columns, limit, raises, on_progress: progress, outcome: Arc::default() };
+        let rows = match part {
+            None if elements => Rows::Elements,
+            None => Rows::Keys,
+            Some(_) if elements || ask.dumps.len() != 1 => {
+                return Err(PyValueError::new_err("part: of keys of one dump"));
+            }
+            Some((offset, db, until)) => Rows::Part(Part { from: Place { offset, db }, until }),
+        };
+        let scan = Self { ask, rows, columns, limit, raises, on_progress: progress, outcome: Arc::default() };
         // A wrong name of a column is told here, where it was typed.
         scan.projected(&scan.batches())?;
         Ok(scan)
@@ -99,13 +133,15 @@ impl Scan {
 
 impl Scan {
     fn batches(&self) -> Batches {
-        let names: Vec<String> = self.ask.dumps.iter().map(|dump| dump.path.display().to_string()).collect();
-        Batches::new(&names)
+        Batches::new(&self.ask.names())
     }
 
     /// The places of the columns that are wanted, and their schema.
     fn projected(&self, batches: &Batches) -> PyResult<(Option<Vec<usize>>, SchemaRef)> {
-        let schema = batches.schema().clone();
+        let schema = match self.rows {
+            Rows::Keys | Rows::Part(_) => batches.schema().clone(),
+            Rows::Elements => element_schema(),
+        };
         let Some(columns) = &self.columns else { return Ok((None, schema)) };
         let wrong = |error: ArrowError| PyValueError::new_err(error.to_string());
         let places = columns.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
@@ -117,15 +153,10 @@ impl Scan {
         let batches = self.batches();
         let (places, schema) = self.projected(&batches)?;
         let progress = Arc::new(Progress::default());
-        let (sender, blocks) = sync_channel::<RowBlock>(BLOCKS_WAITING);
-        let (ask, for_scan, outcome) = (self.ask.clone(), progress.clone(), self.outcome.clone());
+        let (sender, blocks) = sync_channel::<Block>(BLOCKS_WAITING);
+        let (ask, rows, for_scan, outcome) = (self.ask.clone(), self.rows, progress.clone(), self.outcome.clone());
         thread::spawn(move || {
-            let Ask { dumps, question, options } = &*ask;
-            let result = bigkeys::row_blocks_all(dumps, question, options, &for_scan, BLOCK_ROWS, |block| {
-                if sender.send(block).is_err() {
-                    for_scan.cancel();
-                }
-            });
+            let result = without_ends_of_readers(scan(&ask, rows, &sender, &for_scan), &for_scan);
             // It is there before the stream is seen to end, which it does when the sender is dropped.
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             drop(sender);
@@ -144,13 +175,69 @@ impl Scan {
     }
 }
 
+/// The outcome, in which it is no error that nobody reads on.
+fn without_ends_of_readers(outcome: Outcome, progress: &Progress) -> Outcome {
+    if !progress.is_cancelled() {
+        return outcome;
+    }
+    let is_end = |error: &Error| match &error.cause {
+        ErrorKind::Cancelled { .. } => true,
+        ErrorKind::Io { source, .. } => source.kind() == io::ErrorKind::BrokenPipe,
+        _ => false,
+    };
+    match outcome {
+        Ok((notes, mut errors)) => {
+            errors.retain(|error| !is_end(error));
+            Ok((notes, errors))
+        }
+        Err(error) if is_end(&error) => Ok((Vec::new(), Vec::new())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Scans until all is read, or nobody reads on.
+fn scan(ask: &Ask, rows: Rows, sender: &SyncSender<Block>, progress: &Arc<Progress>) -> Outcome {
+    let Ask { dumps, question, options } = ask;
+    let on_block = |block| {
+        if sender.send(Block::Keys(block)).is_err() {
+            progress.cancel();
+        }
+    };
+    match rows {
+        Rows::Keys => bigkeys::row_blocks_all(dumps, question, options, progress, BLOCK_ROWS, on_block),
+        Rows::Part(part) => {
+            let scanned = dumps.iter().map(|dump| part_rows(dump, &part, question, progress, BLOCK_ROWS, on_block));
+            let errors = scanned.collect::<Result<Vec<_>, _>>()?;
+            Ok((Vec::new(), errors.into_iter().flatten().collect()))
+        }
+        Rows::Elements => {
+            let names = ask.names();
+            let (sender, for_batch) = (sender.clone(), progress.clone());
+            let file = Arc::new(Mutex::new(ElementFile::batches(move |batch| {
+                sender.send(Block::Elements(batch)).map_err(|_| {
+                    for_batch.cancel();
+                    io::ErrorKind::BrokenPipe.into()
+                })
+            })));
+            let exported =
+                export_all(dumps, &question.filter, options, progress, |_| ElementColumns::new(&names, file.clone()))?;
+            let file = Arc::into_inner(file).map(|file| file.into_inner().unwrap_or_else(PoisonError::into_inner));
+            if let Some(Err(source)) = file.map(|file| file.finish(&names)) {
+                let dump = names.first().cloned().unwrap_or_default();
+                return Err(Error::new(dump, ErrorKind::Io { doing: "hand its elements on", source }));
+            }
+            Ok((exported.notes, exported.errors))
+        }
+    }
+}
+
 /// The reading end. It does not borrow from Python, and ends the scan when it is dropped.
 struct Stream {
     batches: Batches,
     places: Option<Vec<usize>>,
     schema: SchemaRef,
     /// None once the stream has ended.
-    blocks: Option<Receiver<RowBlock>>,
+    blocks: Option<Receiver<Block>>,
     progress: Arc<Progress>,
     on_progress: Option<Py<PyAny>>,
     rows_left: usize,
@@ -178,7 +265,10 @@ impl Stream {
             }
         };
         self.tell()?;
-        let mut batch = self.batches.of(block)?;
+        let mut batch = match block {
+            Block::Keys(rows) => self.batches.of(rows)?,
+            Block::Elements(batch) => batch,
+        };
         if let Some(places) = &self.places {
             batch = batch.project(places)?;
         }

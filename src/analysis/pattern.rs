@@ -56,6 +56,18 @@ impl Pattern {
         Self::build(false, regex.to_owned(), regex)
     }
 
+    /// These bytes, anywhere.
+    ///
+    /// # Errors
+    /// A sentence if they are too many.
+    pub fn fixed(bytes: &[u8]) -> Result<Self, String> {
+        let mut regex = String::from("(?s-u)");
+        for byte in bytes {
+            push_byte(&mut regex, *byte);
+        }
+        Self::build(false, bytes.escape_ascii().to_string(), &regex)
+    }
+
     fn build(is_glob: bool, text: String, regex: &str) -> Result<Self, String> {
         match RegexBuilder::new(regex).unicode(false).build() {
             Ok(regex) => Ok(Self { is_glob, text, regex }),
@@ -76,6 +88,11 @@ impl Pattern {
     /// What it was made of; in a glob, bytes that are not UTF-8 as `\xff`, which means the same.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The regular expression that it is, to find where it matches.
+    pub(crate) fn as_regex(&self) -> &Regex {
+        &self.regex
     }
 
     pub(super) fn matches(&self, name: &[u8]) -> bool {

@@ -67,6 +67,13 @@ impl BigKey {
 }
 
 impl Report {
+    /// Writes the names of keys as `name` has them, which are as long.
+    pub fn map_names(&mut self, name: &dyn Fn(&[u8]) -> Vec<u8>) {
+        for key in &mut self.keys {
+            key.name = name(&key.name);
+        }
+    }
+
     /// Whether every dump was read to its end and found sound.
     pub fn is_complete(&self) -> bool {
         self.damage.is_empty()

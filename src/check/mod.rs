@@ -6,6 +6,7 @@
 
 mod again;
 mod ending;
+pub(crate) mod flawed;
 mod log;
 mod map;
 mod memory;

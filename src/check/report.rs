@@ -198,10 +198,9 @@ pub struct Finding {
     pub offset: u64,
     /// `error` where servers refuse the dump or leave the key out, `warning` where those that it was written for load it.
     pub severity: Severity,
-    /// The fault in one word.
-    #[serde(rename = "fault")]
+    /// What kind of damage it is, in one word.
     pub kind: String,
-    /// The fault in a sentence.
+    /// What is wrong, in a sentence.
     pub what: String,
     /// The database that it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,10 +215,10 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<&'static str>,
     #[serde(skip)]
-    name: Option<Vec<u8>>,
+    pub(super) name: Option<Vec<u8>>,
     /// Where the record begins that it is in.
     #[serde(skip)]
-    record_start: u64,
+    pub(super) record_start: u64,
 }
 
 /// A key whose name another one has that comes before it in the database.
@@ -534,6 +533,20 @@ impl Report {
     fn is_of_keydb(&self) -> bool {
         self.aux.keys().any(|name| name == "mvcc-tstamp" || name.starts_with("keydb-"))
             || self.encodings.iter().any(|encoding| encoding.value_type == ValueType::CRON.0)
+    }
+}
+
+impl Report {
+    /// Writes the names of keys as `name` has them, and sentences as `sentence` has them.
+    pub fn map_names(&mut self, name: &dyn Fn(&[u8]) -> Vec<u8>, sentence: &dyn Fn(&str) -> String) {
+        self.error = self.error.as_deref().map(sentence);
+        for finding in &mut self.findings {
+            if let Some(found) = &mut finding.name {
+                *found = name(found);
+                let (text, base64) = name_text(found.clone());
+                (finding.key, finding.key_base64) = (Some(text), base64);
+            }
+        }
     }
 }
 

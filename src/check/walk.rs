@@ -3,6 +3,7 @@
 //! One pass over any source. Each record goes to a [`Sink`] when it has been read, with its place in the dump: a check
 //! counts it, a salvage copies it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ pub(crate) struct Walk {
     pub(crate) context: Arc<Context>,
     /// Whether values are looked into, or only stepped over.
     is_deep: bool,
+    /// Where records begin whose values are looked into though others are not.
+    flawed: Option<Arc<BTreeSet<u64>>>,
     pub(crate) deep: Deep,
     /// Where the record begins that is being read.
     pub(crate) record_start: u64,
@@ -111,6 +114,7 @@ impl Walk {
         Self {
             context,
             is_deep,
+            flawed: None,
             deep: Deep::default(),
             record_start: 0,
             has_begun: false,
@@ -170,6 +174,11 @@ impl Walk {
                 }
             }
         }
+    }
+
+    /// Looks into the values of the records that begin there, whatever it does with others.
+    pub(crate) fn look_into(&mut self, flawed: Arc<BTreeSet<u64>>) {
+        self.flawed = Some(flawed);
     }
 
     /// Whether values are looked into.
@@ -380,7 +389,8 @@ impl Walk {
         let named = |walk: &Self, error| {
             Box::new(Damage { error, key: Some((walk.name.clone(), value_type)), record_offset: walk.record_start })
         };
-        let module = if self.is_deep {
+        let is_flawed = || self.flawed.as_ref().is_some_and(|flawed| flawed.contains(&self.record_start));
+        let module = if self.is_deep || is_flawed() {
             match self.deep.value(source, value_type, &self.context) {
                 Ok(module) => module,
                 Err(error) => return Err(named(self, error)),

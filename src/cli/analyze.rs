@@ -1,5 +1,8 @@
 //! `bigkeys analyze`: dumps in, tasks out.
 
+use std::path::PathBuf;
+
+use bigkeys::forensics::Redaction;
 use bigkeys::task::{Task, Times};
 use bigkeys::{Dump, Error, Options, Question, Report, analyze_all};
 use clap::{Args, ValueEnum};
@@ -8,11 +11,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::args::filter::FilterArgs;
-use super::args::input::{ShardedDumpArgs, count, times};
+use super::args::input::{ShardedDumpArgs, count, dump, times};
 use super::args::output::{self, OutputArgs};
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
 use super::args::value::{number, time};
-use super::exit::{Exit, fail, say, tell_damage};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
 
@@ -68,6 +73,12 @@ pub(super) struct AnalyzeArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     scan: ScanArgs,
 }
 
@@ -84,10 +95,12 @@ impl output::Format for Format {
 }
 
 pub(super) fn run(args: &AnalyzeArgs) -> Exit {
-    match try_run(args) {
+    let inputs: Vec<PathBuf> = args.input.dumps.iter().map(|argument| dump(argument).path).collect();
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -101,6 +114,7 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
     let output = args.output.output.as_deref();
     let Format::Json = output::choose(None, output, Format::Json)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
+    let redaction = args.redact.redaction(SEPARATORS)?;
     let mut sink = Sink::open(output)?;
 
     let instance_id = args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
@@ -108,8 +122,8 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
     let is_pretty = !args.per_file && sink.is_terminal();
     let mut exit = Exit::Sound;
     for (job, task_id) in jobs.into_iter().zip(task_ids) {
-        let (task, job_exit) =
-            analyze(args, job, &options, &instance_id, task_id).map_err(|error| error.to_string())?;
+        let (task, job_exit) = analyze(args, job, &options, &instance_id, task_id, redaction.as_ref())
+            .map_err(|error| redacted(&error.to_string(), redaction.as_ref()))?;
         exit = exit.max(job_exit);
         let dump = args.per_file.then(|| job.iter().map(|dump| dump.path.display().to_string()).collect());
         if !sink.write(&NamedTask { task, dump }, is_pretty)? {
@@ -142,21 +156,25 @@ fn analyze(
     options: &Options,
     instance_id: &str,
     task_id: Uuid,
+    redaction: Option<&Redaction>,
 ) -> Result<(Task, Exit), Error> {
     let now = || args.at.unwrap_or_else(Timestamp::now);
     let created_at = now();
-    let report = match watched(args.scan.when(), |progress| analyze_all(dumps, options, progress)) {
+    let mut report = match watched(args.scan.when(), |progress| analyze_all(dumps, options, progress)) {
         Err(error) if args.per_file => Report { damage: vec![error], ..Report::default() },
         analyzed => analyzed?,
     };
-    let exit = tell(&report, args.scan.quiet);
+    let exit = tell(&report, args.scan.quiet, redaction);
+    if let Some(redaction) = redaction {
+        report.map_names(&|name| redaction.name(name));
+    }
     let times = Times { created_at, started_at: created_at, finished_at: now() };
     Ok((Task::ended(task_id.to_string(), instance_id.to_owned(), times, report), exit))
 }
 
 /// Says on standard error what the task's JSON has no place for.
-fn tell(report: &Report, is_quiet: bool) -> Exit {
-    let exit = tell_damage(&report.damage, &report.notes, is_quiet);
+fn tell(report: &Report, is_quiet: bool, redaction: Option<&Redaction>) -> Exit {
+    let exit = tell_redacted(&report.damage, &report.notes, is_quiet, redaction);
     if report.keys_unlisted > 0 && !is_quiet {
         let (number, keys, them) =
             if report.keys_unlisted == 1 { (1, "key", "it") } else { (report.keys_unlisted, "keys", "them") };

@@ -8,8 +8,10 @@ use bigkeys::input::stored_bytes;
 use clap::Args;
 
 use super::args::input::{DumpArgs, all_matches, count};
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::{ProgressArgs, When};
-use super::exit::{Exit, fail, say};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, not_understood, redacted, say};
 use super::progress::watched;
 
 const EXAMPLES: &str = "\
@@ -49,13 +51,27 @@ pub(super) struct CheckArgs {
     quiet: bool,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     progress: ProgressArgs,
 }
 
 pub(super) fn run(args: &CheckArgs) -> Exit {
+    recorded(&args.evidence, &args.input.dumps, Vec::new, || check(args))
+}
+
+fn check(args: &CheckArgs) -> Exit {
     let (quick, resync, payload_key) = (args.quick, args.resync, args.input.payload.key());
     let options = Options { quick, resync, payload_key, ..Options::default() };
     let when = if args.quiet { When::Never } else { args.progress.progress };
+    let redaction = match args.redact.redaction(SEPARATORS) {
+        Ok(redaction) => redaction,
+        Err(sentence) => return fail(&sentence),
+    };
     let mut exit = Exit::Sound;
     let mut files = Vec::new();
     let dumps = match all_matches(&args.input.dumps) {
@@ -67,15 +83,21 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
             progress.expect(stored_bytes(path));
             check_watched(path, &options, progress)
         });
-        let report = match checked {
+        let mut report = match checked {
             Ok(report) => report,
             // The other dumps are still worth a look.
             Err(error) => {
                 exit = exit.max(Exit::of(&error));
-                say(&error.to_string());
+                say(&redacted(&error.to_string(), redaction.as_ref()));
                 continue;
             }
         };
+        if let Some(redaction) = &redaction {
+            report.map_names(&|name| redaction.name(name), &|sentence| redaction.sentence(sentence));
+        }
+        for sentence in report.error.iter().cloned().chain(report.findings.iter().map(ToString::to_string)) {
+            not_understood(&format!("{}: {sentence}", report.dump));
+        }
         if !report.sound {
             exit = exit.max(Exit::Damaged);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bigkeys::compare::{Difference, KeyQuestion, compare_keys};
 use bigkeys::engine::report_all;
+use bigkeys::forensics::Redaction;
 use bigkeys::input::shown;
 use bigkeys::output::{diff, folded};
 use bigkeys::report::{Question, Report};
@@ -18,11 +19,13 @@ use super::args::filter::FilterArgs;
 use super::args::input::dump_path;
 use super::args::memory::MemoryArgs;
 use super::args::output::{self, OutputArgs, choose};
+use super::args::redact::RedactArgs;
 use super::args::run::ScanArgs;
 use super::args::value::{bytes, from_to};
-use super::exit::{Exit, fail, say, tell_damage};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
-use super::report_file::read;
+use super::report_file::{read, redact};
 use super::report_format::width;
 use super::sink::{Sink, keep_inputs};
 
@@ -81,6 +84,12 @@ pub(super) struct DiffArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     scan: ScanArgs,
 
     /// Keys that a pass holds
@@ -112,10 +121,12 @@ struct Side {
 }
 
 pub(super) fn run(args: &DiffArgs) -> Exit {
-    match try_run(args) {
+    let inputs = [args.old.clone(), args.new.clone()];
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -128,9 +139,11 @@ fn try_run(args: &DiffArgs) -> Result<Exit, String> {
         return Err("standard input can be only one of the two".to_owned());
     }
     keep_inputs(inputs.into_iter(), output)?;
+    let redaction = args.redact.redaction(&args.separators)?;
     let mut sink = Sink::open(output)?;
     let mut exit = Exit::Sound;
-    let compared = watched(args.scan.when(), |progress| compare(args, format, &mut exit, progress));
+    let redaction = redaction.as_ref();
+    let compared = watched(args.scan.when(), |progress| compare(args, format, redaction, &mut exit, progress));
     let Some((difference, old, new)) = compared? else { return Ok(exit) };
     let top = usize::try_from(args.top).unwrap_or(usize::MAX);
     let is_terminal = sink.is_terminal();
@@ -151,10 +164,16 @@ type Compared = Option<(Difference, Report, Report)>;
 ///
 /// # Errors
 /// The sentence that says why the program could not run.
-fn compare(args: &DiffArgs, format: Format, exit: &mut Exit, progress: &Arc<Progress>) -> Result<Compared, String> {
+fn compare(
+    args: &DiffArgs,
+    format: Format,
+    redaction: Option<&Redaction>,
+    exit: &mut Exit,
+    progress: &Arc<Progress>,
+) -> Result<Compared, String> {
     let mut sides = Vec::new();
     for path in [&args.old, &args.new] {
-        match side(args, path, exit, progress)? {
+        match side(args, path, redaction, exit, progress)? {
             Some(side) if !progress.is_cancelled() => sides.push(side),
             _ => return Ok(None),
         }
@@ -182,9 +201,14 @@ fn compare(args: &DiffArgs, format: Format, exit: &mut Exit, progress: &Arc<Prog
         };
         match compare_keys(old, new, &question, &args.scan.options(), progress) {
             // What is wrong with the dumps was told when their reports were made.
-            Ok((keys, _)) => difference.keys = Some(keys),
+            Ok((mut keys, _)) => {
+                if let Some(redaction) = redaction {
+                    keys.map_names(&|name| redaction.name(name));
+                }
+                difference.keys = Some(keys);
+            }
             Err(error) => {
-                say(&error.to_string());
+                say(&redacted(&error.to_string(), redaction));
                 *exit = (*exit).max(Exit::of(&error));
                 return Ok(None);
             }
@@ -202,9 +226,20 @@ fn compare(args: &DiffArgs, format: Format, exit: &mut Exit, progress: &Arc<Prog
 ///
 /// # Errors
 /// The sentence that says why the program could not run.
-fn side(args: &DiffArgs, path: &Path, exit: &mut Exit, progress: &Arc<Progress>) -> Result<Option<Side>, String> {
+fn side(
+    args: &DiffArgs,
+    path: &Path,
+    redaction: Option<&Redaction>,
+    exit: &mut Exit,
+    progress: &Arc<Progress>,
+) -> Result<Option<Side>, String> {
     if path == Path::new("-") || is_json(path) {
-        let report = read(path, progress).map_err(|what| format!("{}: {what}", shown(path)))?;
+        let named = |what: String| format!("{}: {what}", shown(path));
+        let mut report = read(path, progress).map_err(named)?;
+        // A side that was redacted alike may be compared with one that is redacted now.
+        if report.redacted.as_deref() != redaction.map(Redaction::mark) {
+            redact(&mut report, redaction).map_err(named)?;
+        }
         return Ok(Some(Side { report, dump: None }));
     }
     let dump = Dump::from(path);
@@ -218,14 +253,15 @@ fn side(args: &DiffArgs, path: &Path, exit: &mut Exit, progress: &Arc<Progress>)
         ..Question::default()
     };
     match report_all(std::slice::from_ref(&dump), &question, &args.scan.options(), progress) {
-        Ok((report, notes, errors)) => {
-            *exit = (*exit).max(tell_damage(&errors, &notes, args.scan.quiet));
+        Ok((mut report, notes, errors)) => {
+            *exit = (*exit).max(tell_redacted(&errors, &notes, args.scan.quiet, redaction));
+            redact(&mut report, redaction)?;
             let is_refused = |error: &Error| matches!(error.cause, ErrorKind::Refused(_) | ErrorKind::Io { .. });
             let is_nothing = report.totals.keys == 0 && errors.iter().any(is_refused);
             Ok((!is_nothing).then_some(Side { report, dump: Some(dump) }))
         }
         Err(error) => {
-            say(&error.to_string());
+            say(&redacted(&error.to_string(), redaction));
             *exit = (*exit).max(Exit::of(&error));
             Ok(None)
         }

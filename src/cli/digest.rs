@@ -10,6 +10,7 @@ use bigkeys::error::Visible;
 use bigkeys::input::shown;
 use bigkeys::memory::Target;
 use bigkeys::output::values::{Drain, Lines};
+use bigkeys::values::{Mapped, Mapping, TextMap};
 use bigkeys::{Dump, Progress};
 use clap::Args;
 use serde::Serialize;
@@ -18,8 +19,10 @@ use super::args::filter::FilterArgs;
 use super::args::input::DumpArgs;
 use super::args::memory::target_parser;
 use super::args::output::OutputArgs;
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
-use super::exit::{Exit, fail, say, tell_damage};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
 
@@ -66,6 +69,12 @@ pub(super) struct DigestArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     scan: ScanArgs,
 }
 
@@ -80,10 +89,11 @@ struct Line<'l> {
 }
 
 pub(super) fn run(args: &DigestArgs) -> Exit {
-    match try_run(args) {
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &args.input.dumps, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -93,6 +103,8 @@ fn try_run(args: &DigestArgs) -> Result<Exit, String> {
     let filter = args.filter.filter_without_ages()?;
     let output = args.output.output.as_deref();
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
+    let redaction = args.redact.redaction(SEPARATORS)?;
+    let names = redaction.clone().map(|redaction| (TextMap::new(move |name| redaction.name(name)), Mapping::Name));
     let mut sink = Sink::open(output)?;
     let mut exit = Exit::Sound;
     for dump in &dumps {
@@ -100,7 +112,7 @@ fn try_run(args: &DigestArgs) -> Result<Exit, String> {
         let is_read = watched(args.scan.when(), |progress| {
             sink.write_with(|to| {
                 let (result, written) = if args.keys {
-                    keys(args, dump, &filter, to, progress)
+                    keys(args, dump, &filter, names.as_ref(), to, progress)
                 } else {
                     whole(args, dump, &filter, to, progress)
                 };
@@ -113,9 +125,11 @@ fn try_run(args: &DigestArgs) -> Result<Exit, String> {
             return Ok(exit);
         }
         match told {
-            Some(Ok(Exported { notes, errors, .. })) => exit = exit.max(tell_damage(&errors, &notes, args.scan.quiet)),
+            Some(Ok(Exported { notes, errors, .. })) => {
+                exit = exit.max(tell_redacted(&errors, &notes, args.scan.quiet, redaction.as_ref()));
+            }
             Some(Err(error)) => {
-                say(&error.to_string());
+                say(&redacted(&error.to_string(), redaction.as_ref()));
                 exit = exit.max(Exit::of(&error));
             }
             None => {}
@@ -154,6 +168,7 @@ fn keys(
     args: &DigestArgs,
     dump: &Dump,
     filter: &Filter,
+    names: Option<&(TextMap, Mapping)>,
     to: &mut (dyn Write + Send),
     progress: &Arc<Progress>,
 ) -> Written {
@@ -165,7 +180,8 @@ fn keys(
         }
     }));
     let result = export_all(std::slice::from_ref(dump), filter, &args.scan.options(), progress, |context| {
-        Lines::digests(Rules::of(args.target.unwrap_or_else(|| Target::of(context))), drain.clone())
+        let rules = Rules::of(args.target.unwrap_or_else(|| Target::of(context)));
+        Mapped::new(Lines::digests(rules, drain.clone()), names.cloned())
     });
     drop(drain);
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@ use bigkeys::memory::Target;
 use bigkeys::output::values::{CSV_HEADER, Drain, ElementText, Lines, Review};
 #[cfg(feature = "columnar")]
 use bigkeys::output::values::{ElementColumns, ElementFile};
+use bigkeys::values::{Mapped, Mapping, TextMap};
 use bigkeys::{Dump, Error, Options, Progress};
 use clap::{Args, ValueEnum};
 
@@ -17,9 +18,11 @@ use super::args::filter::FilterArgs;
 use super::args::input::{DumpArgs, dump};
 use super::args::memory::target_parser;
 use super::args::output::{self, OutputArgs};
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
 use super::args::value::duration_seconds;
-use super::exit::{Exit, fail, tell_damage};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, redacted, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
 
@@ -69,6 +72,12 @@ pub(super) struct ExportArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
+    redact: RedactArgs,
 
     #[command(flatten)]
     scan: ScanArgs,
@@ -181,6 +190,11 @@ impl ExportArgs {
 }
 
 impl What {
+    /// Whether it may have other texts than the dump.
+    fn has_place_for_stand_ins(self) -> bool {
+        !matches!(self, Self::Native | Self::Restore | Self::Review(_))
+    }
+
     fn is_binary(self) -> bool {
         match self {
             Self::Native | Self::Restore => true,
@@ -192,16 +206,23 @@ impl What {
 }
 
 pub(super) fn run(args: &ExportArgs) -> Exit {
-    match try_run(args) {
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &args.input.dumps, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
 /// The sentence that says why the program could not run.
 fn try_run(args: &ExportArgs) -> Result<Exit, String> {
     let what = args.what()?;
+    let redaction = args.redact.redaction(SEPARATORS)?;
+    if redaction.is_some() && !what.has_place_for_stand_ins() {
+        return Err(
+            "--redact is for --format ndjson and elements: commands need the names that the server has".to_owned()
+        );
+    }
     let dumps = args.input.dumps()?;
     if let Some(shard) = args.input.dumps.iter().find_map(|argument| dump(argument).shard) {
         return Err(format!("values do not say which shard a key is from: give the path without {shard}="));
@@ -217,6 +238,10 @@ fn try_run(args: &ExportArgs) -> Result<Exit, String> {
         filter: args.filter.filter_without_ages()?,
         options: args.scan.options(),
         target: args.target,
+        texts: redaction.clone().map(|redaction| {
+            let texts = TextMap::new(move |text| redaction.name(text));
+            (texts, Mapping::All)
+        }),
     };
     let mut exported = None;
     let written = watched(args.scan.when(), |progress| {
@@ -230,8 +255,9 @@ fn try_run(args: &ExportArgs) -> Result<Exit, String> {
         // The scan was ended because nobody reads on, which need not be said.
         _ if matches!(written, Ok(false)) => return Ok(Exit::Sound),
         Some(exported) => {
-            let Exported { notes, errors, .. } = exported.map_err(|error| error.to_string())?;
-            tell_damage(&errors, &notes, args.scan.quiet)
+            let Exported { notes, errors, .. } =
+                exported.map_err(|error| redacted(&error.to_string(), redaction.as_ref()))?;
+            tell_redacted(&errors, &notes, args.scan.quiet, redaction.as_ref())
         }
         None => Exit::Sound,
     };
@@ -248,6 +274,8 @@ struct Run<'r> {
     filter: Filter,
     options: Options,
     target: Option<Target>,
+    /// What texts are written as.
+    texts: Option<(TextMap, Mapping)>,
 }
 
 impl Run<'_> {
@@ -274,16 +302,16 @@ impl Run<'_> {
                 *failed = to.write_all(bytes).err();
             }
         }));
-        let Self { dumps, filter, options, target } = self;
+        let Self { dumps, filter, options, target, texts } = self;
         let drain = || drain.clone();
         #[allow(
             clippy::match_wildcard_for_single_variants,
             reason = "formats of columns, which a feature adds, returned above"
         )]
         let result = match what {
-            What::Text(text) => {
-                export_all(dumps, filter, options, progress, |_| Lines::elements(text, &names, drain()))
-            }
+            What::Text(text) => export_all(dumps, filter, options, progress, |_| {
+                Mapped::new(Lines::elements(text, &names, drain()), texts.clone())
+            }),
             What::Native => export_all(dumps, filter, options, progress, |context| {
                 Lines::commands(target.unwrap_or_else(|| Target::of(context)), drain())
             }),
@@ -291,7 +319,9 @@ impl Run<'_> {
                 Lines::restores(target.unwrap_or_else(|| Target::of(context)), drain())
             }),
             What::Review(review) => export_all(dumps, filter, options, progress, |_| Lines::review(review, drain())),
-            _ => export_all(dumps, filter, options, progress, |_| Lines::objects(&names, drain())),
+            _ => export_all(dumps, filter, options, progress, |_| {
+                Mapped::new(Lines::objects(&names, drain()), texts.clone())
+            }),
         };
         let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok((result, failed.map_or(Ok(()), Err)))
@@ -300,8 +330,10 @@ impl Run<'_> {
     #[cfg(feature = "columnar")]
     fn columns<W: Write + Send>(&self, file: ElementFile<W>, names: &[String], progress: &Arc<Progress>) -> Written {
         let file = Arc::new(Mutex::new(file));
-        let Self { dumps, filter, options, .. } = self;
-        let result = export_all(dumps, filter, options, progress, |_| ElementColumns::new(names, file.clone()));
+        let Self { dumps, filter, options, texts, .. } = self;
+        let result = export_all(dumps, filter, options, progress, |_| {
+            Mapped::new(ElementColumns::new(names, file.clone()), texts.clone())
+        });
         let Some(file) = Arc::into_inner(file) else {
             return (result, Err(io::Error::other("the file is still being written")));
         };

@@ -16,6 +16,7 @@ use clap::builder::ValueHint;
 use super::args::filter::FilterArgs;
 use super::args::input::DumpArgs;
 use super::args::run::ScanArgs;
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, say, tell_damage};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
@@ -69,6 +70,9 @@ pub(super) struct ExtractArgs {
     split_slots: Option<PathBuf>,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     scan: ScanArgs,
 }
 
@@ -84,10 +88,12 @@ fn format(text: &str) -> Result<Format, String> {
 }
 
 pub(super) fn run(args: &ExtractArgs) -> Exit {
-    match try_run(args) {
+    let inputs: Vec<PathBuf> = args.input.dumps.iter().chain(&args.split_slots).cloned().collect();
+    let results = || results(args);
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -137,6 +143,14 @@ fn try_run(args: &ExtractArgs) -> Result<Exit, String> {
         say(&format!("{}: wrote {keys} keys, {bytes}", shown(path)));
     }
     Ok(exit)
+}
+
+/// The files that are written, as far as that is known.
+fn results(args: &ExtractArgs) -> Vec<PathBuf> {
+    let Some(nodes) = &args.split_slots else { return vec![args.output.clone()] };
+    // Where they cannot be read, nothing is written.
+    let ids = masters(nodes).map(|masters| masters.ids).unwrap_or_default();
+    ids.iter().map(|id| args.output.join(format!("{id}.rdb"))).collect()
 }
 
 /// # Errors

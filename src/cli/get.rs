@@ -9,15 +9,17 @@ use bigkeys::analysis::filter::Filter;
 use bigkeys::engine::{Exported, export_all, export_at};
 use bigkeys::input::shown;
 use bigkeys::output::values::{Drain, LARGEST_MAX, Lines, Look};
+use bigkeys::values::{Mapped, Mapping, TextMap};
 use bigkeys::{Dump, Pattern};
 use clap::Args;
 use clap::builder::ValueHint;
 
 use super::args::input::{dump_path, one_match};
 use super::args::memory::MemoryArgs;
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
 use super::args::value::{escaped_name, number};
-use super::exit::{Exit, fail, say, tell_damage};
+use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::report_format::width;
 use super::sink::Sink;
@@ -89,6 +91,9 @@ pub(super) struct GetArgs {
     memory: MemoryArgs,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     scan: ScanArgs,
 }
 
@@ -114,18 +119,27 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
     if args.largest && limit > LARGEST_MAX {
         return Err(format!("--largest prints at most {LARGEST_MAX} elements"));
     }
+    let redaction = args.redact.redaction(SEPARATORS)?;
+    if args.field.is_some() && redaction.as_ref().is_some_and(|redaction| !redaction.keeps_names_apart()) {
+        return Err("--field finds one name, and --redact digits makes one of several: use --redact names".to_owned());
+    }
     let dump = one_match(&args.dump)?;
     let mut sink = Sink::open(None)?;
     let look = Look {
         is_json: args.json,
         width: width(sink.is_terminal()),
-        field: args.field.as_deref().map(<[u8]>::to_vec),
+        // Fields are compared as they are printed.
+        field: args.field.as_deref().map(|field| match &redaction {
+            Some(redaction) => redaction.name(field),
+            None => field.to_vec(),
+        }),
         from: args.from,
         limit,
         largest: args.largest,
         target: args.memory.target,
         allocator: args.memory.allocator,
     };
+    let texts = redaction.clone().map(|redaction| (TextMap::new(move |text| redaction.name(text)), Mapping::All));
     let mut exit = Exit::Sound;
     let mut keys = 0;
     let written = watched(args.scan.when(), |progress| {
@@ -142,7 +156,7 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
             }));
             let looked = if let Some(offset) = args.offset {
                 keys = 1;
-                let form = Lines::cards(look.clone(), drain.clone());
+                let form = Mapped::new(Lines::cards(look.clone(), drain.clone()), texts.clone());
                 match export_at(&dump, offset, name, form) {
                     Ok(()) => Ok(Exported::default()),
                     Err(error) if error.is_about_dump() => Ok(Exported { errors: vec![error], ..Exported::default() }),
@@ -158,7 +172,7 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
                             patterns: vec![pattern],
                             ..Filter::default()
                         };
-                        let form = |_: &_| Lines::cards(look.clone(), drain.clone());
+                        let form = |_: &_| Mapped::new(Lines::cards(look.clone(), drain.clone()), texts.clone());
                         let exported = export_all(&dumps, &filter, &args.scan.options(), progress, form);
                         keys = exported.as_ref().map_or(0, |exported| exported.keys);
                         exported.map_err(|error| error.to_string())
@@ -167,8 +181,10 @@ fn try_run(args: &GetArgs) -> Result<Exit, String> {
             let failed = failed.lock().unwrap_or_else(PoisonError::into_inner).take();
             match (failed, looked) {
                 (Some(error), _) => return Err(error),
-                (None, Ok(exported)) => exit = tell_damage(&exported.errors, &exported.notes, args.scan.quiet),
-                (None, Err(sentence)) => exit = fail(&sentence),
+                (None, Ok(Exported { errors, notes, .. })) => {
+                    exit = tell_redacted(&errors, &notes, args.scan.quiet, redaction.as_ref());
+                }
+                (None, Err(sentence)) => exit = fail(&redacted(&sentence, redaction.as_ref())),
             }
             Ok(())
         })

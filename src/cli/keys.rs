@@ -14,8 +14,10 @@ use super::args::filter::FilterArgs;
 use super::args::input::{DumpArgs, dump};
 use super::args::memory::MemoryArgs;
 use super::args::output::{self, OutputArgs};
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
-use super::exit::{Exit, fail, tell_damage};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, redacted, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
 
@@ -50,6 +52,12 @@ pub(super) struct KeysArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
+    redact: RedactArgs,
 
     #[command(flatten)]
     scan: ScanArgs,
@@ -135,10 +143,11 @@ impl<W: Write> Write for HeldBack<'_, W> {
 }
 
 pub(super) fn run(args: &KeysArgs) -> Exit {
-    match try_run(args) {
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &args.input.dumps, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -151,6 +160,7 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
     let output = args.output.output.as_deref();
     let format = output::choose(args.format, output, Format::Csv)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
+    let redaction = args.redact.redaction(SEPARATORS)?;
     let mut sink = Sink::open(output)?;
     if format.is_binary() && sink.is_terminal() {
         return Err("refusing to write binary output to a terminal; use -o FILE or redirect".to_owned());
@@ -172,6 +182,9 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
             let names: Vec<String> = dumps.iter().map(|dump| shown(&dump.path)).collect();
             let is_let_go = AtomicBool::new(false);
             let mut writer = format.writer(&names, HeldBack { to, start: Vec::new(), is_let_go: &is_let_go })?;
+            if let Some(redaction) = redaction.clone() {
+                writer = writer.with_names(move |name| redaction.name(name));
+            }
             let (threads, block_rows) = (threads(options.threads), writer.block_rows());
             let result = writer.write_blocks(threads, |write| {
                 row_blocks_all(&dumps, &question, &options, progress, block_rows, |block| {
@@ -192,8 +205,8 @@ fn try_run(args: &KeysArgs) -> Result<Exit, String> {
         // The scan was ended because nobody reads the rows, which need not be said.
         _ if matches!(written, Ok(false)) => return Ok(Exit::Sound),
         Some(scanned) => {
-            let (notes, damage) = scanned.map_err(|error| error.to_string())?;
-            tell_damage(&damage, &notes, args.scan.quiet)
+            let (notes, damage) = scanned.map_err(|error| redacted(&error.to_string(), redaction.as_ref()))?;
+            tell_redacted(&damage, &notes, args.scan.quiet, redaction.as_ref())
         }
         None => Exit::Sound,
     };

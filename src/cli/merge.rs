@@ -12,11 +12,13 @@ use clap::builder::ValueHint;
 use super::args::budget::{BudgetArgs, hold};
 use super::args::input::all_matches;
 use super::args::output::{OutputArgs, choose};
+use super::args::redact::RedactArgs;
 use super::args::rules::rules_parser;
 use super::args::run::ProgressArgs;
+use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, say};
 use super::progress::watched;
-use super::report_file::read;
+use super::report_file::{read, redact};
 use super::report_format::{self, ReportFormat};
 use super::sink::{Sink, keep_inputs};
 
@@ -59,14 +61,21 @@ pub(super) struct MergeArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     progress: ProgressArgs,
 }
 
 pub(super) fn run(args: &MergeArgs) -> Exit {
-    match try_run(args) {
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &args.reports, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -81,8 +90,10 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
         say("interrupted; not all reports were read, so nothing is printed");
         return Ok(Exit::Interrupted);
     };
+    let redaction = args.redact.redaction(&report.prefixes.separators.to_string())?;
+    let exit = hold(&budget, &report, redaction.as_ref());
+    redact(&mut report, redaction.as_ref())?;
     report.findings = findings::judge(&report, args.rules.unwrap_or_default());
-    let exit = hold(&budget, &report);
     Ok(report_format::write(&report, format, sink, exit))
 }
 

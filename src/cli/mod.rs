@@ -3,14 +3,17 @@
 
 mod analyze;
 mod args;
+mod carve;
 mod check;
 mod completions;
 mod diff;
 mod digest;
+mod evidence;
 mod exit;
 mod export;
 mod extract;
 mod get;
+mod grep;
 mod interrupt;
 mod keys;
 mod man;
@@ -25,6 +28,7 @@ mod serve;
 mod sink;
 mod store;
 mod task;
+mod timeline;
 #[cfg(feature = "server")]
 mod token;
 mod verb;
@@ -78,6 +82,9 @@ enum Command {
     Extract(Box<extract::ExtractArgs>),
     Digest(Box<digest::DigestArgs>),
     Diff(Box<diff::DiffArgs>),
+    Grep(Box<grep::GrepArgs>),
+    Timeline(Box<timeline::TimelineArgs>),
+    Carve(carve::CarveArgs),
     Check(check::CheckArgs),
     Salvage(salvage::SalvageArgs),
     Merge(merge::MergeArgs),
@@ -108,6 +115,9 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         Command::Extract(args) => extract::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Digest(args) => digest::run(&args),
+        Command::Grep(args) => grep::run(&args),
+        Command::Timeline(args) => timeline::run(&args),
+        Command::Carve(args) => carve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Salvage(args) => salvage::run(&args),
         Command::Merge(args) => merge::run(&args),

@@ -17,14 +17,17 @@ use sha2::{Digest, Sha256};
 
 use super::args::budget::{BudgetArgs, hold};
 use super::args::filter::FilterArgs;
-use super::args::input::ShardedDumpArgs;
+use super::args::input::{ShardedDumpArgs, dump};
 use super::args::memory::MemoryArgs;
 use super::args::output::{OutputArgs, choose};
+use super::args::redact::RedactArgs;
 use super::args::rules::rules_parser;
 use super::args::run::ScanArgs;
 use super::args::value::{escaped_name, number};
-use super::exit::{Exit, fail, say, tell_damage};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
+use super::report_file::redact;
 use super::report_format::{self, ReportFormat};
 use super::sink::{Sink, keep_inputs};
 
@@ -111,6 +114,12 @@ pub(super) struct ReportArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     scan: ScanArgs,
 }
 
@@ -146,10 +155,13 @@ impl From<SortBy> for Sort {
 const TOP: u64 = 20;
 
 pub(super) fn run(args: &ReportArgs) -> Exit {
-    match try_run(args) {
+    let dumps = args.input.dumps.iter().map(|argument| dump(argument).path);
+    let inputs: Vec<PathBuf> = dumps.chain(args.groups.clone()).chain(args.budget.budget.clone()).collect();
+    let results = || args.output.output.iter().cloned().collect();
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -161,6 +173,7 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
     fit(args, format)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
     let budget = args.budget.budget()?;
+    let redaction = args.redact.redaction(&args.separators)?;
     let sink = Sink::open(output)?;
     let question = Question {
         top: usize::try_from(args.top.unwrap_or(TOP)).unwrap_or(usize::MAX),
@@ -174,14 +187,17 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         has_slots: args.slots || dumps.iter().any(|dump| dump.shard.is_some()),
     };
     let options = args.scan.options();
-    let Found { report, notes, damage, is_hashed } =
-        watched(args.scan.when(), |progress| find(args, &dumps, &question, &options, progress))?;
-    let mut exit = tell_damage(&damage, &notes, args.scan.quiet);
+    let found = watched(args.scan.when(), |progress| find(args, &dumps, &question, &options, progress));
+    let Found { mut report, notes, damage, is_hashed } =
+        found.map_err(|sentence| redacted(&sentence, redaction.as_ref()))?;
+    let mut exit = tell_redacted(&damage, &notes, args.scan.quiet, redaction.as_ref());
     if !is_hashed {
         say("interrupted before the SHA-256 of each file was known; what was found is reported");
         exit = exit.max(Exit::Interrupted);
     }
-    exit = exit.max(hold(&budget, &report));
+    exit = exit.max(hold(&budget, &report, redaction.as_ref()));
+    redact(&mut report, redaction.as_ref())?;
+    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
     Ok(report_format::write(&report, format, sink, exit))
 }
 
@@ -242,7 +258,6 @@ fn find(
     if args.largest {
         notes.extend(look_into(&mut report, dumps).map_err(|error| error.to_string())?);
     }
-    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
     let mut is_hashed = true;
     if args.sha256 && damage.iter().all(|error| Exit::of(error) != Exit::Interrupted) {
         for (info, dump) in report.dumps.iter_mut().zip(dumps) {

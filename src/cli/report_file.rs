@@ -1,11 +1,12 @@
-//! Reports in files, as `bigkeys report --format json` prints them.
+//! Reports in files, as `bigkeys report --format json` prints them, and reports whose names are replaced.
 
 use std::io::{self, Read};
 use std::path::Path;
 
 use bigkeys::Progress;
+use bigkeys::forensics::Redaction;
 use bigkeys::input::reader;
-use bigkeys::report::Report;
+use bigkeys::report::{NameMap, Report};
 
 /// The report in a file.
 ///
@@ -23,6 +24,20 @@ pub(super) fn read(path: &Path, progress: &Progress) -> Result<Report, String> {
     })?;
     report.check()?;
     Ok(report)
+}
+
+/// Gives a report's names stand-ins, if there are to be some.
+///
+/// # Errors
+/// A sentence if they are stand-ins already.
+pub(super) fn redact(report: &mut Report, redaction: Option<&Redaction>) -> Result<(), String> {
+    let Some(redaction) = redaction else { return Ok(()) };
+    if let Some(mark) = &report.redacted {
+        return Err(format!("--redact: the names are redacted already ({mark})"));
+    }
+    let (name, sentence) = (|name: &[u8]| redaction.name(name), |sentence: &str| redaction.sentence(sentence));
+    report.map_names(&NameMap { mark: redaction.mark(), name: &name, sentence: &sentence });
+    Ok(())
 }
 
 /// A reader that counts what was read, and that ends when it is cancelled.

@@ -52,8 +52,11 @@ pub(super) fn write(report: &Report, format: ReportFormat, mut sink: Sink, exit:
         }
         #[cfg(feature = "html")]
         ReportFormat::Html => {
-            let arguments: Vec<String> =
-                std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+            let arguments: Vec<String> = match report.redacted {
+                // Patterns that were typed have parts of names.
+                Some(_) => vec!["bigkeys".to_owned(), "(arguments left out: --redact)".to_owned()],
+                None => std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            };
             sink.write_with(|to| html::write(report, &arguments, to))
         }
         ReportFormat::Folded => sink.write_with(|to| folded::write(report, to)),

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use bigkeys::ErrorKind;
-use bigkeys::input::stored_bytes;
+use bigkeys::input::{shown, stored_bytes};
 use bigkeys::salvage::salvage_watched;
 use clap::Args;
 use clap::builder::ValueHint;
 
 use super::args::input::{dump_path, one_match};
 use super::args::run::ProgressArgs;
-use super::exit::{Exit, fail, print, say};
+use super::evidence::{EvidenceArgs, recorded};
+use super::exit::{Exit, fail, not_understood, print, say};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
 
@@ -40,14 +41,19 @@ pub(super) struct SalvageArgs {
     output: PathBuf,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     progress: ProgressArgs,
 }
 
 pub(super) fn run(args: &SalvageArgs) -> Exit {
-    match try_run(args) {
+    let inputs = [args.dump.clone()];
+    let results = || vec![args.output.clone()];
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
-    }
+    })
 }
 
 /// # Errors
@@ -75,6 +81,9 @@ fn try_run(args: &SalvageArgs) -> Result<Exit, String> {
     sink.finish()?;
     let mut json = serde_json::to_vec(&account).map_err(|error| error.to_string())?;
     json.push(b'\n');
+    if !account.complete {
+        not_understood(&format!("{}: something was lost, which the account names", shown(&dump)));
+    }
     let exit = if account.complete { Exit::Sound } else { Exit::Damaged };
     Ok(exit.max(print(&json)))
 }

@@ -1,28 +1,47 @@
 //! `bigkeys --version`: which program this is.
 
+use serde::Serialize;
+
 use super::exit::{Exit, print};
 
 /// What can be left out of a build, and whether it is in this one.
-const FEATURES: [(&str, bool); 6] = [
+const FEATURES: [(&str, bool); 7] = [
     ("cli", cfg!(feature = "cli")),
     ("columnar", cfg!(feature = "columnar")),
     ("compress", cfg!(feature = "compress")),
     ("html", cfg!(feature = "html")),
     ("cloud", cfg!(feature = "cloud")),
     ("server", cfg!(feature = "server")),
+    ("console", cfg!(feature = "console")),
 ];
 
+/// What this build is.
+#[derive(Serialize)]
+pub(super) struct Build {
+    version: &'static str,
+    commit: &'static str,
+    target: &'static str,
+    profile: &'static str,
+    features: Vec<&'static str>,
+}
+
+pub(super) fn build() -> Build {
+    Build {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: env!("BIGKEYS_COMMIT"),
+        target: env!("BIGKEYS_TARGET"),
+        profile: env!("BIGKEYS_PROFILE"),
+        features: FEATURES.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect(),
+    }
+}
+
 pub(super) fn run(verbose: bool) -> Exit {
-    let version = env!("CARGO_PKG_VERSION");
+    let Build { version, commit, target, profile, features } = build();
     if !verbose {
         return print(format!("bigkeys {version}\n").as_bytes());
     }
-    let features: Vec<&str> = FEATURES.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
     let text = format!(
-        "bigkeys {version}\ncommit: {}\ntarget: {}\nprofile: {}\nfeatures: {}\n",
-        env!("BIGKEYS_COMMIT"),
-        env!("BIGKEYS_TARGET"),
-        env!("BIGKEYS_PROFILE"),
+        "bigkeys {version}\ncommit: {commit}\ntarget: {target}\nprofile: {profile}\nfeatures: {}\n",
         features.join(", ")
     );
     print(text.as_bytes())

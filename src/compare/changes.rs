@@ -219,11 +219,35 @@ impl<'s> Gathered<'s> {
 
     /// The prefixes with the most that came, went or changed first, and the lists.
     pub(super) fn finish(self) -> (Counts, Vec<PrefixCounts>, TopChanges) {
-        let name = |prefix: Box<[u8]>| Name::new(prefix.into_vec());
-        let prefixes = self.prefixes.into_iter().map(|(prefix, counts)| PrefixCounts { name: name(prefix), counts });
-        let mut prefixes: Vec<PrefixCounts> = prefixes.collect();
-        prefixes.sort_by(|a, b| (Reverse(a.counts.keys()), &a.name).cmp(&(Reverse(b.counts.keys()), &b.name)));
-        (self.counts, prefixes, self.lists)
+        (self.counts, in_order(self.prefixes), self.lists)
+    }
+}
+
+/// Counts under other names, those that get the same one together, most keys first.
+pub(super) fn mapped(prefixes: Vec<PrefixCounts>, map: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<PrefixCounts> {
+    let mut all: BTreeMap<Box<[u8]>, Counts> = BTreeMap::new();
+    for PrefixCounts { name, counts } in prefixes {
+        all.entry(map(name.bytes()).into()).or_default().add(&counts);
+    }
+    in_order(all)
+}
+
+/// The prefixes with the most that came, went or changed first.
+fn in_order(prefixes: BTreeMap<Box<[u8]>, Counts>) -> Vec<PrefixCounts> {
+    let name = |prefix: Box<[u8]>| Name::new(prefix.into_vec());
+    let prefixes = prefixes.into_iter().map(|(prefix, counts)| PrefixCounts { name: name(prefix), counts });
+    let mut prefixes: Vec<PrefixCounts> = prefixes.collect();
+    prefixes.sort_by(|a, b| (Reverse(a.counts.keys()), &a.name).cmp(&(Reverse(b.counts.keys()), &b.name)));
+    prefixes
+}
+
+impl TopChanges {
+    /// Writes the names of keys as `map` has them.
+    pub(super) fn map_names(&mut self, map: &dyn Fn(&[u8]) -> Vec<u8>) {
+        let Self { came, went, grew, shrank, rewritten } = self;
+        for key in [came, went, grew, shrank, rewritten].into_iter().flatten() {
+            key.name = Name::new(map(key.name.bytes()));
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 
-use super::changes::{Counts, Gathered, PrefixCounts, State, TopChanges};
+use super::changes::{self, Counts, Gathered, PrefixCounts, State, TopChanges};
 use super::fingerprint::Fingerprints;
 use crate::analysis::filter::Filter;
 use crate::engine::{Dump, Options, Progress, export_all};
@@ -69,6 +69,14 @@ pub struct KeyChanges {
     pub passes: u64,
     /// How many times a dump was read.
     pub scans: u64,
+}
+
+impl KeyChanges {
+    /// Writes names of keys and prefixes as `map` has them; prefixes that get the same one are counted together.
+    pub fn map_names(&mut self, map: &dyn Fn(&[u8]) -> Vec<u8>) {
+        self.prefixes = changes::mapped(std::mem::take(&mut self.prefixes), map);
+        self.top.map_names(map);
+    }
 }
 
 /// Compares two dumps key by key; gives what was wrong with them too.

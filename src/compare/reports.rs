@@ -176,6 +176,10 @@ impl Difference {
         if old.filters != new.filters {
             return Err("the two reports are of different filters".to_owned());
         }
+        if old.redacted != new.redacted {
+            let [old, new] = [old, new].map(|report| report.redacted.as_deref().unwrap_or("none"));
+            return Err(format!("the names of the old side are redacted by {old}, those of the new side by {new}"));
+        }
         if old.prefixes.separators != new.prefixes.separators {
             let (old, new) = (&old.prefixes.separators, &new.prefixes.separators);
             return Err(format!("the old report was made with --separators {old}, the new one with {new}"));

@@ -137,14 +137,14 @@ impl<'o, A: Query> Dumps<'o, A> {
 }
 
 /// What came of one dump.
-struct Scanned<G> {
+pub(super) struct Scanned<G> {
     accumulated: G,
     context: Context,
     bytes: u64,
     /// The checksum that stands at its end, or the one of its bytes where that is zero or missing.
     checksum: Option<u64>,
-    notes: Vec<String>,
-    damage: Vec<Error>,
+    pub(super) notes: Vec<String>,
+    pub(super) damage: Vec<Error>,
     /// The ID of the snapshot of Dragonfly that it belongs to, and the number of shards it states.
     snapshot: Option<(String, Option<u64>)>,
 }
@@ -208,8 +208,20 @@ pub(super) fn filter(mut filter: Filter, context: &Context) -> Result<Filter, Er
     Ok(filter)
 }
 
+/// The damage that cost one key each.
+pub(super) fn damaged_keys(damaged: Damaged, dump_bytes: u64) -> impl Iterator<Item = ErrorKind> {
+    let keys =
+        damaged.listed.into_iter().map(move |damage| ErrorKind::Damaged { damage: Box::new(damage), dump_bytes });
+    keys.chain((damaged.unlisted > 0).then_some(ErrorKind::DamagedKeys { more: damaged.unlisted }))
+}
+
 /// Judges how a scan ended.
-fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: Option<ErrorKind>) -> Scanned<G> {
+pub(super) fn conclude<G>(
+    name: &str,
+    context: Context,
+    outcome: Outcome<G>,
+    broken_input: Option<ErrorKind>,
+) -> Scanned<G> {
     let Outcome { found: Accumulated { accumulated, damaged }, ending, dump_bytes, cancelled_at } = outcome;
     let mut notes = Vec::new();
     if context.is_newer_than_known() {
@@ -229,9 +241,7 @@ fn conclude<G>(name: &str, context: Context, outcome: Outcome<G>, broken_input: 
     };
     // Zeros in the place of lost pages are damage to each value that had them, and none of the dump's.
     let damaged = if is_broken { Damaged::default() } else { damaged };
-    let keys = damaged.listed.into_iter().map(|damage| ErrorKind::Damaged { damage: Box::new(damage), dump_bytes });
-    let unlisted = (damaged.unlisted > 0).then_some(ErrorKind::DamagedKeys { more: damaged.unlisted });
-    let damage = keys.chain(unlisted).chain(cause).map(|cause| Error::new(name, cause)).collect();
+    let damage = damaged_keys(damaged, dump_bytes).chain(cause).map(|cause| Error::new(name, cause)).collect();
     let snapshot = context.aux.snapshot_id.clone().map(|id| (id, context.aux.shard_count));
     Scanned { accumulated, context, bytes: dump_bytes, checksum, notes, damage, snapshot }
 }

@@ -391,7 +391,7 @@ impl<F: Form> Values<F> {
         {
             // What is between its record and the one before is not the key's own.
             if let Some(lead) = lead.filter(|_| F::NEEDS_LEAD) {
-                self.form.between(lead, context);
+                self.form.between(entry.offset, lead, context);
             }
             return Ok(());
         }
@@ -460,7 +460,7 @@ impl<F: Form> Accumulator for Values<F> {
         };
         let step = step_with(&mut recorded, context, walk, |_, _, _| Ok(()));
         if let (Ok(Step::SelectDb(_) | Step::End), Some(stored)) = (&step, recorded.into_kept()) {
-            self.form.between(&stored, context);
+            self.form.between(offset, &stored, context);
         }
         step
     }

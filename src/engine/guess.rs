@@ -76,14 +76,15 @@ pub(super) fn boundary(dump: &[u8], context: &Context, range: Range<usize>, budg
 /// Words that a search for a run may read for each byte that it passes, and besides: true records are found with two or
 /// three a byte, and a dump that is made to mislead must not take for ever.
 const RUN_WORDS_PER_BYTE: usize = 16;
-const RUN_WORDS: usize = 4 << 20;
+pub(crate) const RUN_WORDS: usize = 4 << 20;
 
-/// The first offset from `from` on where a run of records begins that look right: as many as a guess wants, or fewer and
-/// then the dump's end.
-pub(crate) fn run(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
-    let from = usize::try_from(from).ok()?;
+/// The first offset in `range` where a run of records begins that look right: as many as a guess wants, or fewer and then the
+/// dump's end. `words` are those that the search may read besides some for each byte.
+pub(crate) fn run(dump: &[u8], context: &Context, range: Range<u64>, words: usize) -> Option<u64> {
+    let from = usize::try_from(range.start).ok()?;
+    let bytes = usize::try_from(range.end.saturating_sub(range.start)).ok()?;
     let mut words_read = 0;
-    for (offset, first) in dump.iter().enumerate().skip(from) {
+    for (offset, first) in dump.iter().enumerate().skip(from).take(bytes) {
         let is_end = *first == opcode::EOF;
         if !is_end && !could_begin_record(*first) {
             continue;
@@ -93,7 +94,7 @@ pub(crate) fn run(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
             return Some(offset as u64);
         }
         words_read += ATTEMPT_WORDS_MAX - reader.words_left;
-        if words_read > RUN_WORDS + RUN_WORDS_PER_BYTE * (offset - from) {
+        if words_read > words + RUN_WORDS_PER_BYTE * (offset - from) {
             return None;
         }
     }

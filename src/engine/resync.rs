@@ -71,14 +71,15 @@ impl Resyncs {
 /// The next offset from `from` on where records begin that look right, and that are sound as far as can be seen.
 fn next_record(dump: &[u8], context: &Context, from: u64) -> Option<u64> {
     let mut from = from;
+    let run_from = |from: u64| guess::run(dump, context, from..dump.len() as u64, guess::RUN_WORDS);
     for _ in 0..RUNS_MAX {
-        let start = guess::run(dump, context, from)?;
+        let start = run_from(from)?;
         if begins_soundly(dump, context, start) {
             return Some(start);
         }
         from = start + 1;
     }
-    guess::run(dump, context, from)
+    run_from(from)
 }
 
 /// Damage that looked like the dump's end, and the offset of the records behind it: the checksum there is not that of the

@@ -9,6 +9,7 @@
 //! Rows come in blocks, which threads encode side by side and write one after the other: the bytes are the same for any
 //! number of threads.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
@@ -36,6 +37,19 @@ pub struct RowWriter<W: Write + Send> {
     blocks: u64,
     memory: Vec<u8>,
     form: Form<W>,
+    names: Option<NameMap>,
+}
+
+type StandIn = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
+
+/// What names are written as, instead of what they are: as many bytes.
+#[derive(Clone)]
+struct NameMap(Arc<StandIn>);
+
+impl fmt::Debug for NameMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NameMap").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -53,7 +67,11 @@ impl<W: Write + Send> Form<W> {
         not(feature = "columnar"),
         allow(clippy::needless_pass_by_value, reason = "columns take the block over")
     )]
-    fn write(&self, number: u64, block: RowBlock, memory: &mut Vec<u8>) {
+    fn write(&self, number: u64, block: RowBlock, names: Option<&NameMap>, memory: &mut Vec<u8>) {
+        let block = match names {
+            Some(NameMap(map)) => block.mapped(&**map),
+            None => block,
+        };
         match self {
             Self::Text(writer) => writer.write(number, &block, memory),
             #[cfg(feature = "columnar")]
@@ -125,7 +143,14 @@ impl<W: Write + Send> RowWriter<W> {
     }
 
     fn new(dumps: &[String], form: Form<W>) -> Self {
-        Self { dumps: dumps.len(), open: RowBlock::default(), blocks: 0, memory: Vec::new(), form }
+        Self { dumps: dumps.len(), open: RowBlock::default(), blocks: 0, memory: Vec::new(), form, names: None }
+    }
+
+    /// The same writer, which writes names as `map` has them; each must be as long as the name.
+    #[must_use]
+    pub fn with_names(mut self, map: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        self.names = Some(NameMap(Arc::new(map)));
+        self
     }
 
     /// How many rows a block should have, for [`row_blocks_all`](crate::row_blocks_all).
@@ -157,7 +182,7 @@ impl<W: Write + Send> RowWriter<W> {
 
     fn write_open(&mut self) {
         let block = std::mem::take(&mut self.open);
-        self.form.write(self.blocks, block, &mut self.memory);
+        self.form.write(self.blocks, block, self.names.as_ref(), &mut self.memory);
         self.blocks += 1;
     }
 
@@ -171,10 +196,11 @@ impl<W: Write + Send> RowWriter<W> {
         if !self.open.is_empty() {
             self.write_open();
         }
-        let Self { blocks, memory, form, .. } = self;
+        let Self { blocks, memory, form, names, .. } = self;
+        let names = names.as_ref();
         if threads == 1 {
             return make(&mut |block| {
-                form.write(*blocks, block, memory);
+                form.write(*blocks, block, names, memory);
                 *blocks += 1;
                 !form.is_broken()
             });
@@ -192,7 +218,7 @@ impl<W: Write + Send> RowWriter<W> {
                     let next = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     // After a failure blocks are still taken, so that nobody waits to hand one over.
                     while let Ok((number, block)) = next() {
-                        form.write(number, block, &mut memory);
+                        form.write(number, block, names, &mut memory);
                     }
                 });
             }
@@ -201,7 +227,7 @@ impl<W: Write + Send> RowWriter<W> {
                 let number = *blocks;
                 *blocks += 1;
                 if block.name_bytes() > NAME_BYTES_MAX {
-                    form.write(number, block, memory);
+                    form.write(number, block, names, memory);
                     return !form.is_broken();
                 }
                 sender.send((number, block)).is_ok() && !form.is_broken()

@@ -7,13 +7,24 @@ use unicode_width::UnicodeWidthStr;
 
 use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
 use super::{findings, server};
-use crate::report::{GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally};
+use crate::report::{
+    DumpInfo, GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally,
+};
 
 /// Narrower than this nothing is laid out.
 const WIDTH_MIN: usize = 60;
 
-/// Wider lines are hard to read.
-const WIDTH_MAX: usize = 120;
+/// Wider than this no name needs.
+const WIDTH_MAX: usize = 300;
+
+/// Names get a third of a line of this width, and more where a bar can spare it.
+const USUAL_WIDTH: usize = 120;
+
+/// A bar keeps so many columns, however long names are.
+const BAR_WIDTH_MIN: usize = 10;
+
+/// What [`Table::columns`] takes.
+const COLUMNS_WIDTH: usize = 31;
 
 /// Hash tags and databases, and prefixes on each level.
 const KEYS_MAX: usize = 15;
@@ -122,6 +133,20 @@ impl Table {
         self.line(&line);
     }
 
+    /// Columns of labels, each with what stands around its name: what the longest needs, `least` at least, and no more than leaves a bar.
+    fn label_width<'n>(&self, least: usize, labels: impl Iterator<Item = (usize, &'n [u8])>) -> usize {
+        let most = self.look.width.saturating_sub(2 + 1 + BAR_WIDTH_MIN + 1 + COLUMNS_WIDTH).max(least);
+        // A name of megabytes needs as much room as there is.
+        let needed =
+            |(around, label): (usize, &[u8])| around + name(label.get(..=most).unwrap_or(label), usize::MAX).width();
+        labels.map(needed).max().unwrap_or(0).clamp(least, most)
+    }
+
+    /// Columns of names, where none needs more.
+    fn third(&self) -> usize {
+        self.look.width.min(USUAL_WIDTH) / 3
+    }
+
     fn summary(&mut self, report: &Report) {
         for dump in report.dumps.iter().take(8) {
             let server = dump.aux.iter().find(|(name, _)| name.ends_with("-ver")).map_or("", |(_, version)| version);
@@ -149,8 +174,13 @@ impl Table {
         if let Some(used) = used.filter(|used| *used > 0) {
             facts.push(("used-mem", bytes(used)));
         }
-        if !report.filters.is_of_all() {
-            self.paragraph("", &format!("only keys that pass {}", report.filters));
+        let filtered = (!report.filters.is_of_all()).then(|| format!("only keys that pass {}", report.filters));
+        let said: Vec<String> = filtered.into_iter().chain(report.notes()).collect();
+        if !said.is_empty() {
+            self.paragraph("", &said.join("; "));
+        }
+        if let Some(mark) = &report.redacted {
+            self.paragraph("", &format!("names are stand-ins (redacted: {mark})"));
         }
         self.text.push('\n');
         let per_line = if self.look.width >= 90 { 3 } else { 2 };
@@ -184,9 +214,6 @@ impl Table {
         if report.memory_unknown_keys > 0 {
             let keys = count(report.memory_unknown_keys);
             self.paragraph(DIM, &format!("unknown for {keys} keys of modules or newer types, which count with none"));
-        }
-        for note in report.notes() {
-            self.paragraph(DIM, &note);
         }
         if report.memory_lower_bound_keys > 0 {
             let keys = count(report.memory_lower_bound_keys);
@@ -354,22 +381,30 @@ impl Table {
         match &prefixes.under {
             None => self.heading("Prefixes", Self::COLUMNS),
             Some(under) => {
-                let width = self.look.width / 3;
+                let width = self.look.width.saturating_sub(Self::COLUMNS.len() + 20);
                 self.heading(&format!("Prefixes below {}", name(under.bytes(), width)), Self::COLUMNS);
             }
         }
         let mut tops: Vec<&NameTally> = prefixes.shortest().collect();
         tops.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
-        let width = self.look.width / 3;
+        // Each prefix, and how much of its name the one above it has said.
+        let mut lines: Vec<(&NameTally, usize)> = Vec::new();
         for found in tops.iter().take(PREFIXES_MAX) {
-            self.prefix(report, found, 0, width);
+            lines.push((*found, 0));
             let mut below: Vec<&NameTally> = prefixes.below(found).collect();
             below.sort_by_key(|child| std::cmp::Reverse(child.tally.memory_bytes));
             // What takes less than a twentieth of its parent is not worth a line.
             let worth = |child: &&&NameTally| child.tally.memory_bytes >= found.tally.memory_bytes / 20;
             for child in below.iter().filter(worth).take(4) {
-                self.prefix(report, child, found.name.bytes().len(), width);
+                lines.push((*child, found.name.bytes().len()));
             }
+        }
+        let parts = lines
+            .iter()
+            .map(|(found, said)| (if *said > 0 { 2 } else { 0 }, found.name.bytes().get(*said..).unwrap_or_default()));
+        let width = self.label_width(self.third(), parts);
+        for (found, said) in lines {
+            self.prefix(report, found, said, width);
         }
         self.more(tops.len(), PREFIXES_MAX, "prefixes");
         let other = &prefixes.other;
@@ -393,7 +428,7 @@ impl Table {
     fn groups(&mut self, report: &Report) {
         let Some(found) = &report.groups else { return };
         self.heading("Groups", Self::COLUMNS);
-        let width = self.look.width / 3;
+        let width = self.label_width(self.third(), found.groups.iter().map(|found| (0, found.group.name.as_bytes())));
         for GroupTally { group, tally } in &found.groups {
             let element = (tally.memory_bytes, report.totals.memory_bytes);
             self.bar_line(&group.name, width, element, &Self::columns(tally, &report.totals));
@@ -503,9 +538,10 @@ impl Table {
             return;
         }
         self.heading("Dumps", Self::COLUMNS);
-        let width = self.look.width / 3;
-        for dump in report.dumps.iter().take(64) {
-            let label = name(dump.shard.as_deref().unwrap_or(&dump.name).as_bytes(), width);
+        let label = |dump: &DumpInfo| dump.shard.clone().unwrap_or_else(|| dump.name.clone());
+        let labels: Vec<String> = report.dumps.iter().take(64).map(label).collect();
+        let width = self.label_width(self.third(), labels.iter().map(|label| (0, label.as_bytes())));
+        for (dump, label) in report.dumps.iter().zip(labels) {
             let element = (dump.keys.memory_bytes, report.totals.memory_bytes);
             self.bar_line(&label, width, element, &Self::columns(&dump.keys, &report.totals));
         }
@@ -539,8 +575,9 @@ impl Table {
         if !tags.is_empty() {
             self.heading("Hash tags", Self::COLUMNS);
         }
-        let width = self.look.width / 3;
-        for tag in tags.into_iter().take(KEYS_MAX) {
+        tags.truncate(KEYS_MAX);
+        let width = self.label_width(self.third(), tags.iter().map(|tag| (2, tag.name.bytes())));
+        for tag in tags {
             let label = format!("{{{}}}", name(tag.name.bytes(), width.saturating_sub(2)));
             let element = (tag.tally.memory_bytes, report.totals.memory_bytes);
             self.bar_line(&label, width, element, &Self::columns(&tag.tally, &report.totals));

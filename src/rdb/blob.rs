@@ -36,7 +36,7 @@ struct Blob {
 }
 
 /// Reads the string head, steps over it, and looks at the content's first bytes without stepping over them.
-#[inline]
+#[inline(always)]
 fn blob(i: &[u8]) -> Parsed<'_, Blob> {
     let (rest, header) = string_header(i)?;
     let mut first = [0; HEADER_BYTES_MAX];
@@ -83,7 +83,7 @@ fn copy(to: &mut [u8], i: &[u8], bytes: u64) -> Result<(), Err<ParseErrorKind>> 
 
 impl Packing {
     /// What the header claims: the size in bytes where it has one, and the number of entries where it knows it.
-    #[inline]
+    #[inline(always)]
     fn header(self, blob: &Blob) -> Result<(u64, Option<u64>), ParseErrorKind> {
         let bytes = usize::try_from(blob.bytes).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX);
         let first = blob.first.get(..bytes).unwrap_or_default();

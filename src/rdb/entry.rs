@@ -169,7 +169,7 @@ impl KeyRef<'_> {
 /// Damage that ended a scan: where and what, and of which key if its name had been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The fault and its place.
+    /// What is wrong, and where.
     pub error: ParseError,
     /// The name and type of the key whose value was being read.
     pub key: Option<(Vec<u8>, ValueType)>,

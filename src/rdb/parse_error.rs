@@ -108,7 +108,7 @@ pub enum ParseErrorKind {
 }
 
 impl ParseErrorKind {
-    /// The fault in one word, `snake_case`, for programs.
+    /// The kind in one word, `snake_case`, for programs.
     pub fn name(self) -> String {
         let mut name = String::new();
         for letter in format!("{self:?}").chars() {
@@ -199,7 +199,7 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// Whether the fault lies inside a packed value, or a compressed name, whose stored length is known, or is that a
+    /// Whether the damage lies inside a packed value, or a compressed name, whose stored length is known, or is that a
     /// collection is empty. A walk that returns such a trouble has stepped over the whole value, so the damage costs that
     /// key alone.
     pub fn costs_one_key(&self) -> bool {

@@ -9,7 +9,7 @@ use nom::{Err, IResult};
 use super::limits::LZF_RATIO_MAX;
 use super::parse_error::ParseErrorKind;
 
-/// What every parser here returns: the rest of the input and a value, or a one-byte fault.
+/// What every parser here returns: the rest of the input and a value, or a one-byte error kind.
 pub type Parsed<'a, T> = IResult<&'a [u8], T, ParseErrorKind>;
 
 #[cold]

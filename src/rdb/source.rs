@@ -15,7 +15,7 @@ pub trait Source {
     /// parser meets the end.
     ///
     /// # Errors
-    /// The parser's fault, with `element` and the offset where the parser began.
+    /// The parser's error, with `element` and the offset where the parser began.
     fn parse<T>(&mut self, element: FormatElement, parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Result<T, ParseError>;
 
     /// Steps over `bytes` bytes without looking at them.
@@ -24,7 +24,7 @@ pub trait Source {
     /// [`ParseErrorKind::Eof`] with the number of bytes that were claimed, where fewer remain.
     fn skip(&mut self, element: FormatElement, bytes: u64) -> Result<(), ParseError>;
 
-    /// A fault at the next byte.
+    /// An error at the next byte.
     #[cold]
     fn error(&self, element: FormatElement, kind: ParseErrorKind, declared: u64) -> ParseError {
         ParseError { offset: self.offset(), kind, element, declared }
@@ -177,7 +177,7 @@ impl KeepsKey for Slice<'_> {
     }
 }
 
-/// The fault in a nom error. `Incomplete` never occurs here: no parser of this crate asks for more.
+/// The kind in a nom error. `Incomplete` never occurs here: no parser of this crate asks for more.
 #[cold]
 pub(crate) fn kind_of(error: &nom::Err<ParseErrorKind>) -> ParseErrorKind {
     match error {

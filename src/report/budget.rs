@@ -283,19 +283,25 @@ impl Budget {
 
     /// Holds a report to the limits.
     pub fn check(&self, report: &Report) -> Verdict {
+        self.check_as(report, &<[u8]>::to_vec)
+    }
+
+    /// As [`Budget::check`], with names in its sentences as `name` has them.
+    pub fn check_as(&self, report: &Report, name: &dyn Fn(&[u8]) -> Vec<u8>) -> Verdict {
         let mut verdict = Verdict::default();
         for limit in &self.limits {
-            verdict.check(limit, report);
+            verdict.check(limit, report, name);
         }
         verdict
     }
 }
 
 impl Verdict {
-    fn check(&mut self, limit: &Limit, report: &Report) {
+    fn check(&mut self, limit: &Limit, report: &Report, name: &dyn Fn(&[u8]) -> Vec<u8>) {
+        let shown = |bytes: &[u8]| Name::new(name(bytes));
         match limit.subject {
-            Subject::Key => self.check_keys(limit, report),
-            Subject::Prefix => self.check_prefixes(limit, report),
+            Subject::Key => self.check_keys(limit, report, &shown),
+            Subject::Prefix => self.check_prefixes(limit, report, &shown),
             Subject::Type => {
                 let mut types: Vec<(&str, Tally)> = Vec::new();
                 let others = report.other_databases.iter().flat_map(|other| &other.types);
@@ -328,7 +334,8 @@ impl Verdict {
             Subject::Group => {
                 for found in report.groups.iter().flat_map(|groups| &groups.groups) {
                     if limit.is_about(found.group.name.as_bytes()) {
-                        self.hold(limit, &format!("group {}", found.group.name), limit.of_tally(&found.tally));
+                        let group = shown(found.group.name.as_bytes());
+                        self.hold(limit, &format!("group {group}"), limit.of_tally(&found.tally));
                     }
                 }
             }
@@ -336,12 +343,13 @@ impl Verdict {
         }
     }
 
-    fn check_keys(&mut self, limit: &Limit, report: &Report) {
+    fn check_keys(&mut self, limit: &Limit, report: &Report, shown: &dyn Fn(&[u8]) -> Name) {
         let is_of_order = |list: &&TopKeys| list.by == limit.by() && !list.is_without_ttl;
         for list in report.top.iter().filter(is_of_order) {
             let value = |key: &KeyRow| limit.by().of(key);
             for key in list.keys.iter().filter(|key| value(key) > limit.most) {
-                self.hold(limit, &format!("{} in database {} {}", list.kind, list.db, key.name), value(key));
+                let name = shown(key.name.bytes());
+                self.hold(limit, &format!("{} in database {} {name}", list.kind, list.db), value(key));
             }
             // A full list whose last key is too large may go on with others.
             let is_full = list.keys.len() >= report.top_keys_max;
@@ -359,10 +367,11 @@ impl Verdict {
         }
     }
 
-    fn check_prefixes(&mut self, limit: &Limit, report: &Report) {
+    fn check_prefixes(&mut self, limit: &Limit, report: &Report, shown: &dyn Fn(&[u8]) -> Name) {
         let prefixes = &report.prefixes;
         for prefix in prefixes.found.names.iter().filter(|prefix| limit.is_about(&prefixes.whole(prefix))) {
-            self.hold(limit, &format!("prefix {}", Name::new(prefixes.whole(prefix))), limit.of_tally(&prefix.tally));
+            let name = shown(&prefixes.whole(prefix));
+            self.hold(limit, &format!("prefix {name}"), limit.of_tally(&prefix.tally));
         }
         let is_listed = |one: &Name| prefixes.found.names.iter().any(|found| prefixes.whole(found) == one.bytes());
         let may_be_unlisted = limit.one.as_ref().is_none_or(|one| !is_listed(one));

@@ -37,6 +37,7 @@ impl Report {
             }
         }
         let mut report = Self {
+            redacted: None,
             format: FORMAT.to_owned(),
             is_complete: dumps.iter().all(|dump| dump.is_complete),
             findings: Vec::new(),

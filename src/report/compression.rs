@@ -5,6 +5,7 @@
 //! is bounded: the sums of 512 prefixes of one part, and the first bytes of 64 values.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::collections::BinaryHeap;
 
 use hashbrown::HashTable;
@@ -323,6 +324,23 @@ impl CompressionFound {
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Writes prefixes as `map` has them, those that get the same one together. A sample's rank follows from the name of its key:
+    /// of that its magnitude is left. Where the order of prefixes was cut, none comes before the cut any more.
+    pub(super) fn map_names(&mut self, map: &dyn Fn(&[u8]) -> Vec<u8>) {
+        const RANK_BITS: u32 = 8;
+        let mut all: BTreeMap<Name, Compressed> = BTreeMap::new();
+        for PrefixCompression { name, sum } in std::mem::take(&mut self.prefixes) {
+            all.entry(Name::new(map(name.bytes()))).or_default().merge(&sum);
+        }
+        self.prefixes = all.into_iter().map(|(name, sum)| PrefixCompression { name, sum }).collect();
+        self.limit = self.limit.map(|_| 0);
+        for sample in &mut self.samples {
+            sample.prefix = Name::new(map(sample.prefix.bytes()));
+            let cut_bits = (u64::BITS - sample.rank.leading_zeros()).saturating_sub(RANK_BITS);
+            sample.rank = sample.rank >> cut_bits << cut_bits;
+        }
     }
 
     pub(super) fn merge(&mut self, other: Self) {

@@ -123,6 +123,12 @@ impl Filters {
         }
     }
 
+    /// The patterns of names.
+    pub(super) fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let Self { globs, regexes, not_globs, not_regexes, .. } = self;
+        [globs, regexes, not_globs, not_regexes].into_iter().flatten()
+    }
+
     /// Whether all keys passed.
     pub fn is_of_all(&self) -> bool {
         *self == Self::default()

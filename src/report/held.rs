@@ -7,6 +7,8 @@
 //! held, the lighter half goes back into slots. A prefix is held only while the next shorter one is; of a name, only the
 //! shortest prefix that is not held counts in a slot.
 
+use std::cmp::Reverse;
+
 use hashbrown::HashTable;
 
 use super::levels::{Levels, Padded, Separators};
@@ -21,9 +23,10 @@ pub(super) const EARLY_MAX: usize = 2048;
 const LATE_FREE: usize = 4096;
 const LATE_MAX: usize = 8192;
 
-/// Slots, and the part of all late keys that a slot may have of them.
+/// Slots, and the part of all late keys that a slot may have of them: with what the next shorter prefix missed, less than the
+/// 2,000th part that is listed. Keys that spread evenly fill slots to an eighth of it.
 const SLOTS: usize = 1 << 15;
-const SLOT_PARTS: u64 = 1 << 13;
+const SLOT_PARTS: u64 = 1 << 12;
 
 /// A prefix that is held, without what is under longer ones that are held too.
 #[derive(Clone, Debug)]
@@ -64,7 +67,8 @@ struct Slots {
     weights: Vec<Weight>,
     /// A bit for each slot: whether a late prefix that is held may belong to it.
     has_held: Vec<u64>,
-    /// All keys whose late prefixes were not held when they came.
+    /// Late keys: those that were there before the first was put into a slot, and since then those whose prefixes were not held
+    /// when they came.
     seen: Weight,
 }
 
@@ -182,8 +186,14 @@ impl HeldPrefixes {
     /// `missed` is what the next shorter prefix may have missed.
     pub(super) fn admits(&mut self, name: &[u8], rank: Rank, weight: Weight, missed: &mut Weight) -> bool {
         if self.is_late(rank) {
-            if self.late >= LATE_FREE && self.slots.takes(rank, weight) {
-                return false;
+            if self.late >= LATE_FREE {
+                if self.slots.weights.is_empty() {
+                    let late = self.held.iter().filter(|held| self.is_late(held.rank));
+                    self.slots.seen = late.fold(self.slots.seen, |seen, held| seen.and(Weight::of(&held.tally)));
+                }
+                if self.slots.takes(rank, weight) {
+                    return false;
+                }
             }
             *missed = missed.and(self.slots.weight(rank));
         } else {
@@ -252,19 +262,19 @@ impl HeldPrefixes {
     fn drop_lighter_half(&mut self, separators: &Separators, levels: &mut Levels) {
         let limit = self.limit;
         let is_late = |held: &Held| limit.is_some_and(|limit| held.rank >= limit);
-        let mut late: Vec<Held> = self.held.extract_if(|held| is_late(held)).collect();
-        late.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let late = sorted(self.held.extract_if(|held| is_late(held)).collect());
         let parents = parents(&late);
         let mut under: Vec<Weight> = late.iter().map(|held| Weight::of(&held.tally)).collect();
         roll_up(&parents, &mut under, |parent, child| *parent = parent.and(*child));
         let all = under.iter().zip(&parents).filter(|(_, parent)| parent.is_none());
         let all = all.fold(Weight::default(), |all, (weight, _)| all.and(*weight));
         // No prefix comes before a longer one: that is no heavier, and of equal ones the longer has the larger name.
-        let mut order: Vec<usize> = (0..late.len()).collect();
-        let share = |at: usize| under.get(at).map_or(0, |weight| share(*weight, all));
-        order.sort_unstable_by_key(|at| (share(*at), std::cmp::Reverse(*at)));
+        let mut order: Vec<_> =
+            under.iter().enumerate().map(|(at, weight)| (all.share(*weight), Reverse(at))).collect();
+        let (lighter, ..) =
+            order.select_nth_unstable_by(late.len() / 2, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let mut is_dropped = vec![false; late.len()];
-        for at in order.iter().take(late.len() / 2) {
+        for (_, Reverse(at)) in lighter {
             if let Some(is_dropped) = is_dropped.get_mut(*at) {
                 *is_dropped = true;
             }
@@ -358,8 +368,7 @@ impl HeldPrefixes {
     /// which is not held may have, unless one that is held and next above it missed more.
     pub(super) fn into_whole(self) -> (Vec<Held>, Weight) {
         let largest = self.slots.largest();
-        let mut all: Vec<Held> = self.held.into_iter().collect();
-        all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let mut all = sorted(self.held.into_iter().collect());
         let parents = parents(&all);
         let mut tallies: Vec<Tally> = all.iter().map(|held| held.tally).collect();
         roll_up(&parents, &mut tallies, Tally::merge);
@@ -368,6 +377,20 @@ impl HeldPrefixes {
         }
         (all, largest)
     }
+}
+
+/// Prefixes in the order of their bytes, which mostly their first sixteen tell.
+fn sorted(mut all: Vec<Held>) -> Vec<Held> {
+    let first = |held: &Held| {
+        let mut first = [0; 16];
+        first.iter_mut().zip(&*held.name).for_each(|(to, byte)| *to = *byte);
+        u128::from_be_bytes(first)
+    };
+    all.sort_by_cached_key(first);
+    for alike in all.chunk_by_mut(|a, b| first(a) == first(b)) {
+        alike.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    }
+    all
 }
 
 /// For each of some prefixes, in the order of their bytes, the longest shorter one.
@@ -392,11 +415,4 @@ fn roll_up<T: Copy>(parents: &[Option<usize>], values: &mut [T], add: impl Fn(&m
             add(parent, &value);
         }
     }
-}
-
-/// The larger share that a weight has of all, in keys or in memory.
-fn share(weight: Weight, all: Weight) -> u64 {
-    let of =
-        |part: u64, whole: u64| u64::try_from((u128::from(part) << 32) / u128::from(whole.max(1))).unwrap_or(u64::MAX);
-    of(weight.keys, all.keys).max(of(weight.memory_bytes, all.memory_bytes))
 }

@@ -155,8 +155,10 @@ impl Separators {
             let letters = among(block | u8x16::splat(0x20), b'a', 6);
             is_digit(block) | letters | block.simd_eq(u8x16::splat(b'-'))
         };
-        let separators = self.among(blocks);
-        Bytes { separators, digits: bits(blocks.map(is_digit)), others: !bits(blocks.map(is_of_id)) }
+        let [first, second, third, fourth] = blocks;
+        let digits = bits([is_digit(first), is_digit(second), is_digit(third), is_digit(fourth)]);
+        let of_ids = bits([is_of_id(first), is_of_id(second), is_of_id(third), is_of_id(fourth)]);
+        Bytes { separators: self.among(blocks), digits, others: !of_ids }
     }
 
     /// Which bytes end a prefix.
@@ -181,7 +183,8 @@ const _: () = assert!(cache::PREFIX_BYTES_MAX <= CHUNK_BYTES);
 #[inline(always)]
 fn blocks(chunk: &[u8; CHUNK_BYTES]) -> [u8x16; BLOCKS] {
     let (blocks, _) = chunk.as_chunks();
-    std::array::from_fn(|block| u8x16::new(blocks.get(block).copied().unwrap_or_default()))
+    let block = |at: usize| u8x16::new(blocks.get(at).copied().unwrap_or_default());
+    [block(0), block(1), block(2), block(3)]
 }
 
 #[inline(always)]

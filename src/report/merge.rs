@@ -67,6 +67,9 @@ impl Report {
         let dumps_before = u32::try_from(self.dumps.len()).map_err(|_| "there are too many dumps".to_owned())?;
         let ((mut cut, asked), (their_cut, their_asked)) = (self.cut(), other.cut());
         self.is_complete &= other.is_complete;
+        if self.redacted != other.redacted {
+            self.redacted = Some("mixed".to_owned());
+        }
         self.findings.clear();
         self.dumps.extend(other.dumps);
         self.filters.merge(&other.filters);

@@ -18,6 +18,7 @@ mod key_row;
 pub(crate) mod largest;
 mod largest_keys;
 mod levels;
+mod mapped;
 mod merge;
 pub(crate) mod model_notes;
 mod names;
@@ -54,6 +55,7 @@ pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, Sub
 pub use groups::{Group, GroupTally, GroupsFound};
 pub use key_row::KeyRow;
 pub use largest_keys::{LargestKey, LargestKeys, Sort};
+pub use mapped::NameMap;
 pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
 pub use prefix_section::{HeavyPrefixes, Prefixes};
@@ -89,6 +91,10 @@ pub struct Report {
     pub format: String,
     /// Whether every dump was read to its end and found sound.
     pub is_complete: bool,
+    /// What names were replaced by, if they were: `digits`, or `names` or `hmac` with an ID of the key. Reports of the same are
+    /// comparable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<String>,
     /// What is worth doing something about, the most severe first, if it was judged ([`crate::findings::judge`]). A report
     /// that took in another has none until it is judged anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -5,6 +5,8 @@
 //! first met, wherever that is, and its sums are exact; a name that comes too late in the order is dropped for good, and
 //! what it had is not lost but in the sum of all (the "other" of a report).
 
+use std::collections::BTreeMap;
+
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +171,13 @@ pub struct NameTally {
 }
 
 impl NamesFound {
+    /// Writes names as `map` has them, those that get the same one together. Where the order of names was cut, none comes before
+    /// the cut any more: a merged report lists none of them.
+    pub(super) fn map_names(&mut self, map: &dyn Fn(&[u8]) -> Vec<u8>) {
+        self.names = mapped(std::mem::take(&mut self.names), map);
+        self.limit = self.limit.map(|_| Rank::default());
+    }
+
     pub(super) fn merge(&mut self, other: Self, rank: impl Fn(&[u8]) -> Rank) {
         let mut all = Names::default();
         for found in [std::mem::take(self), other] {
@@ -182,15 +191,37 @@ impl NamesFound {
     }
 }
 
+/// Tallies under other names, those that get the same one together, in the order of the names' bytes.
+pub(super) fn mapped(names: Vec<NameTally>, map: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<NameTally> {
+    let mut all: BTreeMap<Name, NameTally> = BTreeMap::new();
+    for found in names {
+        let name = Name::new(map(found.name.bytes()));
+        match all.get_mut(&name) {
+            None => _ = all.insert(name.clone(), NameTally { name, ..found }),
+            Some(known) => {
+                known.tally.merge(&found.tally);
+                known.own = sum(known.own, found.own);
+                known.missed_max = sum(known.missed_max, found.missed_max);
+            }
+        }
+    }
+    all.into_values().collect()
+}
+
+fn sum(mine: Option<Weight>, theirs: Option<Weight>) -> Option<Weight> {
+    match (mine, theirs) {
+        (Some(mine), Some(theirs)) => Some(mine.and(theirs)),
+        (mine, theirs) => mine.or(theirs),
+    }
+}
+
 /// A hash of bytes that is the same on every machine, eight bytes at a time. It decides which of many names are held, and
 /// need not withstand who looks for names that meet: they are told apart by their bytes.
+#[inline]
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks();
-    let mut last = [0; 8];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    hash_words(words, last, u64::MAX, bytes.len())
+    let last = rest.iter().rev().fold(0, |last, byte| last << 8 | u64::from(*byte));
+    hash_words(words, last.to_le_bytes(), u64::MAX, bytes.len())
 }
 
 /// As [`hash`] of the first bytes of many, which lie in words.

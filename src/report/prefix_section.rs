@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::held::EARLY_MAX;
 use super::levels::Separators;
-use super::names::{NameTally, NamesFound, Rank};
+use super::names::{self, NameTally, NamesFound, Rank};
 use super::tally::Tally;
 use super::text::Name;
 use super::weight::Weight;
@@ -146,6 +146,24 @@ impl Prefixes {
         self.found = NamesFound { is_complete, has_longer: has_longer_alone, limit, names };
         self.without = self.without.and(other.without);
         self.set_rest(totals);
+    }
+
+    /// Writes prefixes as `map` has them, those that get the same one together. What such a one lacks of prefixes that are not
+    /// listed is no more than all of these have.
+    pub(super) fn map_names(&mut self, map: &dyn Fn(&[u8]) -> Vec<u8>) {
+        let listed = self.found.names.len();
+        self.found.map_names(map);
+        self.under = self.under.take().map(|under| Name::new(map(under.bytes())));
+        let are_together = self.found.names.len() < listed;
+        let heavy = self.heavy.as_mut().map(|heavy| &mut heavy.names);
+        if let Some(heavy) = heavy {
+            *heavy = names::mapped(std::mem::take(heavy), map);
+            if are_together {
+                for found in self.found.names.iter_mut().chain(heavy) {
+                    found.missed_max = Some(self.unlisted);
+                }
+            }
+        }
     }
 
     fn take_heavy(&mut self) -> HeavyPrefixes {

@@ -252,6 +252,18 @@ impl RowBlock {
         (self.names, self.cells)
     }
 
+    /// The same rows under other names, which are as long.
+    #[must_use]
+    pub fn mapped(self, name: &dyn Fn(&[u8]) -> Vec<u8>) -> Self {
+        let mut names = Vec::with_capacity(self.names.len());
+        let mut cells = Vec::with_capacity(self.cells.len());
+        for (of_row, bytes) in self.rows() {
+            names.extend_from_slice(&name(bytes));
+            cells.push(RowCells { name_end: u32::try_from(names.len()).unwrap_or(u32::MAX), ..*of_row });
+        }
+        Self { names, cells }
+    }
+
     /// Bytes of all names.
     pub fn name_bytes(&self) -> usize {
         self.names.len()

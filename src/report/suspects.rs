@@ -297,6 +297,11 @@ impl Suspects {
         (tally, keys)
     }
 
+    /// All listed keys.
+    pub(super) fn rows_mut(&mut self) -> impl Iterator<Item = &mut KeyRow> {
+        self.0.iter_mut().flat_map(|of| &mut of.keys).map(|suspect| &mut suspect.key)
+    }
+
     /// The keys of a suspicion, by type.
     pub fn of(&self, suspicion: Suspicion) -> impl Iterator<Item = &SuspectKeys> {
         self.0.iter().filter(move |of| of.suspicion == suspicion)

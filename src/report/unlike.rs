@@ -10,6 +10,10 @@ const REMEDY: &str = "use --force to merge them anyway";
 
 /// Why two reports should not be merged, in a sentence about the second.
 pub(super) fn obstacle(report: &Report, other: &Report) -> Option<String> {
+    if report.redacted != other.redacted {
+        let [now, before] = [other, report].map(|of| of.redacted.as_deref().unwrap_or("none"));
+        return Some(format!("its names are redacted by {now}, those of the reports before it by {before}; {REMEDY}"));
+    }
     let (before, now) = (&report.filters, &other.filters);
     // Reports of several filters may well be of different ones.
     if before != now || before.is_mixed {

@@ -51,6 +51,13 @@ impl Weight {
         Self { keys: self.keys / parts, memory_bytes: self.memory_bytes / parts }
     }
 
+    /// The larger share that a part has of it, in keys or in memory.
+    #[expect(clippy::cast_precision_loss, reason = "shares are compared, and those that are as good as equal are")]
+    pub(super) fn share(self, part: Self) -> f64 {
+        let of = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        of(part.keys, self.keys).max(of(part.memory_bytes, self.memory_bytes))
+    }
+
     /// Whether it has more of either than `bound`.
     #[inline]
     pub(super) fn exceeds(self, bound: Self) -> bool {

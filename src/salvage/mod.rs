@@ -3,8 +3,11 @@
 //! The walk of a check, with a sink that copies: the header, auxiliary fields, and every sound key byte for byte, each
 //! database in front of its keys; then a fresh end. What only hints at sizes is left out, since it is no longer true. The
 //! last records wait before they are written, until no damage behind them gives reason to doubt them.
+//!
+//! A map is read twice: a check on every core finds the records in which something is wrong, then one thread copies, and looks
+//! into the values of those alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
@@ -12,6 +15,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::check::Checksum;
+use crate::check::flawed::{FlawedRecords, flawed_records};
 use crate::check::recent::{RECENT_MAX, Recent};
 use crate::check::record::{Record, Sink, What};
 use crate::check::walk::Walk;
@@ -164,7 +168,8 @@ pub fn salvage_watched(
         let what = "a dump of Dragonfly cannot be salvaged: its records lie in compressed blobs";
         return Err(failed(ErrorKind::Options(what.to_owned())));
     }
-    let account = copy_sound(map.bytes(), out, progress);
+    let flawed = flawed_records(map, progress).map_err(failed)?;
+    let account = copy_sound(map.bytes(), flawed, out, &progress.uncounted());
     map.check().map_err(failed)?;
     if account.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) && progress.is_cancelled() {
         return Err(failed(ErrorKind::Cancelled { offset: progress.done_bytes() }));
@@ -191,18 +196,31 @@ fn not_mapped(input: &Input) -> String {
 /// # Errors
 /// Those of `out`.
 pub fn salvage_bytes(dump: &[u8], out: &mut dyn Write) -> io::Result<SalvageReport> {
-    copy_sound(dump, out, &Progress::default())
+    copy_sound(dump, None, out, &Progress::default())
 }
 
-/// Copies what is sound of a dump in memory.
+/// Copies what is sound of a dump in memory. If it is not known in which records something is wrong, all are looked into.
 ///
 /// # Errors
 /// Those of `out`, and [`io::ErrorKind::Interrupted`] if `progress` was cancelled.
-fn copy_sound(dump: &[u8], out: &mut dyn Write, progress: &Progress) -> io::Result<SalvageReport> {
+fn copy_sound(
+    dump: &[u8],
+    flawed: Option<FlawedRecords>,
+    out: &mut dyn Write,
+    progress: &Progress,
+) -> io::Result<SalvageReport> {
     let mut source = Slice::new(dump, 0);
     let account = SalvageReport { dump_bytes: dump.len() as u64, ..SalvageReport::default() };
-    let Ok(mut walk) = Walk::start(&mut source, true) else { return Ok(account) };
-    let mut copier = Copier::new(dump, out, account);
+    let Ok(mut walk) = Walk::start(&mut source, flawed.is_none()) else { return Ok(account) };
+    let names = match flawed {
+        None => KeyNames::All(Distinct::default()),
+        Some(FlawedRecords { all, names_of_two }) => {
+            walk.look_into(all);
+            let untaken = |names: BTreeSet<Vec<u8>>| names.into_iter().map(|name| (name, false)).collect();
+            KeyNames::OfTwo(names_of_two.into_iter().map(|(db, names)| (db, untaken(names))).collect())
+        }
+    };
+    let mut copier = Copier::new(dump, out, account, names);
     copier.put(0..source.offset())?;
     let mut resyncs = Resyncs::new(true);
     let is_ended = loop {
@@ -327,6 +345,27 @@ struct Waiting {
     is_template: bool,
 }
 
+/// The names of the keys so far: servers refuse a dump that has one twice in a database.
+enum KeyNames {
+    /// All of them, each behind its database's number.
+    All(Distinct),
+    /// Of the names that are known to be there twice, by database: whether a key that has it was taken.
+    OfTwo(BTreeMap<u64, BTreeMap<Vec<u8>, bool>>),
+}
+
+impl KeyNames {
+    /// Adds a name; false if it was there.
+    fn add(&mut self, db: u64, name: &[u8]) -> bool {
+        match self {
+            Self::All(names) => names.add(Text::Bytes(&[&db.to_be_bytes(), name].concat())),
+            Self::OfTwo(names) => {
+                let is_taken = names.get_mut(&db).and_then(|names| names.get_mut(name));
+                !is_taken.is_some_and(|is_taken| std::mem::replace(is_taken, true))
+            }
+        }
+    }
+}
+
 /// Copies sound records.
 struct Copier<'a, 'o> {
     dump: &'a [u8],
@@ -334,8 +373,7 @@ struct Copier<'a, 'o> {
     account: SalvageReport,
     recent: Recent,
     waiting: VecDeque<Waiting>,
-    /// Names of the keys so far, database included: servers refuse a dump that has one twice.
-    names: Distinct,
+    names: KeyNames,
     /// The databases that state a number of keys.
     databases: BTreeMap<u64, Keys>,
     db: u64,
@@ -348,14 +386,14 @@ struct Copier<'a, 'o> {
 }
 
 impl<'a, 'o> Copier<'a, 'o> {
-    fn new(dump: &'a [u8], out: &'o mut dyn Write, account: SalvageReport) -> Self {
+    fn new(dump: &'a [u8], out: &'o mut dyn Write, account: SalvageReport, names: KeyNames) -> Self {
         Self {
             dump,
             out: Writer::new(out),
             account,
             recent: Recent::default(),
             waiting: VecDeque::new(),
-            names: Distinct::default(),
+            names,
             databases: BTreeMap::new(),
             db: 0,
             is_resynchronized: false,
@@ -489,12 +527,11 @@ impl Sink for Copier<'_, '_> {
             }
             What::Key(key) => {
                 let found = Some((key.name, key.value_type));
-                let name = [&self.db.to_be_bytes(), key.name].concat();
                 let why = if let Some(flaw) = flaw {
                     Some(self.say(*flaw))
                 } else if self.is_template_lost && refers_to_template(key.value_type) {
                     Some("it refers to a hash template, and one was lost".to_owned())
-                } else if !key.is_oversized && !self.names.add(Text::Bytes(&name)) {
+                } else if !key.is_oversized && !self.names.add(self.db, key.name) {
                     Some("a key of this name is in the database already".to_owned())
                 } else {
                     None

@@ -215,6 +215,10 @@ impl Caller {
     /// # Errors
     /// The published answers to another project's credentials.
     pub(super) fn check_project(&self, project_id: &str) -> Result<(), ApiError> {
+        #[cfg_attr(
+            feature = "console",
+            allow(clippy::match_same_arms, reason = "a feature cannot add to an alternative")
+        )]
         match self {
             Self::Anyone => Ok(()),
             Self::Signed { project_id: own, .. } | Self::Token { project_id: own, .. } if own == project_id => Ok(()),

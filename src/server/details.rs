@@ -79,7 +79,7 @@ pub(super) fn are_wanted(parameters: Parameters) -> Result<bool, ApiError> {
 /// [`ApiError::parameter`] if it has none.
 pub(super) fn is_yes(value: Option<&str>) -> Result<bool, ApiError> {
     match value {
-        None | Some("" | "false") => Ok(false),
+        None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(ApiError::parameter(PARAMETER)),
     }

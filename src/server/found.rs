@@ -11,7 +11,15 @@ use crate::error::name_text;
 
 /// What was found last, by instance.
 #[derive(Debug, Default)]
-pub(super) struct Found(Mutex<HashMap<String, Option<NewestDump>>>);
+pub(super) struct Found(Mutex<HashMap<String, Newest>>);
+
+/// What was found of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Newest {
+    /// A node has no dump.
+    Missing,
+    Dump(NewestDump),
+}
 
 /// The newest dump of an instance; of a cluster the oldest of its nodes' newest ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +37,12 @@ impl Found {
             let (name, _) = name_text(path.file_name()?.as_encoded_bytes().to_vec());
             Some(NewestDump { name, written_at: Timestamp::try_from(*written_at).ok()? })
         });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(instance_id.to_owned(), dump);
+        let newest = dump.map_or(Newest::Missing, Newest::Dump);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(instance_id.to_owned(), newest);
     }
 
-    /// The newest dump of an instance: none before the first look, and none inside if there is no dump.
-    pub(super) fn of(&self, instance_id: &str) -> Option<Option<NewestDump>> {
+    /// What was found of an instance; none before the first look.
+    pub(super) fn of(&self, instance_id: &str) -> Option<Newest> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(instance_id).cloned()
     }
 }

@@ -464,7 +464,7 @@ fn what_cannot_be_analyzed() {
 #[test]
 fn paths_methods_and_ids() {
     let service = service(CONFIG);
-    service.get("/").expect(404, "DCS.4001");
+    service.get("/v2").expect(404, "DCS.4001");
     service.get("/v2/p/instance/single").expect(404, "DCS.4001");
     service.get("single/bigkey-tasks/").expect(404, "DCS.4001");
     service.get("single/bigkey-task").expect(405, "DCS.5001");

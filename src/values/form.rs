@@ -50,8 +50,8 @@ pub trait Form: Send + Sized {
     /// Why it was left out, or ends too early.
     fn add(&mut self, key: &KeyEntry<'_>, value: &Value<'_>) -> Result<(), Fault>;
 
-    /// Adds records that no key follows; for forms that need what is before values.
-    fn between(&mut self, _stored: &[u8], _context: &Context) {}
+    /// Adds records that no key follows, the first at `offset` of the dump; for forms that need what is before values.
+    fn between(&mut self, _offset: u64, _stored: &[u8], _context: &Context) {}
 
     /// Takes over a piece that comes next. Keys whose database it did not know come first in it.
     fn join(&mut self, piece: Self, inherited: Inherited);

@@ -130,7 +130,7 @@ impl<M: Make> Form for Ordered<'_, M> {
         Ok(())
     }
 
-    fn between(&mut self, stored: &[u8], context: &Context) {
+    fn between(&mut self, _offset: u64, stored: &[u8], context: &Context) {
         if let Some(row) = self.make.between(stored, context, &mut self.bytes) {
             // It is of no database: the number says nothing.
             self.pass(Some(0), row, &[]);

@@ -61,6 +61,19 @@ pub enum StreamPart<'e> {
 /// # Errors
 /// The [`ParseError`] met, [`ParseErrorKind::Pending`] for an entry that is pending of a consumer and not of its group.
 pub fn for_each(value: &Value<'_>, mut visit: impl FnMut(StreamPart<'_>)) -> Result<(), ParseError> {
+    let Some(texts) = value.texts() else { return decoded(value, visit) };
+    decoded(value, |part| match part {
+        StreamPart::Group { name, last_id, entries_read } => {
+            visit(StreamPart::Group { name: Text::Bytes(&texts.of(name)), last_id, entries_read });
+        }
+        StreamPart::Consumer { name, seen_at_ms, active_at_ms } => {
+            visit(StreamPart::Consumer { name: Text::Bytes(&texts.of(name)), seen_at_ms, active_at_ms });
+        }
+        StreamPart::Totals { .. } | StreamPart::Pending { .. } | StreamPart::Producers(_) => visit(part),
+    })
+}
+
+fn decoded(value: &Value<'_>, mut visit: impl FnMut(StreamPart<'_>)) -> Result<(), ParseError> {
     let element = FormatElement::StreamGroups;
     let layout = Layout::of(value.value_type());
     let source = &mut value.source();

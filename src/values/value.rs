@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::fault::Fault;
+use super::text_map::TextMap;
 use crate::rdb::element::Element;
 use crate::rdb::elements;
 use crate::rdb::limits::INFLATED_BYTES_MAX;
@@ -26,12 +27,24 @@ pub struct Value<'a> {
     offset: u64,
     value_type: ValueType,
     context: &'a Context,
+    /// What its texts are handed on as.
+    texts: Option<&'a TextMap>,
 }
 
 impl<'a> Value<'a> {
     /// The value that `stored` holds from its first byte to its last; `offset` is that of the first one in the dump.
     pub fn new(stored: &'a [u8], offset: u64, value_type: ValueType, context: &'a Context) -> Self {
-        Self { stored, offset, value_type, context }
+        Self { stored, offset, value_type, context, texts: None }
+    }
+
+    /// The same value, whose texts are handed on as the map says.
+    #[must_use]
+    pub fn mapped<'m>(&'m self, texts: &'m TextMap) -> Value<'m> {
+        Value { texts: Some(texts), ..*self }
+    }
+
+    pub(super) fn texts(&self) -> Option<&'a TextMap> {
+        self.texts
     }
 
     /// Its bytes as they are in the dump, without the type.
@@ -59,6 +72,13 @@ impl<'a> Value<'a> {
     /// # Errors
     /// The [`Fault`] met; what came before has been handed on.
     pub fn for_each(&self, mut visit: impl FnMut(Element<'_>)) -> Result<(), Fault> {
+        match self.texts {
+            None => self.decoded(visit),
+            Some(texts) => self.decoded(|element| texts.element(element, &mut visit)),
+        }
+    }
+
+    fn decoded(&self, mut visit: impl FnMut(Element<'_>)) -> Result<(), Fault> {
         match self.value_type {
             ValueType::CRON if self.context.dialect != Dialect::Dragonfly => {
                 return Err("a scheduled script of KeyDB has no elements to decode".into());

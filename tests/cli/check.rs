@@ -49,7 +49,7 @@ fn findings_have_their_place_and_key() {
     assert!(found.stdout.contains(&format!("{MIXED}: sound")), "{found:#?}");
     let report = &objects(&run(&format!("check --json {CUT}")).expect(1, &[]))[0];
     let finding = &report["findings"][0];
-    assert_eq!((&finding["offset"], &finding["key"], &finding["fault"]), (&48.into(), &"last".into(), &"eof".into()));
+    assert_eq!((&finding["offset"], &finding["key"], &finding["kind"]), (&48.into(), &"last".into(), &"eof".into()));
     assert_eq!(report["sound"], false);
 }
 

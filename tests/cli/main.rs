@@ -10,9 +10,12 @@ mod choice;
 mod columnar;
 mod compare;
 mod docs;
+mod evidence;
+mod forensics;
 mod help;
 mod outcomes;
 mod output;
+mod redact;
 mod reports;
 mod streams;
 #[path = "../support/mod.rs"]

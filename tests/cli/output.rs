@@ -195,3 +195,26 @@ fn a_dump_is_not_written_over() {
         assert_eq!(fs::read(&dump).expect("the dump"), fs::read(MIXED).expect("the fixture"));
     }
 }
+
+#[test]
+fn names_come_before_bars() {
+    use super::support::assembler::Rdb;
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("names.rdb");
+    let prefix = format!("{}:", "averylongpartofaname".repeat(3));
+    let name = format!("{prefix}{}", "andtherestofthename".repeat(4));
+    let rdb = Rdb::redis(11).key(0, &name, |b| b.string("x".repeat(9000))).key(0, "short:1", |b| b.string("y"));
+    fs::write(&dump, rdb.eof()).unwrap();
+    let table = |columns: &str| {
+        let mut command = bigkeys(&format!("report {} --match *", dump.display()));
+        outcome(command.env("COLUMNS", columns)).expect(0, &[]).stdout
+    };
+    let (usual, wide) = (table("110"), table("200"));
+    assert!(usual.lines().any(|line| line.starts_with(&format!("  {prefix} "))), "{usual}");
+    assert!(usual.lines().all(|line| line.chars().count() <= 110), "{usual}");
+    assert!(wide.contains(&name), "{wide}");
+    assert!(wide.lines().any(|line| line.chars().count() == 200), "{wide}");
+    // A narrow terminal cuts names, and bars stay.
+    let narrow = table("60");
+    assert!(narrow.contains('…') && narrow.contains('█'), "{narrow}");
+}

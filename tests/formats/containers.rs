@@ -19,7 +19,7 @@ type Compress = fn(&[u8]) -> Vec<u8>;
 const CONTAINERS: [(&str, Compress); 6] =
     [("gzip", gzip), ("zstd", zstd), ("LZ4", lz4), ("legacy LZ4", lz4_legacy), ("xz", xz), ("bzip2", bzip2)];
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).expect("memory");
     encoder.finish().expect("memory")

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use crate::ranges;
 use crate::support::assembler::{Bytes, Listpack, Rdb};
 use crate::support::fixtures::{self, Fixture};
 use crate::support::ways::{Answer, Doing, Scratch, Way, mapped, mapped_whole, streamed};
@@ -232,6 +233,12 @@ fn one_by_every_split(name: &str, dump: &[u8]) -> Answer {
         }
     }
     assert!(streamed(4096).answer(&path, dump) == whole, "{name}: a stream gives another answer than a file");
+    for range_bytes in [1000, 4096, 64 << 10] {
+        if dump.len() as u64 / range_bytes < 200 {
+            let _doing = Doing(|| format!("{name}, ranges of {range_bytes} bytes"));
+            ranges::are_as_one_scan(&path, range_bytes);
+        }
+    }
     whole
 }
 

@@ -9,7 +9,7 @@ use crate::support::fixtures;
 use crate::support::random::Random;
 use crate::support::server::{self, Kind, Reply, Server};
 use bigkeys::check::{Options, check_bytes};
-use bigkeys::salvage::{SalvageReport, salvage_bytes};
+use bigkeys::salvage::{SalvageReport, salvage, salvage_bytes};
 use serde_json::Value;
 
 fn salvaged(dump: &[u8]) -> (Vec<u8>, SalvageReport) {
@@ -41,6 +41,48 @@ fn a_sound_dump_is_saved_whole() {
     }
 }
 
+/// A file is checked on every core before it is copied: what is saved of it, and what is said, is as of a dump in memory.
+#[track_caller]
+fn is_saved_alike_from_file(dump: &[u8], saved: &[u8], account: &SalvageReport) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dump.rdb");
+    fs::write(&path, dump).expect("it is written");
+    let mut of_file = Vec::new();
+    match salvage(&path, &mut of_file) {
+        Ok(mut account_of_file) => {
+            account_of_file.dump.clear();
+            let told = |account: &SalvageReport| serde_json::to_string(account).expect("JSON");
+            assert_eq!(told(&account_of_file), told(account));
+            assert!(of_file == saved);
+        }
+        Err(error) => assert!(error.to_string().contains("Dragonfly"), "{error}"),
+    }
+}
+
+#[test]
+fn a_file_is_saved_as_a_dump_in_memory() {
+    let twice = Rdb::redis(10)
+        .select_db(0)
+        .key(11, "a", |b| b.string(intset(2, &[3, 1, 2])))
+        .key(0, "a", |b| b.string("the first that is sound"))
+        .key(0, "a", |b| b.string("the second"))
+        .key(0, "b", |b| b.string("1"))
+        .select_db(1)
+        .key(0, "b", |b| b.string("another's"))
+        .key(2, "twice", |b| b.strings(&["x", "y", "x"]))
+        .key(0, "b", |b| b.string("again"))
+        .eof();
+    let (saved, account) = salvaged(&twice);
+    assert_eq!((account.keys_written, account.records_lost), (3, 4));
+    is_saved_alike_from_file(&twice, &saved, &account);
+    for fixture in fixtures::sound() {
+        let (saved, account) = salvaged(&fixture.bytes);
+        if !fixture.name.starts_with("aof") {
+            is_saved_alike_from_file(&fixture.bytes, &saved, &account);
+        }
+    }
+}
+
 #[test]
 fn whatever_happened_what_is_saved_is_sound() {
     for (number, fixture) in fixtures::sound().into_iter().enumerate() {
@@ -57,6 +99,7 @@ fn whatever_happened_what_is_saved_is_sound() {
             damaged[..9].copy_from_slice(&fixture.bytes[..9]);
             let (saved, account) = salvaged(&damaged);
             checks_clean(&saved, &account);
+            is_saved_alike_from_file(&damaged, &saved, &account);
         }
     }
 }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::serving::Serving;
 use super::{dumps, run, shown};
 use crate::support::assembler::Rdb;
+use crate::support::endless;
 
 /// Keys without end, so that a task can be seen while it runs.
 fn long_dump() -> Vec<u8> {
@@ -46,6 +47,7 @@ fn place() -> TempDir {
     write(&dumps_folder, "shop.rdb", &dumps::shop());
     write(&dumps_folder, "hostile.rdb", &dumps::hostile());
     write(&dumps_folder, "long.rdb", &long_dump());
+    endless::write(&dumps_folder.join("endless.rdb"));
     write(&dumps_folder, "cut.rdb", &dumps::shop()[..900]);
     write(&dumps_folder, "small.rdb", &small_dump(&[("grows", 10), ("goes", 500), ("stays", 7)]));
     write(folder.path(), "small-later.rdb", &small_dump(&[("grows", 4000), ("=comes", 3), ("stays", 7)]));
@@ -54,7 +56,7 @@ fn place() -> TempDir {
         [[project]]\nid = \"p\"\naccess_key = [{ id = \"AK\", secret = \"a secret of many letters\" }]\n\
         token = [{ token = \"a-token-of-many-letters\" }, { token = \"a-token-that-may-look\", read_only = true }]\n"
         .to_owned();
-    for name in ["shop", "hostile", "long", "cut", "small"] {
+    for name in ["shop", "hostile", "long", "endless", "cut", "small"] {
         _ = writeln!(
             config,
             "[[project.instance]]\nid = \"{name}-1\"\nname = \"{name} </title><script>hacked()</script>\"\n\

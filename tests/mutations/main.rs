@@ -44,7 +44,10 @@ const NOISE_NS: u64 = 3_000_000;
 /// How often a slow one is measured again before it counts: the least time is the one that nothing disturbed.
 const MEASURED_AGAIN: usize = 5;
 
-fn holds(dump: &[u8]) {
+/// One in so many mutations is searched, put on a timeline and carved out as well.
+const EXAMINED: usize = 8;
+
+fn holds(dump: &[u8], is_examined: bool) {
     let started = Instant::now();
     let _turn = Measured::turn();
     let measured = Measured::begin();
@@ -53,6 +56,10 @@ fn holds(dump: &[u8]) {
     laws::salvage(dump);
     laws::segments(dump);
     laws::values(dump);
+    if is_examined {
+        laws::forensics(dump);
+        laws::carve(dump);
+    }
     let held = measured.most();
     assert!(held <= HELD_BYTES_MAX, "{held} bytes of memory");
     assert!(started.elapsed() < HUNG, "{:?}", started.elapsed());
@@ -104,7 +111,7 @@ fn mutations_of_fixtures() {
             if let Some(magic) = dump.get_mut(..9) {
                 magic.copy_from_slice(&fixture.bytes[..9]);
             }
-            holds(&dump);
+            holds(&dump, round % EXAMINED == 0);
             // Only where nothing else runs: a test among others must not depend on the time.
             if asked.is_some() {
                 is_no_slower(&dump, clean_ns);

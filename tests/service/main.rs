@@ -2,6 +2,7 @@
 //! OpenAPI document, over TLS, and killed again and again.
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
+mod clients;
 mod faults;
 mod http;
 mod kill;

@@ -3,6 +3,7 @@
 
 pub mod assembler;
 pub mod damage;
+pub mod endless;
 pub mod fill;
 pub mod fixtures;
 pub mod memory_fill;

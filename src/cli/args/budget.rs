@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bigkeys::forensics::Redaction;
 use bigkeys::report::{Budget, Limit, Report};
 use clap::Args;
 use clap::builder::ValueHint;
@@ -44,9 +45,12 @@ impl BudgetArgs {
     }
 }
 
-/// Holds a report to a budget, and says what exceeds it on standard error.
-pub(crate) fn hold(budget: &Budget, report: &Report) -> Exit {
-    let verdict = budget.check(report);
+/// Holds a report to a budget, and says what exceeds it on standard error, with stand-ins for names if there are to be some.
+pub(crate) fn hold(budget: &Budget, report: &Report, redaction: Option<&Redaction>) -> Exit {
+    let verdict = match redaction {
+        Some(redaction) => budget.check_as(report, &|name| redaction.name(name)),
+        None => budget.check(report),
+    };
     for sentence in verdict.breaches.iter().chain(&verdict.undecided) {
         say(sentence);
     }

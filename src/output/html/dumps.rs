@@ -43,6 +43,9 @@ pub(super) fn head(report: &Report) -> Markup {
                     "The figures count what was read."
                 }
             }
+            @if let Some(mark) = &report.redacted {
+                p.note { "Names are stand-ins (redacted: " (mark) ")." }
+            }
             @if !report.filters.is_of_all() {
                 p.note { "Only keys that pass " bdi { (Visible(report.filters.to_string().as_bytes()).to_string()) } "." }
             }

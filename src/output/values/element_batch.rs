@@ -75,6 +75,18 @@ pub struct ElementFile<W: Write + Send> {
 enum FileForm<W: Write + Send> {
     Parquet(Box<ArrowWriter<W>>),
     Arrow(Box<FileWriter<W>>),
+    /// Not a file: whoever takes the batches.
+    Taker(OnBatch),
+}
+
+/// Takes a batch; an error says that no more are wanted.
+type OnBatch = Box<dyn FnMut(RecordBatch) -> io::Result<()> + Send>;
+
+impl ElementFile<io::Sink> {
+    /// Batches that are handed on as they are, not written.
+    pub fn batches(on_batch: impl FnMut(RecordBatch) -> io::Result<()> + Send + 'static) -> Self {
+        Self { schema: element_schema(), form: FileForm::Taker(Box::new(on_batch)), has_batches: false, failed: None }
+    }
 }
 
 impl<W: Write + Send> ElementFile<W> {
@@ -83,7 +95,7 @@ impl<W: Write + Send> ElementFile<W> {
     /// # Errors
     /// The writer's.
     pub fn parquet(to: W) -> io::Result<Self> {
-        let schema = schema();
+        let schema = element_schema();
         let level = ZstdLevel::try_new(1).map_err(parquet_error)?;
         let about = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
         let descriptions: Vec<String> = COLUMNS.iter().map(|(name, _, _, what)| format!("{name}: {what}")).collect();
@@ -106,7 +118,7 @@ impl<W: Write + Send> ElementFile<W> {
     /// # Errors
     /// The writer's.
     pub fn arrow(to: W) -> io::Result<Self> {
-        let schema = schema();
+        let schema = element_schema();
         let writer = FileWriter::try_new(to, &schema).map_err(io_error)?;
         Ok(Self { schema, form: FileForm::Arrow(Box::new(writer)), has_batches: false, failed: None })
     }
@@ -124,6 +136,7 @@ impl<W: Write + Send> ElementFile<W> {
         let written = batch.map_err(io_error).and_then(|batch| match &mut self.form {
             FileForm::Parquet(writer) => writer.write(&batch).map_err(parquet_error),
             FileForm::Arrow(writer) => writer.write(&batch).map_err(io_error),
+            FileForm::Taker(on_batch) => on_batch(batch),
         });
         self.failed = written.err();
     }
@@ -144,6 +157,7 @@ impl<W: Write + Send> ElementFile<W> {
         match self.form {
             FileForm::Parquet(writer) => writer.close().map(|_| ()).map_err(parquet_error),
             FileForm::Arrow(mut writer) => writer.finish().map_err(io_error),
+            FileForm::Taker(_) => Ok(()),
         }
     }
 }
@@ -162,7 +176,8 @@ fn parquet_error(error: ParquetError) -> io::Error {
     }
 }
 
-fn schema() -> SchemaRef {
+/// The columns of elements, each with a description.
+pub fn element_schema() -> SchemaRef {
     let dump = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     let columns = [("dump", dump, false, "the dump that the key is in, as it was given")].into_iter().chain(COLUMNS);
     let fields: Vec<Field> = columns

@@ -14,7 +14,9 @@ mod digests;
 #[cfg(feature = "columnar")]
 mod element_batch;
 mod elements;
+mod events;
 mod lines;
+mod matches;
 mod objects;
 mod out;
 mod resp;
@@ -26,9 +28,11 @@ mod vocabulary;
 pub use card::{Cards, LARGEST_MAX, Look};
 pub use digests::Digests;
 #[cfg(feature = "columnar")]
-pub use element_batch::{ElementColumns, ElementFile};
+pub use element_batch::{ElementColumns, ElementFile, element_schema};
 pub use elements::{CSV_HEADER, ElementLines, ElementText};
+pub use events::{EventText, L2T_HEADER};
 pub use lines::Lines;
+pub use matches::MatchText;
 pub use objects::Objects;
 pub use out::Drain;
 pub use resp::Commands;

@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_a_fault() {
+    fn damage_is_an_error() {
         assert_eq!(whole(&ALL_A, 99), Err(ParseErrorKind::Lzf));
         assert_eq!(whole(&ALL_A, 101), Err(ParseErrorKind::Lzf));
         for cut in 1..ALL_A.len() {

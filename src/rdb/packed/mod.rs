@@ -54,7 +54,7 @@ impl fmt::Display for Text<'_> {
 }
 
 /// What `entry` reads from `rest` on, one after the other, until it gives `None` at the terminator, which must be the last
-/// byte. A fault ends the iterator; whatever it is, the packed value is what is damaged.
+/// byte. An error ends the iterator; whatever it is, the packed value is what is damaged.
 fn to_terminator<'a, T>(
     rest: &'a [u8],
     entry: impl Fn(&'a [u8]) -> Parsed<'a, Option<T>>,

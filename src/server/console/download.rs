@@ -100,7 +100,8 @@ fn table(keys: &[Key]) -> String {
         cell(&mut text, &key.type_name, ',');
         cell(&mut text, key.shard.as_deref().unwrap_or_default(), ',');
         let (db, elements, before) = (number(key.db), number(key.elements), number(key.before));
-        _ = write!(text, "{db},{},{},{elements},{before}\r\n", key.size, key.unit);
+        _ = write!(text, "{db},{},{},{elements},{before}", key.size, key.unit);
+        text.push_str("\r\n");
     }
     text
 }

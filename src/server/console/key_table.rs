@@ -27,7 +27,9 @@ pub(super) struct Table<'t> {
 impl Table<'_> {
     /// The path with the filters.
     fn to(&self, ending: &str, more: &str) -> String {
-        let filters: String = self.filter.pairs().map(|(name, value)| format!("{name}={}&", encoded(value))).collect();
+        let filters: Vec<String> =
+            self.filter.pairs().map(|(name, value)| format!("{name}={}&", encoded(value))).collect();
+        let filters = filters.concat();
         format!("{}{ending}?{filters}compare={}{more}", self.path, encoded(self.compare))
     }
 

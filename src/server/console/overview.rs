@@ -14,7 +14,7 @@ use super::visitor::Visitor;
 use crate::output::human::{bytes, count};
 use crate::server::app::App;
 use crate::server::errors::ApiError;
-use crate::server::found::NewestDump;
+use crate::server::found::Newest;
 use crate::server::work::read;
 use crate::task::{self, BiggestKeys, StoreError, TaskKind, TaskRecord};
 
@@ -29,7 +29,7 @@ struct Line {
     id: String,
     name: String,
     last: Option<TaskRecord>,
-    newest: Option<Option<NewestDump>>,
+    newest: Option<Newest>,
     points: Vec<BiggestKeys>,
 }
 
@@ -108,10 +108,10 @@ fn row(Line { id, name: title, last, newest, points }: &Line) -> Markup {
 }
 
 /// The newest dump of an instance, as far as it was looked for.
-pub(super) fn newest_dump(newest: Option<&Option<NewestDump>>) -> Markup {
+pub(super) fn newest_dump(newest: Option<&Newest>) -> Markup {
     match newest {
-        Some(Some(dump)) => html! { (name(&dump.name)) br; (moment(dump.written_at)) },
-        Some(None) => html! { span.broken { "a node has no dump" } },
+        Some(Newest::Dump(dump)) => html! { (name(&dump.name)) br; (moment(dump.written_at)) },
+        Some(Newest::Missing) => html! { span.broken { "a node has no dump" } },
         None => html! { span.note { "not looked for yet" } },
     }
 }

@@ -44,7 +44,9 @@ impl Sessions {
         sessions.retain(|_, session| is_alive(session, now));
         if sessions.len() >= SESSIONS_MAX {
             let oldest = sessions.iter().min_by_key(|(_, session)| session.began).map(|(hash, _)| hash.clone());
-            oldest.map(|hash| sessions.remove(&hash));
+            if let Some(oldest) = oldest {
+                sessions.remove(&oldest);
+            }
         }
         sessions.insert(cookie.sha256, session);
         Ok(cookie.token)

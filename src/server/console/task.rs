@@ -51,7 +51,7 @@ pub(super) async fn show_big_keys(
     path: TaskPath,
     Query(parameters): Parameters,
 ) -> Result<Response, Problem> {
-    show(&app, &visitor, TaskKind::BigKeys, path, parameters).await
+    show(&app, &visitor, TaskKind::BigKeys, path, &parameters).await
 }
 
 pub(super) async fn show_offline(
@@ -60,7 +60,7 @@ pub(super) async fn show_offline(
     path: TaskPath,
     Query(parameters): Parameters,
 ) -> Result<Response, Problem> {
-    show(&app, &visitor, TaskKind::Offline, path, parameters).await
+    show(&app, &visitor, TaskKind::Offline, path, &parameters).await
 }
 
 /// The value of a parameter.
@@ -113,11 +113,11 @@ async fn show(
     visitor: &Visitor,
     kind: TaskKind,
     path: TaskPath,
-    parameters: Vec<(String, String)>,
+    parameters: &[(String, String)],
 ) -> Result<Response, Problem> {
     let Path((instance_id, id)) = path.map_err(|_| ApiError::TASK_FORMAT)?;
     visitor.task(&instance_id, &id)?;
-    let (wanted, compare) = ((instance_id.clone(), id.clone()), parameter(&parameters, "compare").to_owned());
+    let (wanted, compare) = ((instance_id.clone(), id.clone()), parameter(parameters, "compare").to_owned());
     let other = compare.clone();
     let found = read(app, &visitor.asked, move |app| {
         let (instance_id, id) = wanted;
@@ -126,9 +126,9 @@ async fn show(
     let found = found.await?;
     let folder = if kind == TaskKind::BigKeys { "tasks" } else { "offline" };
     let path = format!("/instances/{instance_id}/{folder}/{id}");
-    let filter = Filter::new(&parameters);
+    let filter = Filter::new(parameters);
     let shown = filter.apply(found.keys.clone());
-    let page_number = parameter(&parameters, "page").parse().unwrap_or(0);
+    let page_number = parameter(parameters, "page").parse().unwrap_or(0);
     let is_compared = found.other.is_some();
     let table = Table { path: &path, filter: &filter, page: page_number, compare: &compare, is_compared };
     let has_ended = found.task.finished_at.is_some();
