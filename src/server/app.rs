@@ -15,6 +15,7 @@ use super::console::session::Sessions;
 use super::found::Found;
 use super::health::Health;
 use super::metrics::Metrics;
+use super::rendered::Rendered;
 use super::throttle::Throttle;
 use super::webhook::Waiting;
 use crate::task::{Runner, Store};
@@ -49,6 +50,7 @@ pub(super) struct App {
     #[cfg(feature = "console")]
     pub(super) reporting: Arc<Semaphore>,
     pub(super) webhooks: Waiting,
+    pub(super) rendered: Rendered,
     pub(super) started_at: Timestamp,
     requests: AtomicUsize,
 }
@@ -78,6 +80,7 @@ impl App {
             #[cfg(feature = "console")]
             reporting: Arc::new(Semaphore::new(1)),
             webhooks: Waiting::default(),
+            rendered: Rendered::default(),
             started_at: Timestamp::now(),
             requests: AtomicUsize::new(0),
         }

@@ -16,22 +16,9 @@ use super::schedule::minute_of_day;
 use super::work::{read, write};
 use crate::task::{Autoscan, TaskKind};
 
-pub(super) async fn show(app: State<Arc<App>>, asked: Who, ids: InstanceIds) -> Result<Json<Autoscan>, ApiError> {
-    show_of(TaskKind::BigKeys, app, asked, ids).await
-}
-
-pub(super) async fn update(
-    app: State<Arc<App>>,
-    asked: Who,
-    ids: InstanceIds,
-    body: Bytes,
-) -> Result<Json<Autoscan>, ApiError> {
-    update_of(TaskKind::BigKeys, app, asked, ids, body).await
-}
-
-pub(super) async fn show_of(
-    kind: TaskKind,
+pub(super) async fn show(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(asked): Who,
     ids: InstanceIds,
 ) -> Result<Json<Autoscan>, ApiError> {
@@ -39,9 +26,9 @@ pub(super) async fn show_of(
     read(&app, &asked, move |app| Ok(Json(app.store.autoscan(kind, &instance_id)?))).await
 }
 
-pub(super) async fn update_of(
-    kind: TaskKind,
+pub(super) async fn update(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(asked): Who,
     ids: InstanceIds,
     body: Bytes,

@@ -373,7 +373,6 @@ dumps = "*.rdb"
             ),
             (format!("{GOOD}[[project.token]]\nread_only = true\n"), "line 12, column 1: a token entry has either"),
             (format!("{GOOD}keys = {{ top = 0 }}\n"), "line 12, column 8: `top` is 1 to"),
-            (format!("{GOOD}keys = {{ match = [\"[\"] }}\n"), "line 12, column 8: `match`: "),
             (format!("{GOOD}keys = {{ top_per = \"shard\" }}\n"), "line 12, column 20: unknown variant `shard`"),
             (format!("{GOOD}keep = {{ tasks = 101 }}\n"), "line 12, column 8: `tasks` is 1 to 100"),
             (

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::config_source::{ConfigError, Source};
-use crate::analysis::{Filter, Pattern, Question};
+use crate::analysis::filter::Filter;
+use crate::analysis::{Pattern, Question};
 use crate::task::{TASKS_KEPT, TaskQuestion};
 
 /// The most keys of a type that a task lists: names of as many fit into the analysis's memory.

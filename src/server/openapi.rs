@@ -13,7 +13,7 @@ pub fn document() -> Value {
         "info": {
             "title": "bigkeys",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Big key analysis tasks and offline key analyses over dumps of Redis and Valkey.",
+            "description": "Big key, hot key, expired key and offline key analyses over dumps of Redis and Valkey.",
             "license": {"name": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "The service that serves this document"}],
@@ -30,6 +30,7 @@ fn paths() -> Value {
     let hotkey = ["project_id", "instance_id", "hotkey_id"];
     let detailed_hotkey = ["project_id", "instance_id", "hotkey_id", "details"];
     let offline = ["project_id", "instance_id", "task_id"];
+    let detailed_scan = ["project_id", "instance_id", "task_id", "details"];
     let page = ["project_id", "instance_id", "offset", "limit", "status"];
     let detailed_page = ["project_id", "instance_id", "offset", "limit", "status", "details"];
     let detailed = ["project_id", "instance_id", "bigkey_id", "details"];
@@ -94,6 +95,29 @@ fn paths() -> Value {
                     "UpdateHotkeyAutoScanConfig", "Set when automatic hot key analyses run", &instance, Some("AutoscanRequest"), "Autoscan"
                 ),
             }),
+        ),
+        of_instance(
+            "/scan-expire-keys-task",
+            json!({"post": operation("CreateAutoExpireScanTask", "Look for expired keys", &instance, None, "ExpiredScan")}),
+        ),
+        of_instance(
+            "/auto-expire/scan",
+            json!({"post": operation("ScanExpireKey", "Look for expired keys, by the older path", &instance, None, "ExpiredScan")}),
+        ),
+        of_instance(
+            "/auto-expire/histories",
+            json!({"get": operation("ShowExpireKeyScanInfo", "List expired key scans, newest first", &page, None, "ExpiredScans")}),
+        ),
+        of_instance(
+            "/scan-expire-keys-task/{task_id}",
+            json!({
+                "get": extension(operation("ShowExpireKeyScan", "Show what an expired key scan found", &detailed_scan, None, "Task")),
+                "delete": extension(operation("DeleteExpireKeyScan", "Delete an expired key scan", &offline, None, "Task")),
+            }),
+        ),
+        of_instance(
+            "/scan-expire-keys-task/{task_id}/cancel",
+            json!({"post": extension(operation("CancelExpireKeyScan", "Cancel an expired key scan", &offline, None, "Task"))}),
         ),
         of_instance(
             "/offline/key-analysis",
@@ -238,7 +262,7 @@ fn schemas() -> Value {
     let array = |item: &str| json!({"type": "array", "items": schema(item)});
     let times = json!({"type": "array", "items": {"type": "string", "pattern": TIME_PATTERN}, "uniqueItems": true});
     let kept = json!({"type": "integer", "minimum": 0, "maximum": TASKS_KEPT});
-    json!({
+    let of_tasks = json!({
         "Task": object(&["id", "instance_id", "status", "scan_type", "created_at", "num"], &json!({
             "id": text, "instance_id": text, "status": status, "scan_type": scan_type, "created_at": moment,
             "started_at": moment, "finished_at": moment, "num": count, "keys": array("Key"), "details": schema("Details"),
@@ -265,12 +289,22 @@ fn schemas() -> Value {
             "id": text, "status": status, "scan_type": scan_type, "created_at": moment, "started_at": moment,
             "finished_at": moment, "details": schema("Details"),
         })),
+        "ExpiredScan": object(&["id", "instance_id", "status", "scan_type", "created_at"], &json!({
+            "id": text, "instance_id": text, "status": status, "scan_type": scan_type, "created_at": moment,
+            "started_at": moment, "finished_at": moment,
+            "num": {"type": "integer", "format": "int64", "minimum": 0, "description": "How many keys had expired; only in the list"},
+        })),
+        "ExpiredScans": object(&["instance_id", "total", "count", "records"], &json!({
+            "instance_id": text, "total": kept, "count": kept, "records": array("ExpiredScan"),
+        })),
         "Autoscan": object(&["instance_id", "enable_auto_scan", "schedule_at"], &json!({
             "instance_id": text, "enable_auto_scan": {"type": "boolean"}, "schedule_at": times, "updated_at": moment,
         })),
         "AutoscanRequest": {"type": "object", "required": ["enable_auto_scan", "schedule_at"], "properties": {
             "enable_auto_scan": {"type": "boolean"}, "schedule_at": times,
         }},
+    });
+    let others = json!({
         "OfflineRequest": {"type": "object", "required": ["node_id"], "properties": {
             "node_id": {"type": "string", "description": "A shard's ip:port; for a single instance its ID"},
             "backup_id": {"type": "string", "description": "A dump's file name; without it the newest dump"},
@@ -326,7 +360,9 @@ fn schemas() -> Value {
         "Error": object(&["error_code", "error_msg"], &json!({
             "error_code": text, "error_msg": text, "request_id": text,
         })),
-    })
+    });
+    let all = [of_tasks, others].into_iter().filter_map(|schemas| schemas.as_object().cloned());
+    Value::Object(all.flatten().collect())
 }
 
 /// A minute of the day.
@@ -343,7 +379,7 @@ fn parameters() -> Value {
         "instance_id": in_path("instance_id", "The instance's ID"),
         "bigkey_id": in_path("bigkey_id", "The task's ID"),
         "hotkey_id": in_path("hotkey_id", "The task's ID"),
-        "task_id": in_path("task_id", "The offline key analysis's ID"),
+        "task_id": in_path("task_id", "The task's ID"),
         "offset": in_query("offset", "How many of the newest are passed over", &json!({
             "type": "integer", "format": "int64", "minimum": 0, "default": 0,
         })),

@@ -45,7 +45,9 @@ pub(super) async fn run(app: Arc<App>) {
         let from = last.max(now - CAUGHT_UP_MINUTES_MAX);
         if from < now {
             let app = app.clone();
-            let done = tokio::task::spawn_blocking(move || create_due(&app, from, now).and(prune(&app, Timestamp::now()))).await;
+            let done =
+                tokio::task::spawn_blocking(move || create_due(&app, from, now).and(prune(&app, Timestamp::now())))
+                    .await;
             match done {
                 Ok(Ok(())) => last = now,
                 Ok(Err(error)) => {

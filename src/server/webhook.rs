@@ -18,11 +18,11 @@ use crate::task::{TaskKind, Worked};
 /// Tasks that may wait to be told of; later ones are dropped, which is logged.
 const WAITING_MAX: usize = 1024;
 
-/// How long an attempt may take.
+/// How long each step of an attempt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The pauses between attempts.
-const PAUSES: [Duration; 5] = [
+pub(super) const PAUSES: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(5),
@@ -30,8 +30,8 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(60),
 ];
 
-/// Bytes of an answer that are read.
-const ANSWER_BYTES_MAX: u64 = 4096;
+/// Bytes of an answer that are read, such as `HTTP/1.1 204`: the rest decides nothing, and could come for ever.
+const ANSWER_BYTES: usize = 12;
 
 /// Where ends of tasks are told.
 #[derive(Clone, PartialEq, Eq)]
@@ -101,24 +101,30 @@ impl Waiting {
             reason: reason.as_deref(),
             seconds: elapsed.as_secs_f64(),
         };
-        let body = serde_json::to_vec(&event).unwrap_or_default();
-        let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
-        if bodies.len() < WAITING_MAX {
-            bodies.push_back((claim.id.clone(), body));
-            self.came.notify_one();
-        } else {
-            tracing::warn!(task_id = claim.id, "too many ends of tasks wait for the webhook; this one is dropped");
+        match serde_json::to_vec(&event) {
+            Ok(body) => self.push(&claim.id, body),
+            Err(error) => tracing::error!(task_id = claim.id, %error, "the webhook's message cannot be written"),
         }
     }
 
-    /// Waits for the end of a task and tells who is to be told then.
-    pub(super) fn tell_next(&self, webhook: impl FnOnce() -> Option<Webhook>) {
+    fn push(&self, task_id: &str, body: Vec<u8>) {
+        let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+        if bodies.len() < WAITING_MAX {
+            bodies.push_back((task_id.to_owned(), body));
+            self.came.notify_one();
+        } else {
+            tracing::warn!(task_id, "too many ends of tasks wait for the webhook; this one is dropped");
+        }
+    }
+
+    /// Waits for the end of a task and tells who is to be told then; it is tried again after these pauses.
+    pub(super) fn tell_next(&self, webhook: impl FnOnce() -> Option<Webhook>, pauses: &[Duration]) {
         let (task_id, body) = self.next();
         let Some(webhook) = webhook() else { return };
-        match deliver(&webhook, &body, &PAUSES) {
+        match deliver(&webhook, &body, pauses) {
             Ok(()) => tracing::debug!(task_id, "the webhook was told"),
             Err(error) => {
-                let attempts = PAUSES.len() + 1;
+                let attempts = pauses.len() + 1;
                 tracing::warn!(task_id, attempts, %error, "the webhook could not be told of a task's end");
             }
         }
@@ -176,14 +182,12 @@ fn send(webhook: &Webhook, body: &[u8]) -> io::Result<()> {
         sign(secret, &timestamp, body),
     );
     stream.write_all(&[head.as_bytes(), body].concat())?;
-    let mut answer = Vec::new();
-    // Only the first line is wanted; an answer that does not end in time may have it all the same.
-    let read = stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer);
-    let status = answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
-    match status {
+    let mut answer = [0; ANSWER_BYTES];
+    stream.read_exact(&mut answer)?;
+    match answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..)) {
         Some([b'2', ..]) => Ok(()),
         Some(status) => Err(io::Error::other(format!("it answered {}", String::from_utf8_lossy(status)))),
-        None => Err(read.err().unwrap_or_else(|| io::Error::other("its answer is not HTTP"))),
+        None => Err(io::Error::other("its answer is not HTTP")),
     }
 }
 
@@ -196,6 +200,7 @@ fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::sync::Arc;
 
     use super::*;
 
@@ -245,8 +250,32 @@ mod tests {
         let signature = sign(secret, header("X-Bigkeys-Timestamp: "), body.as_bytes());
         assert_eq!(header("X-Bigkeys-Signature: "), format!("sha256={signature}"));
         assert_eq!(header("Content-Length: "), body.len().to_string());
-        let refused = deliver(&webhook, b"{}", &[Duration::ZERO]).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "nobody listens any more");
+    }
+
+    #[test]
+    fn what_nobody_takes_is_given_up_and_logged() {
+        // Nobody listens there any more.
+        let authority = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let webhook = Webhook::new(&format!("http://{authority}/"), "a secret of many letters").unwrap();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::new(log.reopen().unwrap())).finish();
+        let waiting = Waiting::default();
+        tracing::subscriber::with_default(subscriber, || {
+            for number in 0..=WAITING_MAX {
+                waiting.push(&format!("task-{number}"), b"{}".to_vec());
+            }
+            waiting.tell_next(|| Some(webhook), &[Duration::ZERO; 2]);
+        });
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        let lines: Vec<&str> = log.lines().collect();
+        assert!(
+            lines.len() == 2 && lines[0].contains("this one is dropped") && lines[0].contains("task-1024"),
+            "{log}"
+        );
+        for part in ["WARN", "could not be told of a task's end", "task-0", "attempts=3", "Connection refused"] {
+            assert!(lines[1].contains(part), "{log}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::app::App;
+use super::webhook::PAUSES;
 use crate::task::{StoreError, Worked};
 
 /// How long a thread that died rests before it is started again: a fault that comes at once must not fill the log.
@@ -47,7 +48,7 @@ pub(super) fn spawn(name: String, rest: Duration, mut work: impl FnMut() + Send 
 /// Tells the webhook of ends of tasks for ever.
 pub(super) fn tell_webhook(app: &App) {
     loop {
-        app.webhooks.tell_next(|| app.config().webhook.clone());
+        app.webhooks.tell_next(|| app.config().webhook.clone(), &PAUSES);
     }
 }
 

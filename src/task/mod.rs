@@ -1,16 +1,16 @@
 //! The big key analysis task: its JSON, field by field as the task API publishes it, and with the feature `store` its life:
 //! kept in a [`Store`], worked off by a [`Runner`]. Its siblings are the hot key analysis, which lists keys by how often they were
-//! used, and the offline key analysis, with bytes and prefixes.
+//! used, the expired key scan, and the offline key analysis, with bytes and prefixes.
 
 #[cfg(feature = "store")]
 mod dumps;
-#[cfg(feature = "store")]
-mod hot;
 mod model;
 #[cfg(feature = "store")]
 mod offline;
 #[cfg(feature = "store")]
 mod question;
+#[cfg(feature = "store")]
+mod ranking;
 #[cfg(feature = "store")]
 mod runner;
 #[cfg(feature = "store")]
@@ -18,13 +18,13 @@ mod store;
 
 #[cfg(feature = "store")]
 pub use dumps::settled;
-#[cfg(feature = "store")]
-pub use hot::has_counters;
 pub use model::{KeyRecord, ScanType, Status, Task, Times};
 #[cfg(feature = "store")]
 pub use offline::{LargestKey, LargestPrefix, OfflineNumbers, OfflineRequest, TypeBytes, TypeNum};
 #[cfg(feature = "store")]
 pub use question::TaskQuestion;
+#[cfg(feature = "store")]
+pub use ranking::has_counters;
 #[cfg(feature = "store")]
 pub use runner::{GIVEN_UP, Runner, Worked};
 #[cfg(feature = "store")]

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::store::{Claim, Ended, Recovered, Store, StoreError, TaskKind, WorkLock};
 use super::question::{TaskQuestion, largest_of_all};
-use super::{KeyRecord, dumps, hot, offline};
+use super::ranking::{By, Ranking, rank};
+use super::store::{Claim, Ended, Recovered, Store, StoreError, TaskKind, WorkLock};
+use super::{KeyRecord, dumps, offline};
+use crate::analysis::Question;
 use crate::engine::{Options, Progress, analyze_all};
 use crate::error::Error;
 
@@ -141,7 +143,7 @@ impl Runner {
         self.ended_bytes.fetch_add(progress.done_bytes(), Ordering::Relaxed);
         let is_unwanted = self.lock().held.iter().any(|held| held.claim.id == claim.id && held.is_unwanted);
         if is_unwanted {
-            ended = Ended { reason: Some(GIVEN_UP.to_owned()), keys: Vec::new(), report: None };
+            ended = Ended::failed(GIVEN_UP.to_owned());
         }
         let end = End { ended: Arc::new(ended), notes, elapsed };
         if progress.is_cancelled() && !is_unwanted {
@@ -274,7 +276,7 @@ impl Runner {
     fn analyze(&self, claim: &Claim, progress: &Arc<Progress>) -> (Ended, Vec<String>) {
         // The dump is a stranger's: what it may break is its own task.
         let analyzed = catch_unwind(AssertUnwindSafe(|| self.try_analyze(claim, progress)));
-        let failed = |reason| (Ended { reason: Some(reason), keys: Vec::new(), report: None }, Vec::new());
+        let failed = |reason| (Ended::failed(reason), Vec::new());
         match analyzed {
             Ok(Ok(ended)) => ended,
             Ok(Err(error)) => failed(error.to_string()),
@@ -301,16 +303,20 @@ impl Runner {
                 if is_of_instance {
                     keys = largest_of_all(keys, top);
                 }
-                Ok((Ended { reason, keys, report: None }, report.notes))
+                Ok((Ended { reason, num: keys.len() as u64, keys, report: None }, report.notes))
             }
-            TaskKind::HotKeys => {
-                let top = self.question(&claim.instance_id).question.top;
-                let (keys, notes, damage) = hot::analyze(&claim.dumps, top, &self.options, progress)?;
-                Ok((Ended { reason: reason(&damage), keys, report: None }, notes))
+            TaskKind::HotKeys | TaskKind::ExpiredKeys => {
+                let Question { top, filter, .. } = self.question(&claim.instance_id).question;
+                let is_hot = claim.kind == TaskKind::HotKeys;
+                let by = if is_hot { By::Use } else { By::SizeOfExpired };
+                let Ranking { keys, ranked, notes, damage } =
+                    rank(&claim.dumps, by, top, &filter, &self.options, progress)?;
+                let num = if is_hot { keys.len() as u64 } else { ranked };
+                Ok((Ended { reason: reason(&damage), num, keys, report: None }, notes))
             }
             TaskKind::Offline => {
                 let (report, notes, damage) = offline::analyze(&claim.dumps, &self.options, progress)?;
-                Ok((Ended { reason: reason(&damage), keys: Vec::new(), report: Some(report) }, notes))
+                Ok((Ended { reason: reason(&damage), num: 0, keys: Vec::new(), report: Some(report) }, notes))
             }
         }
     }
@@ -337,7 +343,16 @@ mod tests {
         let dump = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mixed_all_v13.rdb");
         let create = |instance: &str| {
             let (instance_id, dumps) = (instance.to_owned(), vec![dump.clone().into()]);
-            store.create(&NewTask { instance_id, scan_type: ScanType::Manual, dumps, kind: TaskKind::BigKeys, offline: None }).unwrap().id
+            store
+                .create(&NewTask {
+                    instance_id,
+                    scan_type: ScanType::Manual,
+                    dumps,
+                    kind: TaskKind::BigKeys,
+                    offline: None,
+                })
+                .unwrap()
+                .id
         };
         let (first, second) = (create("i"), create("j"));
         let runner = Runner::new(store.clone(), Options { threads: 1, ..Options::default() }).unwrap().unwrap();

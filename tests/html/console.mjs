@@ -122,7 +122,7 @@ async function keys(browser) {
   const csv = await download(page, "Download CSV");
   assert.match(csv.name, /^keys-[0-9a-f-]{36}\.csv$/);
   const lines = csv.text.split("\r\n");
-  assert.equal(lines[0], "name,name_base64,type,shard,db,size,unit,elements,previous_size");
+  assert.equal(lines[0], "name,name_base64,type,shard,db,size,unit,elements,freq,previous_size");
   assert.equal(lines.length, 1 + found.length + 1, "what the filter leaves");
   const json = JSON.parse((await download(page, "Download JSON")).text);
   assert.deepEqual([json.status, json.num, json.keys.length], ["success", all.length, all.length], "all of the task");
@@ -152,7 +152,7 @@ async function changes(browser) {
   await page.locator("#gone summary").click();
   assert.match(await page.locator("#gone li").innerText(), /goes string, 500 B/);
   const { text: csv } = await download(page, "Download CSV");
-  assert.ok(csv.includes("grows,,string,,3,4000,byte,,10\r\n") && csv.includes("\"'=comes\",,"), csv);
+  assert.ok(csv.includes("grows,,string,,3,4000,byte,,,10\r\n") && csv.includes("\"'=comes\",,"), csv);
   await page.locator('select[name="compare"]').selectOption("none");
   await page.getByRole("button", { name: "Compare" }).click();
   await page.waitForURL(/compare=none/);

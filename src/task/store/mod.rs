@@ -48,22 +48,28 @@ pub enum TaskKind {
     BigKeys,
     /// The hot key analysis.
     HotKeys,
+    /// The expired key scan.
+    ExpiredKeys,
     /// The offline key analysis: bytes, prefixes and totals.
     Offline,
 }
 
 impl TaskKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::BigKeys, Self::HotKeys, Self::ExpiredKeys, Self::Offline];
+
     /// The kind's name in the store and in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::BigKeys => "bigkey",
             Self::HotKeys => "hotkey",
+            Self::ExpiredKeys => "expiredkey",
             Self::Offline => "offline",
         }
     }
 
     fn of(name: &str) -> Self {
-        [Self::HotKeys, Self::Offline].into_iter().find(|kind| kind.name() == name).unwrap_or_default()
+        Self::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or_default()
     }
 }
 

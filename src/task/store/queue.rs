@@ -55,7 +55,9 @@ pub struct Claim {
 pub struct Ended {
     /// Why it failed; none for success.
     pub reason: Option<String>,
-    /// The big or hot keys.
+    /// How many keys were found: of expired ones all, of others those that are listed.
+    pub num: u64,
+    /// The big, hot or expired keys.
     pub keys: Vec<KeyRecord>,
     /// What an offline key analysis found.
     pub report: Option<OfflineNumbers>,
@@ -68,6 +70,13 @@ pub struct Recovered {
     pub waiting: usize,
     /// Tasks that were started too often, and failed.
     pub failed: usize,
+}
+
+impl Ended {
+    /// The end of a task that found nothing.
+    pub fn failed(reason: String) -> Self {
+        Self { reason: Some(reason), num: 0, keys: Vec::new(), report: None }
+    }
 }
 
 impl Store {
@@ -158,7 +167,7 @@ impl Store {
                 // A clock that was set back does not let a task end before it began.
                 "UPDATE task SET status = ?1, finished_at_ms = max(?2, started_at_ms), num = ?3, reason = ?4
                  WHERE seq = ?5 AND starts = ?6 AND status = 'running'",
-                params![status.name(), now_ms(), ended.keys.len(), ended.reason, claim.seq, claim.start],
+                params![status.name(), now_ms(), ended.num.cast_signed(), ended.reason, claim.seq, claim.start],
             )?;
             if changed == 0 {
                 return Ok(false);

@@ -94,6 +94,19 @@ impl Store {
         self.read(|transaction| task(transaction, kind, instance_id, id).map(|(_, task)| task))
     }
 
+    /// Whether there is a task that has ended.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn has_ended(&self, kind: TaskKind, instance_id: &str, id: &str) -> Result<bool, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT 1 FROM task WHERE id = ?1 AND kind = ?2 AND instance_id = ?3 AND status IN ('success', 'failed')",
+            )?;
+            Ok(select.exists(params![id, kind.name(), instance_id])?)
+        })
+    }
+
     /// Why a task failed, and its dumps.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use super::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x6269_676b;
 
 /// What leads from version N to N + 1 is at index N.
-pub(super) const STEPS: [&str; 6] = [TASKS, OFFLINE, SIGNATURES, COUNTS, DUMP_TIMES, HOT_KEYS];
+pub(super) const STEPS: [&str; 6] = [TASKS, OFFLINE, SIGNATURES, COUNTS, DUMP_TIMES, MORE_KINDS];
 
 /// Big key analysis tasks, their dumps and keys, and the settings of the automatic ones.
 const TASKS: &str = "
@@ -101,11 +101,11 @@ const COUNTS: &str = "
 /// When a task's dumps were written.
 const DUMP_TIMES: &str = "ALTER TABLE task_dump ADD COLUMN written_at_ms INTEGER;";
 
-/// Hot key tasks, with the counters of their keys, and a schedule for each kind. SQLite changes a constraint by the text of the
+/// Hot key tasks, with the counters of their keys, expired key tasks, and a schedule for each kind. SQLite changes a constraint by the text of the
 /// table alone, as its documentation of ALTER TABLE describes.
-const HOT_KEYS: &str = "
+const MORE_KINDS: &str = "
     PRAGMA writable_schema = ON;
-    UPDATE sqlite_schema SET sql = replace(sql, '(''bigkey'', ''offline'')', '(''bigkey'', ''hotkey'', ''offline'')')
+    UPDATE sqlite_schema SET sql = replace(sql, '(''bigkey'', ''offline'')', '(''bigkey'', ''hotkey'', ''expiredkey'', ''offline'')')
         WHERE type = 'table' AND name = 'task';
     PRAGMA writable_schema = RESET;
     ALTER TABLE task_key ADD COLUMN freq INTEGER;

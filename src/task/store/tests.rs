@@ -24,7 +24,13 @@ fn new_task(instance_id: &str) -> NewTask {
         Dump { path: PathBuf::from("/a.rdb"), shard: Some("10.0.0.1:6379".to_owned()), payload_key: None },
         "/b.rdb".into(),
     ];
-    NewTask { instance_id: instance_id.to_owned(), scan_type: ScanType::Manual, dumps, kind: TaskKind::BigKeys, offline: None }
+    NewTask {
+        instance_id: instance_id.to_owned(),
+        scan_type: ScanType::Manual,
+        dumps,
+        kind: TaskKind::BigKeys,
+        offline: None,
+    }
 }
 
 fn offline_task(instance_id: &str) -> NewTask {
@@ -38,7 +44,7 @@ fn key(name: &str, size: u64) -> KeyRecord {
 }
 
 fn ended(reason: Option<&str>, keys: Vec<KeyRecord>) -> Ended {
-    Ended { reason: reason.map(str::to_owned), keys, report: None }
+    Ended { reason: reason.map(str::to_owned), num: keys.len() as u64, keys, report: None }
 }
 
 fn show(store: &Store, id: &str) -> Task {
@@ -415,9 +421,12 @@ fn expect_first(store: &Store) {
     assert_eq!(store.autoscan(TaskKind::BigKeys, "i").unwrap().schedule_at, ["21:00"]);
     let claim = store.claim().unwrap().unwrap();
     assert_eq!((claim.id.as_str(), claim.dumps[0].shard.as_deref()), ("new", Some("10.0.0.1:6379")));
-    let hot = NewTask { kind: TaskKind::HotKeys, ..new_task("i") };
-    store.create(&hot).unwrap();
-    assert!(matches!(store.create(&hot), Err(StoreError::Active)), "each kind has its own one at a time");
+    for kind in [TaskKind::HotKeys, TaskKind::ExpiredKeys] {
+        let new = NewTask { kind, ..new_task("i") };
+        store.create(&new).unwrap();
+        assert!(matches!(store.create(&new), Err(StoreError::Active)), "each kind has its own one at a time");
+    }
+    store.check(true).unwrap();
 }
 
 #[test]
@@ -475,8 +484,17 @@ fn from_the_fourth_version_to_the_fifth() {
 }
 
 #[test]
+fn from_the_fifth_version_to_the_sixth() {
+    let (_folder, path) = old_store(5, FIRST);
+    let store = Store::open(path).unwrap();
+    assert_eq!(show(&store, "done").keys.unwrap()[0].freq, None);
+    assert_eq!(store.autoscan(TaskKind::HotKeys, "i").unwrap().updated_at, None, "each kind has a schedule of its own");
+    expect_first(&store);
+}
+
+#[test]
 fn files_that_are_no_store_of_ours() {
-    let (_folder, path) = old_store(STEPS.len(), FIRST);
+    let (_folder, path) = old_store(STEPS.len(), "");
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     let newer = Store::open(&path).unwrap_err().to_string();
