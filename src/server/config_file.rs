@@ -375,6 +375,7 @@ dumps = "*.rdb"
             (format!("{GOOD}keys = {{ top = 0 }}\n"), "line 12, column 8: `top` is 1 to"),
             (format!("{GOOD}keys = {{ top_per = \"shard\" }}\n"), "line 12, column 20: unknown variant `shard`"),
             (format!("{GOOD}keep = {{ tasks = 101 }}\n"), "line 12, column 8: `tasks` is 1 to 100"),
+            (format!("{GOOD}keep = {{ days = 4294967295 }}\n"), "line 12, column 8: `days` is at most 36500"),
             (
                 format!("{GOOD}[webhook]\nurl = \"https://h/\"\nsecret = \"a secret of many letters\"\n"),
                 "line 12, column 1: not a URL",

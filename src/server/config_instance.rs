@@ -11,6 +11,9 @@ use crate::task::{TASKS_KEPT, TaskQuestion};
 /// The most keys of a type that a task lists: names of as many fit into the analysis's memory.
 const TOP_MAX: usize = 10_000;
 
+/// The longest that tasks are kept for, if not for ever: 100 years.
+const DAYS_MAX: u32 = 36_500;
+
 /// Which keys an instance's tasks list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -83,8 +86,12 @@ pub(super) fn question(source: &Source, keys: &Spanned<KeysEntry>) -> Result<Tas
 /// # Errors
 /// A number out of its bounds.
 pub(super) fn keep(source: &Source, keep: &Spanned<Keep>) -> Result<Keep, ConfigError> {
-    if !(1..=TASKS_KEPT).contains(&keep.get_ref().tasks) {
+    let Keep { tasks, days } = *keep.get_ref();
+    if !(1..=TASKS_KEPT).contains(&tasks) {
         return Err(source.error(keep, format!("`tasks` is 1 to {TASKS_KEPT}")));
     }
-    Ok(*keep.get_ref())
+    if days > DAYS_MAX {
+        return Err(source.error(keep, format!("`days` is at most {DAYS_MAX}; 0 is any age")));
+    }
+    Ok(Keep { tasks, days })
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::app::App;
@@ -14,23 +13,17 @@ use super::errors::ApiError;
 use super::extract::{InstanceIds, Json, Who, instance_of};
 use super::tasks::{create_one, new_task, query};
 use super::work::{look, read};
-use crate::task::{Listing, ScanType, Status, Task, TaskKind, TaskRecord};
+use crate::task::{Listing, ScanType, Task, TaskKind, TaskRecord};
 
 /// A scan, without its keys.
 #[derive(Serialize)]
 pub(super) struct Scan {
-    id: String,
     instance_id: String,
-    status: Status,
-    scan_type: ScanType,
     /// How many keys had expired; only in the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     num: Option<u64>,
-    created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    started_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finished_at: Option<String>,
+    #[serde(flatten)]
+    task: TaskRecord,
 }
 
 /// A page of the list. Its count has both of the names that other lists have for it.
@@ -49,9 +42,11 @@ pub(super) async fn create(
 ) -> Result<Json<Scan>, ApiError> {
     let instance_id = instance_of(&app, &asked, ids)?;
     let new = look(&app, &asked, move |app| new_task(app, &instance_id, TaskKind::ExpiredKeys, ScanType::Manual));
-    let Task { id, instance_id, status, scan_type, created_at, .. } = create_one(&app, &asked, new.await?).await?;
-    let created_at = text(created_at);
-    Ok(Json(Scan { id, instance_id, status, scan_type, num: None, created_at, started_at: None, finished_at: None }))
+    let task = create_one(&app, &asked, new.await?).await?;
+    let Task { id, instance_id, status, scan_type, created_at, started_at, finished_at, .. } = task;
+    let (num, scanned) = (0, instance_id.clone());
+    let task = TaskRecord { id, instance_id, status, scan_type, created_at, started_at, finished_at, num };
+    Ok(Json(Scan { instance_id: scanned, num: None, task }))
 }
 
 pub(super) async fn list(
@@ -63,19 +58,6 @@ pub(super) async fn list(
     let instance_id = instance_of(&app, &asked, ids)?;
     let (query, _) = query(TaskKind::ExpiredKeys, instance_id.clone(), parameters)?;
     let Listing { count, records, .. } = read(&app, &asked, move |app| Ok(app.store.list(&query)?)).await?;
-    let scan = |TaskRecord { id, instance_id, status, scan_type, num, created_at, started_at, finished_at }| Scan {
-        id,
-        instance_id,
-        status,
-        scan_type,
-        num: Some(num),
-        created_at: text(created_at),
-        started_at: started_at.map(text),
-        finished_at: finished_at.map(text),
-    };
+    let scan = |task: TaskRecord| Scan { instance_id: task.instance_id.clone(), num: Some(task.num), task };
     Ok(Json(Scans { instance_id, total: count, count, records: records.into_iter().map(scan).collect() }))
-}
-
-fn text(at: Timestamp) -> String {
-    format!("{at:.3}")
 }

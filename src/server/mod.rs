@@ -4,7 +4,8 @@
 //! as its limits; `routes.rs` gives the request an ID, a log line and a handler; `identify.rs`, `auth.rs` and `signature.rs`
 //! know who asks; `tasks.rs`, `expired.rs`, `autoscan.rs` and `offline.rs` answer from the [`Store`](crate::task::Store), each by `work.rs`,
 //! and `errors.rs` has the published refusals. Beside the requests, `workers.rs` has the threads of a
-//! [`Runner`](crate::task::Runner), `schedule.rs` and `newest.rs` create what is due and delete what is too old, `webhook.rs` tells of what has ended, and `watch.rs` looks whether all of this can work.
+//! [`Runner`](crate::task::Runner), `schedule.rs` and `newest.rs` create what is due and delete what is too old, `webhook.rs` tells
+//! another program what has ended, and `watch.rs` looks whether all of this can work.
 //! `console/` is the same for people with a browser. No request waits for an analysis, and no path comes from a request.
 
 mod accept;

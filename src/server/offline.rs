@@ -80,7 +80,7 @@ pub(super) async fn create(
         // As with answers, null is as good as nothing.
         Some(_) => member(&object, "backup_id")?,
     };
-    let new = look(&app, &asked, move |app| new_offline_task(app, instance_id, node_id, backup_id));
+    let new = look(&app, &asked, move |app| new_offline_task(app, instance_id, node_id, backup_id.as_deref()));
     let created = create_one(&app, &asked, new.await?).await?;
     Ok(Json(TaskId { task_id: created.id }))
 }
@@ -93,12 +93,12 @@ pub(super) fn new_offline_task(
     app: &App,
     instance_id: String,
     node_id: String,
-    backup_id: Option<String>,
+    backup_id: Option<&str>,
 ) -> Result<NewTask, ApiError> {
     let config = app.config();
     let instance = config.instances.get(&instance_id).ok_or(ApiError::NO_INSTANCE)?;
     let (_, shard) = node(&instance_id, instance, &node_id).ok_or_else(|| ApiError::member("node_id"))?;
-    let (backup_id, dump) = dump(&instance_id, shard, backup_id.as_deref()).map_err(|error| {
+    let (backup_id, dump) = dump(&instance_id, shard, backup_id).map_err(|error| {
         if backup_id.is_some() && error == ApiError::CANNOT_ANALYZE { ApiError::member("backup_id") } else { error }
     })?;
     Ok(NewTask {

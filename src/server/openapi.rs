@@ -24,30 +24,44 @@ pub fn document() -> Value {
 }
 
 fn paths() -> Value {
-    const INSTANCE: &str = "/v2/{project_id}/instances/{instance_id}";
-    let instance = ["project_id", "instance_id"];
+    let all = [key_tasks().to_vec(), expired_key_scans().to_vec(), offline_analyses().to_vec(), others().to_vec()];
+    Value::Object(all.into_iter().flatten().collect())
+}
+
+/// A path of an instance, and its operations.
+fn of_instance(path: &str, operations: Value) -> (String, Value) {
+    (format!("/v2/{{project_id}}/instances/{{instance_id}}{path}"), operations)
+}
+
+/// What the path of an instance names.
+const INSTANCE: [&str; 2] = ["project_id", "instance_id"];
+
+/// The path and the query of a list.
+const PAGE: [&str; 5] = ["project_id", "instance_id", "offset", "limit", "status"];
+
+/// What the path of a task names that is not one of big or hot keys.
+const TASK: [&str; 3] = ["project_id", "instance_id", "task_id"];
+
+/// The tasks of big and of hot keys.
+fn key_tasks() -> [(String, Value); 10] {
     let bigkey = ["project_id", "instance_id", "bigkey_id"];
     let hotkey = ["project_id", "instance_id", "hotkey_id"];
+    let page = ["project_id", "instance_id", "offset", "limit", "status", "details"];
+    let detailed_bigkey = ["project_id", "instance_id", "bigkey_id", "details"];
     let detailed_hotkey = ["project_id", "instance_id", "hotkey_id", "details"];
-    let offline = ["project_id", "instance_id", "task_id"];
-    let detailed_scan = ["project_id", "instance_id", "task_id", "details"];
-    let page = ["project_id", "instance_id", "offset", "limit", "status"];
-    let detailed_page = ["project_id", "instance_id", "offset", "limit", "status", "details"];
-    let detailed = ["project_id", "instance_id", "bigkey_id", "details"];
-    let of_instance = |path: &str, operations: Value| (format!("{INSTANCE}{path}"), operations);
-    let paths = [
+    [
         of_instance(
             "/bigkey-task",
-            json!({"post": operation("CreateBigkeyScanTask", "Create a big key analysis task", &instance, None, "Task")}),
+            json!({"post": operation("CreateBigkeyScanTask", "Create a big key analysis task", &INSTANCE, None, "Task")}),
         ),
         of_instance(
             "/bigkey-tasks",
-            json!({"get": operation("ListBigkeyScanTasks", "List big key analysis tasks, newest first", &detailed_page, None, "TaskList")}),
+            json!({"get": operation("ListBigkeyScanTasks", "List big key analysis tasks, newest first", &page, None, "TaskList")}),
         ),
         of_instance(
             "/bigkey-task/{bigkey_id}",
             json!({
-                "get": operation("ShowBigkeyScanTaskDetails", "Show a big key analysis task", &detailed, None, "Task"),
+                "get": operation("ShowBigkeyScanTaskDetails", "Show a big key analysis task", &detailed_bigkey, None, "Task"),
                 "delete": with_204(operation(
                     "DeleteBigkeyScanTask", "Delete a big key analysis task", &bigkey, None, "Task"
                 )),
@@ -60,19 +74,19 @@ fn paths() -> Value {
         of_instance(
             "/bigkey/autoscan",
             json!({
-                "get": operation("ShowBigkeyAutoscanConfig", "Show when automatic analyses run", &instance, None, "Autoscan"),
+                "get": operation("ShowBigkeyAutoscanConfig", "Show when automatic analyses run", &INSTANCE, None, "Autoscan"),
                 "put": operation(
-                    "UpdateBigkeyAutoscanConfig", "Set when automatic analyses run", &instance, Some("AutoscanRequest"), "Autoscan"
+                    "UpdateBigkeyAutoscanConfig", "Set when automatic analyses run", &INSTANCE, Some("AutoscanRequest"), "Autoscan"
                 ),
             }),
         ),
         of_instance(
             "/hotkey-task",
-            json!({"post": operation("CreateHotkeyScanTask", "Create a hot key analysis task", &instance, None, "Task")}),
+            json!({"post": operation("CreateHotkeyScanTask", "Create a hot key analysis task", &INSTANCE, None, "Task")}),
         ),
         of_instance(
             "/hotkey-tasks",
-            json!({"get": operation("ListHotKeyScanTasks", "List hot key analysis tasks, newest first", &detailed_page, None, "TaskList")}),
+            json!({"get": operation("ListHotKeyScanTasks", "List hot key analysis tasks, newest first", &page, None, "TaskList")}),
         ),
         of_instance(
             "/hotkey-task/{hotkey_id}",
@@ -90,81 +104,97 @@ fn paths() -> Value {
         of_instance(
             "/hotkey/autoscan",
             json!({
-                "get": operation("ShowHotkeyAutoscanConfig", "Show when automatic hot key analyses run", &instance, None, "Autoscan"),
+                "get": operation("ShowHotkeyAutoscanConfig", "Show when automatic hot key analyses run", &INSTANCE, None, "Autoscan"),
                 "put": operation(
-                    "UpdateHotkeyAutoScanConfig", "Set when automatic hot key analyses run", &instance, Some("AutoscanRequest"), "Autoscan"
+                    "UpdateHotkeyAutoScanConfig", "Set when automatic hot key analyses run", &INSTANCE, Some("AutoscanRequest"), "Autoscan"
                 ),
             }),
         ),
+    ]
+}
+
+fn expired_key_scans() -> [(String, Value); 5] {
+    let detailed = ["project_id", "instance_id", "task_id", "details"];
+    [
         of_instance(
             "/scan-expire-keys-task",
-            json!({"post": operation("CreateAutoExpireScanTask", "Look for expired keys", &instance, None, "ExpiredScan")}),
+            json!({"post": operation("CreateAutoExpireScanTask", "Look for expired keys", &INSTANCE, None, "ExpiredScan")}),
         ),
         of_instance(
             "/auto-expire/scan",
-            json!({"post": operation("ScanExpireKey", "Look for expired keys, by the older path", &instance, None, "ExpiredScan")}),
+            json!({"post": operation("ScanExpireKey", "Look for expired keys, by the older path", &INSTANCE, None, "ExpiredScan")}),
         ),
         of_instance(
             "/auto-expire/histories",
-            json!({"get": operation("ShowExpireKeyScanInfo", "List expired key scans, newest first", &page, None, "ExpiredScans")}),
+            json!({"get": operation("ShowExpireKeyScanInfo", "List expired key scans, newest first", &PAGE, None, "ExpiredScans")}),
         ),
         of_instance(
             "/scan-expire-keys-task/{task_id}",
             json!({
-                "get": extension(operation("ShowExpireKeyScan", "Show what an expired key scan found", &detailed_scan, None, "Task")),
-                "delete": extension(operation("DeleteExpireKeyScan", "Delete an expired key scan", &offline, None, "Task")),
+                "get": extension(operation("ShowExpireKeyScan", "Show what an expired key scan found", &detailed, None, "Task")),
+                "delete": extension(operation("DeleteExpireKeyScan", "Delete an expired key scan", &TASK, None, "Task")),
             }),
         ),
         of_instance(
             "/scan-expire-keys-task/{task_id}/cancel",
-            json!({"post": extension(operation("CancelExpireKeyScan", "Cancel an expired key scan", &offline, None, "Task"))}),
+            json!({"post": extension(operation("CancelExpireKeyScan", "Cancel an expired key scan", &TASK, None, "Task"))}),
         ),
+    ]
+}
+
+fn offline_analyses() -> [(String, Value); 4] {
+    [
         of_instance(
             "/offline/key-analysis",
             json!({
                 "post": operation(
-                    "CreateOfflineKeyAnalysis", "Analyze the keys of a node's backup", &instance, Some("OfflineRequest"), "OfflineTask"
+                    "CreateOfflineKeyAnalysis", "Analyze the keys of a node's backup", &INSTANCE, Some("OfflineRequest"), "OfflineTask"
                 ),
                 "get": operation(
-                    "ListOfflineKeyAnalysisTask", "List offline key analyses, newest first", &page, None, "OfflineList"
+                    "ListOfflineKeyAnalysisTask", "List offline key analyses, newest first", &PAGE, None, "OfflineList"
                 ),
             }),
         ),
         of_instance(
             "/offline/key-analysis/{task_id}",
             json!({
-                "get": operation("ShowOfflineKeyAnalysisTask", "Show what an analysis found", &offline, None, "OfflineReport"),
-                "delete": operation("DeleteOfflineKeyAnalysisTask", "Delete an offline key analysis", &offline, None, "OfflineTask"),
+                "get": operation("ShowOfflineKeyAnalysisTask", "Show what an analysis found", &TASK, None, "OfflineReport"),
+                "delete": operation("DeleteOfflineKeyAnalysisTask", "Delete an offline key analysis", &TASK, None, "OfflineTask"),
             }),
         ),
         of_instance(
             "/offline/key-analysis/{task_id}/cancel",
             json!({"post": extension(operation(
-                "CancelOfflineKeyAnalysis", "Cancel an offline key analysis", &offline, None, "OfflineTask"
+                "CancelOfflineKeyAnalysis", "Cancel an offline key analysis", &TASK, None, "OfflineTask"
             ))}),
         ),
         of_instance(
             "/offline/key-analysis/{task_id}/nodes",
             json!({"get": operation(
-                "ListOfflineKeyAnalysisNodes", "List the nodes of an offline key analysis", &offline, None, "Nodes"
+                "ListOfflineKeyAnalysisNodes", "List the nodes of an offline key analysis", &TASK, None, "Nodes"
             )}),
         ),
+    ]
+}
+
+/// Instances and backups, and what needs no credentials.
+fn others() -> [(String, Value); 8] {
+    [
         (
             "/v2/{project_id}/instances".to_owned(),
             json!({"get": operation("ListInstances", "List the project's instances", &["project_id"], None, "Instances")}),
         ),
-        of_instance("", json!({"get": operation("ShowInstance", "Show an instance", &instance, None, "Instance")})),
+        of_instance("", json!({"get": operation("ShowInstance", "Show an instance", &INSTANCE, None, "Instance")})),
         of_instance(
             "/backups",
-            json!({"get": operation("ListBackupRecords", "List the newest backup of each node", &instance, None, "Backups")}),
+            json!({"get": operation("ListBackupRecords", "List the newest backup of each node", &INSTANCE, None, "Backups")}),
         ),
         ("/healthz".to_owned(), json!({"get": open("Health", "Whether the service answers", &schema("Live"))})),
         ("/livez".to_owned(), json!({"get": open("Live", "Whether the service answers", &schema("Live"))})),
         ("/readyz".to_owned(), json!({"get": ready()})),
         ("/metrics".to_owned(), json!({"get": metrics()})),
         ("/openapi.json".to_owned(), json!({"get": open("Document", "This document", &json!({"type": "object"}))})),
-    ];
-    Value::Object(paths.into_iter().collect())
+    ]
 }
 
 fn operation(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, answer: &str) -> Value {
@@ -254,15 +284,40 @@ fn object(required: &[&str], properties: &Value) -> Value {
 }
 
 fn schemas() -> Value {
-    let text = json!({"type": "string"});
-    let count = json!({"type": "integer", "format": "int64", "minimum": 0});
-    let moment = json!({"type": "string", "format": "date-time", "example": "2020-06-15T02:21:18.669Z"});
-    let status = json!({"type": "string", "enum": Status::ALL.map(Status::name)});
+    let all = [schemas_of_key_tasks(), other_schemas()].into_iter().filter_map(|schemas| schemas.as_object().cloned());
+    Value::Object(all.flatten().collect())
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn count() -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": 0})
+}
+
+/// How many tasks there are of a kind.
+fn kept() -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": TASKS_KEPT})
+}
+
+fn moment() -> Value {
+    json!({"type": "string", "format": "date-time", "example": "2020-06-15T02:21:18.669Z"})
+}
+
+fn status() -> Value {
+    json!({"type": "string", "enum": Status::ALL.map(Status::name)})
+}
+
+fn array(item: &str) -> Value {
+    json!({"type": "array", "items": schema(item)})
+}
+
+fn schemas_of_key_tasks() -> Value {
+    let (text, count, kept, moment, status) = (text(), count(), kept(), moment(), status());
     let scan_type = json!({"type": "string", "enum": ["manual", "auto"]});
-    let array = |item: &str| json!({"type": "array", "items": schema(item)});
     let times = json!({"type": "array", "items": {"type": "string", "pattern": TIME_PATTERN}, "uniqueItems": true});
-    let kept = json!({"type": "integer", "minimum": 0, "maximum": TASKS_KEPT});
-    let of_tasks = json!({
+    json!({
         "Task": object(&["id", "instance_id", "status", "scan_type", "created_at", "num"], &json!({
             "id": text, "instance_id": text, "status": status, "scan_type": scan_type, "created_at": moment,
             "started_at": moment, "finished_at": moment, "num": count, "keys": array("Key"), "details": schema("Details"),
@@ -303,8 +358,12 @@ fn schemas() -> Value {
         "AutoscanRequest": {"type": "object", "required": ["enable_auto_scan", "schedule_at"], "properties": {
             "enable_auto_scan": {"type": "boolean"}, "schedule_at": times,
         }},
-    });
-    let others = json!({
+    })
+}
+
+fn other_schemas() -> Value {
+    let (text, count, kept, moment, status) = (text(), count(), kept(), moment(), status());
+    json!({
         "OfflineRequest": {"type": "object", "required": ["node_id"], "properties": {
             "node_id": {"type": "string", "description": "A shard's ip:port; for a single instance its ID"},
             "backup_id": {"type": "string", "description": "A dump's file name; without it the newest dump"},
@@ -360,9 +419,7 @@ fn schemas() -> Value {
         "Error": object(&["error_code", "error_msg"], &json!({
             "error_code": text, "error_msg": text, "request_id": text,
         })),
-    });
-    let all = [of_tasks, others].into_iter().filter_map(|schemas| schemas.as_object().cloned());
-    Value::Object(all.flatten().collect())
+    })
 }
 
 /// A minute of the day.

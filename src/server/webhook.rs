@@ -27,7 +27,7 @@ pub(super) const PAUSES: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_secs(5),
     Duration::from_secs(15),
-    Duration::from_secs(60),
+    Duration::from_mins(1),
 ];
 
 /// Bytes of an answer that are read, such as `HTTP/1.1 204`: the rest decides nothing, and could come for ever.
@@ -57,14 +57,14 @@ pub(super) struct Waiting {
 
 /// What is told.
 #[derive(Serialize)]
-struct Event<'e> {
+struct Message<'m> {
     event: &'static str,
-    task_id: &'e str,
-    instance_id: &'e str,
+    task_id: &'m str,
+    instance_id: &'m str,
     kind: &'static str,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'e str>,
+    reason: Option<&'m str>,
     seconds: f64,
 }
 
@@ -92,7 +92,7 @@ impl Waiting {
     /// Notes the end of a task.
     pub(super) fn add(&self, worked: &Worked) {
         let Worked { claim, reason, elapsed, .. } = worked;
-        let event = Event {
+        let message = Message {
             event: "task.ended",
             task_id: &claim.id,
             instance_id: &claim.instance_id,
@@ -101,7 +101,7 @@ impl Waiting {
             reason: reason.as_deref(),
             seconds: elapsed.as_secs_f64(),
         };
-        match serde_json::to_vec(&event) {
+        match serde_json::to_vec(&message) {
             Ok(body) => self.push(&claim.id, body),
             Err(error) => tracing::error!(task_id = claim.id, %error, "the webhook's message cannot be written"),
         }

@@ -35,6 +35,8 @@ struct Said {
     deleted: BTreeSet<String>,
     /// Tasks whose deletion was answered.
     gone: BTreeSet<String>,
+    /// Tasks that were not created because of what went wrong.
+    refused: usize,
 }
 
 /// A random number that a seed decides.
@@ -114,6 +116,7 @@ fn kills_under_a_full_disk() {
     let Some(disk) = Disk::for_store(&place, 16 << 20) else { return };
     let trouble = Trouble::FullDisk(disk);
     let said = kill(&place, rounds_in_trouble(), &trouble);
+    assert!(said.refused > 0, "the disk was never full");
     let Trouble::FullDisk(disk) = trouble else { return };
     disk.empty();
     check(&place, &said);
@@ -228,6 +231,7 @@ fn ask_something(address: &str, said: &Mutex<Said>, may_be_refused: bool, seed: 
             said.lock().expect("what was said").accepted.insert(id, instance);
         } else {
             let is_refused = may_be_refused && answer.status == 503;
+            said.lock().expect("what was said").refused += usize::from(is_refused);
             assert!(is_refused || answer.json()["error_code"] == "DCS.4918", "{answer:?}");
         }
         return;
