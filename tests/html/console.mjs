@@ -238,8 +238,23 @@ async function guessers(browser) {
   assert.match(await text(page), /too many failed logins/);
 }
 
+async function others(browser) {
+  const { page, go, assertQuiet } = await signedIn(browser, { expected: [400] });
+  await go("/instances/shop-1");
+  await analyze(page, "Find expired keys", "#expired-list");
+  await look(page, "an instance with an expired key scan");
+  await rows(page, "#expired-list").first().getByRole("link").click();
+  assert.match(await text(page), /Expired key scan[^]*Largest expired keys[^]*\d+ keys had expired when the dumps were written/);
+  await look(page, "an expired key scan");
+  // The dump of a server without an LFU policy.
+  await go("/instances/small-1");
+  await page.getByRole("button", { name: "Find hot keys" }).click();
+  assert.match(await text(page), /without access counters/);
+  assertQuiet();
+}
+
 await withBrowser(async (browser) => {
-  for (const step of [strangers, tasks, keys, changes, hostile, readers, withoutScript, guessers]) {
+  for (const step of [strangers, tasks, keys, others, changes, hostile, readers, withoutScript, guessers]) {
     const started = Date.now();
     await step(browser);
     console.log(`${step.name}: ${Date.now() - started} ms`);

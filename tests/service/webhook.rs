@@ -30,7 +30,7 @@ fn receive(listener: &TcpListener) -> (TcpStream, Value) {
     let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).expect("a header");
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let signed = hmac::sign(&key, format!("{}.{body}", header("X-Bigkeys-Timestamp: ")).as_bytes());
-    let signature: String = signed.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = signed.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     assert_eq!(header("X-Bigkeys-Signature: "), format!("sha256={signature}"));
     let event = serde_json::from_str(body).expect("JSON");
     (stream, event)

@@ -10,6 +10,7 @@ use axum::response::Redirect;
 use super::problem::Problem;
 use super::visitor::{Fields, InstancePath, TaskPath, Visitor};
 use crate::server::app::App;
+use crate::server::errors::ApiError;
 use crate::server::offline::new_offline_task;
 use crate::server::schedule::minute_of_day;
 use crate::server::tasks::{cancel_one, create_one, delete_one, new_task};
@@ -17,6 +18,9 @@ use crate::server::work::{look, write};
 use crate::task::{ScanType, TaskKind};
 
 type Done = Result<Redirect, Problem>;
+
+/// Why there is no hot key task.
+const NO_COUNTERS: &str = "A shard has no dump, or one without access counters: servers write them if their maxmemory-policy is an LFU policy.";
 
 pub(super) async fn create(
     State(app): State<Arc<App>>,
@@ -32,7 +36,12 @@ pub(super) async fn create(
         TaskKind::Offline => new_offline_task(app, instance_id, node_id, None),
         kind => new_task(app, &instance_id, kind, ScanType::Manual),
     });
-    create_one(&app, &visitor.asked, new.await?).await?;
+    let new = new.await.map_err(|error| match kind {
+        // The published message is about big keys.
+        TaskKind::HotKeys if error == ApiError::CANNOT_ANALYZE => Problem::bad(NO_COUNTERS),
+        _ => error.into(),
+    })?;
+    create_one(&app, &visitor.asked, new).await?;
     Ok(to)
 }
 
