@@ -25,7 +25,20 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("extract", &["engine", "analysis", "report", "values", "input::shown", "rdb", "error"]),
     ("forensics", &["engine", "check", "analysis", "values", "rdb", "error"]),
     ("task", &["engine", "analysis", "report", "rdb", "error", "input"]),
-    ("server", &["task", "engine", "error", "report", "findings", "output::formula", "output::html", "output::human"]),
+    (
+        "server",
+        &[
+            "analysis",
+            "task",
+            "engine",
+            "error",
+            "report",
+            "findings",
+            "output::formula",
+            "output::html",
+            "output::human",
+        ],
+    ),
     ("findings", &["report", "memory", "rdb", "output::human"]),
     (
         "browse",

@@ -15,7 +15,9 @@ use super::console::session::Sessions;
 use super::found::Found;
 use super::health::Health;
 use super::metrics::Metrics;
+use super::rendered::Rendered;
 use super::throttle::Throttle;
+use super::webhook::Waiting;
 use crate::task::{Runner, Store};
 
 /// Log lines of requests without good credentials: this many at once, and then this many a second.
@@ -47,6 +49,8 @@ pub(super) struct App {
     /// The one report of a dump that is made at a time.
     #[cfg(feature = "console")]
     pub(super) reporting: Arc<Semaphore>,
+    pub(super) webhooks: Waiting,
+    pub(super) rendered: Rendered,
     pub(super) started_at: Timestamp,
     requests: AtomicUsize,
 }
@@ -57,6 +61,7 @@ pub(super) struct Place<'a>(&'a AtomicUsize);
 
 impl App {
     pub(super) fn new(config: Config, store: Arc<Store>, runner: Arc<Runner>) -> Self {
+        runner.set_questions(config.questions());
         Self {
             health: Health::new(config.analysis.workers),
             config: RwLock::new(Arc::new(config)),
@@ -74,6 +79,8 @@ impl App {
             found: Found::default(),
             #[cfg(feature = "console")]
             reporting: Arc::new(Semaphore::new(1)),
+            webhooks: Waiting::default(),
+            rendered: Rendered::default(),
             started_at: Timestamp::now(),
             requests: AtomicUsize::new(0),
         }
@@ -86,6 +93,7 @@ impl App {
 
     /// Puts another configuration in force.
     pub(super) fn set_config(&self, config: Config) {
+        self.runner.set_questions(config.questions());
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 

@@ -14,19 +14,21 @@ use super::errors::ApiError;
 use super::extract::{InstanceIds, Json, Who, instance_of};
 use super::schedule::minute_of_day;
 use super::work::{read, write};
-use crate::task::Autoscan;
+use crate::task::{Autoscan, TaskKind};
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(asked): Who,
     ids: InstanceIds,
 ) -> Result<Json<Autoscan>, ApiError> {
     let instance_id = instance_of(&app, &asked, ids)?;
-    read(&app, &asked, move |app| Ok(Json(app.store.autoscan(&instance_id)?))).await
+    read(&app, &asked, move |app| Ok(Json(app.store.autoscan(kind, &instance_id)?))).await
 }
 
 pub(super) async fn update(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(asked): Who,
     ids: InstanceIds,
     body: Bytes,
@@ -42,7 +44,7 @@ pub(super) async fn update(
     }
     let once = asked.caller.once().cloned();
     write(&app, &asked, move |app| {
-        let settings = app.store.set_autoscan(&instance_id, enable, &schedule_at, once.as_ref())?;
+        let settings = app.store.set_autoscan(kind, &instance_id, enable, &schedule_at, once.as_ref())?;
         tracing::info!(instance_id, enable, schedule_at = schedule_at.join(" "), "automatic analyses set");
         Ok(Json(settings))
     })

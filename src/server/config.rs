@@ -1,6 +1,6 @@
 //! What the service is told: where it listens, what it logs, its limits, its instances, and who may ask for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use super::auth::Credentials;
 use super::backups::Backups;
+use super::config_instance::Keep;
+use super::webhook::Webhook;
+use crate::task::TaskQuestion;
 
 /// A checked configuration.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct Config {
     pub analysis: Analysis,
     /// What a client may ask for.
     pub limits: Limits,
+    /// Who is told of ends of tasks.
+    pub(super) webhook: Option<Webhook>,
     /// Instances by their IDs.
     pub(super) instances: BTreeMap<String, Instance>,
     /// Who may ask.
@@ -40,6 +45,9 @@ pub(super) struct Instance {
     pub(super) project_id: String,
     pub(super) name: String,
     pub(super) shards: Vec<Shard>,
+    /// What its tasks are asked; none for what all are.
+    pub(super) question: Option<TaskQuestion>,
+    pub(super) keep: Keep,
     /// Whether a task is created when a new dump appears.
     pub(super) analyzes_new_dumps: bool,
 }
@@ -153,6 +161,12 @@ impl Config {
     /// Whether anyone who reaches the service may use it.
     pub fn is_open(&self) -> bool {
         self.credentials.is_empty()
+    }
+
+    /// What is asked of tasks, by instance, where that is not what all are asked.
+    pub(super) fn questions(&self) -> HashMap<String, TaskQuestion> {
+        let of_instances = self.instances.iter();
+        of_instances.filter_map(|(id, instance)| Some((id.clone(), instance.question.clone()?))).collect()
     }
 
     /// Looks whether the service may listen where it is told to.

@@ -84,7 +84,7 @@ pub(super) fn add(
 }
 
 /// Whether a secret can be guessed: `bigkeys token new` makes better ones.
-fn is_weak(secret: &str) -> bool {
+pub(super) fn is_weak(secret: &str) -> bool {
     secret.len() < 16 || secret.starts_with("change-this")
 }
 

@@ -12,7 +12,9 @@ use super::auth::Credentials;
 use super::backups::{Backups, Pattern};
 use super::config::{Analysis, Config, Instance, Limits, Log, Shard, Tls, is_id};
 use super::config_credentials::{self, AccessKeyEntry, TokenEntry};
+use super::config_instance::{self, Keep, KeysEntry};
 use super::config_source::{ConfigError, ConfigErrors, Source};
+use super::webhook::Webhook;
 
 /// A body is held in memory: 64 MiB.
 const BODY_BYTES_MAX: u64 = 64 << 20;
@@ -33,8 +35,16 @@ struct File {
     log: Log,
     analysis: Option<Spanned<Analysis>>,
     limits: Option<Spanned<Limits>>,
+    webhook: Option<Spanned<WebhookEntry>>,
     #[serde(default)]
     project: Vec<ProjectEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookEntry {
+    url: String,
+    secret: String,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +76,8 @@ struct InstanceEntry {
     dumps: Option<Spanned<String>>,
     #[serde(default)]
     analyze_new_dumps: bool,
+    keys: Option<Spanned<KeysEntry>>,
+    keep: Option<Spanned<Keep>>,
     #[serde(default)]
     shard: Vec<ShardEntry>,
 }
@@ -114,6 +126,10 @@ impl Config {
         });
         let analysis = file.analysis.map_or(Ok(Analysis::default()), |analysis| checked_analysis(&source, &analysis));
         let limits = file.limits.map_or(Ok(Limits::default()), |limits| checked_limits(&source, &limits));
+        let webhook = file.webhook.as_ref().and_then(|entry| {
+            let WebhookEntry { url, secret } = entry.get_ref();
+            good(Webhook::new(url, secret).map_err(|message| source.error(entry, message)), &mut mistakes)
+        });
         let in_folder = |path: PathBuf| folder.join(path);
         let config = Self {
             path: path.to_owned(),
@@ -126,6 +142,7 @@ impl Config {
             log: file.log,
             analysis: good(analysis, &mut mistakes).unwrap_or_default(),
             limits: good(limits, &mut mistakes).unwrap_or_default(),
+            webhook,
             instances: reading.instances,
             credentials,
         };
@@ -172,7 +189,7 @@ impl Reading<'_> {
     }
 
     fn instance(&self, project_id: &str, instance: &InstanceEntry) -> Result<Instance, ConfigError> {
-        let InstanceEntry { id, name, instance_type, dumps, analyze_new_dumps, shard: entries } = instance;
+        let InstanceEntry { id, name, instance_type, dumps, analyze_new_dumps, keys, keep, shard: entries } = instance;
         let shards = match (instance_type, dumps, entries.as_slice()) {
             (InstanceType::Single, Some(dumps), []) => {
                 vec![Shard { address: None, backups: self.backups(dumps)? }]
@@ -189,6 +206,8 @@ impl Reading<'_> {
             project_id: project_id.to_owned(),
             name: name.clone(),
             shards,
+            question: keys.as_ref().map(|keys| config_instance::question(self.source, keys)).transpose()?,
+            keep: keep.as_ref().map_or(Ok(Keep::default()), |keep| config_instance::keep(self.source, keep))?,
             analyzes_new_dumps: *analyze_new_dumps,
         })
     }
@@ -353,6 +372,14 @@ dumps = "*.rdb"
                 "line 13, column 16: not a SHA-256 in hexadecimal",
             ),
             (format!("{GOOD}[[project.token]]\nread_only = true\n"), "line 12, column 1: a token entry has either"),
+            (format!("{GOOD}keys = {{ top = 0 }}\n"), "line 12, column 8: `top` is 1 to"),
+            (format!("{GOOD}keys = {{ top_per = \"shard\" }}\n"), "line 12, column 20: unknown variant `shard`"),
+            (format!("{GOOD}keep = {{ tasks = 101 }}\n"), "line 12, column 8: `tasks` is 1 to 100"),
+            (format!("{GOOD}keep = {{ days = 4294967295 }}\n"), "line 12, column 8: `days` is at most 36500"),
+            (
+                format!("{GOOD}[webhook]\nurl = \"https://h/\"\nsecret = \"a secret of many letters\"\n"),
+                "line 12, column 1: not a URL",
+            ),
             (format!("{GOOD}[analysis]\nworkers = 0\n"), "line 12, column 1: `workers` is 1 to 64"),
             (format!("{GOOD}[log]\nlevel = \"all\"\n"), "line 13, column 9: unknown variant `all`"),
             (

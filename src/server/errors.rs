@@ -49,6 +49,7 @@ errors! {
     NOT_IN_THIS_STATE = BAD_REQUEST "DCS.4957" "This operation is not allowed when the task is in the current state.";
     OFFLINE_RUNS = BAD_REQUEST "DCS.4231" "Offline key analysis of the instance is running.";
     NO_OFFLINE_TASK = BAD_REQUEST "DCS.4232" "The offline key analysis task does not exist.";
+    NO_HOT_TASK = BAD_REQUEST "DCS.4941" "The hotkey id does not exist.";
     PROJECT_FORMAT = BAD_REQUEST "DCS.4002" "Invalid project ID format.";
     INSTANCE_FORMAT = BAD_REQUEST "DCS.4061" "Invalid instance ID format.";
     TASK_FORMAT = BAD_REQUEST "DCS.4070" "Invalid task ID format.";

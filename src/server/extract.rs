@@ -71,17 +71,25 @@ pub(super) fn task_of(app: &App, asked: &Asked, ids: Ids) -> Result<(String, Str
     if is_id(&task_id) { Ok((instance_id, task_id)) } else { Err(ApiError::TASK_FORMAT) }
 }
 
+/// A value as JSON.
+///
+/// # Errors
+/// [`ApiError::INTERNAL`].
+pub(super) fn json(value: &impl Serialize) -> Result<Bytes, ApiError> {
+    serde_json::to_vec(value).map(Bytes::from).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be written");
+        ApiError::INTERNAL
+    })
+}
+
+/// An answer whose body is JSON already.
+pub(super) fn written(json: Bytes) -> Response {
+    let content_type = HeaderValue::from_static("application/json");
+    (StatusCode::OK, [(CONTENT_TYPE, content_type)], json).into_response()
+}
+
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(body) => {
-                let content_type = HeaderValue::from_static("application/json");
-                (StatusCode::OK, [(CONTENT_TYPE, content_type)], Bytes::from(body)).into_response()
-            }
-            Err(error) => {
-                tracing::error!(%error, "an answer cannot be written");
-                ApiError::INTERNAL.into_response()
-            }
-        }
+        json(&self.0).map(written).into_response()
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! `serve.rs` is the service's life. A request's way: `accept.rs` takes the connection, with `patient.rs` and `connections.rs`
 //! as its limits; `routes.rs` gives the request an ID, a log line and a handler; `identify.rs`, `auth.rs` and `signature.rs`
-//! know who asks; `tasks.rs`, `autoscan.rs` and `offline.rs` answer from the [`Store`](crate::task::Store), each by `work.rs`,
+//! know who asks; `tasks.rs`, `expired.rs`, `autoscan.rs` and `offline.rs` answer from the [`Store`](crate::task::Store), each by `work.rs`,
 //! and `errors.rs` has the published refusals. Beside the requests, `workers.rs` has the threads of a
-//! [`Runner`](crate::task::Runner), `schedule.rs` and `newest.rs` create what is due, and `watch.rs` looks whether all of this can work.
+//! [`Runner`](crate::task::Runner), `schedule.rs` and `newest.rs` create what is due and delete what is too old, `webhook.rs` tells
+//! another program what has ended, and `watch.rs` looks whether all of this can work.
 //! `console/` is the same for people with a browser. No request waits for an analysis, and no path comes from a request.
 
 mod accept;
@@ -15,6 +16,7 @@ mod backups;
 mod config;
 mod config_credentials;
 mod config_file;
+mod config_instance;
 mod config_source;
 mod connections;
 #[cfg(feature = "console")]
@@ -22,6 +24,7 @@ mod console;
 mod details;
 mod error;
 mod errors;
+mod expired;
 mod extract;
 #[cfg(feature = "console")]
 mod found;
@@ -36,6 +39,7 @@ mod offline;
 pub mod openapi;
 mod patient;
 mod reload;
+mod rendered;
 mod routes;
 mod schedule;
 mod scrape;
@@ -50,6 +54,7 @@ mod tls;
 mod token;
 mod walk;
 mod watch;
+mod webhook;
 mod work;
 mod workers;
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::app::App;
 use super::survey::NodeDump;
 use super::tasks::new_task;
-use crate::task::{ScanType, StoreError};
+use crate::task::{ScanType, StoreError, TaskKind};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(30);
@@ -76,7 +76,7 @@ fn create(app: &App, instance_id: &str, newest: &Newest) -> Result<(), StoreErro
         return Ok(());
     }
     // What speaks against it was logged.
-    let Ok(new) = new_task(app, instance_id, ScanType::Auto) else { return Ok(()) };
+    let Ok(new) = new_task(app, instance_id, TaskKind::BigKeys, ScanType::Auto) else { return Ok(()) };
     let task = store.create(&new)?;
     app.runner.wake();
     tracing::info!(task_id = task.id, instance_id, scan_type = "auto", "created for a new dump");

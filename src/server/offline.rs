@@ -14,9 +14,9 @@ use super::config::{Instance, Shard};
 use super::details::Parameters;
 use super::errors::ApiError;
 use super::extract::{Ids, InstanceIds, Json, Who, instance_of, task_of};
-use super::tasks::{cancel_task, delete_task, dump, query};
-use super::work::{look, read, write};
-use crate::task::{NewTask, OfflineNumbers, OfflineRequest, ScanType, Status, StoreError, Task, TaskKind, TaskRecord};
+use super::tasks::{cancel_one, create_one, delete_one, dump, query, refusal};
+use super::work::{look, read};
+use crate::task::{NewTask, OfflineNumbers, OfflineRequest, ScanType, Status, Task, TaskKind, TaskRecord};
 
 /// The answer to what was created or deleted.
 #[derive(Serialize)]
@@ -80,32 +80,34 @@ pub(super) async fn create(
         // As with answers, null is as good as nothing.
         Some(_) => member(&object, "backup_id")?,
     };
-    let new = look(&app, &asked, move |app| {
-        let config = app.config();
-        let instance = config.instances.get(&instance_id).ok_or(ApiError::NO_INSTANCE)?;
-        let (_, shard) = node(&instance_id, instance, &node_id).ok_or_else(|| ApiError::member("node_id"))?;
-        let (backup_id, dump) = dump(&instance_id, shard, backup_id.as_deref()).map_err(|error| {
-            if backup_id.is_some() && error == ApiError::CANNOT_ANALYZE { ApiError::member("backup_id") } else { error }
-        })?;
-        Ok(NewTask {
-            instance_id,
-            scan_type: ScanType::Manual,
-            dumps: vec![dump],
-            offline: Some(OfflineRequest { node_id, backup_id: Some(backup_id) }),
-        })
-    });
-    let new = new.await?;
-    let once = asked.caller.once().cloned();
-    write(&app, &asked, move |app| {
-        let task = app.store.create_once(&new, once.as_ref()).map_err(|error| match error {
-            StoreError::Active => ApiError::OFFLINE_RUNS,
-            error => error.into(),
-        })?;
-        app.runner.wake();
-        tracing::info!(task_id = task.id, instance_id = new.instance_id, "offline key analysis created");
-        Ok(Json(TaskId { task_id: task.id }))
+    let new = look(&app, &asked, move |app| new_offline_task(app, instance_id, node_id, backup_id.as_deref()));
+    let created = create_one(&app, &asked, new.await?).await?;
+    Ok(Json(TaskId { task_id: created.id }))
+}
+
+/// A new analysis of a node's newest dump, or of the one with this name.
+///
+/// # Errors
+/// [`ApiError::member`] if there is no such node or dump; as [`dump`].
+pub(super) fn new_offline_task(
+    app: &App,
+    instance_id: String,
+    node_id: String,
+    backup_id: Option<&str>,
+) -> Result<NewTask, ApiError> {
+    let config = app.config();
+    let instance = config.instances.get(&instance_id).ok_or(ApiError::NO_INSTANCE)?;
+    let (_, shard) = node(&instance_id, instance, &node_id).ok_or_else(|| ApiError::member("node_id"))?;
+    let (backup_id, dump) = dump(&instance_id, shard, backup_id).map_err(|error| {
+        if backup_id.is_some() && error == ApiError::CANNOT_ANALYZE { ApiError::member("backup_id") } else { error }
+    })?;
+    Ok(NewTask {
+        instance_id,
+        scan_type: ScanType::Manual,
+        kind: TaskKind::Offline,
+        dumps: vec![dump],
+        offline: Some(OfflineRequest { node_id, backup_id: Some(backup_id) }),
     })
-    .await
 }
 
 pub(super) async fn list(
@@ -135,7 +137,8 @@ pub(super) async fn show(
 ) -> Result<Json<OfflineReport>, ApiError> {
     let (instance_id, id) = task_of(&app, &asked, ids)?;
     read(&app, &asked, move |app| {
-        let (task, request, numbers) = app.store.offline(&instance_id, &id).map_err(offline_error)?;
+        let (task, request, numbers) =
+            app.store.offline(&instance_id, &id).map_err(|error| refusal(TaskKind::Offline, error))?;
         let Task { id, started_at, finished_at, .. } = task;
         let OfflineRequest { node_id, backup_id } = request;
         // A node that has left the configuration since is still known by its ID.
@@ -163,14 +166,9 @@ pub(super) async fn delete(
     Extension(asked): Who,
     ids: Ids,
 ) -> Result<Json<TaskId>, ApiError> {
-    let (instance_id, id) = task_of(&app, &asked, ids)?;
-    let once = asked.caller.once().cloned();
-    write(&app, &asked, move |app| {
-        let deleted = delete_task(app, TaskKind::Offline, &instance_id, &id, once.as_ref()).map_err(offline_error)?;
-        tracing::info!(task_id = deleted.id, instance_id, "offline key analysis deleted");
-        Ok(Json(TaskId { task_id: deleted.id }))
-    })
-    .await
+    let ids = task_of(&app, &asked, ids)?;
+    let deleted = delete_one(&app, &asked, TaskKind::Offline, ids).await?;
+    Ok(Json(TaskId { task_id: deleted.id }))
 }
 
 /// Cancels an analysis: an extension of the published operations.
@@ -179,14 +177,9 @@ pub(super) async fn cancel(
     Extension(asked): Who,
     ids: Ids,
 ) -> Result<Json<TaskId>, ApiError> {
-    let (instance_id, id) = task_of(&app, &asked, ids)?;
-    let once = asked.caller.once().cloned();
-    write(&app, &asked, move |app| {
-        let cancelled = cancel_task(app, TaskKind::Offline, &instance_id, &id, once.as_ref()).map_err(offline_error)?;
-        tracing::info!(task_id = cancelled.id, instance_id, "offline key analysis cancelled");
-        Ok(Json(TaskId { task_id: cancelled.id }))
-    })
-    .await
+    let ids = task_of(&app, &asked, ids)?;
+    let cancelled = cancel_one(&app, &asked, TaskKind::Offline, ids).await?;
+    Ok(Json(TaskId { task_id: cancelled.id }))
 }
 
 /// The nodes that an analysis is about: always the one whose backup it reads.
@@ -210,7 +203,8 @@ pub(super) async fn nodes(
 ) -> Result<Json<Nodes>, ApiError> {
     let (instance_id, id) = task_of(&app, &asked, ids)?;
     read(&app, &asked, move |app| {
-        let (_, request, _) = app.store.offline(&instance_id, &id).map_err(offline_error)?;
+        let (_, request, _) =
+            app.store.offline(&instance_id, &id).map_err(|error| refusal(TaskKind::Offline, error))?;
         let config = app.config();
         let found =
             config.instances.get(&instance_id).and_then(|instance| node(&instance_id, instance, &request.node_id));
@@ -225,13 +219,6 @@ pub(super) async fn nodes(
 pub(super) fn node<'a>(instance_id: &str, instance: &'a Instance, node_id: &str) -> Option<(usize, &'a Shard)> {
     let is_named = |shard: &Shard| shard.address.as_deref().unwrap_or(instance_id) == node_id;
     instance.shards.iter().enumerate().find(|(_, shard)| is_named(shard))
-}
-
-fn offline_error(error: StoreError) -> ApiError {
-    match error {
-        StoreError::NoTask => ApiError::NO_OFFLINE_TASK,
-        error => error.into(),
-    }
 }
 
 fn text(at: Timestamp) -> String {

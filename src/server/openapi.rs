@@ -13,7 +13,7 @@ pub fn document() -> Value {
         "info": {
             "title": "bigkeys",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Big key analysis tasks and offline key analyses over dumps of Redis and Valkey.",
+            "description": "Big key, hot key, expired key and offline key analyses over dumps of Redis and Valkey.",
             "license": {"name": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "The service that serves this document"}],
@@ -24,27 +24,44 @@ pub fn document() -> Value {
 }
 
 fn paths() -> Value {
-    const INSTANCE: &str = "/v2/{project_id}/instances/{instance_id}";
-    let instance = ["project_id", "instance_id"];
+    let all = [key_tasks().to_vec(), expired_key_scans().to_vec(), offline_analyses().to_vec(), others().to_vec()];
+    Value::Object(all.into_iter().flatten().collect())
+}
+
+/// A path of an instance, and its operations.
+fn of_instance(path: &str, operations: Value) -> (String, Value) {
+    (format!("/v2/{{project_id}}/instances/{{instance_id}}{path}"), operations)
+}
+
+/// What the path of an instance names.
+const INSTANCE: [&str; 2] = ["project_id", "instance_id"];
+
+/// The path and the query of a list.
+const PAGE: [&str; 5] = ["project_id", "instance_id", "offset", "limit", "status"];
+
+/// What the path of a task names that is not one of big or hot keys.
+const TASK: [&str; 3] = ["project_id", "instance_id", "task_id"];
+
+/// The tasks of big and of hot keys.
+fn key_tasks() -> [(String, Value); 10] {
     let bigkey = ["project_id", "instance_id", "bigkey_id"];
-    let offline = ["project_id", "instance_id", "task_id"];
-    let page = ["project_id", "instance_id", "offset", "limit", "status"];
-    let detailed_page = ["project_id", "instance_id", "offset", "limit", "status", "details"];
-    let detailed = ["project_id", "instance_id", "bigkey_id", "details"];
-    let of_instance = |path: &str, operations: Value| (format!("{INSTANCE}{path}"), operations);
-    let paths = [
+    let hotkey = ["project_id", "instance_id", "hotkey_id"];
+    let page = ["project_id", "instance_id", "offset", "limit", "status", "details"];
+    let detailed_bigkey = ["project_id", "instance_id", "bigkey_id", "details"];
+    let detailed_hotkey = ["project_id", "instance_id", "hotkey_id", "details"];
+    [
         of_instance(
             "/bigkey-task",
-            json!({"post": operation("CreateBigkeyScanTask", "Create a big key analysis task", &instance, None, "Task")}),
+            json!({"post": operation("CreateBigkeyScanTask", "Create a big key analysis task", &INSTANCE, None, "Task")}),
         ),
         of_instance(
             "/bigkey-tasks",
-            json!({"get": operation("ListBigkeyScanTasks", "List big key analysis tasks, newest first", &detailed_page, None, "TaskList")}),
+            json!({"get": operation("ListBigkeyScanTasks", "List big key analysis tasks, newest first", &page, None, "TaskList")}),
         ),
         of_instance(
             "/bigkey-task/{bigkey_id}",
             json!({
-                "get": operation("ShowBigkeyScanTaskDetails", "Show a big key analysis task", &detailed, None, "Task"),
+                "get": operation("ShowBigkeyScanTaskDetails", "Show a big key analysis task", &detailed_bigkey, None, "Task"),
                 "delete": with_204(operation(
                     "DeleteBigkeyScanTask", "Delete a big key analysis task", &bigkey, None, "Task"
                 )),
@@ -57,58 +74,127 @@ fn paths() -> Value {
         of_instance(
             "/bigkey/autoscan",
             json!({
-                "get": operation("ShowBigkeyAutoscanConfig", "Show when automatic analyses run", &instance, None, "Autoscan"),
+                "get": operation("ShowBigkeyAutoscanConfig", "Show when automatic analyses run", &INSTANCE, None, "Autoscan"),
                 "put": operation(
-                    "UpdateBigkeyAutoscanConfig", "Set when automatic analyses run", &instance, Some("AutoscanRequest"), "Autoscan"
+                    "UpdateBigkeyAutoscanConfig", "Set when automatic analyses run", &INSTANCE, Some("AutoscanRequest"), "Autoscan"
                 ),
             }),
         ),
         of_instance(
+            "/hotkey-task",
+            json!({"post": operation("CreateHotkeyScanTask", "Create a hot key analysis task", &INSTANCE, None, "Task")}),
+        ),
+        of_instance(
+            "/hotkey-tasks",
+            json!({"get": operation("ListHotKeyScanTasks", "List hot key analysis tasks, newest first", &page, None, "TaskList")}),
+        ),
+        of_instance(
+            "/hotkey-task/{hotkey_id}",
+            json!({
+                "get": operation("ShowHotkeyTaskDetails", "Show a hot key analysis task", &detailed_hotkey, None, "Task"),
+                "delete": with_204(operation(
+                    "DeleteHotkeyScanTask", "Delete a hot key analysis task", &hotkey, None, "Task"
+                )),
+            }),
+        ),
+        of_instance(
+            "/hotkey-task/{hotkey_id}/cancel",
+            json!({"post": extension(operation("CancelHotkeyScanTask", "Cancel a hot key analysis task", &hotkey, None, "Task"))}),
+        ),
+        of_instance(
+            "/hotkey/autoscan",
+            json!({
+                "get": operation("ShowHotkeyAutoscanConfig", "Show when automatic hot key analyses run", &INSTANCE, None, "Autoscan"),
+                "put": operation(
+                    "UpdateHotkeyAutoScanConfig", "Set when automatic hot key analyses run", &INSTANCE, Some("AutoscanRequest"), "Autoscan"
+                ),
+            }),
+        ),
+    ]
+}
+
+fn expired_key_scans() -> [(String, Value); 5] {
+    let detailed = ["project_id", "instance_id", "task_id", "details"];
+    [
+        of_instance(
+            "/scan-expire-keys-task",
+            json!({"post": operation("CreateAutoExpireScanTask", "Look for expired keys", &INSTANCE, None, "ExpiredScan")}),
+        ),
+        of_instance(
+            "/auto-expire/scan",
+            json!({"post": operation("ScanExpireKey", "Look for expired keys, by the older path", &INSTANCE, None, "ExpiredScan")}),
+        ),
+        of_instance(
+            "/auto-expire/histories",
+            json!({"get": operation("ShowExpireKeyScanInfo", "List expired key scans, newest first", &PAGE, None, "ExpiredScans")}),
+        ),
+        of_instance(
+            "/scan-expire-keys-task/{task_id}",
+            json!({
+                "get": extension(operation("ShowExpireKeyScan", "Show what an expired key scan found", &detailed, None, "Task")),
+                "delete": extension(operation("DeleteExpireKeyScan", "Delete an expired key scan", &TASK, None, "Task")),
+            }),
+        ),
+        of_instance(
+            "/scan-expire-keys-task/{task_id}/cancel",
+            json!({"post": extension(operation("CancelExpireKeyScan", "Cancel an expired key scan", &TASK, None, "Task"))}),
+        ),
+    ]
+}
+
+fn offline_analyses() -> [(String, Value); 4] {
+    [
+        of_instance(
             "/offline/key-analysis",
             json!({
                 "post": operation(
-                    "CreateOfflineKeyAnalysis", "Analyze the keys of a node's backup", &instance, Some("OfflineRequest"), "OfflineTask"
+                    "CreateOfflineKeyAnalysis", "Analyze the keys of a node's backup", &INSTANCE, Some("OfflineRequest"), "OfflineTask"
                 ),
                 "get": operation(
-                    "ListOfflineKeyAnalysisTask", "List offline key analyses, newest first", &page, None, "OfflineList"
+                    "ListOfflineKeyAnalysisTask", "List offline key analyses, newest first", &PAGE, None, "OfflineList"
                 ),
             }),
         ),
         of_instance(
             "/offline/key-analysis/{task_id}",
             json!({
-                "get": operation("ShowOfflineKeyAnalysisTask", "Show what an analysis found", &offline, None, "OfflineReport"),
-                "delete": operation("DeleteOfflineKeyAnalysisTask", "Delete an offline key analysis", &offline, None, "OfflineTask"),
+                "get": operation("ShowOfflineKeyAnalysisTask", "Show what an analysis found", &TASK, None, "OfflineReport"),
+                "delete": operation("DeleteOfflineKeyAnalysisTask", "Delete an offline key analysis", &TASK, None, "OfflineTask"),
             }),
         ),
         of_instance(
             "/offline/key-analysis/{task_id}/cancel",
             json!({"post": extension(operation(
-                "CancelOfflineKeyAnalysis", "Cancel an offline key analysis", &offline, None, "OfflineTask"
+                "CancelOfflineKeyAnalysis", "Cancel an offline key analysis", &TASK, None, "OfflineTask"
             ))}),
         ),
         of_instance(
             "/offline/key-analysis/{task_id}/nodes",
             json!({"get": operation(
-                "ListOfflineKeyAnalysisNodes", "List the nodes of an offline key analysis", &offline, None, "Nodes"
+                "ListOfflineKeyAnalysisNodes", "List the nodes of an offline key analysis", &TASK, None, "Nodes"
             )}),
         ),
+    ]
+}
+
+/// Instances and backups, and what needs no credentials.
+fn others() -> [(String, Value); 8] {
+    [
         (
             "/v2/{project_id}/instances".to_owned(),
             json!({"get": operation("ListInstances", "List the project's instances", &["project_id"], None, "Instances")}),
         ),
-        of_instance("", json!({"get": operation("ShowInstance", "Show an instance", &instance, None, "Instance")})),
+        of_instance("", json!({"get": operation("ShowInstance", "Show an instance", &INSTANCE, None, "Instance")})),
         of_instance(
             "/backups",
-            json!({"get": operation("ListBackupRecords", "List the newest backup of each node", &instance, None, "Backups")}),
+            json!({"get": operation("ListBackupRecords", "List the newest backup of each node", &INSTANCE, None, "Backups")}),
         ),
         ("/healthz".to_owned(), json!({"get": open("Health", "Whether the service answers", &schema("Live"))})),
         ("/livez".to_owned(), json!({"get": open("Live", "Whether the service answers", &schema("Live"))})),
         ("/readyz".to_owned(), json!({"get": ready()})),
         ("/metrics".to_owned(), json!({"get": metrics()})),
         ("/openapi.json".to_owned(), json!({"get": open("Document", "This document", &json!({"type": "object"}))})),
-    ];
-    Value::Object(paths.into_iter().collect())
+    ]
 }
 
 fn operation(id: &str, summary: &str, parameters: &[&str], body: Option<&str>, answer: &str) -> Value {
@@ -198,14 +284,39 @@ fn object(required: &[&str], properties: &Value) -> Value {
 }
 
 fn schemas() -> Value {
-    let text = json!({"type": "string"});
-    let count = json!({"type": "integer", "format": "int64", "minimum": 0});
-    let moment = json!({"type": "string", "format": "date-time", "example": "2020-06-15T02:21:18.669Z"});
-    let status = json!({"type": "string", "enum": Status::ALL.map(Status::name)});
+    let all = [schemas_of_key_tasks(), other_schemas()].into_iter().filter_map(|schemas| schemas.as_object().cloned());
+    Value::Object(all.flatten().collect())
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn count() -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": 0})
+}
+
+/// How many tasks there are of a kind.
+fn kept() -> Value {
+    json!({"type": "integer", "minimum": 0, "maximum": TASKS_KEPT})
+}
+
+fn moment() -> Value {
+    json!({"type": "string", "format": "date-time", "example": "2020-06-15T02:21:18.669Z"})
+}
+
+fn status() -> Value {
+    json!({"type": "string", "enum": Status::ALL.map(Status::name)})
+}
+
+fn array(item: &str) -> Value {
+    json!({"type": "array", "items": schema(item)})
+}
+
+fn schemas_of_key_tasks() -> Value {
+    let (text, count, kept, moment, status) = (text(), count(), kept(), moment(), status());
     let scan_type = json!({"type": "string", "enum": ["manual", "auto"]});
-    let array = |item: &str| json!({"type": "array", "items": schema(item)});
     let times = json!({"type": "array", "items": {"type": "string", "pattern": TIME_PATTERN}, "uniqueItems": true});
-    let kept = json!({"type": "integer", "minimum": 0, "maximum": TASKS_KEPT});
     json!({
         "Task": object(&["id", "instance_id", "status", "scan_type", "created_at", "num"], &json!({
             "id": text, "instance_id": text, "status": status, "scan_type": scan_type, "created_at": moment,
@@ -224,6 +335,7 @@ fn schemas() -> Value {
             "type": {"type": "string", "enum": ["string", "list", "set", "zset", "hash"]},
             "shard": {"type": "string", "description": "ip:port, only for clusters"},
             "db": count, "size": count, "unit": {"type": "string", "enum": ["byte", "count"]},
+            "freq": {"type": "integer", "minimum": 0, "maximum": 255, "description": "Only for hot keys: the LFU counter"},
         })),
         "TaskList": object(&["instance_id", "count", "records"], &json!({
             "instance_id": text, "count": kept, "records": array("TaskRecord"),
@@ -232,12 +344,26 @@ fn schemas() -> Value {
             "id": text, "status": status, "scan_type": scan_type, "created_at": moment, "started_at": moment,
             "finished_at": moment, "details": schema("Details"),
         })),
+        "ExpiredScan": object(&["id", "instance_id", "status", "scan_type", "created_at"], &json!({
+            "id": text, "instance_id": text, "status": status, "scan_type": scan_type, "created_at": moment,
+            "started_at": moment, "finished_at": moment,
+            "num": {"type": "integer", "format": "int64", "minimum": 0, "description": "How many keys had expired; only in the list"},
+        })),
+        "ExpiredScans": object(&["instance_id", "total", "count", "records"], &json!({
+            "instance_id": text, "total": kept, "count": kept, "records": array("ExpiredScan"),
+        })),
         "Autoscan": object(&["instance_id", "enable_auto_scan", "schedule_at"], &json!({
             "instance_id": text, "enable_auto_scan": {"type": "boolean"}, "schedule_at": times, "updated_at": moment,
         })),
         "AutoscanRequest": {"type": "object", "required": ["enable_auto_scan", "schedule_at"], "properties": {
             "enable_auto_scan": {"type": "boolean"}, "schedule_at": times,
         }},
+    })
+}
+
+fn other_schemas() -> Value {
+    let (text, count, kept, moment, status) = (text(), count(), kept(), moment(), status());
+    json!({
         "OfflineRequest": {"type": "object", "required": ["node_id"], "properties": {
             "node_id": {"type": "string", "description": "A shard's ip:port; for a single instance its ID"},
             "backup_id": {"type": "string", "description": "A dump's file name; without it the newest dump"},
@@ -309,7 +435,8 @@ fn parameters() -> Value {
         "project_id": in_path("project_id", "The project's ID"),
         "instance_id": in_path("instance_id", "The instance's ID"),
         "bigkey_id": in_path("bigkey_id", "The task's ID"),
-        "task_id": in_path("task_id", "The offline key analysis's ID"),
+        "hotkey_id": in_path("hotkey_id", "The task's ID"),
+        "task_id": in_path("task_id", "The task's ID"),
         "offset": in_query("offset", "How many of the newest are passed over", &json!({
             "type": "integer", "format": "int64", "minimum": 0, "default": 0,
         })),

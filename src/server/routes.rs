@@ -3,7 +3,6 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
@@ -11,6 +10,7 @@ use axum::http::header::{CONTENT_TYPE, HOST, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -23,7 +23,8 @@ use super::console;
 use super::errors::ApiError;
 use super::extract::{Client, Json};
 use super::identify::{self, Identified};
-use super::{autoscan, instances, offline, openapi, scrape, tasks};
+use super::{autoscan, expired, instances, offline, openapi, scrape, tasks};
+use crate::task::TaskKind;
 
 /// The header with a request's ID.
 const REQUEST_ID: &str = "x-request-id";
@@ -35,12 +36,25 @@ const PATH_BYTES_LOGGED: usize = 256;
 pub(super) fn router(app: Arc<App>) -> Router {
     const INSTANCE: &str = "/v2/{project_id}/instances/{instance_id}";
     let of_instance = |path: &str| format!("{INSTANCE}{path}");
+    let task = |path: &str, kind: TaskKind| {
+        let task = Router::new().route(path, get(tasks::show).delete(tasks::delete));
+        task.route(&format!("{path}/cancel"), post(tasks::cancel)).route_layer(Extension(kind))
+    };
+    let scans = |word: &str, kind: TaskKind| {
+        Router::new()
+            .route(&of_instance(&format!("/{word}-task")), post(tasks::create))
+            .route(&of_instance(&format!("/{word}-tasks")), get(tasks::list))
+            .route(&of_instance(&format!("/{word}/autoscan")), get(autoscan::show).put(autoscan::update))
+            .route_layer(Extension(kind))
+            .merge(task(&of_instance(&format!("/{word}-task/{{{word}_id}}")), kind))
+    };
     let api = Router::new()
-        .route(&of_instance("/bigkey-task"), post(tasks::create))
-        .route(&of_instance("/bigkey-tasks"), get(tasks::list))
-        .route(&of_instance("/bigkey-task/{bigkey_id}"), get(tasks::show).delete(tasks::delete))
-        .route(&of_instance("/bigkey-task/{bigkey_id}/cancel"), post(tasks::cancel))
-        .route(&of_instance("/bigkey/autoscan"), get(autoscan::show).put(autoscan::update))
+        .merge(scans("bigkey", TaskKind::BigKeys))
+        .merge(scans("hotkey", TaskKind::HotKeys))
+        .route(&of_instance("/scan-expire-keys-task"), post(expired::create))
+        .route(&of_instance("/auto-expire/scan"), post(expired::create))
+        .route(&of_instance("/auto-expire/histories"), get(expired::list))
+        .merge(task(&of_instance("/scan-expire-keys-task/{task_id}"), TaskKind::ExpiredKeys))
         .route(&of_instance("/offline/key-analysis"), post(offline::create).get(offline::list))
         .route(&of_instance("/offline/key-analysis/{task_id}"), get(offline::show).delete(offline::delete))
         .route(&of_instance("/offline/key-analysis/{task_id}/cancel"), post(offline::cancel))

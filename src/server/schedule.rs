@@ -1,11 +1,13 @@
-//! Automatic analyses: a task for each instance at each minute of its schedule, every day, in UTC.
+//! What happens by the clock: a task for each instance at each minute of its schedule, every day, in UTC; and the end of tasks
+//! that are no longer kept.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::app::App;
+use super::config_instance::Keep;
 use super::errors::ApiError;
 use super::tasks::new_task;
 use crate::task::{ScanType, StoreError};
@@ -43,7 +45,9 @@ pub(super) async fn run(app: Arc<App>) {
         let from = last.max(now - CAUGHT_UP_MINUTES_MAX);
         if from < now {
             let app = app.clone();
-            let done = tokio::task::spawn_blocking(move || create_due(&app, from, now)).await;
+            let done =
+                tokio::task::spawn_blocking(move || create_due(&app, from, now).and(prune(&app, Timestamp::now())))
+                    .await;
             match done {
                 Ok(Ok(())) => last = now,
                 Ok(Err(error)) => {
@@ -71,7 +75,7 @@ pub(super) async fn run(app: Arc<App>) {
 pub(super) fn create_due(app: &App, from: i64, now: i64) -> Result<(), StoreError> {
     let config = app.config();
     let mut answer = Ok(());
-    for settings in app.runner.store().autoscans(None)? {
+    for settings in app.runner.store().autoscans()? {
         let instance_id = &settings.instance_id;
         // An instance may have left the configuration since.
         if !settings.enable_auto_scan || !config.instances.contains_key(instance_id) {
@@ -83,7 +87,7 @@ pub(super) fn create_due(app: &App, from: i64, now: i64) -> Result<(), StoreErro
             times.iter().any(|time| i64::from(*time) == of_day)
         });
         let Some(due) = due else { continue };
-        let new = match new_task(app, instance_id, ScanType::Auto) {
+        let new = match new_task(app, instance_id, settings.kind, ScanType::Auto) {
             Ok(new) => new,
             Err(ApiError { code, message, .. }) => {
                 tracing::warn!(instance_id, code, %message, "an automatic analysis was not created");
@@ -99,6 +103,24 @@ pub(super) fn create_due(app: &App, from: i64, now: i64) -> Result<(), StoreErro
             Err(error @ StoreError::Active) => {
                 tracing::warn!(instance_id, %error, "an automatic analysis was not created");
             }
+            Err(error) => answer = answer.and(Err(error)),
+        }
+    }
+    answer
+}
+
+/// Deletes tasks that their instances no longer keep.
+///
+/// # Errors
+/// What the store answered first; the others were tried all the same.
+pub(super) fn prune(app: &App, now: Timestamp) -> Result<(), StoreError> {
+    let mut answer = Ok(());
+    for (instance_id, instance) in &app.config().instances {
+        let Keep { tasks, days } = instance.keep;
+        let before = (days > 0).then(|| now - SignedDuration::from_hours(24 * i64::from(days)));
+        match app.runner.store().prune(instance_id, tasks, before) {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(instance_id, deleted, "tasks that are no longer kept were deleted"),
             Err(error) => answer = answer.and(Err(error)),
         }
     }

@@ -69,6 +69,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     let watched = app.clone();
     workers::spawn("bigkeys-dumps".to_owned(), REST, move || newest::watch(&watched))
         .map_err(could_not("start a thread"))?;
+    let telling = app.clone();
+    workers::spawn("bigkeys-webhook".to_owned(), REST, move || workers::tell_webhook(&telling))
+        .map_err(could_not("start a thread"))?;
     runtime.block_on(listen(&app, listener, tls, signals));
     match app.runner.stop() {
         Ok(released) => tracing::info!(released, "stopped; what was running waits for the next start"),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::config::Config;
+use super::config_credentials::is_weak;
 
 /// The newest dump of a node of an instance, or why there is none.
 #[derive(Clone, Debug)]
@@ -46,8 +47,11 @@ impl Config {
             warnings.push("no project has access keys or tokens: anyone on this machine may ask".to_owned());
         }
         warnings.extend(self.credentials.warnings.iter().cloned());
+        if self.webhook.as_ref().is_some_and(|webhook| is_weak(&webhook.secret)) {
+            warnings.push("the webhook's secret is the example's".to_owned());
+        }
         let key = self.tls.as_ref().map(|tls| tls.key.as_path());
-        let secret = Some(self.path.as_path()).filter(|_| !self.is_open());
+        let secret = Some(self.path.as_path()).filter(|_| !self.is_open() || self.webhook.is_some());
         for path in [secret, self.credentials_path.as_deref(), key].into_iter().flatten() {
             if is_for_all_eyes(path) {
                 warnings.push(format!("{}: every user of this machine can read the secrets in it", path.display()));

@@ -1,9 +1,10 @@
-//! Big key analysis tasks: create, list, show, delete.
+//! Tasks: create, list, show, cancel, delete. The operations are the same for big and hot keys; a route says which kind it is about.
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Query, State};
+use axum::response::Response;
 use serde::Serialize;
 
 use super::app::App;
@@ -11,7 +12,7 @@ use super::backups::NoBackup;
 use super::config::Shard;
 use super::details::{self, Detailed, Parameters};
 use super::errors::ApiError;
-use super::extract::{Ids, InstanceIds, Json, Who, instance_of, task_of};
+use super::extract::{Asked, Ids, InstanceIds, Json, Who, instance_of, json, task_of, written};
 use super::work::{look, read, write};
 use crate::engine::Dump;
 use crate::task::{self, GIVEN_UP, Listing, NewTask, Once, ScanType, Status, StoreError, Task, TaskKind, TaskRecord};
@@ -24,29 +25,24 @@ const LIMIT_MAX: u64 = 1000;
 
 pub(super) async fn create(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(asked): Who,
     ids: InstanceIds,
 ) -> Result<Json<Task>, ApiError> {
     let instance_id = instance_of(&app, &asked, ids)?;
-    let new = look(&app, &asked, move |app| new_task(app, &instance_id, ScanType::Manual)).await?;
-    let once = asked.caller.once().cloned();
-    write(&app, &asked, move |app| {
-        let task = app.store.create_once(&new, once.as_ref())?;
-        app.runner.wake();
-        tracing::info!(task_id = task.id, instance_id = task.instance_id, "created");
-        Ok(Json(task))
-    })
-    .await
+    let new = look(&app, &asked, move |app| new_task(app, &instance_id, kind, ScanType::Manual));
+    create_one(&app, &asked, new.await?).await.map(Json)
 }
 
 pub(super) async fn list(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(asked): Who,
     ids: InstanceIds,
     parameters: Parameters,
 ) -> Result<Json<ListAnswer>, ApiError> {
     let instance_id = instance_of(&app, &asked, ids)?;
-    let (query, wants_details) = query(TaskKind::BigKeys, instance_id, parameters)?;
+    let (query, wants_details) = query(kind, instance_id, parameters)?;
     read(&app, &asked, move |app| {
         let Listing { instance_id, count, records } = app.store.list(&query)?;
         let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
@@ -68,16 +64,28 @@ pub(super) struct ListAnswer {
 
 pub(super) async fn show(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(asked): Who,
     ids: Ids,
     parameters: Parameters,
-) -> Result<Json<Detailed<Task>>, ApiError> {
+) -> Result<Response, ApiError> {
     let (instance_id, id) = task_of(&app, &asked, ids)?;
     let wants_details = details::are_wanted(parameters)?;
     read(&app, &asked, move |app| {
-        let task = app.store.show(TaskKind::BigKeys, Some(&instance_id), &id)?;
+        if !wants_details
+            && let Some(answer) = app.rendered.get(&id)
+            && app.store.has_ended(kind, &instance_id, &id)?
+        {
+            return Ok(written(answer));
+        }
+        let task = app.store.show(kind, Some(&instance_id), &id).map_err(|error| refusal(kind, error))?;
+        let has_ended = task.finished_at.is_some();
         let details = details::of(app, &[&id], wants_details)?.pop().flatten();
-        Ok(Json(Detailed { task, details }))
+        let answer = json(&Detailed { task, details })?;
+        if has_ended && !wants_details {
+            app.rendered.keep(&id, &answer);
+        }
+        Ok(written(answer))
     })
     .await
 }
@@ -85,30 +93,60 @@ pub(super) async fn show(
 /// Cancels a task: an extension of the published operations.
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(asked): Who,
     ids: Ids,
 ) -> Result<Json<Task>, ApiError> {
-    let (instance_id, id) = task_of(&app, &asked, ids)?;
+    let ids = task_of(&app, &asked, ids)?;
+    cancel_one(&app, &asked, kind, ids).await.map(Json)
+}
+
+pub(super) async fn delete(
+    State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
+    Extension(asked): Who,
+    ids: Ids,
+) -> Result<Json<Task>, ApiError> {
+    let ids = task_of(&app, &asked, ids)?;
+    delete_one(&app, &asked, kind, ids).await.map(Json)
+}
+
+/// Creates a task for a request, and wakes who works on it.
+///
+/// # Errors
+/// What the store says.
+pub(super) async fn create_one(app: &Arc<App>, asked: &Asked, new: NewTask) -> Result<Task, ApiError> {
     let once = asked.caller.once().cloned();
-    write(&app, &asked, move |app| {
-        let cancelled = cancel_task(app, TaskKind::BigKeys, &instance_id, &id, once.as_ref())?;
-        tracing::info!(task_id = cancelled.id, instance_id, "cancelled");
-        Ok(Json(cancelled))
+    write(app, asked, move |app| {
+        let task = app.store.create_once(&new, once.as_ref()).map_err(|error| refusal(new.kind, error))?;
+        app.runner.wake();
+        tracing::info!(task_id = task.id, instance_id = task.instance_id, kind = new.kind.name(), "created");
+        Ok(task)
     })
     .await
 }
 
-/// Lets a task fail that waits, or that is being worked on; that takes a moment.
+/// Lets a task of an instance fail for a request: one that waits, or that is being worked on, which takes a moment.
 ///
 /// # Errors
 /// What the store says.
-pub(super) fn cancel_task(
-    app: &App,
+pub(super) async fn cancel_one(
+    app: &Arc<App>,
+    asked: &Asked,
     kind: TaskKind,
-    instance_id: &str,
-    id: &str,
-    once: Option<&Once>,
-) -> Result<Task, StoreError> {
+    (instance_id, id): (String, String),
+) -> Result<Task, ApiError> {
+    let once = asked.caller.once().cloned();
+    write(app, asked, move |app| {
+        let cancelled = try_cancel(app, kind, &instance_id, &id, once.as_ref());
+        let cancelled = cancelled.map_err(|error| refusal(kind, error))?;
+        tracing::info!(task_id = id, instance_id, kind = kind.name(), "cancelled");
+        Ok(cancelled)
+    })
+    .await
+}
+
+fn try_cancel(app: &App, kind: TaskKind, instance_id: &str, id: &str, once: Option<&Once>) -> Result<Task, StoreError> {
     let task = app.store.show(kind, Some(instance_id), id)?;
     if task.status == Status::Running && app.runner.give_up(id) {
         return Ok(task);
@@ -116,51 +154,64 @@ pub(super) fn cancel_task(
     app.store.give_up(kind, instance_id, id, GIVEN_UP, once)
 }
 
-pub(super) async fn delete(
-    State(app): State<Arc<App>>,
-    Extension(asked): Who,
-    ids: Ids,
-) -> Result<Json<Task>, ApiError> {
-    let (instance_id, id) = task_of(&app, &asked, ids)?;
+/// Deletes a task of an instance for a request. One that the store has as running and that nobody works on is taken up first.
+///
+/// # Errors
+/// What the store says.
+pub(super) async fn delete_one(
+    app: &Arc<App>,
+    asked: &Asked,
+    kind: TaskKind,
+    (instance_id, id): (String, String),
+) -> Result<Task, ApiError> {
     let once = asked.caller.once().cloned();
-    write(&app, &asked, move |app| {
-        let deleted = delete_task(app, TaskKind::BigKeys, &instance_id, &id, once.as_ref())?;
-        tracing::info!(task_id = deleted.id, instance_id, "deleted");
-        Ok(Json(deleted))
+    write(app, asked, move |app| {
+        let mut deleted = app.store.delete_once(kind, Some(&instance_id), &id, once.as_ref());
+        if matches!(deleted, Err(StoreError::Running)) && app.runner.progress(&id).is_none() {
+            app.runner.recover_lost()?;
+            deleted = app.store.delete_once(kind, Some(&instance_id), &id, once.as_ref());
+        }
+        let deleted = deleted.map_err(|error| refusal(kind, error))?;
+        tracing::info!(task_id = id, instance_id, kind = kind.name(), "deleted");
+        Ok(deleted)
     })
     .await
 }
 
-/// Deletes a task. One that the store has as running and that nobody works on is taken up first.
-///
-/// # Errors
-/// What the store says.
-pub(super) fn delete_task(
-    app: &App,
-    kind: TaskKind,
-    instance_id: &str,
-    id: &str,
-    once: Option<&Once>,
-) -> Result<Task, StoreError> {
-    match app.store.delete_once(kind, Some(instance_id), id, once) {
-        Err(StoreError::Running) if app.runner.progress(id).is_none() => {
-            app.runner.recover_lost()?;
-            app.store.delete_once(kind, Some(instance_id), id, once)
-        }
-        deleted => deleted,
+/// What is answered to what the store says of a task of this kind.
+pub(super) fn refusal(kind: TaskKind, error: StoreError) -> ApiError {
+    match (error, kind) {
+        (StoreError::NoTask, TaskKind::HotKeys) => ApiError::NO_HOT_TASK,
+        (StoreError::NoTask, TaskKind::Offline) => ApiError::NO_OFFLINE_TASK,
+        (StoreError::Active, TaskKind::Offline) => ApiError::OFFLINE_RUNS,
+        (error, _) => error.into(),
     }
 }
 
 /// A new task over the newest dumps of an instance that is configured.
 ///
 /// # Errors
-/// [`ApiError::CANNOT_ANALYZE`] if a shard has no dump.
-pub(super) fn new_task(app: &App, instance_id: &str, scan_type: ScanType) -> Result<NewTask, ApiError> {
+/// [`ApiError::CANNOT_ANALYZE`] if a shard has no dump, or hot keys are asked for and one has no access counters.
+pub(super) fn new_task(app: &App, instance_id: &str, kind: TaskKind, scan_type: ScanType) -> Result<NewTask, ApiError> {
     let config = app.config();
     let instance = config.instances.get(instance_id).ok_or(ApiError::NO_INSTANCE)?;
     let newest = |shard: &Shard| Ok(dump(instance_id, shard, None)?.1);
-    let dumps = instance.shards.iter().map(newest).collect::<Result<_, ApiError>>()?;
-    Ok(NewTask { instance_id: instance_id.to_owned(), scan_type, dumps, offline: None })
+    let dumps: Vec<Dump> = instance.shards.iter().map(newest).collect::<Result<_, ApiError>>()?;
+    if kind == TaskKind::HotKeys {
+        for dump in &dumps {
+            // What is wrong with a dump that cannot be read is the task's to say.
+            if matches!(task::has_counters(dump), Ok(false)) {
+                let shard = dump.shard.as_deref();
+                tracing::warn!(
+                    instance_id,
+                    shard,
+                    "the dump has no access counters: the server's policy is not an LFU one"
+                );
+                return Err(ApiError::CANNOT_ANALYZE);
+            }
+        }
+    }
+    Ok(NewTask { instance_id: instance_id.to_owned(), scan_type, dumps, kind, offline: None })
 }
 
 /// A shard's newest dump, or the one with this name, and its name.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -714,4 +714,110 @@ fn what_everyone_may_see() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn hot_keys() {
+    let service = service(CONFIG);
+    service.post("single/hotkey-task", "").expect(400, "DCS.4919");
+    // Redis 5 with an LFU policy: 30 strings, each used more than the one before.
+    let mut dump = b"REDIS0009\xfe\x00".to_vec();
+    for number in 0..30_u8 {
+        dump.extend_from_slice(&[249, number, 0, 1, b'A' + number, 1, b'v']);
+    }
+    dump.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    fs::write(service.folder.path().join("dumps/one.rdb"), dump).unwrap();
+    let task = service.post("single/hotkey-task", "").json();
+    service.post("single/hotkey-task", "").expect(400, "DCS.4918");
+    let big = service.post("single/bigkey-task", "").json();
+    service.work();
+    let path = format!("single/hotkey-task/{}", task["id"].as_str().unwrap());
+    let shown = service.get(&path).json();
+    assert_eq!((&shown["status"], &shown["num"]), (&json!("success"), &json!(20)));
+    let hottest = json!({"name": "^", "type": "string", "db": 0, "size": 1, "unit": "byte", "freq": 29});
+    assert_eq!((&shown["keys"][0], &shown["keys"][19]["freq"]), (&hottest, &json!(10)));
+    let listed = service.get("single/hotkey-tasks").json();
+    assert_eq!((&listed["count"], &listed["records"][0]["id"]), (&json!(1), &task["id"]));
+    assert_eq!(service.get("single/bigkey-tasks").json()["records"][0]["id"], big["id"]);
+    assert_eq!(service.get(&path).json(), shown, "as it was sent before");
+    let as_big = path.replace("hotkey", "bigkey");
+    service.get(&as_big).expect(400, "DCS.4942");
+    assert_eq!(service.delete(&path).json()["num"], 20);
+    service.delete(&path).expect(400, "DCS.4941");
+    // Each kind has a schedule of its own.
+    let body = json!({"enable_auto_scan": true, "schedule_at": ["21:00"]}).to_string();
+    service.put("single/hotkey/autoscan", &body).json();
+    assert_eq!(service.get("single/bigkey/autoscan").json()["enable_auto_scan"], false);
+    let day = 24 * 60;
+    schedule::create_due(&service.app, 100 * day, 101 * day).unwrap();
+    assert_eq!(service.get("single/hotkey-tasks?status=waiting").json()["count"], 1);
+    assert_eq!(service.get("single/bigkey-tasks?status=waiting").json()["count"], 0);
+}
+
+#[test]
+fn expired_keys() {
+    let service = service(CONFIG);
+    // Redis 5: 25 strings that had expired, longer ones first, and one that had not.
+    let mut dump = b"REDIS0009\xfa\x05ctime\x0a1700000000\xfe\x03".to_vec();
+    for number in 0..25_u8 {
+        dump.extend_from_slice(&[252, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, b'A' + number, 30 - number]);
+        dump.resize(dump.len() + usize::from(30 - number), b'v');
+    }
+    dump.extend_from_slice(b"\0\x04kept\x01v\xff\0\0\0\0\0\0\0\0");
+    fs::write(service.folder.path().join("dumps/one.rdb"), dump).unwrap();
+    let created = service.post("single/scan-expire-keys-task", "").json();
+    let fields: Vec<&String> = created.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["created_at", "id", "instance_id", "scan_type", "status"]);
+    // The older path is the same.
+    service.post("single/auto-expire/scan", "").expect(400, "DCS.4918");
+    service.work();
+    let listed = service.get("single/auto-expire/histories?status=success").json();
+    let record = &listed["records"][0];
+    assert_eq!((&listed["total"], &listed["count"], &record["num"]), (&json!(1), &json!(1), &json!(25)));
+    assert_eq!((&record["id"], &record["instance_id"]), (&created["id"], &json!("single")));
+    let path = format!("single/scan-expire-keys-task/{}", created["id"].as_str().unwrap());
+    let shown = service.get(&path).json();
+    assert_eq!((&shown["num"], shown["keys"].as_array().unwrap().len()), (&json!(25), 20));
+    let largest = json!({"name": "A", "type": "string", "db": 3, "size": 30, "unit": "byte"});
+    assert_eq!((&shown["keys"][0], &shown["keys"][19]["size"]), (&largest, &json!(11)));
+    assert!(service.get(&format!("{path}?details=true")).json()["details"]["dumps"][0]["name"] == "one.rdb");
+    service.post(&format!("{path}/cancel"), "").expect(400, "DCS.4957");
+    assert_eq!(service.delete(&path).json()["num"], 25);
+    service.delete(&path).expect(400, "DCS.4942");
+    service.get(&path).expect(400, "DCS.4942");
+    service.get("single/auto-expire/histories?limit=0").expect(400, "DCS.4062");
+}
+
+#[test]
+fn instances_have_questions_and_keep_tasks_as_long_as_they_say() {
+    let config = CONFIG.replacen(
+        "dumps = \"*.rdb\"",
+        "dumps = \"*.rdb\"\nkeys = { top = 2, top_per = \"instance\", min_elements = 2 }\nkeep = { tasks = 2, days = 3 }",
+        1,
+    );
+    let service = service(&config);
+    let analyze = |path: &str| {
+        let id = service.post(path, "").json()["id"].as_str().unwrap().to_owned();
+        service.work();
+        id
+    };
+    let ids: Vec<String> = (0..3).map(|_| analyze("single/bigkey-task")).collect();
+    let keys = service.get(&format!("single/bigkey-task/{}", ids[0])).json()["keys"].clone();
+    let of_type = |name: &str| keys.as_array().unwrap().iter().filter(|key| key["type"] == name).count();
+    assert!(of_type("list") <= 2 && of_type("string") == 2 && of_type("hash") >= 1, "{keys}");
+    assert!(keys.as_array().unwrap().iter().all(|key| key["unit"] == "byte" || key["size"].as_u64() >= Some(2)));
+    analyze("cluster/bigkey-task");
+    // One that has yet to end stays, however old it is.
+    let running = service.post("single/bigkey-task", "").json()["id"].clone();
+    let scan = service.post("single/auto-expire/scan", "").json()["id"].clone();
+    let claim = service.app.store.claim().unwrap().unwrap();
+    assert_eq!(json!(claim.id), running, "it runs now");
+    let count = |instance: &str| service.get(&format!("{instance}/bigkey-tasks")).json()["count"].clone();
+    schedule::prune(&service.app, Timestamp::now()).unwrap();
+    assert_eq!((count("single"), count("cluster")), (json!(3), json!(1)), "one runs");
+    service.get(&format!("single/bigkey-task/{}", ids[0])).expect(400, "DCS.4942");
+    schedule::prune(&service.app, Timestamp::now() + SignedDuration::from_hours(73)).unwrap();
+    assert_eq!((count("single"), count("cluster")), (json!(1), json!(1)), "one runs");
+    let scans = service.get("single/auto-expire/histories").json();
+    assert_eq!((&scans["records"][0]["id"], &scans["records"][0]["status"]), (&scan, &json!("waiting")));
 }

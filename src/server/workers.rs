@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::app::App;
+use super::webhook::PAUSES;
 use crate::task::{StoreError, Worked};
 
 /// How long a thread that died rests before it is started again: a fault that comes at once must not fill the log.
@@ -44,8 +45,21 @@ pub(super) fn spawn(name: String, rest: Duration, mut work: impl FnMut() + Send 
     std::thread::Builder::new().name(name).spawn(keep_on).map(|_| ())
 }
 
+/// Tells the webhook of ends of tasks for ever.
+pub(super) fn tell_webhook(app: &App) {
+    loop {
+        app.webhooks.tell_next(|| app.config().webhook.clone(), &PAUSES);
+    }
+}
+
 /// Says how a task went, and counts it.
 fn tell(app: &App, worked: Result<Worked, StoreError>) {
+    if let Ok(worked) = &worked
+        && worked.is_kept
+        && app.config().webhook.is_some()
+    {
+        app.webhooks.add(worked);
+    }
     match worked {
         Ok(Worked { claim, reason, notes, elapsed, is_kept }) => {
             if is_kept {

@@ -1,11 +1,16 @@
 //! The big key analysis task: its JSON, field by field as the task API publishes it, and with the feature `store` its life:
-//! kept in a [`Store`], worked off by a [`Runner`]. The offline key analysis is its sibling, with bytes and prefixes.
+//! kept in a [`Store`], worked off by a [`Runner`]. Its siblings are the hot key analysis, which lists keys by how often they were
+//! used, the expired key scan, and the offline key analysis, with bytes and prefixes.
 
 #[cfg(feature = "store")]
 mod dumps;
 mod model;
 #[cfg(feature = "store")]
 mod offline;
+#[cfg(feature = "store")]
+mod question;
+#[cfg(feature = "store")]
+mod ranking;
 #[cfg(feature = "store")]
 mod runner;
 #[cfg(feature = "store")]
@@ -16,6 +21,10 @@ pub use dumps::settled;
 pub use model::{KeyRecord, ScanType, Status, Task, Times};
 #[cfg(feature = "store")]
 pub use offline::{LargestKey, LargestPrefix, OfflineNumbers, OfflineRequest, TypeBytes, TypeNum};
+#[cfg(feature = "store")]
+pub use question::TaskQuestion;
+#[cfg(feature = "store")]
+pub use ranking::has_counters;
 #[cfg(feature = "store")]
 pub use runner::{GIVEN_UP, Runner, Worked};
 #[cfg(feature = "store")]

@@ -78,6 +78,9 @@ pub struct KeyRecord {
     pub size: u64,
     /// `byte` or `count`.
     pub unit: &'static str,
+    /// In a hot key analysis the access counter of the server's LFU policy, which grows with the logarithm of use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freq: Option<u8>,
 }
 
 impl Task {
@@ -144,7 +147,7 @@ impl From<BigKey> for KeyRecord {
         let cut = key.has_cut_name().then(|| format!("... ({} bytes, at byte {})", key.name_bytes, key.offset));
         let (mut name, name_base64) = name_text(key.name);
         name.extend(cut);
-        Self { name, name_base64, type_name, shard: key.shard, db: key.db, size: key.size, unit }
+        Self { name, name_base64, type_name, shard: key.shard, db: key.db, size: key.size, unit, freq: None }
     }
 }
 

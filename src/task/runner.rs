@@ -1,12 +1,16 @@
 //! Who works the tasks off: claims the one that has waited longest, reads its dumps, writes down how it ended.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::question::{TaskQuestion, largest_of_all};
+use super::ranking::{By, Ranking, rank};
 use super::store::{Claim, Ended, Recovered, Store, StoreError, TaskKind, WorkLock};
 use super::{KeyRecord, dumps, offline};
+use crate::analysis::Question;
 use crate::engine::{Options, Progress, analyze_all};
 use crate::error::Error;
 
@@ -24,6 +28,8 @@ pub const GIVEN_UP: &str = "it was cancelled";
 pub struct Runner {
     store: Arc<Store>,
     options: Options,
+    /// What is asked of instances of which something else is asked than of all.
+    questions: Mutex<HashMap<String, TaskQuestion>>,
     /// What another program left when it ended, as it was found at the start.
     pub recovered: Recovered,
     work: Mutex<Work>,
@@ -87,6 +93,7 @@ impl Runner {
         Ok(Some(Self {
             store,
             options,
+            questions: Mutex::default(),
             recovered,
             work: Mutex::default(),
             changes: Mutex::default(),
@@ -94,6 +101,17 @@ impl Runner {
             ended_bytes: AtomicU64::new(0),
             _lock: lock,
         }))
+    }
+
+    /// Sets what is asked of instances, by their IDs; of others the question of the options is.
+    pub fn set_questions(&self, questions: HashMap<String, TaskQuestion>) {
+        *self.questions.lock().unwrap_or_else(PoisonError::into_inner) = questions;
+    }
+
+    fn question(&self, instance_id: &str) -> TaskQuestion {
+        let questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_all = || TaskQuestion { question: self.options.question.clone(), is_of_instance: false };
+        questions.get(instance_id).cloned().unwrap_or_else(of_all)
     }
 
     /// The store whose tasks these are.
@@ -125,7 +143,7 @@ impl Runner {
         self.ended_bytes.fetch_add(progress.done_bytes(), Ordering::Relaxed);
         let is_unwanted = self.lock().held.iter().any(|held| held.claim.id == claim.id && held.is_unwanted);
         if is_unwanted {
-            ended = Ended { reason: Some(GIVEN_UP.to_owned()), keys: Vec::new(), report: None };
+            ended = Ended::failed(GIVEN_UP.to_owned());
         }
         let end = End { ended: Arc::new(ended), notes, elapsed };
         if progress.is_cancelled() && !is_unwanted {
@@ -258,7 +276,7 @@ impl Runner {
     fn analyze(&self, claim: &Claim, progress: &Arc<Progress>) -> (Ended, Vec<String>) {
         // The dump is a stranger's: what it may break is its own task.
         let analyzed = catch_unwind(AssertUnwindSafe(|| self.try_analyze(claim, progress)));
-        let failed = |reason| (Ended { reason: Some(reason), keys: Vec::new(), report: None }, Vec::new());
+        let failed = |reason| (Ended::failed(reason), Vec::new());
         match analyzed {
             Ok(Ok(ended)) => ended,
             Ok(Err(error)) => failed(error.to_string()),
@@ -272,18 +290,33 @@ impl Runner {
         }
         match claim.kind {
             TaskKind::BigKeys => {
-                let mut report = analyze_all(&claim.dumps, &self.options, progress)?;
+                let TaskQuestion { question, is_of_instance } = self.question(&claim.instance_id);
+                let top = question.top;
+                let options = Options { question, ..self.options.clone() };
+                let mut report = analyze_all(&claim.dumps, &options, progress)?;
                 if report.keys_unlisted > 0 {
                     let unlisted = report.keys_unlisted;
                     report.notes.push(format!("skipped {unlisted} keys of streams, modules and other newer types"));
                 }
                 let reason = reason(&report.damage);
-                let keys = report.keys.into_iter().map(KeyRecord::from).collect();
-                Ok((Ended { reason, keys, report: None }, report.notes))
+                let mut keys: Vec<_> = report.keys.into_iter().map(KeyRecord::from).collect();
+                if is_of_instance {
+                    keys = largest_of_all(keys, top);
+                }
+                Ok((Ended { reason, num: keys.len() as u64, keys, report: None }, report.notes))
+            }
+            TaskKind::HotKeys | TaskKind::ExpiredKeys => {
+                let Question { top, filter, .. } = self.question(&claim.instance_id).question;
+                let is_hot = claim.kind == TaskKind::HotKeys;
+                let by = if is_hot { By::Use } else { By::SizeOfExpired };
+                let Ranking { keys, ranked, notes, damage } =
+                    rank(&claim.dumps, by, top, &filter, &self.options, progress)?;
+                let num = if is_hot { keys.len() as u64 } else { ranked };
+                Ok((Ended { reason: reason(&damage), num, keys, report: None }, notes))
             }
             TaskKind::Offline => {
                 let (report, notes, damage) = offline::analyze(&claim.dumps, &self.options, progress)?;
-                Ok((Ended { reason: reason(&damage), keys: Vec::new(), report: Some(report) }, notes))
+                Ok((Ended { reason: reason(&damage), num: 0, keys: Vec::new(), report: Some(report) }, notes))
             }
         }
     }
@@ -310,7 +343,16 @@ mod tests {
         let dump = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mixed_all_v13.rdb");
         let create = |instance: &str| {
             let (instance_id, dumps) = (instance.to_owned(), vec![dump.clone().into()]);
-            store.create(&NewTask { instance_id, scan_type: ScanType::Manual, dumps, offline: None }).unwrap().id
+            store
+                .create(&NewTask {
+                    instance_id,
+                    scan_type: ScanType::Manual,
+                    dumps,
+                    kind: TaskKind::BigKeys,
+                    offline: None,
+                })
+                .unwrap()
+                .id
         };
         let (first, second) = (create("i"), create("j"));
         let runner = Runner::new(store.clone(), Options { threads: 1, ..Options::default() }).unwrap().unwrap();

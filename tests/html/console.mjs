@@ -122,7 +122,7 @@ async function keys(browser) {
   const csv = await download(page, "Download CSV");
   assert.match(csv.name, /^keys-[0-9a-f-]{36}\.csv$/);
   const lines = csv.text.split("\r\n");
-  assert.equal(lines[0], "name,name_base64,type,shard,db,size,unit,elements,previous_size");
+  assert.equal(lines[0], "name,name_base64,type,shard,db,size,unit,elements,freq,previous_size");
   assert.equal(lines.length, 1 + found.length + 1, "what the filter leaves");
   const json = JSON.parse((await download(page, "Download JSON")).text);
   assert.deepEqual([json.status, json.num, json.keys.length], ["success", all.length, all.length], "all of the task");
@@ -152,7 +152,7 @@ async function changes(browser) {
   await page.locator("#gone summary").click();
   assert.match(await page.locator("#gone li").innerText(), /goes string, 500 B/);
   const { text: csv } = await download(page, "Download CSV");
-  assert.ok(csv.includes("grows,,string,,3,4000,byte,,10\r\n") && csv.includes("\"'=comes\",,"), csv);
+  assert.ok(csv.includes("grows,,string,,3,4000,byte,,,10\r\n") && csv.includes("\"'=comes\",,"), csv);
   await page.locator('select[name="compare"]').selectOption("none");
   await page.getByRole("button", { name: "Compare" }).click();
   await page.waitForURL(/compare=none/);
@@ -238,8 +238,23 @@ async function guessers(browser) {
   assert.match(await text(page), /too many failed logins/);
 }
 
+async function others(browser) {
+  const { page, go, assertQuiet } = await signedIn(browser, { expected: [400] });
+  await go("/instances/shop-1");
+  await analyze(page, "Find expired keys", "#expired-list");
+  await look(page, "an instance with an expired key scan");
+  await rows(page, "#expired-list").first().getByRole("link").click();
+  assert.match(await text(page), /Expired key scan[^]*Largest expired keys[^]*\d+ keys had expired when the dumps were written/);
+  await look(page, "an expired key scan");
+  // The dump of a server without an LFU policy.
+  await go("/instances/small-1");
+  await page.getByRole("button", { name: "Find hot keys" }).click();
+  assert.match(await text(page), /without access counters/);
+  assertQuiet();
+}
+
 await withBrowser(async (browser) => {
-  for (const step of [strangers, tasks, keys, changes, hostile, readers, withoutScript, guessers]) {
+  for (const step of [strangers, tasks, keys, others, changes, hostile, readers, withoutScript, guessers]) {
     const started = Date.now();
     await step(browser);
     console.log(`${step.name}: ${Date.now() - started} ms`);

@@ -4,15 +4,14 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::disk::Disk;
 use super::http::{Answer, answer, ask};
 use super::serving::{CLUSTER, LogReader, PROJECT, Place, Serving};
-use crate::support::skipped::skip;
 
 /// Creates a task and waits for its end.
 fn task(serving: &Serving, instance: &str) -> Value {
@@ -225,42 +224,10 @@ fn a_clean_stop_leaves_everything_in_the_file_and_a_damaged_page_is_found() {
     assert!(refused.status.code() == Some(2) && said.contains("this store is damaged"), "{said}");
 }
 
-/// A small disk of its own, where the machine lets this process have one.
-struct Disk(std::path::PathBuf);
-
-impl Disk {
-    fn new(folder: &Path, bytes: u64) -> Option<Self> {
-        let path = folder.join("disk");
-        fs::create_dir(&path).expect("a folder");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "none"])
-            .arg(&path)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        mounted.then_some(Self(path))
-    }
-
-    /// Fills it to its last byte.
-    fn fill(&self) {
-        let mut file = fs::File::options().create(true).append(true).open(self.0.join("filling")).expect("a file");
-        for block in [65_536, 4096, 1] {
-            while file.write_all(&vec![b'x'; block]).is_ok() {}
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
-
 #[test]
 fn a_full_disk() {
     let place = Place::new(3, "");
-    let Some(disk) = Disk::new(place.folder.path(), 10 << 20) else { return skip("no right to mount a small disk") };
-    let config = fs::read_to_string(&place.config).expect("a file");
-    fs::write(&place.config, config.replace("\"tasks.db\"", "\"disk/tasks.db\"")).expect("a file");
+    let Some(disk) = Disk::for_store(&place, 10 << 20) else { return };
     let mut serving = place.start();
     let (first, second) = (task(&serving, "single-0"), task(&serving, "single-1"));
     let show = |serving: &Serving, task: &Value, method: &str| {
@@ -292,7 +259,7 @@ fn a_full_disk() {
         assert!(Instant::now() < deadline, "it says that it is ready");
         std::thread::sleep(Duration::from_millis(50));
     }
-    fs::remove_file(disk.0.join("filling")).expect("a file");
+    disk.empty();
     while ask(&serving.address, "GET", "/readyz", "").expect("an answer").status != 200 {
         assert!(Instant::now() < deadline, "it does not come back");
         std::thread::sleep(Duration::from_millis(50));

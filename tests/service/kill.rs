@@ -1,17 +1,21 @@
-//! A hundred kills at random moments, under creations, shows and deletions: nothing that ended is lost, nothing is half
-//! there, and every task that was accepted ends.
+//! A hundred kills at random moments, under creations, shows and deletions, and some more while the disk is full, the store is
+//! locked or nobody reads the log: nothing that ended is lost, nothing is half there, and every task that was accepted ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::disk::Disk;
 use super::http::ask;
-use super::serving::{Place, Serving};
+use super::serving::{LogReader, Place, Serving};
 
 const ROUNDS: u64 = 100;
+
+/// Kills beside each trouble; the variable `BIGKEYS_KILLS` says otherwise.
+const ROUNDS_IN_TROUBLE: u64 = 10;
 const CLIENTS: usize = 3;
 
 /// Enough that none gets a hundred tasks, of which the oldest would go.
@@ -31,6 +35,8 @@ struct Said {
     deleted: BTreeSet<String>,
     /// Tasks whose deletion was answered.
     gone: BTreeSet<String>,
+    /// Tasks that were not created because of what went wrong.
+    refused: usize,
 }
 
 /// A random number that a seed decides.
@@ -43,35 +49,142 @@ fn path(instance: &str, id: &str) -> String {
     Serving::path(instance, &format!("bigkey-task/{id}"))
 }
 
+/// These tests run one after the other: each uses all of the machine, and too little would happen in a round.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// What goes wrong in the second half of each round.
+enum Trouble {
+    None,
+    /// Every other round begins on a disk that is still full.
+    FullDisk(Disk),
+    LockedStore,
+    ClosedLog,
+}
+
+impl Trouble {
+    fn reader(&self) -> LogReader {
+        if matches!(self, Self::ClosedLog) { LogReader::Closes } else { LogReader::Reads }
+    }
+
+    /// Whether changes may be refused for now.
+    fn refuses(&self) -> bool {
+        matches!(self, Self::FullDisk(_) | Self::LockedStore)
+    }
+
+    /// Begins; what it returns is held until the kill.
+    fn begin(&self, place: &Place, round: u64) -> Option<rusqlite::Connection> {
+        match self {
+            Self::None | Self::ClosedLog => None,
+            Self::FullDisk(disk) => {
+                if is_roomy(round) {
+                    let deadline = Instant::now() + Duration::from_secs(10);
+                    while !disk.has_reserve() {
+                        assert!(Instant::now() < deadline, "the service keeps no room");
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                    disk.fill();
+                }
+                None
+            }
+            Self::LockedStore => {
+                let store = rusqlite::Connection::open(place.folder.path().join("tasks.db")).expect("a store");
+                store.busy_timeout(Duration::from_secs(10)).expect("a store");
+                store.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+                Some(store)
+            }
+        }
+    }
+}
+
+/// Whether a round begins on a disk with room.
+fn is_roomy(round: u64) -> bool {
+    round.is_multiple_of(2)
+}
+
+fn rounds_in_trouble() -> u64 {
+    std::env::var("BIGKEYS_KILLS").map_or(ROUNDS_IN_TROUBLE, |rounds| rounds.parse().expect("a number"))
+}
+
 #[test]
 fn a_hundred_kills() {
     let place = Place::new(INSTANCES, "analysis = { workers = 2, threads = 1 }");
+    let is_enough = |said: &Said| said.accepted.len() > 100 && said.ended.len() > 50 && said.gone.len() > 20;
+    let said = kill(&place, ROUNDS, &Trouble::None, is_enough);
+    assert!(is_enough(&said), "too little happened");
+    check(&place, &said);
+}
+
+#[test]
+fn kills_under_a_full_disk() {
+    let place = Place::new(INSTANCES, "analysis = { workers = 2, threads = 1 }");
+    let Some(disk) = Disk::for_store(&place, 16 << 20) else { return };
+    let trouble = Trouble::FullDisk(disk);
+    let said = kill(&place, rounds_in_trouble(), &trouble, |said| said.refused > 0 && !said.ended.is_empty());
+    assert!(said.refused > 0, "the disk was never full");
+    let Trouble::FullDisk(disk) = trouble else { return };
+    disk.empty();
+    check(&place, &said);
+}
+
+#[test]
+fn kills_under_a_locked_store() {
+    let place = Place::new(INSTANCES, "analysis = { workers = 2, threads = 1 }");
+    let said = kill(&place, rounds_in_trouble(), &Trouble::LockedStore, |said| !said.ended.is_empty());
+    check(&place, &said);
+}
+
+#[test]
+fn kills_without_a_reader_of_the_log() {
+    let place = Place::new(INSTANCES, "analysis = { workers = 2, threads = 1 }");
+    let said = kill(&place, rounds_in_trouble(), &Trouble::ClosedLog, |said| !said.ended.is_empty());
+    check(&place, &said);
+}
+
+/// Starts the service and kills it so many times, while clients ask; on a busy machine, where less happens in a round, up to four
+/// times as often until it is enough.
+fn kill(place: &Place, rounds: u64, trouble: &Trouble, is_enough: impl Fn(&Said) -> bool) -> Said {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let said = Mutex::new(Said::default());
     let mut seed = 1;
-    for round in 0..ROUNDS {
-        let serving = place.start();
+    for round in 0..4 * rounds {
+        if round >= rounds && is_enough(&said.lock().expect("what was said")) {
+            break;
+        }
+        if let Trouble::FullDisk(disk) = trouble
+            && is_roomy(round)
+            && round > 0
+        {
+            disk.empty();
+        }
+        let serving = Serving::start_with(&place.config, trouble.reader(), &[]);
         let address = serving.address.clone();
         let is_over = AtomicBool::new(false);
-        let lasts = Duration::from_millis(random(&mut seed) % ROUND_MS_MAX);
+        let half = Duration::from_millis(random(&mut seed) % ROUND_MS_MAX) / 2;
         std::thread::scope(|scope| {
             for client in 0..CLIENTS {
                 let (address, said, is_over) = (&address, &said, &is_over);
                 let mut seed = round * CLIENTS as u64 + client as u64;
                 scope.spawn(move || {
                     while !is_over.load(Ordering::Relaxed) {
-                        ask_something(address, said, &mut seed);
+                        ask_something(address, said, trouble.refuses(), &mut seed);
                     }
                 });
             }
-            std::thread::sleep(lasts);
+            std::thread::sleep(half);
+            let held = trouble.begin(place, round);
+            std::thread::sleep(half);
             serving.kill();
             is_over.store(true, Ordering::Relaxed);
+            drop(held);
         });
     }
+    said.into_inner().expect("what was said")
+}
 
+/// Looks whether all is there that was said to be, and nothing else.
+fn check(place: &Place, said: &Said) {
+    assert!(!said.accepted.is_empty() && !said.ended.is_empty(), "too little happened");
     let serving = place.start();
-    let said = said.into_inner().expect("what was said");
-    assert!(said.accepted.len() > 100 && said.ended.len() > 50 && said.gone.len() > 20, "too little happened");
     let deadline = Instant::now() + Duration::from_mins(1);
     for (id, instance) in &said.accepted {
         let task = loop {
@@ -112,7 +225,7 @@ fn check_whole(task: &Value) {
 const KEYS: usize = 41;
 
 /// One random request; what it was answered is written down, what was not answered may have happened or not.
-fn ask_something(address: &str, said: &Mutex<Said>, seed: &mut u64) {
+fn ask_something(address: &str, said: &Mutex<Said>, may_be_refused: bool, seed: &mut u64) {
     let known: Vec<(String, String)> = {
         let said = said.lock().expect("what was said");
         said.accepted.iter().map(|(id, instance)| (id.clone(), instance.clone())).collect()
@@ -126,7 +239,9 @@ fn ask_something(address: &str, said: &Mutex<Said>, seed: &mut u64) {
             let id = answer.json()["id"].as_str().expect("an ID").to_owned();
             said.lock().expect("what was said").accepted.insert(id, instance);
         } else {
-            assert_eq!(answer.json()["error_code"], "DCS.4918", "{answer:?}");
+            let is_refused = may_be_refused && answer.status == 503;
+            said.lock().expect("what was said").refused += usize::from(is_refused);
+            assert!(is_refused || answer.json()["error_code"] == "DCS.4918", "{answer:?}");
         }
         return;
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "an index out of place fails the test, as it should")]
 
 mod clients;
+mod disk;
 mod faults;
 mod http;
 mod kill;
@@ -14,6 +15,7 @@ mod serving;
 mod signer;
 #[path = "../support/mod.rs"]
 mod support;
+mod webhook;
 
 use std::ffi::OsString;
 

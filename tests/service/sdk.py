@@ -180,4 +180,49 @@ assert dcs.delete_offline_key_analysis_task(one).task_id == created.task_id
 refused(400, "DCS.4232", dcs.delete_offline_key_analysis_task, one)
 print("offline key analyses")
 
+# ---- hot keys, in another project's instance, whose server had an LFU policy
+
+theirs = client("AK2", "SK2", "another")
+
+
+def until_success(ask):
+    deadline = time.monotonic() + 60
+    while (found := ask()).status != "success":
+        assert time.monotonic() < deadline and found.status in ("waiting", "running"), found
+        time.sleep(0.05)
+    return found
+
+
+refused(400, "DCS.4919", dcs.create_hotkey_scan_task, CreateHotkeyScanTaskRequest(instance_id=single))
+created = theirs.create_hotkey_scan_task(CreateHotkeyScanTaskRequest(instance_id="hot"))
+assert (created.status, created.scan_type, created.num, created.keys) == ("waiting", "manual", 0, None), created
+one = ShowHotkeyTaskDetailsRequest(instance_id="hot", hotkey_id=created.id)
+task = until_success(lambda: theirs.show_hotkey_task_details(one))
+found = [(key.name, key.type, key.shard, key.db, key.size, key.unit, key.freq) for key in task.keys]
+assert found == [("used", "string", None, 0, 1, "byte", 255), ("old", "string", None, 0, 2, "byte", 3)], found
+assert task.num == 2
+listed = theirs.list_hot_key_scan_tasks(ListHotKeyScanTasksRequest(instance_id="hot", limit=5, status="success"))
+assert (listed.instance_id, listed.count, listed.records[0].id) == ("hot", 1, created.id), listed
+body = AutoscanConfigRequest(enable_auto_scan=True, schedule_at=[later])
+set_ = theirs.update_hotkey_auto_scan_config(UpdateHotkeyAutoScanConfigRequest(instance_id="hot", body=body))
+shown = theirs.show_hotkey_autoscan_config(ShowHotkeyAutoscanConfigRequest(instance_id="hot"))
+assert shown.to_dict() == set_.to_dict() and shown.schedule_at == [later], shown
+gone = DeleteHotkeyScanTaskRequest(instance_id="hot", hotkey_id=created.id)
+assert theirs.delete_hotkey_scan_task(gone).keys[0].freq == 255
+refused(400, "DCS.4941", theirs.delete_hotkey_scan_task, gone)
+refused(400, "DCS.4941", theirs.show_hotkey_task_details, one)
+print("hot keys")
+
+# ---- expired keys
+
+created = theirs.create_auto_expire_scan_task(CreateAutoExpireScanTaskRequest(instance_id="hot"))
+assert (created.instance_id, created.status, created.scan_type) == ("hot", "waiting", "manual"), created
+history = ShowExpireKeyScanInfoRequest(instance_id="hot")
+record = until_success(lambda: theirs.show_expire_key_scan_info(history).records[0])
+assert (record.id, record.instance_id, record.num) == (created.id, "hot", 1) and record.finished_at, record
+again = theirs.scan_expire_key(ScanExpireKeyRequest(instance_id="hot"))
+listed = theirs.show_expire_key_scan_info(history)
+assert (listed.instance_id, listed.total, listed.count) == ("hot", 2, 2) and listed.records[0].id == again.id, listed
+print("expired keys")
+
 print("done")

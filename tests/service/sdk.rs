@@ -10,6 +10,14 @@ use super::serving::{CLUSTER, PROJECT, Place, SHARDS, Serving};
 fn the_real_client() {
     let Some(python) = python_with("huaweicloudsdkdcs.v2") else { return };
     let place = Place::new(1, "");
+    // The last project's: Redis 5 with an LFU policy, and a key that had expired.
+    let more = "[[project.instance]]\nid = \"hot\"\nname = \"\"\ntype = \"single\"\ndumps = \"hot.rdb\"\n";
+    let config = fs::read_to_string(&place.config).expect("a file") + more;
+    fs::write(&place.config, config).expect("a file");
+    let mut dump = b"REDIS0009\xfa\x05ctime\x0a1700000000\xfe\x00".to_vec();
+    dump.extend_from_slice(b"\xfc\x01\0\0\0\0\0\0\0\xf9\x03\0\x03old\x02vv\xf9\xff\0\x04used\x01v");
+    dump.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    fs::write(place.folder.path().join("dumps/hot.rdb"), dump).expect("a file");
     let serving = place.start();
     let analyze = |arguments: &[String]| {
         let output = Command::new(env!("CARGO_BIN_EXE_bigkeys")).args(["analyze", "-q"]).args(arguments).output();

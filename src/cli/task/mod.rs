@@ -103,7 +103,7 @@ fn create(args: &TaskArgs, create_args: &CreateArgs) -> Result<Exit, String> {
     }
     let store = Arc::new(open_or_create(&path(args)?)?);
     let instance_id = create_args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let new = NewTask { instance_id, scan_type: ScanType::Manual, dumps, offline: None };
+    let new = NewTask { instance_id, scan_type: ScanType::Manual, dumps, kind: TaskKind::BigKeys, offline: None };
     let mut task = store.create(&new).map_err(|error| match error {
         StoreError::Active => format!("{}: {error}", table::plain(&new.instance_id)),
         error => told(&store, &error),

@@ -90,6 +90,7 @@ mod tests {
             db: 0,
             size,
             unit: "byte",
+            freq: None,
         };
         let ended = Task {
             id: "858ee14c-2271-4489-8b82-7bda7459ae3e".to_owned(),

@@ -1,10 +1,9 @@
-//! An instance: its tasks of both kinds, what can be done with them, and its schedule.
+//! An instance: its tasks of all kinds, what can be done with them, and its schedule.
 
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -13,12 +12,13 @@ use super::overview::{biggest, newest_dump, pages};
 use super::parts::{button, line, name};
 use super::problem::Problem;
 use super::task_rows::{TaskLine, lines, rows};
-use super::visitor::{CSRF, Visitor};
+use super::visitor::{CSRF, InstancePath, Visitor};
+use super::words::{Words, words};
 use crate::output::human::bytes;
 use crate::server::app::App;
 use crate::server::errors::ApiError;
 use crate::server::work::read;
-use crate::task::{Autoscan, NodeBytes, TaskKind};
+use crate::task::{Autoscan, NodeBytes, StoreError, TaskKind};
 
 /// Tasks of a kind on a page.
 const PAGE: u64 = 20;
@@ -29,30 +29,23 @@ const POINTS: u32 = 50;
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
-    path: Result<Path<String>, PathRejection>,
+    path: InstancePath,
     Query(parameters): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let Path(id) = path.map_err(|_| ApiError::NO_INSTANCE)?;
+    let id = visitor.instance_of(path)?;
     let instance = visitor.instance(&id)?;
-    let number = |of: &str| {
-        let found = parameters.iter().find(|(name, _)| name == of).and_then(|(_, value)| value.parse::<u32>().ok());
-        u64::from(found.unwrap_or(0))
-    };
-    let (tasks_page, offline_page) = (number("page"), number("offline"));
     let instance_id = id.clone();
     let found = read(&app, &visitor.asked, move |app| {
+        let of_kind = |kind| of_kind(app, kind, &instance_id, &parameters);
         Ok::<_, ApiError>((
-            lines(app, TaskKind::BigKeys, &instance_id, tasks_page * PAGE, PAGE)?,
-            lines(app, TaskKind::Offline, &instance_id, offline_page * PAGE, PAGE)?,
-            app.store.autoscan(&instance_id)?,
+            TaskKind::ALL.into_iter().map(of_kind).collect::<Result<Vec<_>, _>>()?,
+            app.store.autoscan(TaskKind::BigKeys, &instance_id)?,
             app.store.biggest_keys(&instance_id, POINTS)?,
             app.store.node_bytes(&instance_id, POINTS)?,
         ))
     });
-    let ((tasks, all_tasks), (offline, all_offline), schedule, points, memory) = found.await?;
-    let is_active = tasks.iter().chain(&offline).any(TaskLine::is_active);
-    let pages_of = |all: u64| usize::try_from(all.div_ceil(PAGE)).unwrap_or(usize::MAX);
-    let place = |page: u64| usize::try_from(page).unwrap_or(usize::MAX);
+    let (tasks, schedule, points, memory) = found.await?;
+    let is_active = tasks.iter().flat_map(|of_kind| &of_kind.lines).any(TaskLine::is_active);
     let nodes: Vec<&str> = instance.shards.iter().map(|shard| shard.address.as_deref().unwrap_or(&id)).collect();
     let main = html! {
         p.note { "Instance " code { (id) } }
@@ -60,33 +53,70 @@ pub(super) async fn show(
             div { dt { "Newest dump" } dd #newest data-live { (newest_dump(app.found.of(&id).as_ref())) } }
             div.wide { dt { "Over time" } dd #over-time data-live { (biggest(&points)) (node_lines(&memory)) } }
         }
-        section aria-labelledby="tasks-title" {
-            h2 #tasks-title { "Big key tasks" }
-            @if visitor.may_change() {
-                div.tools { (button(&visitor, &format!("/instances/{id}/tasks"), "Analyze now", "")) }
-            }
-            (rows(&visitor, &id, TaskKind::BigKeys, &tasks, is_active))
-            (pages(pages_of(all_tasks), place(tasks_page), |page| format!("/instances/{id}?page={page}")))
-        }
-        section aria-labelledby="schedule-title" {
-            h2 #schedule-title { "Automatic tasks" }
-            (schedule_editor(&visitor, &id, &schedule))
-        }
-        section aria-labelledby="offline-title" {
-            h2 #offline-title { "Offline key analyses" }
-            @if visitor.may_change() {
-                form.tools method="post" action={ "/instances/" (id) "/offline" } {
-                    input type="hidden" name=(CSRF) value=(visitor.csrf);
-                    label { "Node " select name="node_id" { @for node in &nodes { option { (node) } } } }
-                    button { "Analyze the node's newest dump" }
+        @for of_kind in &tasks {
+            (section(&visitor, &id, of_kind, &nodes, is_active))
+            @if of_kind.kind == TaskKind::BigKeys {
+                section aria-labelledby="schedule-title" {
+                    h2 #schedule-title { "Automatic tasks" }
+                    (schedule_editor(&visitor, &id, &schedule))
                 }
             }
-            (rows(&visitor, &id, TaskKind::Offline, &offline, is_active))
-            (pages(pages_of(all_offline), place(offline_page), |page| format!("/instances/{id}?offline={page}")))
         }
     };
     let title = if instance.name.is_empty() { &id } else { &instance.name };
     Ok(page(Some(&visitor), title, &[("Instances".to_owned(), "/".to_owned())], &main))
+}
+
+/// A page of an instance's tasks of a kind.
+struct OfKind {
+    kind: TaskKind,
+    lines: Vec<TaskLine>,
+    /// How many there are on all pages.
+    count: u64,
+    page: u32,
+}
+
+/// The tasks of a kind, on the page that the parameter with its name says.
+///
+/// # Errors
+/// What the store says.
+fn of_kind(
+    app: &App,
+    kind: TaskKind,
+    instance_id: &str,
+    parameters: &[(String, String)],
+) -> Result<OfKind, StoreError> {
+    let wanted = parameters.iter().find(|(name, _)| name == words(kind).folder);
+    let page = wanted.and_then(|(_, value)| value.parse().ok()).unwrap_or(0_u32);
+    let (lines, count) = lines(app, kind, instance_id, u64::from(page) * PAGE, PAGE)?;
+    Ok(OfKind { kind, lines, count, page })
+}
+
+/// The tasks of a kind, and what creates another one.
+fn section(visitor: &Visitor, id: &str, of_kind: &OfKind, nodes: &[&str], is_active: bool) -> Markup {
+    let OfKind { kind, lines, count, page } = of_kind;
+    let Words { folder, several, create, .. } = words(*kind);
+    let path = format!("/instances/{id}/{folder}");
+    let pages_of_all = usize::try_from(count.div_ceil(PAGE)).unwrap_or(usize::MAX);
+    let place = usize::try_from(*page).unwrap_or(usize::MAX);
+    html! {
+        section aria-labelledby={ (folder) "-title" } {
+            h2 id={ (folder) "-title" } { (several) }
+            @if visitor.may_change() {
+                @if *kind == TaskKind::Offline {
+                    form.tools method="post" action=(path) {
+                        input type="hidden" name=(CSRF) value=(visitor.csrf);
+                        label { "Node " select name="node_id" { @for node in nodes { option { (node) } } } }
+                        button { (create) }
+                    }
+                } @else {
+                    div.tools { (button(visitor, &path, create, "")) }
+                }
+            }
+            (rows(visitor, id, *kind, lines, is_active))
+            (pages(pages_of_all, place, |page| format!("/instances/{id}?{folder}={page}")))
+        }
+    }
 }
 
 /// Lines of what the keys of each node take.

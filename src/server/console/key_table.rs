@@ -36,8 +36,8 @@ impl Table<'_> {
     /// The filters, the keys that they leave and where to download them. `all` are the keys that there are.
     pub(super) fn keys(&self, all: &[Key], shown: &[Key]) -> Markup {
         let has = |what: fn(&Key) -> bool| all.iter().any(what);
-        let (has_shards, has_dbs, has_elements) =
-            (has(|key| key.shard.is_some()), has(|key| key.db.is_some()), has(|key| key.elements.is_some()));
+        let (has_shards, has_dbs) = (has(|key| key.shard.is_some()), has(|key| key.db.is_some()));
+        let (has_elements, has_counters) = (has(|key| key.elements.is_some()), has(|key| key.freq.is_some()));
         let first = self.page.saturating_mul(PAGE);
         html! {
             (self.filters(all, has_dbs, has_shards))
@@ -56,6 +56,7 @@ impl Table<'_> {
                             @if has_shards { th scope="col" { "Shard" } }
                             th.number scope="col" { "Size" }
                             @if has_elements { th.number scope="col" { "Elements" } }
+                            @if has_counters { th.number scope="col" { "Access counter" } }
                             @if self.is_compared { th.number scope="col" { "Change" } }
                         }
                     }
@@ -68,6 +69,7 @@ impl Table<'_> {
                                 @if has_shards { td { @if let Some(shard) = &key.shard { (name(shard)) } } }
                                 td.number { (size(key.size, key.unit)) }
                                 @if has_elements { td.number { @if let Some(elements) = key.elements { (count(elements)) } } }
+                                @if has_counters { td.number { @if let Some(freq) = key.freq { (freq) } } }
                                 @if self.is_compared { td.number { (changed(key)) } }
                             }
                         }

@@ -18,14 +18,16 @@ pub(super) struct Key {
     pub(super) unit: &'static str,
     /// Where the size is in bytes of memory.
     pub(super) elements: Option<u64>,
+    /// The access counter of a hot key.
+    pub(super) freq: Option<u8>,
     /// The size in the task that this one is compared with; none for a key that was not listed there.
     pub(super) before: Option<u64>,
 }
 
 impl From<KeyRecord> for Key {
     fn from(key: KeyRecord) -> Self {
-        let KeyRecord { name, name_base64, type_name, shard, db, size, unit } = key;
-        Self { name, name_base64, type_name, shard, db: Some(db), size, unit, elements: None, before: None }
+        let KeyRecord { name, name_base64, type_name, shard, db, size, unit, freq } = key;
+        Self { name, name_base64, type_name, shard, db: Some(db), size, unit, elements: None, freq, before: None }
     }
 }
 
@@ -33,7 +35,7 @@ impl From<LargestKey> for Key {
     fn from(key: LargestKey) -> Self {
         let LargestKey { key: name, key_base64: name_base64, type_name, bytes: size, num_of_elem } = key;
         let (shard, db, elements) = (None, None, Some(num_of_elem));
-        Self { name, name_base64, type_name, shard, db, size, unit: "byte", elements, before: None }
+        Self { name, name_base64, type_name, shard, db, size, unit: "byte", elements, freq: None, before: None }
     }
 }
 
@@ -157,7 +159,8 @@ mod tests {
     fn key(name: &str, shard: &str, size: u64) -> Key {
         let type_name = "list".to_owned();
         let shard = Some(shard.to_owned());
-        KeyRecord { name: name.to_owned(), name_base64: None, type_name, shard, db: 0, size, unit: "count" }.into()
+        KeyRecord { name: name.to_owned(), name_base64: None, type_name, shard, db: 0, size, unit: "count", freq: None }
+            .into()
     }
 
     #[test]

@@ -20,39 +20,45 @@ pub(super) mod session;
 mod task;
 mod task_rows;
 mod visitor;
+mod words;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use super::app::App;
+use crate::task::TaskKind;
+use words::words;
 
 /// The pages.
 pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
-    let changes = Router::new()
-        .route("/instances/{instance_id}/tasks", post(act::create))
-        .route("/instances/{instance_id}/tasks/{task_id}/cancel", post(act::cancel))
-        .route("/instances/{instance_id}/tasks/{task_id}/delete", post(act::delete))
-        .route("/instances/{instance_id}/offline", post(act::create_offline))
-        .route("/instances/{instance_id}/offline/{task_id}/cancel", post(act::cancel_offline))
-        .route("/instances/{instance_id}/offline/{task_id}/delete", post(act::delete_offline))
-        .route("/instances/{instance_id}/schedule", post(act::schedule))
-        .route_layer(from_fn(gate::allow_changes));
+    let of_kind = |kind: TaskKind| {
+        let folder = format!("/instances/{{instance_id}}/{}", words(kind).folder);
+        let task = format!("{folder}/{{task_id}}");
+        let changes = Router::new()
+            .route(&folder, post(act::create))
+            .route(&format!("{task}/cancel"), post(act::cancel))
+            .route(&format!("{task}/delete"), post(act::delete))
+            .route_layer(from_fn(gate::allow_changes));
+        Router::new()
+            .route(&task, get(task::show))
+            .route(&format!("{task}/keys.csv"), get(download::csv))
+            .route(&format!("{task}/keys.json"), get(download::json))
+            .route(&format!("{task}/report"), post(report::make))
+            .merge(changes)
+            .route_layer(Extension(kind))
+    };
+    let schedule = post(act::schedule).route_layer(from_fn(gate::allow_changes));
     let pages = Router::new()
         .route("/", get(overview::show))
         .route("/logout", post(login::leave))
         .route("/instances/{instance_id}", get(instance::show))
-        .route("/instances/{instance_id}/tasks/{task_id}", get(task::show_big_keys))
-        .route("/instances/{instance_id}/tasks/{task_id}/keys.csv", get(download::big_keys_csv))
-        .route("/instances/{instance_id}/tasks/{task_id}/keys.json", get(download::big_keys_json))
-        .route("/instances/{instance_id}/tasks/{task_id}/report", post(report::make))
-        .route("/instances/{instance_id}/offline/{task_id}", get(task::show_offline))
-        .route("/instances/{instance_id}/offline/{task_id}/keys.csv", get(download::offline_csv))
-        .route("/instances/{instance_id}/offline/{task_id}/keys.json", get(download::offline_json))
-        .route("/instances/{instance_id}/offline/{task_id}/report", post(report::make))
-        .merge(changes)
+        .route("/instances/{instance_id}/schedule", schedule);
+    let pages = TaskKind::ALL
+        .into_iter()
+        .fold(pages, |pages, kind| pages.merge(of_kind(kind)))
         .route_layer(from_fn_with_state(app.clone(), gate::enter));
     Router::new().route("/login", get(login::show).post(login::enter)).merge(pages)
 }

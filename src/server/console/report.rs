@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
 use super::problem::Problem;
-use super::task::TaskPath;
-use super::visitor::Visitor;
+use super::visitor::{TaskPath, Visitor};
 use crate::engine::{Dump, Options, Progress, look_into, report_all};
 use crate::findings;
 use crate::output::html;
@@ -19,7 +18,7 @@ use crate::report::{Question, Rules};
 use crate::server::app::App;
 use crate::server::errors::ApiError;
 use crate::server::work::read;
-use crate::task;
+use crate::task::{self, TaskKind};
 
 /// How long a report may take.
 const SECONDS_MAX: u64 = 300;
@@ -38,15 +37,15 @@ impl Drop for CancelOnDrop {
 
 pub(super) async fn make(
     State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
     Extension(visitor): Extension<Visitor>,
     path: TaskPath,
 ) -> Result<Response, Problem> {
-    let Path((instance_id, id)) = path.map_err(|_| ApiError::TASK_FORMAT)?;
-    visitor.task(&instance_id, &id)?;
+    let (instance_id, id) = visitor.task_of(path)?;
     let Ok(turn) = app.reporting.clone().try_acquire_owned() else {
         return Err(Problem::unavailable("Another report is being made. Try again when it is there."));
     };
-    let dumps = read(&app, &visitor.asked, move |app| Ok(dumps(app, &instance_id, &id))).await??;
+    let dumps = read(&app, &visitor.asked, move |app| Ok(dumps(app, kind, &instance_id, &id))).await??;
     let options = Options { threads: visitor.config.analysis.threads.into(), ..Options::default() };
     let progress = Arc::<Progress>::default();
     let cancel = CancelOnDrop(progress.clone());
@@ -76,14 +75,9 @@ pub(super) async fn make(
 }
 
 /// The dumps of a task, if they are still those that it was about.
-fn dumps(app: &App, instance_id: &str, id: &str) -> Result<Vec<Dump>, Problem> {
+fn dumps(app: &App, kind: TaskKind, instance_id: &str, id: &str) -> Result<Vec<Dump>, Problem> {
     // Looked for in the instance: an ID alone could be another project's.
-    let is_of_instance = [task::TaskKind::BigKeys, task::TaskKind::Offline]
-        .into_iter()
-        .any(|kind| app.store.show(kind, Some(instance_id), id).is_ok());
-    if !is_of_instance {
-        return Err(ApiError::NO_TASK.into());
-    }
+    app.store.show(kind, Some(instance_id), id).map_err(ApiError::from)?;
     let dumps = app.store.outcome(id)?.dumps;
     let details = app.store.details(&[id])?.pop().flatten().ok_or(ApiError::NO_TASK)?;
     for (dump, then) in dumps.iter().zip(details.dumps) {

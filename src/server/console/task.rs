@@ -1,10 +1,9 @@
-//! A task of either kind: what it is, its keys beside those of the task before, and the report of its dumps.
+//! A task of any kind: what it is, its keys beside those of the task before, and the report of its dumps.
 
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -15,7 +14,8 @@ use super::keys::{Filter, Key, compare};
 use super::parts::{moment, name, state};
 use super::problem::Problem;
 use super::task_rows::took;
-use super::visitor::{CSRF, Visitor};
+use super::visitor::{CSRF, TaskPath, Visitor};
+use super::words::{Words, words};
 use crate::output::human::{bytes, count};
 use crate::server::app::App;
 use crate::server::errors::ApiError;
@@ -42,26 +42,7 @@ pub(super) struct Shown {
     earlier: Vec<(String, Timestamp)>,
 }
 
-pub(super) type TaskPath = Result<Path<(String, String)>, PathRejection>;
 pub(super) type Parameters = Query<Vec<(String, String)>>;
-
-pub(super) async fn show_big_keys(
-    State(app): State<Arc<App>>,
-    Extension(visitor): Extension<Visitor>,
-    path: TaskPath,
-    Query(parameters): Parameters,
-) -> Result<Response, Problem> {
-    show(&app, &visitor, TaskKind::BigKeys, path, &parameters).await
-}
-
-pub(super) async fn show_offline(
-    State(app): State<Arc<App>>,
-    Extension(visitor): Extension<Visitor>,
-    path: TaskPath,
-    Query(parameters): Parameters,
-) -> Result<Response, Problem> {
-    show(&app, &visitor, TaskKind::Offline, path, &parameters).await
-}
 
 /// The value of a parameter.
 pub(super) fn parameter<'p>(parameters: &'p [(String, String)], name: &str) -> &'p str {
@@ -95,7 +76,7 @@ fn keys_of(
     id: &str,
 ) -> Result<(Task, Option<OfflineNumbers>, Vec<Key>), StoreError> {
     Ok(match kind {
-        TaskKind::BigKeys => {
+        TaskKind::BigKeys | TaskKind::HotKeys | TaskKind::ExpiredKeys => {
             let mut task = app.store.show(kind, Some(instance_id), id)?;
             let keys = task.keys.take().unwrap_or_default().into_iter().map(Key::from).collect();
             (task, None, keys)
@@ -108,27 +89,26 @@ fn keys_of(
     })
 }
 
-async fn show(
-    app: &Arc<App>,
-    visitor: &Visitor,
-    kind: TaskKind,
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(kind): Extension<TaskKind>,
+    Extension(visitor): Extension<Visitor>,
     path: TaskPath,
-    parameters: &[(String, String)],
+    Query(parameters): Parameters,
 ) -> Result<Response, Problem> {
-    let Path((instance_id, id)) = path.map_err(|_| ApiError::TASK_FORMAT)?;
-    visitor.task(&instance_id, &id)?;
-    let (wanted, compare) = ((instance_id.clone(), id.clone()), parameter(parameters, "compare").to_owned());
+    let (instance_id, id) = visitor.task_of(path)?;
+    let (wanted, compare) = ((instance_id.clone(), id.clone()), parameter(&parameters, "compare").to_owned());
     let other = compare.clone();
-    let found = read(app, &visitor.asked, move |app| {
+    let found = read(&app, &visitor.asked, move |app| {
         let (instance_id, id) = wanted;
         Ok::<_, ApiError>(find(app, kind, &instance_id, &id, &other)?)
     });
     let found = found.await?;
-    let folder = if kind == TaskKind::BigKeys { "tasks" } else { "offline" };
+    let Words { folder, one, keys, .. } = words(kind);
     let path = format!("/instances/{instance_id}/{folder}/{id}");
-    let filter = Filter::new(parameters);
+    let filter = Filter::new(&parameters);
     let shown = filter.apply(found.keys.clone());
-    let page_number = parameter(parameters, "page").parse().unwrap_or(0);
+    let page_number = parameter(&parameters, "page").parse().unwrap_or(0);
     let is_compared = found.other.is_some();
     let table = Table { path: &path, filter: &filter, page: page_number, compare: &compare, is_compared };
     let has_ended = found.task.finished_at.is_some();
@@ -144,7 +124,8 @@ async fn show(
             }
             @if let Some(numbers) = &found.numbers { (totals(numbers)) }
             section aria-labelledby="keys-title" {
-                h2 #keys-title { @if kind == TaskKind::BigKeys { "Big keys" } @else { "Largest keys" } }
+                h2 #keys-title { (keys) }
+                @if kind == TaskKind::ExpiredKeys { p.note { (count(found.task.num as u64)) " keys had expired when the dumps were written." } }
                 (comparison(&path, &found))
                 (table.keys(&found.keys, &shown))
                 (gone(&found.gone))
@@ -155,8 +136,7 @@ async fn show(
     let instance = visitor.instance(&instance_id)?;
     let of = if instance.name.is_empty() { &instance_id } else { &instance.name };
     let crumbs = [("Instances".to_owned(), "/".to_owned()), (of.clone(), format!("/instances/{instance_id}"))];
-    let title = if kind == TaskKind::BigKeys { "Big key task" } else { "Offline key analysis" };
-    Ok(page(Some(visitor), title, &crumbs, &main))
+    Ok(page(Some(&visitor), one, &crumbs, &main))
 }
 
 fn facts(Shown { task, details, .. }: &Shown) -> Markup {

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 
 use super::parts::{button, guarded, moment, name, state};
 use super::visitor::Visitor;
+use super::words::{Words, words};
 use crate::output::human::{bytes, count, duration};
 use crate::server::app::App;
 use crate::task::{self, Status, StoreError, TaskKind, TaskRecord};
@@ -67,10 +68,8 @@ pub(super) fn rows(
     lines: &[TaskLine],
     is_active: bool,
 ) -> Markup {
-    let (id, caption) = match kind {
-        TaskKind::BigKeys => ("tasks", "Big key tasks, newest first"),
-        TaskKind::Offline => ("offline", "Offline key analyses, newest first"),
-    };
+    let Words { folder: id, several, .. } = words(kind);
+    let caption = format!("{several}, newest first");
     html! {
         div.scroll id={ (id) "-list" } tabindex="0" role="group" aria-label=(caption)
             data-poll=(if is_active { "1" } else { "10" }) data-list {
@@ -83,7 +82,7 @@ pub(super) fn rows(
                             th scope="col" { "State" }
                             th scope="col" { "Created" }
                             th scope="col" { "Took" }
-                            @if kind == TaskKind::BigKeys { th.number scope="col" { "Keys" } }
+                            @if kind != TaskKind::Offline { th.number scope="col" { "Keys" } }
                             th scope="col" { "Dumps" }
                             @if visitor.may_change() { th scope="col" { span.offscreen { "Actions" } } }
                         }
@@ -112,7 +111,7 @@ fn row(visitor: &Visitor, instance_id: &str, kind: TaskKind, folder: &str, line:
             }
             td { (moment(task.created_at)) }
             td { @if let (Some(from), Some(to)) = (task.started_at, task.finished_at) { (took(from, to)) } }
-            @if kind == TaskKind::BigKeys {
+            @if kind != TaskKind::Offline {
                 td.number { @if task.finished_at.is_some() { (count(task.num)) } }
             }
             td { @for dump in &line.dumps { (name(dump)) br; } }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+
 use crate::server::auth::Caller;
 use crate::server::config::{Config, Instance, is_id};
 use crate::server::errors::ApiError;
@@ -9,6 +12,12 @@ use crate::server::extract::Asked;
 
 /// The field that proves that a form is of a page of ours.
 pub(super) const CSRF: &str = "csrf";
+
+/// What the path of an instance's page names.
+pub(super) type InstancePath = Result<Path<String>, PathRejection>;
+
+/// What the path of a task's page names.
+pub(super) type TaskPath = Result<Path<(String, String)>, PathRejection>;
 
 /// Who looks at a page.
 #[derive(Clone, Debug)]
@@ -50,13 +59,24 @@ impl Visitor {
         found.ok_or(ApiError::NO_INSTANCE)
     }
 
-    /// Looks whether a task's path can be one of the visitor's.
+    /// The ID of an instance in a path, if it is one of the visitor's.
+    ///
+    /// # Errors
+    /// [`ApiError::NO_INSTANCE`].
+    pub(super) fn instance_of(&self, path: InstancePath) -> Result<String, ApiError> {
+        let Path(instance_id) = path.map_err(|_| ApiError::NO_INSTANCE)?;
+        self.instance(&instance_id)?;
+        Ok(instance_id)
+    }
+
+    /// The IDs of an instance and a task in a path, if they can be the visitor's.
     ///
     /// # Errors
     /// [`ApiError::NO_INSTANCE`], [`ApiError::TASK_FORMAT`].
-    pub(super) fn task(&self, instance_id: &str, task_id: &str) -> Result<(), ApiError> {
-        self.instance(instance_id)?;
-        if is_id(task_id) { Ok(()) } else { Err(ApiError::TASK_FORMAT) }
+    pub(super) fn task_of(&self, path: TaskPath) -> Result<(String, String), ApiError> {
+        let Path((instance_id, task_id)) = path.map_err(|_| ApiError::TASK_FORMAT)?;
+        self.instance(&instance_id)?;
+        if is_id(&task_id) { Ok((instance_id, task_id)) } else { Err(ApiError::TASK_FORMAT) }
     }
 }
 

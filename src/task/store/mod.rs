@@ -41,25 +41,35 @@ const BUSY: Duration = Duration::from_secs(10);
 const IDLE_READERS_MAX: usize = 8;
 
 /// Which analysis a task is about; each has its own one at a time in an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TaskKind {
     /// The big key analysis.
+    #[default]
     BigKeys,
+    /// The hot key analysis.
+    HotKeys,
+    /// The expired key scan.
+    ExpiredKeys,
     /// The offline key analysis: bytes, prefixes and totals.
     Offline,
 }
 
 impl TaskKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::BigKeys, Self::HotKeys, Self::ExpiredKeys, Self::Offline];
+
     /// The kind's name in the store and in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::BigKeys => "bigkey",
+            Self::HotKeys => "hotkey",
+            Self::ExpiredKeys => "expiredkey",
             Self::Offline => "offline",
         }
     }
 
     fn of(name: &str) -> Self {
-        if name == Self::Offline.name() { Self::Offline } else { Self::BigKeys }
+        Self::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or_default()
     }
 }
 

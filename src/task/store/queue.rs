@@ -28,7 +28,9 @@ pub struct NewTask {
     pub scan_type: ScanType,
     /// The dumps: absolute paths that lead through no symbolic link.
     pub dumps: Vec<Dump>,
-    /// What was asked of an offline key analysis; none for a big key analysis.
+    /// Which analysis.
+    pub kind: TaskKind,
+    /// What was asked of an offline key analysis; none for the others.
     pub offline: Option<OfflineRequest>,
 }
 
@@ -53,7 +55,9 @@ pub struct Claim {
 pub struct Ended {
     /// Why it failed; none for success.
     pub reason: Option<String>,
-    /// The big keys.
+    /// How many keys were found: of expired ones all, of others those that are listed.
+    pub num: u64,
+    /// The big, hot or expired keys.
     pub keys: Vec<KeyRecord>,
     /// What an offline key analysis found.
     pub report: Option<OfflineNumbers>,
@@ -66,6 +70,13 @@ pub struct Recovered {
     pub waiting: usize,
     /// Tasks that were started too often, and failed.
     pub failed: usize,
+}
+
+impl Ended {
+    /// The end of a task that found nothing.
+    pub fn failed(reason: String) -> Self {
+        Self { reason: Some(reason), num: 0, keys: Vec::new(), report: None }
+    }
 }
 
 impl Store {
@@ -98,7 +109,7 @@ impl Store {
     /// As [`Store::create`]; then the minute is not taken.
     pub fn create_scheduled(&self, new: &NewTask, minute: i64) -> Result<Option<Task>, StoreError> {
         self.write(|transaction| {
-            if !schedule::take_minute(transaction, &new.instance_id, minute)? {
+            if !schedule::take_minute(transaction, new.kind, &new.instance_id, minute)? {
                 return Ok(None);
             }
             if reserve::is_given(self.path()) {
@@ -156,18 +167,18 @@ impl Store {
                 // A clock that was set back does not let a task end before it began.
                 "UPDATE task SET status = ?1, finished_at_ms = max(?2, started_at_ms), num = ?3, reason = ?4
                  WHERE seq = ?5 AND starts = ?6 AND status = 'running'",
-                params![status.name(), now_ms(), ended.keys.len(), ended.reason, claim.seq, claim.start],
+                params![status.name(), now_ms(), ended.num.cast_signed(), ended.reason, claim.seq, claim.start],
             )?;
             if changed == 0 {
                 return Ok(false);
             }
             let mut insert =
-                transaction.prepare_cached("INSERT INTO task_key VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+                transaction.prepare_cached("INSERT INTO task_key VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
             for (place, key) in ended.keys.iter().enumerate() {
-                let KeyRecord { name, name_base64, type_name, shard, db, size, unit } = key;
+                let KeyRecord { name, name_base64, type_name, shard, db, size, unit, freq } = key;
                 // SQLite's integers are signed: what lies above comes back by the same two's complement.
                 let (db, size) = (db.cast_signed(), size.cast_signed());
-                insert.execute(params![claim.seq, place, name, name_base64, type_name, shard, db, size, unit])?;
+                insert.execute(params![claim.seq, place, name, name_base64, type_name, shard, db, size, unit, freq])?;
             }
             if let Some(report) = &ended.report {
                 let json = serde_json::to_string(report).map_err(StoreError::Json)?;
@@ -232,6 +243,26 @@ impl Store {
         })
     }
 
+    /// Deletes an instance's tasks that have ended: of each kind all but the newest `tasks`, and those that ended before a
+    /// moment. Returns how many went.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn prune(&self, instance_id: &str, tasks: u32, before: Option<Timestamp>) -> Result<usize, StoreError> {
+        const OLD: &str = "SELECT seq FROM (
+                SELECT seq, finished_at_ms, row_number() OVER (PARTITION BY kind ORDER BY seq DESC) AS place FROM task
+                WHERE instance_id = ?1 AND status IN ('success', 'failed')
+            ) WHERE place > ?2 OR finished_at_ms < ?3";
+        let values = params![instance_id, tasks, before.map(Timestamp::as_millisecond)];
+        // Looked for without the writer's lock, which most looks do not need.
+        if !self.read(|transaction| Ok(transaction.prepare_cached(OLD)?.exists(values)?))? {
+            return Ok(0);
+        }
+        self.write_at_any_price(|transaction| {
+            Ok(transaction.execute(&format!("DELETE FROM task WHERE seq IN ({OLD})"), values)?)
+        })
+    }
+
     /// Lets a task that waits fail with a reason, and returns it; for a signed request, if its signature has changed nothing
     /// before.
     ///
@@ -293,7 +324,7 @@ impl Store {
 }
 
 fn create(transaction: &Transaction<'_>, new: &NewTask, signature: Option<&Once>) -> Result<Task, StoreError> {
-    let kind = if new.offline.is_some() { TaskKind::Offline } else { TaskKind::BigKeys };
+    let kind = new.kind;
     let id = Uuid::new_v4().to_string();
     let inserted = transaction.execute(
         "INSERT INTO task (id, kind, instance_id, status, scan_type, created_at_ms)

@@ -94,6 +94,19 @@ impl Store {
         self.read(|transaction| task(transaction, kind, instance_id, id).map(|(_, task)| task))
     }
 
+    /// Whether there is a task that has ended.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn has_ended(&self, kind: TaskKind, instance_id: &str, id: &str) -> Result<bool, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT 1 FROM task WHERE id = ?1 AND kind = ?2 AND instance_id = ?3 AND status IN ('success', 'failed')",
+            )?;
+            Ok(select.exists(params![id, kind.name(), instance_id])?)
+        })
+    }
+
     /// Why a task failed, and its dumps.
     ///
     /// # Errors
@@ -251,7 +264,7 @@ pub(super) fn task(
 
 fn keys(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<KeyRecord>, StoreError> {
     let mut select = transaction.prepare_cached(
-        "SELECT name, name_base64, type, shard, db, size, unit FROM task_key WHERE task = ?1 ORDER BY place",
+        "SELECT name, name_base64, type, shard, db, size, unit, freq FROM task_key WHERE task = ?1 ORDER BY place",
     )?;
     let keys = select.query_map([seq], |row| {
         Ok(KeyRecord {
@@ -262,6 +275,7 @@ fn keys(transaction: &Transaction<'_>, seq: i64) -> Result<Vec<KeyRecord>, Store
             db: row.get::<_, i64>(4)?.cast_unsigned(),
             size: row.get::<_, i64>(5)?.cast_unsigned(),
             unit: if row.get_ref(6)?.as_str()? == "byte" { "byte" } else { "count" },
+            freq: row.get(7)?,
         })
     })?;
     Ok(keys.collect::<Result<_, _>>()?)

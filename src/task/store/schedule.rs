@@ -5,15 +5,18 @@ use rusqlite::{Transaction, params};
 use serde::Serialize;
 
 use super::once::{self, Once};
-use super::{Store, StoreError, now_ms};
+use super::{Store, StoreError, TaskKind, now_ms};
 use crate::task::model::milliseconds_of;
 
 /// How far a clock may be set back without a minute that was taken being taken again.
 const CLOCK_MINUTES_MAX: i64 = 120;
 
-/// An instance's settings; by default there are no automatic analyses.
+/// An instance's settings for a kind of analysis; by default there are no automatic ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Autoscan {
+    /// Which analysis.
+    #[serde(skip)]
+    pub kind: TaskKind,
     /// The instance's ID.
     pub instance_id: String,
     /// Whether the schedule is in force.
@@ -30,10 +33,10 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite answers.
-    pub fn autoscan(&self, instance_id: &str) -> Result<Autoscan, StoreError> {
-        let none = || Autoscan { instance_id: instance_id.to_owned(), ..Autoscan::default() };
-        let all = self.autoscans(Some(instance_id))?;
-        Ok(all.into_iter().next().unwrap_or_else(none))
+    pub fn autoscan(&self, kind: TaskKind, instance_id: &str) -> Result<Autoscan, StoreError> {
+        let none = || Autoscan { kind, instance_id: instance_id.to_owned(), ..Autoscan::default() };
+        let found = self.read(|transaction| autoscans(transaction, Some((kind, instance_id))))?.pop();
+        Ok(found.unwrap_or_else(none))
     }
 
     /// Changes an instance's settings and returns them as they are kept; for a signed request, if its signature has changed
@@ -43,13 +46,14 @@ impl Store {
     /// [`StoreError::Replayed`] if it has, and the settings are others now; what SQLite answers.
     pub fn set_autoscan(
         &self,
+        kind: TaskKind,
         instance_id: &str,
         enable_auto_scan: bool,
         schedule_at: &[String],
         signature: Option<&Once>,
     ) -> Result<Autoscan, StoreError> {
         self.write(|transaction| {
-            let settings = autoscans(transaction, Some(instance_id))?.pop();
+            let settings = autoscans(transaction, Some((kind, instance_id)))?.pop();
             let is_same = settings.is_some_and(|settings| {
                 settings.enable_auto_scan == enable_auto_scan && settings.schedule_at == schedule_at
             });
@@ -59,48 +63,56 @@ impl Store {
                 taken => taken?,
             }
             // No minute has a blank in it.
-            let values = params![instance_id, enable_auto_scan, schedule_at.join(" "), now_ms()];
+            let values = params![kind.name(), instance_id, enable_auto_scan, schedule_at.join(" "), now_ms()];
             transaction.execute(
-                "INSERT INTO autoscan (instance_id, enabled, schedule_at, updated_at_ms) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (instance_id) DO UPDATE SET
+                "INSERT INTO autoscan (kind, instance_id, enabled, schedule_at, updated_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (kind, instance_id) DO UPDATE SET
                  enabled = excluded.enabled, schedule_at = excluded.schedule_at, updated_at_ms = excluded.updated_at_ms",
                 values,
             )?;
             Ok(())
         })?;
-        self.autoscan(instance_id)
+        self.autoscan(kind, instance_id)
     }
 
-    /// The settings of all instances that have any, or of one.
+    /// The settings of all instances that have any.
     ///
     /// # Errors
     /// What SQLite answers.
-    pub fn autoscans(&self, instance_id: Option<&str>) -> Result<Vec<Autoscan>, StoreError> {
-        self.read(|transaction| autoscans(transaction, instance_id))
+    pub fn autoscans(&self) -> Result<Vec<Autoscan>, StoreError> {
+        self.read(|transaction| autoscans(transaction, None))
     }
 }
 
 /// Takes a minute (since 1970) of an instance's schedule; false if it was taken before. What was taken far in the future was so
 /// by a clock that was wrong, and does not count.
-pub(super) fn take_minute(transaction: &Transaction<'_>, instance_id: &str, minute: i64) -> Result<bool, StoreError> {
+pub(super) fn take_minute(
+    transaction: &Transaction<'_>,
+    kind: TaskKind,
+    instance_id: &str,
+    minute: i64,
+) -> Result<bool, StoreError> {
     let changed = transaction.execute(
-        "UPDATE autoscan SET last_minute = ?1 WHERE instance_id = ?2 AND (last_minute < ?1 OR last_minute > ?1 + ?3)",
-        params![minute, instance_id, CLOCK_MINUTES_MAX],
+        "UPDATE autoscan SET last_minute = ?1 WHERE kind = ?4 AND instance_id = ?2
+         AND (last_minute < ?1 OR last_minute > ?1 + ?3)",
+        params![minute, instance_id, CLOCK_MINUTES_MAX, kind.name()],
     )?;
     Ok(changed == 1)
 }
 
-fn autoscans(transaction: &Transaction<'_>, instance_id: Option<&str>) -> Result<Vec<Autoscan>, StoreError> {
+fn autoscans(transaction: &Transaction<'_>, of: Option<(TaskKind, &str)>) -> Result<Vec<Autoscan>, StoreError> {
+    let (kind, instance_id) = (of.map(|(kind, _)| kind.name()), of.map(|(_, id)| id));
     let mut select = transaction.prepare_cached(
-        "SELECT instance_id, enabled, schedule_at, updated_at_ms FROM autoscan
-         WHERE ?1 IS NULL OR instance_id = ?1 ORDER BY instance_id",
+        "SELECT kind, instance_id, enabled, schedule_at, updated_at_ms FROM autoscan
+         WHERE ?1 IS NULL OR kind = ?1 AND instance_id = ?2 ORDER BY instance_id, kind",
     )?;
-    let rows = select.query_map([instance_id], |row| {
+    let rows = select.query_map(params![kind, instance_id], |row| {
         Ok(Autoscan {
-            instance_id: row.get(0)?,
-            enable_auto_scan: row.get(1)?,
-            schedule_at: row.get_ref(2)?.as_str()?.split_whitespace().map(str::to_owned).collect(),
-            updated_at: Timestamp::from_millisecond(row.get(3)?).ok(),
+            kind: TaskKind::of(row.get_ref(0)?.as_str()?),
+            instance_id: row.get(1)?,
+            enable_auto_scan: row.get(2)?,
+            schedule_at: row.get_ref(3)?.as_str()?.split_whitespace().map(str::to_owned).collect(),
+            updated_at: Timestamp::from_millisecond(row.get(4)?).ok(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

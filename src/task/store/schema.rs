@@ -8,7 +8,7 @@ use super::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x6269_676b;
 
 /// What leads from version N to N + 1 is at index N.
-pub(super) const STEPS: [&str; 5] = [TASKS, OFFLINE, SIGNATURES, COUNTS, DUMP_TIMES];
+pub(super) const STEPS: [&str; 6] = [TASKS, OFFLINE, SIGNATURES, COUNTS, DUMP_TIMES, MORE_KINDS];
 
 /// Big key analysis tasks, their dumps and keys, and the settings of the automatic ones.
 const TASKS: &str = "
@@ -100,6 +100,28 @@ const COUNTS: &str = "
 
 /// When a task's dumps were written.
 const DUMP_TIMES: &str = "ALTER TABLE task_dump ADD COLUMN written_at_ms INTEGER;";
+
+/// Hot key tasks, with the counters of their keys, expired key tasks, and a schedule for each kind. SQLite changes a constraint by the text of the
+/// table alone, as its documentation of ALTER TABLE describes.
+const MORE_KINDS: &str = "
+    PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = replace(sql, '(''bigkey'', ''offline'')', '(''bigkey'', ''hotkey'', ''expiredkey'', ''offline'')')
+        WHERE type = 'table' AND name = 'task';
+    PRAGMA writable_schema = RESET;
+    ALTER TABLE task_key ADD COLUMN freq INTEGER;
+    ALTER TABLE autoscan RENAME TO autoscan_before;
+    CREATE TABLE autoscan (
+        kind TEXT NOT NULL,
+        instance_id TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        schedule_at TEXT NOT NULL,
+        updated_at_ms INTEGER NOT NULL,
+        last_minute INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (kind, instance_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO autoscan SELECT 'bigkey', instance_id, enabled, schedule_at, updated_at_ms, last_minute FROM autoscan_before;
+    DROP TABLE autoscan_before;
+";
 
 /// Brings a database to the newest version, whole or not at all.
 ///

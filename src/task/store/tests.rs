@@ -24,21 +24,27 @@ fn new_task(instance_id: &str) -> NewTask {
         Dump { path: PathBuf::from("/a.rdb"), shard: Some("10.0.0.1:6379".to_owned()), payload_key: None },
         "/b.rdb".into(),
     ];
-    NewTask { instance_id: instance_id.to_owned(), scan_type: ScanType::Manual, dumps, offline: None }
+    NewTask {
+        instance_id: instance_id.to_owned(),
+        scan_type: ScanType::Manual,
+        dumps,
+        kind: TaskKind::BigKeys,
+        offline: None,
+    }
 }
 
 fn offline_task(instance_id: &str) -> NewTask {
     let request = OfflineRequest { node_id: "node".to_owned(), backup_id: None };
-    NewTask { offline: Some(request), ..new_task(instance_id) }
+    NewTask { kind: TaskKind::Offline, offline: Some(request), ..new_task(instance_id) }
 }
 
 fn key(name: &str, size: u64) -> KeyRecord {
     let (name, type_name) = (name.to_owned(), "hash".to_owned());
-    KeyRecord { name, name_base64: None, type_name, shard: None, db: u64::MAX, size, unit: "count" }
+    KeyRecord { name, name_base64: None, type_name, shard: None, db: u64::MAX, size, unit: "count", freq: None }
 }
 
 fn ended(reason: Option<&str>, keys: Vec<KeyRecord>) -> Ended {
-    Ended { reason: reason.map(str::to_owned), keys, report: None }
+    Ended { reason: reason.map(str::to_owned), num: keys.len() as u64, keys, report: None }
 }
 
 fn show(store: &Store, id: &str) -> Task {
@@ -216,7 +222,7 @@ fn one_process_works_at_a_time() {
 #[test]
 fn schedules_are_kept() {
     let (_folder, store) = store();
-    let none = store.autoscan("i").unwrap();
+    let none = store.autoscan(TaskKind::BigKeys, "i").unwrap();
     assert_eq!(none, Autoscan { instance_id: "i".to_owned(), ..Autoscan::default() });
     let take = |minute| match store.create_scheduled(&new_task("i"), minute).unwrap() {
         Some(task) => store.delete(TaskKind::BigKeys, None, &task.id).is_ok(),
@@ -224,16 +230,16 @@ fn schedules_are_kept() {
     };
     assert!(!take(1), "there is no schedule");
     let schedule_at = ["21:00".to_owned(), "03:30".to_owned()];
-    let set = store.set_autoscan("i", true, &schedule_at, None).unwrap();
+    let set = store.set_autoscan(TaskKind::BigKeys, "i", true, &schedule_at, None).unwrap();
     assert_eq!((set.enable_auto_scan, set.schedule_at.as_slice()), (true, schedule_at.as_slice()));
     assert!(set.updated_at.is_some());
-    assert_eq!(store.autoscans(None).unwrap(), std::slice::from_ref(&set));
+    assert_eq!(store.autoscans().unwrap(), std::slice::from_ref(&set));
     assert!(take(7) && !take(7));
-    store.set_autoscan("i", false, &[], None).unwrap();
+    store.set_autoscan(TaskKind::BigKeys, "i", false, &[], None).unwrap();
     assert!(!take(7), "a change of the settings does not open a minute again");
     assert!(take(1_000_000) && take(8), "the clock was wrong");
     assert!(!take(7), "a clock that is set back a little takes no minute twice");
-    assert_eq!(store.autoscan("i").unwrap().schedule_at, [""; 0]);
+    assert_eq!(store.autoscan(TaskKind::BigKeys, "i").unwrap().schedule_at, [""; 0]);
 }
 
 fn once(signature: &str, until_ms: i64) -> Once {
@@ -254,7 +260,7 @@ fn a_signature_changes_something_once() {
     assert!(matches!(store.create_once(&new_task("i"), Some(&create)), Err(StoreError::Replayed)));
     assert_eq!(list(&store, Some("i"), None).count, 0, "a replay leaves nothing behind");
 
-    let set = |enable, signature| store.set_autoscan("i", enable, &[], Some(signature));
+    let set = |enable, signature| store.set_autoscan(TaskKind::BigKeys, "i", enable, &[], Some(signature));
     let (on, off) = (once("on", now_ms() + 60_000), once("off", now_ms() + 60_000));
     let first = set(true, &on).unwrap();
     assert_eq!(set(true, &on).unwrap(), first, "it changes nothing");
@@ -412,9 +418,15 @@ fn expect_first(store: &Store) {
     assert_eq!((keys[0].name.as_str(), keys[0].db, keys[0].size, keys[0].unit), ("name", 3, 5, "byte"));
     assert_eq!(list(store, Some("i"), None).records[0].id, "new");
     assert!(matches!(store.create(&new_task("i")), Err(StoreError::Active)));
-    assert_eq!(store.autoscan("i").unwrap().schedule_at, ["21:00"]);
+    assert_eq!(store.autoscan(TaskKind::BigKeys, "i").unwrap().schedule_at, ["21:00"]);
     let claim = store.claim().unwrap().unwrap();
     assert_eq!((claim.id.as_str(), claim.dumps[0].shard.as_deref()), ("new", Some("10.0.0.1:6379")));
+    for kind in [TaskKind::HotKeys, TaskKind::ExpiredKeys] {
+        let new = NewTask { kind, ..new_task("i") };
+        store.create(&new).unwrap();
+        assert!(matches!(store.create(&new), Err(StoreError::Active)), "each kind has its own one at a time");
+    }
+    store.check(true).unwrap();
 }
 
 #[test]
@@ -472,8 +484,17 @@ fn from_the_fourth_version_to_the_fifth() {
 }
 
 #[test]
+fn from_the_fifth_version_to_the_sixth() {
+    let (_folder, path) = old_store(5, FIRST);
+    let store = Store::open(path).unwrap();
+    assert_eq!(show(&store, "done").keys.unwrap()[0].freq, None);
+    assert_eq!(store.autoscan(TaskKind::HotKeys, "i").unwrap().updated_at, None, "each kind has a schedule of its own");
+    expect_first(&store);
+}
+
+#[test]
 fn files_that_are_no_store_of_ours() {
-    let (_folder, path) = old_store(STEPS.len(), FIRST);
+    let (_folder, path) = old_store(STEPS.len(), "");
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     let newer = Store::open(&path).unwrap_err().to_string();
