@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::args::budget::{BudgetArgs, hold};
+use super::args::budget::BudgetArgs;
 use super::args::filter::FilterArgs;
 use super::args::input::{ShardedDumpArgs, dump};
 use super::args::memory::MemoryArgs;
@@ -80,6 +80,10 @@ pub(super) struct ReportArgs {
     /// Count keys in the groups of this TOML file: [[group]] name = "carts", match = ["user:*:cart"]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "group", help_heading = "Report")]
     groups: Option<PathBuf>,
+
+    /// Break the keys of each prefix and group down by type, time to live and time unused, with percentiles; reads dumps twice
+    #[arg(long, help_heading = "Report")]
+    breakdown: bool,
 
     /// Group keys by cluster slot and hash tag; the default if shards are given
     #[arg(long, help_heading = "Report")]
@@ -156,7 +160,7 @@ const TOP: u64 = 20;
 
 pub(super) fn run(args: &ReportArgs) -> Exit {
     let dumps = args.input.dumps.iter().map(|argument| dump(argument).path);
-    let inputs: Vec<PathBuf> = dumps.chain(args.groups.clone()).chain(args.budget.budget.clone()).collect();
+    let inputs: Vec<PathBuf> = dumps.chain(args.groups.clone()).chain(args.budget.inputs()).collect();
     let results = || args.output.output.iter().cloned().collect();
     recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
@@ -184,6 +188,7 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         separators: args.separators.clone().into_bytes(),
         under: args.under.as_deref().unwrap_or_default().to_vec(),
         groups: groups(args)?,
+        has_breakdown: args.breakdown,
         has_slots: args.slots || dumps.iter().any(|dump| dump.shard.is_some()),
     };
     let options = args.scan.options();
@@ -195,9 +200,10 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         say("interrupted before the SHA-256 of each file was known; what was found is reported");
         exit = exit.max(Exit::Interrupted);
     }
-    exit = exit.max(hold(&budget, &report, redaction.as_ref()));
+    let (held, verdict) = budget.hold(&report, redaction.as_ref())?;
+    exit = exit.max(held);
     redact(&mut report, redaction.as_ref())?;
-    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
+    report.findings = findings::judge_with_budget(&report, args.rules.unwrap_or_default(), &verdict);
     Ok(report_format::write(&report, format, sink, exit))
 }
 
@@ -303,15 +309,17 @@ fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
         (args.top.is_some(), "--top", "table, json or html"),
         (args.sort.is_some(), "--sort", "table, json or html"),
         (args.largest, "--largest", "table, json or html"),
-        (args.rules.is_some(), "--rules", "table, json or html"),
+        (args.breakdown, "--breakdown", "table or json"),
+        (args.rules.is_some(), "--rules", "table, json, html or openmetrics"),
         (args.sha256, "--sha256", "json or html"),
     ] {
         let has_place = match format {
             ReportFormat::Table => formats.starts_with("table"),
-            ReportFormat::Folded | ReportFormat::Openmetrics => false,
+            ReportFormat::Folded => false,
+            ReportFormat::Openmetrics => formats.ends_with("openmetrics"),
             ReportFormat::Json => true,
             #[cfg(feature = "html")]
-            ReportFormat::Html => true,
+            ReportFormat::Html => formats.contains("html"),
         };
         if is_given && !has_place {
             return Err(format!("{option} has no effect on this format: use it with --format {formats}"));

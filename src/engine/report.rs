@@ -35,9 +35,14 @@ pub fn report_all(
         let options = Options { threads: 1, ..options.clone() };
         return report_all(dumps, question, &options, progress);
     }
-    let uncounted = counted.uncounted_prefixes();
-    if can_be_read_again && !uncounted.is_empty() {
-        let wanted = Wanted::new(uncounted, &question.separators);
+    if question.has_breakdown && !can_be_read_again {
+        let stream = dumps.iter().zip(&read).find(|(_, read)| !read.is_mapped);
+        let name = stream.map_or_else(String::new, |(dump, _)| format!("{}: ", input::shown(&dump.path)));
+        notes.push(format!("{name}skipped the breakdown of prefixes and groups, which needs uncompressed files"));
+    }
+    let wanted = if question.has_breakdown { counted.candidate_prefixes() } else { counted.uncounted_prefixes() };
+    if can_be_read_again && (!wanted.is_empty() || question.has_breakdown) {
+        let wanted = Wanted::new(wanted, &question.separators, question.has_breakdown);
         let options = Options { verify: false, ..options.clone() };
         let mut again = Dumps::new(&options, RecountQuery { question, wanted })?;
         again.add_files(dumps, progress)?;
@@ -45,7 +50,7 @@ pub fn report_all(
         let is_same = again.read.len() == read.len()
             && again.read.iter().zip(&read).all(|(again, read)| again.bytes == read.bytes);
         if is_same && !progress.is_cancelled() {
-            counted.set_prefixes(again.accumulated);
+            counted.set_counted_again(again.accumulated);
         }
     }
     notes.extend(notes_on_bits(dumps, &read));

@@ -22,7 +22,7 @@ use crate::rdb::Kind;
 impl Report {
     /// The report about dumps, the keys of which have been counted.
     pub(crate) fn new(question: &Question, mut dumps: Vec<DumpInfo>, counted: Counted) -> Self {
-        let Counted { numbers, prefixes, totals } = counted;
+        let Counted { numbers, prefixes, totals, group_breakdowns } = counted;
         let numbers = *numbers;
         for (dump, tally) in &numbers.dumps {
             if let Some(info) = usize::try_from(*dump).ok().and_then(|dump| dumps.get_mut(dump)) {
@@ -61,7 +61,7 @@ impl Report {
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
             prefixes: Prefixes::new(&question.separators, &question.under, found, heavy, without),
-            groups: (!question.groups.is_empty()).then(|| numbers.groups.finish(&question.groups, &totals)),
+            groups: (!question.groups.is_empty()).then(|| numbers.groups.finish(&question.groups, group_breakdowns, &totals)),
             slots: question.has_slots.then(|| numbers.slots.finish()),
             streams: numbers.streams,
             modules: numbers.modules.finish(),

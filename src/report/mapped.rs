@@ -54,7 +54,7 @@ impl Report {
     }
 }
 
-fn map_row(key: &mut KeyRow, name: &dyn Fn(&[u8]) -> Vec<u8>) {
+pub(super) fn map_row(key: &mut KeyRow, name: &dyn Fn(&[u8]) -> Vec<u8>) {
     key.name = Name::new(name(key.name.bytes()));
     key.largest_element = key.largest_element.take().map(|element| Name::new(name(element.bytes())));
 }

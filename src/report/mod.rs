@@ -4,6 +4,7 @@
 //! formats are written from, and that is read again to be merged with others ([`Report::merge`]). Its JSON is described by
 //! `schema/report.schema.json`.
 
+mod breakdown;
 mod budget;
 mod build;
 mod cache;
@@ -18,6 +19,7 @@ mod key_row;
 pub(crate) mod largest;
 mod largest_keys;
 mod levels;
+mod limit;
 mod mapped;
 mod merge;
 pub(crate) mod model_notes;
@@ -36,6 +38,7 @@ mod sections;
 mod server;
 mod shorts;
 mod slots;
+mod sparse_spread;
 mod spread;
 mod suspects;
 mod tally;
@@ -47,7 +50,8 @@ mod what_if;
 
 use serde::{Deserialize, Serialize};
 
-pub use budget::{Budget, Limit, LimitError, Verdict};
+pub use breakdown::{Breakdown, ClassWeight};
+pub use budget::{Breach, Budget, Verdict};
 pub use compression::{Compressed, CompressionFound, PrefixCompression, ValueSample};
 pub use expiry::ExpiryPeak;
 pub use filters::{FilteredExpired, Filters};
@@ -55,6 +59,7 @@ pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, Sub
 pub use groups::{Group, GroupTally, GroupsFound};
 pub use key_row::KeyRow;
 pub use largest_keys::{LargestKey, LargestKeys, Sort};
+pub use limit::{Limit, LimitError};
 pub use mapped::NameMap;
 pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
@@ -70,6 +75,7 @@ pub use sections::{
 };
 pub use server::ServerMemory;
 pub use slots::{SlotTally, SlotsFound};
+pub use sparse_spread::SparseSpread;
 pub use spread::{KindSpreads, Spread};
 pub use suspects::{SuspectKey, SuspectKeys, Suspects, Suspicion};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};

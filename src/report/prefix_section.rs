@@ -189,8 +189,7 @@ impl HeavyPrefixes {
                 Some(mine) => {
                     let both = self.bound.and(other.bound);
                     let missed = mine.missed_max.unwrap_or_default().and(found.missed_max.unwrap_or_default());
-                    mine.tally.merge(&found.tally);
-                    mine.own = Some(sum(mine.own, found.own));
+                    mine.add(&found);
                     mine.missed_max = Some(missed.without(both));
                 }
             }
@@ -214,13 +213,6 @@ fn with(names: Vec<NameTally>, bound: Weight) -> impl Iterator<Item = (NameTally
 fn add(all: &mut BTreeMap<Name, NameTally>, found: NameTally) {
     match all.get_mut(&found.name) {
         None => _ = all.insert(found.name.clone(), found),
-        Some(mine) => {
-            mine.tally.merge(&found.tally);
-            mine.own = Some(sum(mine.own, found.own));
-        }
+        Some(mine) => mine.add(&found),
     }
-}
-
-fn sum(mine: Option<Weight>, theirs: Option<Weight>) -> Weight {
-    mine.unwrap_or_default().and(theirs.unwrap_or_default())
 }

@@ -31,6 +31,8 @@ pub struct Question {
     pub groups: Vec<Group>,
     /// Whether keys are told apart by their cluster slot.
     pub has_slots: bool,
+    /// Whether the keys of listed prefixes and of groups are broken down ([`super::Breakdown`]), for which dumps are read twice.
+    pub has_breakdown: bool,
 }
 
 impl Default for Question {
@@ -45,6 +47,7 @@ impl Default for Question {
             under: Vec::new(),
             groups: Vec::new(),
             has_slots: false,
+            has_breakdown: false,
         }
     }
 }
