@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bigkeys::findings;
 use bigkeys::input::{is_url, reader, shown};
-use bigkeys::report::{Group, Question, Report, Rules, Sort};
-use bigkeys::{Dump, Error, Options, Progress, look_into, report_all};
+use bigkeys::report::{Group, Name, Question, Report, Rules, Sort};
+use bigkeys::{Dump, Error, Options, Progress, look_at_names, look_into, report_all};
 use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -62,7 +62,7 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "WHAT", value_enum, help_heading = "Report")]
     sort: Option<SortBy>,
 
-    /// Characters that end a prefix of a name
+    /// Characters that end a prefix of a name; `auto` finds them by a first look at the names
     #[arg(long, value_name = "CHARS", default_value = ":", help_heading = "Report")]
     separators: String,
 
@@ -177,7 +177,6 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
     fit(args, format)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
     let budget = args.budget.budget()?;
-    let redaction = args.redact.redaction(&args.separators)?;
     let sink = Sink::open(output)?;
     let question = Question {
         top: usize::try_from(args.top.unwrap_or(TOP)).unwrap_or(usize::MAX),
@@ -190,8 +189,16 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         groups: groups(args)?,
         has_breakdown: args.breakdown,
         has_slots: args.slots || dumps.iter().any(|dump| dump.shard.is_some()),
+        ..Question::default()
     };
     let options = args.scan.options();
+    let question = if args.separators == "auto" {
+        let looked = watched(args.scan.when(), |progress| look_at_names(&dumps, &question, &options, progress));
+        looked.map_err(|error| error.to_string())?
+    } else {
+        question
+    };
+    let redaction = args.redact.redaction(&Name::new(question.separators.clone()).to_string())?;
     let found = watched(args.scan.when(), |progress| find(args, &dumps, &question, &options, progress));
     let Found { mut report, notes, damage, is_hashed } =
         found.map_err(|sentence| redacted(&sentence, redaction.as_ref()))?;

@@ -8,7 +8,8 @@ use unicode_width::UnicodeWidthStr;
 use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
 use super::{findings, server};
 use crate::report::{
-    Breakdown, ClassWeight, DumpInfo, GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally,
+    BeginningsFound, Breakdown, ClassWeight, DumpInfo, GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally,
+    Report, Sizes, Sort, Tally,
 };
 
 /// Narrower than this nothing is laid out.
@@ -61,6 +62,7 @@ pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> 
     table.databases(report);
     table.keys(report);
     table.prefixes(report);
+    table.beginnings(report);
     table.groups(report);
     table.breakdowns(report);
     table.ttls(report);
@@ -376,7 +378,12 @@ impl Table {
 
     fn prefixes(&mut self, report: &Report) {
         let prefixes = &report.prefixes;
+        let note = prefixes.are_separators_found.then(|| separators_note(report));
         if prefixes.found.names.is_empty() {
+            if let Some(note) = note {
+                self.heading("Prefixes", "");
+                self.paragraph(DIM, &note);
+            }
             return;
         }
         match &prefixes.under {
@@ -385,6 +392,9 @@ impl Table {
                 let width = self.look.width.saturating_sub(Self::COLUMNS.len() + 20);
                 self.heading(&format!("Prefixes below {}", name(under.bytes(), width)), Self::COLUMNS);
             }
+        }
+        if let Some(note) = note {
+            self.paragraph(DIM, &note);
         }
         let (lines, tops) = shown_prefixes(report);
         let parts = lines
@@ -411,6 +421,24 @@ impl Table {
         let label = format!("{space}{}", name(shown, width.saturating_sub(space.len())));
         let element = (found.tally.memory_bytes, report.totals.memory_bytes);
         self.bar_line(&label, width, element, &Self::columns(&found.tally, &report.totals));
+    }
+
+    /// What names begin with that no separator cuts.
+    fn beginnings(&mut self, report: &Report) {
+        let BeginningsFound(found) = &report.beginnings;
+        if found.is_empty() {
+            return;
+        }
+        self.heading("Beginnings of names without separators", Self::COLUMNS);
+        let mut found: Vec<&NameTally> = found.iter().collect();
+        found.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
+        let all = found.len();
+        found.truncate(KEYS_MAX);
+        let width = self.label_width(self.third(), found.iter().map(|found| (0, found.name.bytes())));
+        for found in found {
+            self.prefix(report, found, 0, width);
+        }
+        self.more(all, KEYS_MAX, "beginnings");
     }
 
     fn groups(&mut self, report: &Report) {
@@ -656,6 +684,16 @@ impl Table {
             self.heading("Functions", "");
             self.line(&format!("  {} libraries, {}", count(functions), bytes(functions_bytes)));
         }
+    }
+}
+
+/// Which separators were found.
+fn separators_note(report: &Report) -> String {
+    let separators = report.prefixes.separators.bytes();
+    let separators: Vec<String> = separators.iter().map(|byte| format!("'{}'", char::from(*byte))).collect();
+    match &separators[..] {
+        [] => "names have no separators: none cuts them into few beginnings with many keys".to_owned(),
+        _ => format!("found to separate: {}", separators.join(" ")),
     }
 }
 

@@ -102,7 +102,9 @@ impl Budget {
         }
         if let Some(earlier) = earlier.filter(|earlier| !earlier.is_complete && self.limits_growth()) {
             let dump = earlier.dumps.iter().find(|dump| !dump.is_complete).map_or("", |dump| &dump.name);
-            verdict.undecided.push(format!("the earlier report is incomplete ({dump}): growth may be less than it seems"));
+            verdict
+                .undecided
+                .push(format!("the earlier report is incomplete ({dump}): growth may be less than it seems"));
         }
         Ok(verdict)
     }
@@ -123,7 +125,9 @@ fn is_of_same_question(limit: &Limit, report: &Report, earlier: &Report) -> Resu
     };
     let (then, now) = (models(earlier), models(report));
     if matches!(limit.measure, Measure::Memory | Measure::Allocated) && then != now {
-        return Err(format!("its memory is that of {then}, now it is that of {now}; --target and --allocator make them alike"));
+        return Err(format!(
+            "its memory is that of {then}, now it is that of {now}; --target and --allocator make them alike"
+        ));
     }
     let by_name = matches!(limit.subject, Measured::Prefix | Measured::Group);
     if by_name && report.redacted != earlier.redacted {
@@ -283,12 +287,7 @@ impl Check<'_> {
                 let mut key = key.clone();
                 map_row(&mut key, self.name);
                 let shown = key.name.clone();
-                let what = format!(
-                    "{} in database {} {shown} has {}",
-                    list.kind,
-                    list.db,
-                    limit.value(value(&key))
-                );
+                let what = format!("{} in database {} {shown} has {}", list.kind, list.db, limit.value(value(&key)));
                 let evidence = vec![Evidence::new(limit.evidence(), value(&key)), Evidence::new("limit", most)];
                 let key = SuspectKey { db: Some(list.db), kind: list.kind.clone().into(), key };
                 self.breach(Subject { kind: SubjectKind::Key, name: Some(shown) }, what, evidence, Some(key));

@@ -161,8 +161,7 @@ impl Limit {
     pub(super) fn of_parts(subject: &str, one: Option<&str>, word: &str, value: &str) -> Result<Self, String> {
         let subject = named(&SUBJECTS, subject)
             .ok_or_else(|| format!("unknown subject '{subject}': expected {}", one_of(&SUBJECTS)))?;
-        let measure =
-            measure(word).ok_or_else(|| format!("unknown measure '{word}': expected {}", measures()))?;
+        let measure = measure(word).ok_or_else(|| format!("unknown measure '{word}': expected {}", measures()))?;
         Self::new(subject, one, measure, value)
     }
 

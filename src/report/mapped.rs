@@ -41,6 +41,7 @@ impl Report {
             map_row(key, name);
         }
         self.prefixes.map_names(name);
+        self.beginnings.map_names(name);
         for group in self.groups.iter_mut().flat_map(|groups| &mut groups.groups) {
             text(&mut group.group.name);
             group.group.patterns.iter_mut().for_each(text);

@@ -4,6 +4,7 @@
 //! formats are written from, and that is read again to be merged with others ([`Report::merge`]). Its JSON is described by
 //! `schema/report.schema.json`.
 
+mod beginnings;
 mod breakdown;
 mod budget;
 mod build;
@@ -13,6 +14,7 @@ mod compression;
 mod expiry;
 mod filters;
 mod finding;
+pub(crate) mod first_look;
 mod groups;
 mod held;
 mod key_row;
@@ -23,6 +25,7 @@ mod limit;
 mod mapped;
 mod merge;
 pub(crate) mod model_notes;
+pub(crate) mod name_sample;
 mod names;
 mod numbers;
 mod prefix;
@@ -50,6 +53,7 @@ mod what_if;
 
 use serde::{Deserialize, Serialize};
 
+pub use beginnings::BeginningsFound;
 pub use breakdown::{Breakdown, ClassWeight};
 pub use budget::{Breach, Budget, Verdict};
 pub use compression::{Compressed, CompressionFound, PrefixCompression, ValueSample};
@@ -155,6 +159,9 @@ pub struct Report {
     pub frequencies: Vec<FrequencyTally>,
     /// Prefixes of names.
     pub prefixes: Prefixes,
+    /// What names begin with that no separator cuts, where separators were looked for: at least 1 % of all memory.
+    #[serde(default, skip_serializing_if = "BeginningsFound::is_empty")]
+    pub beginnings: BeginningsFound,
     /// Groups of keys, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupsFound>,

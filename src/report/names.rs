@@ -124,13 +124,7 @@ impl Names {
     /// The names that are held in the end, in the order of their bytes, and whether they are all.
     pub(super) fn finish(mut self) -> NamesFound {
         self.cut();
-        let name_tally = |Named { name, tally, .. }| NameTally {
-            name: Name::new(name.into_vec()),
-            tally,
-            own: None,
-            missed_max: None,
-            breakdown: None,
-        };
+        let name_tally = |Named { name, tally, .. }| NameTally::new(Name::new(name.into_vec()), tally);
         let mut names: Vec<NameTally> = self.held.into_iter().map(name_tally).collect();
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         // Where names were cut off, it is not known whether longer ones are among them.
@@ -176,6 +170,11 @@ pub struct NameTally {
 }
 
 impl NameTally {
+    /// A name of which nothing else is known.
+    pub(super) fn new(name: Name, tally: Tally) -> Self {
+        Self { name, tally, own: None, missed_max: None, breakdown: None }
+    }
+
     /// Adds the keys of the same name elsewhere; what both lack is not looked at.
     pub(super) fn add(&mut self, other: &Self) {
         self.tally.merge(&other.tally);

@@ -364,7 +364,8 @@ impl Accumulator for Recount {
         let Self { asked, finder, counts } = self;
         if asked.takes_all && asked.filter.wants_database(counts.db) {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed = short::skip_short_strings(source.ahead(), left, &mut Shorts { asked, finder, counts, context });
+            let passed =
+                short::skip_short_strings(source.ahead(), left, &mut Shorts { asked, finder, counts, context });
             counts.keys += passed.keys;
             source.skip(FormatElement::Key, passed.bytes as u64)?;
             if source.offset() >= until {

@@ -304,7 +304,11 @@ fn growth_is_measured_against_an_earlier_report() {
         (&grown, &["--baseline", &path("new.rdb")], "new.rdb: not a bigkeys report"),
         (&grown, &["--baseline", &old, "--type", "string"], "old.json: it was made with"),
         (&by_prefix, &["--baseline", &old, "--separators", "."], "old.json: it was made with other --separators"),
-        (&["total.memory_growth > 1"], &["--baseline", &old, "--target", "redis-8.6"], "old.json: its memory is that of"),
+        (
+            &["total.memory_growth > 1"],
+            &["--baseline", &old, "--target", "redis-8.6"],
+            "old.json: its memory is that of",
+        ),
         (&["key.memory_growth > 1"], &against, "growth is of prefix, group, type, db and total"),
     ] {
         let (code, said, _) = run(limits, more);

@@ -15,7 +15,9 @@ use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
-use bigkeys::report::{FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis};
+use bigkeys::report::{
+    BeginningsFound, FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis,
+};
 use bigkeys::{Dump, Options, findings, look_into, report_all, rows_all};
 use serde_json::Value;
 
@@ -29,7 +31,7 @@ fn mixed() -> Vec<PathBuf> {
 
 fn question() -> Question {
     let users = Group { name: "users".to_owned(), patterns: vec!["user:**".to_owned()] };
-    Question { top: 5, has_slots: true, groups: vec![users], ..Question::default() }
+    Question { top: 5, has_slots: true, has_breakdown: true, groups: vec![users], ..Question::default() }
 }
 
 fn options(threads: usize, segment_bytes: usize) -> Options {
@@ -394,6 +396,8 @@ fn the_schema_describes_the_json() {
         report.dumps[0].shard = Some("10.0.0.1:6379".to_owned());
         report.dumps[0].damage = Some("at byte 1".to_owned());
         report.dumps[0].is_now_given = true;
+        report.prefixes.are_separators_found = true;
+        report.beginnings = BeginningsFound(report.prefixes.found.names.clone());
         report.filters = Filters {
             databases: vec![0],
             types: vec!["hash".to_owned()],
