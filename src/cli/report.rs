@@ -193,8 +193,16 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
     };
     let options = args.scan.options();
     let question = if args.separators == "auto" {
-        let looked = watched(args.scan.when(), |progress| look_at_names(&dumps, &question, &options, progress));
-        looked.map_err(|error| error.to_string())?
+        let look = |progress: &Arc<Progress>| {
+            let looked = look_at_names(&dumps, &question, &options, progress);
+            looked.map(|question| (question, progress.is_cancelled()))
+        };
+        let (question, is_cancelled) = watched(args.scan.when(), look).map_err(|error| error.to_string())?;
+        if is_cancelled {
+            say("interrupted before the separators were known; nothing is printed");
+            return Ok(Exit::Interrupted);
+        }
+        question
     } else {
         question
     };

@@ -53,6 +53,10 @@ pub fn report_all(
             && again.read.iter().zip(&read).all(|(again, read)| again.bytes == read.bytes);
         if is_same && !progress.is_cancelled() {
             counted.set_counted_again(again.accumulated);
+        } else if question.has_breakdown {
+            notes.push(
+                "skipped the breakdown of prefixes and groups: the second scan did not end as the first".to_owned(),
+            );
         }
     }
     notes.extend(notes_on_bits(dumps, &read));

@@ -43,7 +43,7 @@ fn over(subject: Subject, what: String, evidence: Vec<Evidence>) -> Finding {
         severity: Severity::High,
         subject,
         what,
-        action: "Bring it down, or raise the limit if it is meant to be as large.".to_owned(),
+        action: "Bring it down, or raise the limit if it is meant to be so large.".to_owned(),
         evidence,
         bytes_saved: None,
         keys: Vec::new(),

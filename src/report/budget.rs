@@ -203,7 +203,7 @@ impl Check<'_> {
             Measured::Group => self.groups(),
             Measured::Total => {
                 let then = self.earlier.map(|earlier| Known::exactly(earlier.totals));
-                self.hold(Subject::only(SubjectKind::Dump), "all keys", Known::exactly(self.report.totals), then);
+                self.hold(Subject::only(SubjectKind::Dump), "total", Known::exactly(self.report.totals), then);
             }
         }
         if self.came > 0 {
@@ -263,17 +263,24 @@ impl Check<'_> {
     }
 
     fn groups(&mut self) {
-        let groups = |report: &'_ Report| report.groups.as_ref().map(|found| found.groups.clone()).unwrap_or_default();
-        let earlier = self.earlier.map(groups);
-        for (number, found) in groups(self.report).iter().enumerate() {
+        let Some(found) = &self.report.groups else {
+            return self.undecided("there are no groups; use --group or --groups");
+        };
+        // Groups are the same in the same order, or the limit is not on growth.
+        let earlier = self.earlier.and_then(|earlier| earlier.groups.as_ref()).map(|found| &found.groups);
+        let mut is_any = false;
+        for (number, found) in found.groups.iter().enumerate() {
             let name = found.group.name.as_bytes();
             if self.limit.is_about(name) {
-                // Groups are the same in the same order, or the limit is not on growth.
-                let then = earlier.as_ref().map(|groups| groups.get(number).map(|then| then.tally).unwrap_or_default());
+                is_any = true;
+                let then = earlier.and_then(|groups| groups.get(number)).map(|then| Known::exactly(then.tally));
                 let shown = self.shown(name);
                 let subject = Subject { kind: SubjectKind::Group, name: Some(shown.clone()) };
-                self.hold(subject, &format!("group {shown}"), Known::exactly(found.tally), then.map(Known::exactly));
+                self.hold(subject, &format!("group {shown}"), Known::exactly(found.tally), then);
             }
+        }
+        if !is_any {
+            self.undecided("no group has this name");
         }
     }
 

@@ -39,11 +39,16 @@ impl Matcher {
         Ok(Self { set, groups: of_patterns.collect(), count: groups.len() })
     }
 
-    /// The number of the group that a name belongs to; of one that belongs to none, how many there are.
-    pub(super) fn of(&self, name: &[u8]) -> usize {
+    /// The number of the group that a name belongs to, if it belongs to one.
+    pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
         // A group comes before another one if its first pattern does.
         let first = self.set.matches(name).iter().next();
-        first.and_then(|first| self.groups.get(first).copied()).unwrap_or(self.count)
+        first.and_then(|first| self.groups.get(first).copied())
+    }
+
+    /// The number of the group that a name belongs to; of one that belongs to none, how many there are.
+    fn of(&self, name: &[u8]) -> usize {
+        self.find(name).unwrap_or(self.count)
     }
 }
 

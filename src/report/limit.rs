@@ -246,9 +246,10 @@ impl Limit {
     /// A value of the measure, for a sentence.
     pub(super) fn value(&self, value: u64) -> String {
         match self.measure {
-            Measure::WithoutTtl => format!("{} %", hundredths(value)),
+            Measure::WithoutTtl => format!("{} % of keys without TTL", hundredths(value)),
             Measure::Memory | Measure::Allocated | Measure::Serialized => format!("{value} bytes"),
-            Measure::Elements | Measure::Keys => value.to_string(),
+            Measure::Elements => format!("{value} elements"),
+            Measure::Keys => format!("{value} keys"),
         }
     }
 

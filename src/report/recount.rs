@@ -174,7 +174,7 @@ impl Finder {
     }
 
     fn group(&self, asked: &QueryPlan, name: &[u8]) -> Option<usize> {
-        asked.groups.as_ref().filter(|_| self.wanted.has_breakdown).map(|groups| groups.of(name))
+        asked.groups.as_ref().filter(|_| self.wanted.has_breakdown)?.find(name)
     }
 
     fn find_below(&mut self, asked: &QueryPlan, name: &[u8]) -> Option<Place> {

@@ -24,12 +24,12 @@ fn dump(seed: u64, keys: u64, lonely: u64) -> Vec<u8> {
             7..9 => format!("9:late:{number}"),
             _ => format!("plain{number}"),
         };
-        let value = "v".repeat(usize::try_from(random.below(9) * random.below(400)).expect("small"));
+        let value = "v".repeat(random.below(9) * random.below(400));
         if random.one_in(3) {
             rdb = rdb.expire_ms(AT_MS - 1_000_000 + i64::try_from(random.below(3_000_000_000)).expect("small"));
         }
         if random.one_in(4) {
-            rdb = rdb.idle(random.below(40 * 86_400));
+            rdb = rdb.idle(random.below(40 * 86_400) as u64);
         }
         rdb = match random.below(8) {
             0 => rdb.key(1, name, |bytes| bytes.len(2).string(&value).string("x")),

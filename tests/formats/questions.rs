@@ -166,12 +166,14 @@ fn a_budget_that_is_exceeded_says_so() {
     assert_eq!(run(&format!("total.keys > {keys}")), (Some(0), String::new()));
     let (code, said) = run(&format!("total.keys > {}", keys - 1));
     assert_eq!((code, said.lines().count()), (Some(3), 1), "{said}");
-    assert!(said.contains(&format!("over budget (total.keys > {}): all keys has {keys}", keys - 1)), "{said}");
+    assert!(said.contains(&format!("over budget (total.keys > {}): total has {keys} keys", keys - 1)), "{said}");
     assert_eq!(run(&format!("key.memory > {memory}")).0, Some(0));
     assert_eq!(run(&format!("key.memory > {}", memory - 1)).0, Some(3));
     assert_eq!(run("type[hash].keys > 0").0, Some(3));
     assert_eq!(run("type[no such].keys > 0").0, Some(0));
     assert_eq!(run("total.without_ttl > 100%").0, Some(0));
+    let (code, said) = run("group[carts].keys > 0");
+    assert!(code == Some(0) && said.contains("there are no groups"), "{said}");
     assert_eq!(run("db[0].without_ttl > 0.1%").0, Some(3));
     let (code, said) = run("key.memory >= 1");
     assert_eq!(code, Some(2));
@@ -274,7 +276,7 @@ fn growth_is_measured_against_an_earlier_report() {
     assert_eq!(run(&["total.keys_growth > 18%", "total.keys_growth > 27"], &against).0, Some(0));
     let (code, said, found) = run(&["total.keys_growth > 17.99%", "total.keys_growth > 26"], &against);
     assert_eq!((code, said.lines().count(), found.len()), (Some(3), 2, 2), "{said}");
-    let sentence = "over budget (total.keys_growth > 17.99%): all keys has 177, 18.00 % more; it had 150";
+    let sentence = "over budget (total.keys_growth > 17.99%): total has 177 keys, 18.00 % more; it had 150 keys";
     assert!(said.contains(sentence), "{said}");
     let evidence = serde_json::json!([
         {"name": "keys", "value": 177}, {"name": "earlier_keys", "value": 150}, {"name": "growth_limit", "value": 26}
@@ -283,7 +285,7 @@ fn growth_is_measured_against_an_earlier_report() {
     // What came since has no share, and an amount.
     let (code, said, found) = run(&["prefix.keys_growth > 10%"], &against);
     assert_eq!((code, found.len()), (Some(3), 1), "{said}");
-    assert!(said.contains("prefix a: has 120, 20.00 % more; it had 100"), "{said}");
+    assert!(said.contains("prefix a: has 120 keys, 20.00 % more; it had 100 keys"), "{said}");
     assert!(said.contains("1 had nothing in the earlier report"), "{said}");
     let (_, said, found) = run(&["prefix.keys_growth > 6"], &against);
     assert_eq!(found.len(), 2, "{said}");
