@@ -37,6 +37,10 @@ const ABOUT_WIDTH_MAX: usize = 24;
 /// Columns of what is said of a dump beside its name.
 const FACTS_WIDTH_MAX: usize = 50;
 
+/// The five columns of a breakdown's percentiles, and of its classes.
+const SPREAD_WIDTHS: [usize; 5] = [9; 5];
+const CLASS_WIDTHS: [usize; 5] = [10, 8, 8, 10, 10];
+
 /// Sentences about the memory model; dumps of many servers have as many.
 const MODEL_NOTES_MAX: usize = 6;
 
@@ -465,14 +469,15 @@ impl Table {
         if all.is_empty() {
             return;
         }
-        self.heading("Memory of a key by prefix and group", &columns(["p50", "p90", "p99", "p99.9", "max"]));
+        self.heading("Memory of a key by prefix and group", "");
+        self.columns_line(b"", SPREAD_WIDTHS, ["p50", "p90", "p99", "p99.9", "max"]);
         for (name, breakdown) in &all {
             let memory = breakdown.memory_bytes.spread();
             let [p50, p90, p99, p99_9] = [500, 900, 990, 999].map(|permille| bytes(memory.permille(permille)));
-            self.columns_line(name, [&p50, &p90, &p99, &p99_9, &bytes(memory.max())]);
+            self.columns_line(name, SPREAD_WIDTHS, [&p50, &p90, &p99, &p99_9, &bytes(memory.max())]);
         }
-        let headings = ["main type", "", "no TTL", "TTL < 1 d", "unused 30 d"];
-        self.heading("Keys by prefix and group", &columns(headings));
+        self.heading("Keys by prefix and group", "");
+        self.columns_line(b"", CLASS_WIDTHS, ["main type", "", "no TTL", "TTL < 1 d", "idle 30 d"]);
         for (name, Breakdown { types, ttl, idle, .. }) in &all {
             let keys: u64 = types.iter().map(|class| class.weight.keys).sum();
             let of = |classes: &[ClassWeight], wanted: &[&str]| {
@@ -484,15 +489,19 @@ impl Table {
             let kind = main.map_or("", |class| &class.class);
             let unused = if idle.is_empty() { "?".to_owned() } else { of(idle, &["later"]) };
             let soon = of(ttl, &["expired", "under_1_hour", "under_1_day"]);
-            self.columns_line(name, [kind, &of(types, &[kind]), &of(ttl, &["never"]), &soon, &unused]);
+            self.columns_line(name, CLASS_WIDTHS, [kind, &of(types, &[kind]), &of(ttl, &["never"]), &soon, &unused]);
         }
     }
 
-    /// A name, and what is said of it in five columns.
-    fn columns_line(&mut self, of: &[u8], values: [&str; 5]) {
-        let values = columns(values);
+    /// A name, and what is said of it in five columns; without a name, what the columns are.
+    fn columns_line(&mut self, of: &[u8], widths: [usize; 5], values: [&str; 5]) {
+        let values: String = values.iter().zip(widths).map(|(value, width)| right(value, width)).collect();
         let width = self.look.width.saturating_sub(2 + values.width());
-        let line = format!("  {}{values}", left(&name(of, width.saturating_sub(1)), width));
+        let line = if of.is_empty() {
+            self.styled(DIM, &format!("  {}{values}", left("", width)))
+        } else {
+            format!("  {}{values}", left(&name(of, width.saturating_sub(1)), width))
+        };
         self.line(&line);
     }
 
@@ -695,12 +704,6 @@ fn separators_note(report: &Report) -> String {
         [] => "names have no separators: none cuts them into few beginnings with many keys".to_owned(),
         _ => format!("found to separate: {}", separators.join(" ")),
     }
-}
-
-/// Five columns of a breakdown.
-fn columns(values: [&str; 5]) -> String {
-    let widths = [10, 8, 8, 10, 12];
-    values.iter().zip(widths).map(|(value, width)| right(value, width)).collect()
 }
 
 /// The prefixes that are shown, each with how much of its name the one above it has said; and how many of one part there are.

@@ -214,7 +214,7 @@ fn a_pipe_has_no_breakdown_and_no_separators() {
     assert!(code == Some(2) && stderr.contains("it can be read only once"), "{stderr}");
     let (code, stdout, _) = bigkeys(&["report", "--breakdown", path.to_str().expect("text")], Stdio::null());
     assert_eq!(code, Some(0));
-    assert!(stdout.contains("Memory of a key by prefix and group") && stdout.contains("unused 30 d"), "{stdout}");
+    assert!(stdout.contains("Memory of a key by prefix and group") && stdout.contains("idle 30 d"), "{stdout}");
     let arguments = ["report", "--breakdown", "--format", "folded", path.to_str().expect("text")];
     assert_eq!(bigkeys(&arguments, Stdio::null()).0, Some(2));
 }

@@ -172,10 +172,12 @@ fn prefixes_below_one_are_named_whole() {
         findings::judge(&report(&path, &question, 4 << 20), Rules::Huawei)
     };
     let (whole, below) = (of(b""), of(b"app:"));
-    for id in ["small-strings", "no-ttl"] {
-        assert!(!self::of(&whole, id).is_empty(), "{whole:?}");
-        assert_eq!(self::of(&whole, id), self::of(&below, id));
-    }
+    assert_eq!(self::of(&whole, "small-strings").len(), 1, "{whole:?}");
+    assert_eq!(self::of(&whole, "small-strings"), self::of(&below, "small-strings"));
+    let named = self::of(&below, "no-ttl").into_iter().map(|finding| (&finding.subject.name, &finding.commands[0]));
+    let named: Vec<_> = named.map(|(name, command)| (name.as_ref().expect("a prefix").to_string(), command)).collect();
+    assert_eq!(named.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(), ["app:counter:", "app:page:"]);
+    assert!(named.iter().all(|(name, command)| command.contains(&format!("--match '{name}*'"))), "{named:?}");
 }
 
 #[test]

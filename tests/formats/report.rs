@@ -31,7 +31,7 @@ fn mixed() -> Vec<PathBuf> {
 
 fn question() -> Question {
     let users = Group { name: "users".to_owned(), patterns: vec!["user:**".to_owned()] };
-    Question { top: 5, has_slots: true, has_breakdown: true, groups: vec![users], ..Question::default() }
+    Question { top: 5, has_slots: true, groups: vec![users], ..Question::default() }
 }
 
 fn options(threads: usize, segment_bytes: usize) -> Options {
@@ -42,8 +42,20 @@ fn options(threads: usize, segment_bytes: usize) -> Options {
 }
 
 fn report(dumps: &[PathBuf], options: &Options) -> Report {
+    report_of(dumps, &question(), options)
+}
+
+/// A report with all sections.
+fn full_report(dumps: &[PathBuf]) -> Report {
+    let question = Question { has_breakdown: true, are_separators_found: true, ..question() };
+    let mut report = report_of(dumps, &question, &options(1, 4 << 20));
+    report.beginnings = BeginningsFound(report.prefixes.found.names.clone());
+    report
+}
+
+fn report_of(dumps: &[PathBuf], question: &Question, options: &Options) -> Report {
     let dumps: Vec<Dump> = dumps.iter().map(Dump::from).collect();
-    let (report, _, damage) = report_all(&dumps, &question(), options, &Arc::default()).expect("the files can be read");
+    let (report, _, damage) = report_all(&dumps, question, options, &Arc::default()).expect("the files can be read");
     assert!(damage.is_empty(), "{damage:?}");
     report
 }
@@ -235,7 +247,7 @@ fn reports_merge_in_any_grouping() {
 
 #[test]
 fn tables_fit_their_width() {
-    let reports = [report(&mixed(), &options(1, 4 << 20)), report(&[fixture("empty_v80.rdb")], &options(1, 4 << 20))];
+    let reports = [full_report(&mixed()), full_report(&[fixture("empty_v80.rdb")])];
     for report in &reports {
         for width in [0, 60, 61, 80, 100, 120, 500] {
             for has_colour in [false, true] {
@@ -386,7 +398,7 @@ fn the_schema_describes_the_json() {
     std::fs::write(&big, rdb.eof()).expect("it can be written");
     dumps.push(big);
     for dump in dumps {
-        let mut report = report(std::slice::from_ref(&dump), &options(1, 4 << 20));
+        let mut report = full_report(std::slice::from_ref(&dump));
         report.findings = findings::judge(&report, Rules::default());
         for finding in &mut report.findings {
             finding.bytes_saved = Some(Saving { bytes: 1, basis: SavingBasis::Exact });
@@ -396,8 +408,6 @@ fn the_schema_describes_the_json() {
         report.dumps[0].shard = Some("10.0.0.1:6379".to_owned());
         report.dumps[0].damage = Some("at byte 1".to_owned());
         report.dumps[0].is_now_given = true;
-        report.prefixes.are_separators_found = true;
-        report.beginnings = BeginningsFound(report.prefixes.found.names.clone());
         report.filters = Filters {
             databases: vec![0],
             types: vec!["hash".to_owned()],
