@@ -50,6 +50,7 @@ damage is printed), 2 could not run, 3 over budget, 130 Ctrl-C.";
 /// (`bigkeys merge`).
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
 pub(super) struct ReportArgs {
     #[command(flatten)]
     input: ShardedDumpArgs,

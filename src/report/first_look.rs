@@ -13,8 +13,10 @@ const SEPARATORS_MAX: usize = 4;
 /// A separator cuts at least one name in so many of those that no other one cuts.
 const NAMES_CUT: usize = 20;
 
-/// It leaves one beginning for so many names at the most: one that cuts random IDs leaves as many beginnings as names.
-const NAMES_A_HEAD: usize = 8;
+/// It leaves one beginning for so many names at the most: one that cuts random IDs leaves as many beginnings as names. Where
+/// beginnings that differ in numbers alone are one, as those of tenants are, random ones meet too: then it takes more names.
+const NAMES_A_HEAD: usize = 2;
+const NAMES_A_PATTERN: usize = 8;
 
 /// Of separators that cut nearly as many names as the first does, nine in ten, the usual one is taken.
 const NEARLY: (usize, usize) = (9, 10);
@@ -47,7 +49,7 @@ impl FirstLook {
 
 /// The separators of names: each cuts many of those that none before it cuts into few beginnings.
 fn separators(mut names: Vec<&[u8]>) -> Vec<u8> {
-    let least = (names.len() / NAMES_CUT).max(NAMES_A_HEAD);
+    let least = (names.len() / NAMES_CUT).max(NAMES_A_PATTERN);
     let mut found = Vec::new();
     while found.len() < SEPARATORS_MAX {
         let cuts = CANDIDATES.iter().map(|candidate| (*candidate, names_cut(&names, *candidate)));
@@ -61,18 +63,21 @@ fn separators(mut names: Vec<&[u8]>) -> Vec<u8> {
     found
 }
 
-/// How many names a byte cuts; none if that leaves many beginnings. Beginnings that differ in numbers alone are one.
+/// How many names a byte cuts; none if that leaves many beginnings.
 fn names_cut(names: &[&[u8]], byte: u8) -> usize {
-    let mut heads: BTreeSet<Vec<u8>> = BTreeSet::new();
+    let (mut heads, mut patterns) = (BTreeSet::new(), BTreeSet::new());
     let mut cut = 0;
     for name in names {
         // A name that begins with a separator has no part before it.
         if let Some(at) = name.iter().position(|other| *other == byte).filter(|at| *at > 0) {
             cut += 1;
-            heads.insert(without_numbers(name.get(..at).unwrap_or_default()));
+            let head = name.get(..at).unwrap_or_default();
+            heads.insert(head);
+            patterns.insert(without_numbers(head));
         }
     }
-    if cut >= NAMES_A_HEAD * heads.len() { cut } else { 0 }
+    let are_few = cut >= NAMES_A_HEAD * heads.len() || cut >= NAMES_A_PATTERN * patterns.len();
+    if are_few { cut } else { 0 }
 }
 
 /// A text with each number in it as `0`.
@@ -161,6 +166,8 @@ mod tests {
             (":|", Box::new(|number| if number % 2 == 0 { format!("a:{number}") } else { format!("b|{number}") })),
             ("_", Box::new(|number| format!("session_{:x}", id(number)))),
             (":", Box::new(|number| format!("tenant{number}:cart"))),
+            // Many beginnings, of few names each.
+            (":", Box::new(|number| format!("{:x}:{number}", id(number / 3)))),
             // IDs with what looks like separators.
             ("", Box::new(|number| format!("{:08x}-{:04x}-{number}", id(number) >> 32, number))),
             ("", Box::new(|number| format!("{:x}", id(number)))),

@@ -61,6 +61,7 @@ impl Default for Question {
 
 /// A question as it is put to one dump.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each spares the path of a key a look at more")]
 pub(crate) struct QueryPlan {
     pub(crate) top: usize,
     pub(super) sort: Sort,
