@@ -84,9 +84,10 @@ fn of_prefix(report: &Report, model: &Model, prefix: &NameTally) -> Option<Findi
         severity: if saved(packed) >= report.totals.allocated_bytes / 10 { Severity::High } else { Severity::Medium },
         subject: Subject::named(SubjectKind::Prefix, prefix.as_slice()),
         what: format!(
-            "{} small strings under {shown} take {}; as hashes of {fields} fields they would take {}.",
+            "{} small strings under {shown} take {}, their part of the table of keys included; as hashes of {fields} \
+             fields they would take {}.",
             count(tally.keys),
-            bytes(tally.allocated_bytes),
+            bytes(tally.allocated_bytes.saturating_add(tables_bytes(report, model, tally.keys))),
             bytes(packed)
         ),
         action: format!(

@@ -16,11 +16,11 @@ pub(super) struct Beginnings(Vec<(Box<[u8]>, Option<usize>)>);
 impl Beginnings {
     /// Of beginnings in the order of their bytes.
     pub(super) fn new(sorted: &[Box<[u8]>]) -> Self {
-        let shorter = |(at, name): (usize, &Box<[u8]>)| {
+        let shorter = |at: usize, name: &[u8]| {
             let before = sorted.get(..at).unwrap_or_default();
-            (name.clone(), before.iter().rposition(|shorter| name.starts_with(shorter)))
+            before.iter().rposition(|shorter| name.starts_with(shorter))
         };
-        Self(sorted.iter().enumerate().map(shorter).collect())
+        Self(sorted.iter().enumerate().map(|(at, name)| (name.clone(), shorter(at, name))).collect())
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::name_sample::{NameSample, Weighted};
+use super::name_sample::{NameSample, WeightedName};
 
 /// What may end a part, the usual ones first.
 const CANDIDATES: &[u8] = b":/|.#;,=~@+$!%&-_";
@@ -93,7 +93,7 @@ fn without_numbers(text: &[u8]) -> Vec<u8> {
 }
 
 /// The longest beginnings that many bytes of the names without a separator have in common, without the numbers that follow.
-fn beginnings(Weighted(mut names): Weighted, separators: &[u8]) -> Vec<Box<[u8]>> {
+fn beginnings(mut names: Vec<WeightedName>, separators: &[u8]) -> Vec<Box<[u8]>> {
     let total = names.iter().fold(0_u64, |sum, (_, weight)| sum.saturating_add(*weight));
     names.retain(|(name, _)| !name.iter().any(|byte| separators.contains(byte)));
     let mut found = Found { least: (total / BYTES_PARTS).max(1), beginnings: BTreeSet::new() };
@@ -110,20 +110,19 @@ struct Found {
 impl Found {
     /// Looks at names in the order of their bytes whose first bytes, so many, are the same. Names are as long as a prefix may be,
     /// and each step goes on by a byte, which bounds the recursion.
-    fn descend(&mut self, names: &[(Box<[u8]>, u64)], depth: usize) {
+    fn descend(&mut self, names: &[WeightedName], depth: usize) {
         let (Some((first, _)), Some((last, _))) = (names.first(), names.last()) else { return };
         let depth = depth + first.iter().zip(last.iter()).skip(depth).take_while(|(a, b)| a == b).count();
-        let next = |(name, _): &(Box<[u8]>, u64)| name.get(depth).copied();
-        let ways: Vec<(Option<u8>, &[(Box<[u8]>, u64)], u64)> = names
-            .chunk_by(|a, b| next(a) == next(b))
-            .map(|alike| (alike.first().and_then(next), alike, weight(alike)))
-            .collect();
+        let next = |(name, _): &WeightedName| name.get(depth).copied();
+        let ways = names.chunk_by(|a, b| next(a) == next(b));
+        let ways = ways.map(|names| Way { byte: names.first().and_then(next), names, weight: weight(names) });
+        let ways: Vec<Way<'_>> = ways.filter(|way| way.byte.is_some()).collect();
         let all = weight(names);
-        let heavy: Vec<_> = ways.iter().filter(|(way, _, weight)| way.is_some() && *weight >= self.least).collect();
-        let numbers = ways.iter().filter(|(way, ..)| way.is_some_and(|way| way.is_ascii_digit()));
-        let numbers = numbers.fold(0_u64, |sum, (_, _, weight)| sum.saturating_add(*weight));
+        let numbers = ways.iter().filter(|way| way.byte.is_some_and(|byte| byte.is_ascii_digit()));
+        let numbers = numbers.fold(0_u64, |sum, way| sum.saturating_add(way.weight));
+        let heavy: Vec<&Way<'_>> = ways.iter().filter(|way| way.weight >= self.least).collect();
         let ends = depth > 0 && (numbers > all / 2 || heavy.len() > WAYS_MAX);
-        let rest = heavy.iter().fold(all, |rest, (_, _, weight)| rest.saturating_sub(*weight));
+        let rest = heavy.iter().fold(all, |rest, way| rest.saturating_sub(way.weight));
         if depth > 0 && names.len() > 1 && (ends || rest >= self.least) {
             let beginning = first.get(..depth).unwrap_or_default();
             let digits = beginning.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
@@ -132,13 +131,20 @@ impl Found {
                 self.beginnings.insert(beginning.into());
             }
         }
-        if !ends {
-            heavy.iter().for_each(|(_, alike, _)| self.descend(alike, depth + 1));
+        for way in heavy.iter().filter(|_| !ends) {
+            self.descend(way.names, depth + 1);
         }
     }
 }
 
-fn weight(names: &[(Box<[u8]>, u64)]) -> u64 {
+/// Names that go on with one byte, or that end.
+struct Way<'n> {
+    byte: Option<u8>,
+    names: &'n [WeightedName],
+    weight: u64,
+}
+
+fn weight(names: &[WeightedName]) -> u64 {
     names.iter().fold(0, |sum, (_, weight)| sum.saturating_add(*weight))
 }
 
@@ -185,9 +191,9 @@ mod tests {
             let all = names.iter().flat_map(|(beginning, keys)| {
                 (0..*keys).map(move |number| (format!("{beginning}{number}").into_bytes().into(), 10))
             });
-            let mut all: Vec<(Box<[u8]>, u64)> = all.collect();
+            let mut all: Vec<WeightedName> = all.collect();
             all.sort_unstable();
-            let found = beginnings(Weighted(all), separators);
+            let found = beginnings(all, separators);
             found.into_iter().map(|name| String::from_utf8(name.into_vec()).expect("text")).collect::<Vec<_>>()
         };
         assert_eq!(of(&[("user", 500), ("session", 400), ("rare", 3)], b""), ["session", "user"]);

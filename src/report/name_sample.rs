@@ -89,9 +89,8 @@ fn priority(hash: u64, weight: u64) -> u64 {
     u64::MAX - (weight.max(1) as f64 / chance).to_bits()
 }
 
-/// The names of a sample by weight, in the order of their bytes, each with what it stands for.
-#[derive(Debug, Default)]
-pub(super) struct Weighted(pub(super) Vec<(Box<[u8]>, u64)>);
+/// A name of a sample by weight, with what it stands for.
+pub(super) type WeightedName = (Box<[u8]>, u64);
 
 /// Chooses names as keys come by.
 #[derive(Debug)]
@@ -118,17 +117,17 @@ impl NameSample {
         names
     }
 
-    /// The names that bytes are estimated from.
+    /// The names that bytes are estimated from, in the order of their bytes.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate, of a number above zero")]
-    pub(super) fn weighted(self) -> Weighted {
+    pub(super) fn weighted(self) -> Vec<WeightedName> {
         let sample = self.samples.of_bytes.0;
         // What is chosen stands for as much as the last one's priority at the least, where not all were.
         let is_full = sample.len() >= NAMES_MAX;
         let last = sample.peek().filter(|_| is_full).map_or(0, |last| f64::from_bits(u64::MAX - last.rank) as u64);
         let weight = |chosen: Chosen| (chosen.name, chosen.serialized_bytes.max(last));
-        let mut names: Vec<(Box<[u8]>, u64)> = sample.into_iter().map(weight).collect();
+        let mut names: Vec<WeightedName> = sample.into_iter().map(weight).collect();
         names.sort_unstable();
-        Weighted(names)
+        names
     }
 
     fn add(&mut self, name: &[u8], serialized_bytes: u64) {
