@@ -120,8 +120,12 @@ impl Found {
         let all = weight(names);
         let numbers = ways.iter().filter(|way| way.byte.is_some_and(|byte| byte.is_ascii_digit()));
         let numbers = numbers.fold(0_u64, |sum, way| sum.saturating_add(way.weight));
-        let heavy: Vec<&Way<'_>> = ways.iter().filter(|way| way.weight >= self.least).collect();
-        let ends = depth > 0 && (numbers > all / 2 || heavy.len() > WAYS_MAX);
+        // Where most go on with a digit, a hexadecimal one is of an ID.
+        let has_ids = depth > 0 && numbers > all / 2;
+        let is_of_id = |way: &Way<'_>| has_ids && way.byte.is_some_and(|byte| byte.is_ascii_hexdigit());
+        let heavy = ways.iter().filter(|way| way.weight >= self.least && !is_of_id(way));
+        let heavy: Vec<&Way<'_>> = heavy.collect();
+        let ends = depth > 0 && heavy.len() > WAYS_MAX;
         let rest = heavy.iter().fold(all, |rest, way| rest.saturating_sub(way.weight));
         if depth > 0 && names.len() > 1 && (ends || rest >= self.least) {
             let beginning = first.get(..depth).unwrap_or_default();
