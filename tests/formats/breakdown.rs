@@ -135,7 +135,7 @@ fn breakdowns_are_what_a_slow_look_at_rows_gives() {
     // Of the second dump only some prefixes are listed, among them late ones that the first scan does not hold at once.
     for (name, keys, lonely) in [("few", 2_000, 0), ("many", 3_000, 9_000)] {
         let path = write(folder.path(), name, &dump(7, keys, lonely));
-        let found = report(&[path.clone()], &question(), &options(1, 0));
+        let found = report(std::slice::from_ref(&path), &question(), &options(1, 0));
         let mut rows: Vec<Row> = Vec::new();
         rows_all(&[Dump::from(&path)], &question(), &options(1, 0), &Arc::default(), |row| rows.push(row.clone()))
             .expect("a file");
@@ -159,7 +159,7 @@ fn breakdowns_are_what_a_slow_look_at_rows_gives() {
         check(group.breakdown.as_ref().expect("a breakdown"), &of_group, name);
         // No number of threads, no size of segments and no way through JSON changes it; without it, nothing else does.
         let expected = json(&found);
-        assert!(json(&report(&[path.clone()], &question(), &options(2, 20_000))) == expected, "{name}");
+        assert!(json(&report(std::slice::from_ref(&path), &question(), &options(2, 20_000))) == expected, "{name}");
         assert_eq!(json(&serde_json::from_str(&expected).expect("a report")), expected);
         let mut plain = found;
         let heavy = plain.prefixes.heavy.iter_mut().flat_map(|heavy| &mut heavy.names);
@@ -253,7 +253,7 @@ fn separators_are_found() {
         write(folder.path(), "b.rdb", &Rdb::redis(11).select_db(0).key(0, "x", |value| value.string("v")).eof());
     let question = Question { separators: b"/".to_vec(), ..Question::default() };
     let mut merged = report.clone();
-    merged.merge(self::report(&[other.clone()], &question, &options(1, 0))).expect("reports of one kind");
+    merged.merge(self::report(std::slice::from_ref(&other), &question, &options(1, 0))).expect("reports of one kind");
     assert_eq!(merged.beginnings, report.beginnings);
     assert!(merged.prefixes.are_separators_found);
 
