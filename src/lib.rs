@@ -103,6 +103,7 @@ pub mod values;
 
 pub use analysis::{BigKey, Pattern, Question, Report};
 pub use engine::{
-    Dump, Options, Progress, analyze, analyze_all, analyze_reader, look_into, report_all, row_blocks_all, rows_all,
+    Dump, Options, Progress, analyze, analyze_all, analyze_reader, look_at_names, look_into, report_all,
+    row_blocks_all, rows_all,
 };
 pub use error::{Error, ErrorKind};

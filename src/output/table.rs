@@ -8,7 +8,8 @@ use unicode_width::UnicodeWidthStr;
 use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
 use super::{findings, server};
 use crate::report::{
-    DumpInfo, GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally,
+    BeginningsFound, Breakdown, ClassWeight, DumpInfo, GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally,
+    Report, Sizes, Sort, Tally,
 };
 
 /// Narrower than this nothing is laid out.
@@ -36,6 +37,10 @@ const ABOUT_WIDTH_MAX: usize = 24;
 /// Columns of what is said of a dump beside its name.
 const FACTS_WIDTH_MAX: usize = 50;
 
+/// The five columns of a breakdown's percentiles, and of its classes.
+const SPREAD_WIDTHS: [usize; 5] = [9; 5];
+const CLASS_WIDTHS: [usize; 5] = [10, 8, 8, 10, 10];
+
 /// Sentences about the memory model; dumps of many servers have as many.
 const MODEL_NOTES_MAX: usize = 6;
 
@@ -61,7 +66,9 @@ pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> 
     table.databases(report);
     table.keys(report);
     table.prefixes(report);
+    table.beginnings(report);
     table.groups(report);
+    table.breakdowns(report);
     table.ttls(report);
     table.percentiles(report);
     table.sizes(report);
@@ -375,7 +382,12 @@ impl Table {
 
     fn prefixes(&mut self, report: &Report) {
         let prefixes = &report.prefixes;
+        let note = prefixes.are_separators_found.then(|| separators_note(report));
         if prefixes.found.names.is_empty() {
+            if let Some(note) = note {
+                self.heading("Prefixes", "");
+                self.paragraph(DIM, &note);
+            }
             return;
         }
         match &prefixes.under {
@@ -385,20 +397,10 @@ impl Table {
                 self.heading(&format!("Prefixes below {}", name(under.bytes(), width)), Self::COLUMNS);
             }
         }
-        let mut tops: Vec<&NameTally> = prefixes.shortest().collect();
-        tops.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
-        // Each prefix, and how much of its name the one above it has said.
-        let mut lines: Vec<(&NameTally, usize)> = Vec::new();
-        for found in tops.iter().take(PREFIXES_MAX) {
-            lines.push((*found, 0));
-            let mut below: Vec<&NameTally> = prefixes.below(found).collect();
-            below.sort_by_key(|child| std::cmp::Reverse(child.tally.memory_bytes));
-            // What takes less than a twentieth of its parent is not worth a line.
-            let worth = |child: &&&NameTally| child.tally.memory_bytes >= found.tally.memory_bytes / 20;
-            for child in below.iter().filter(worth).take(4) {
-                lines.push((*child, found.name.bytes().len()));
-            }
+        if let Some(note) = note {
+            self.paragraph(DIM, &note);
         }
+        let (lines, tops) = shown_prefixes(report);
         let parts = lines
             .iter()
             .map(|(found, said)| (if *said > 0 { 2 } else { 0 }, found.name.bytes().get(*said..).unwrap_or_default()));
@@ -406,7 +408,7 @@ impl Table {
         for (found, said) in lines {
             self.prefix(report, found, said, width);
         }
-        self.more(tops.len(), PREFIXES_MAX, "prefixes");
+        self.more(tops, PREFIXES_MAX, "prefixes");
         let other = &prefixes.other;
         if other.keys > 0 {
             let element = (other.memory_bytes, report.totals.memory_bytes);
@@ -425,17 +427,82 @@ impl Table {
         self.bar_line(&label, width, element, &Self::columns(&found.tally, &report.totals));
     }
 
+    /// What names begin with that no separator cuts.
+    fn beginnings(&mut self, report: &Report) {
+        let BeginningsFound(found) = &report.beginnings;
+        if found.is_empty() {
+            return;
+        }
+        self.heading("Beginnings of names without separators", Self::COLUMNS);
+        let mut found: Vec<&NameTally> = found.iter().collect();
+        found.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
+        let all = found.len();
+        found.truncate(KEYS_MAX);
+        let width = self.label_width(self.third(), found.iter().map(|found| (0, found.name.bytes())));
+        for found in found {
+            self.prefix(report, found, 0, width);
+        }
+        self.more(all, KEYS_MAX, "beginnings");
+    }
+
     fn groups(&mut self, report: &Report) {
         let Some(found) = &report.groups else { return };
         self.heading("Groups", Self::COLUMNS);
         let width = self.label_width(self.third(), found.groups.iter().map(|found| (0, found.group.name.as_bytes())));
-        for GroupTally { group, tally } in &found.groups {
+        for GroupTally { group, tally, .. } in &found.groups {
             let element = (tally.memory_bytes, report.totals.memory_bytes);
             self.bar_line(&group.name, width, element, &Self::columns(tally, &report.totals));
         }
         let rest = &found.unclassified;
         let element = (rest.memory_bytes, report.totals.memory_bytes);
         self.bar_line("(unclassified)", width, element, &Self::columns(rest, &report.totals));
+    }
+
+    /// Percentiles and classes of the prefixes and groups that are shown, if they were asked for.
+    fn breakdowns(&mut self, report: &Report) {
+        let of_prefixes = shown_prefixes(report).0.into_iter().map(|(found, _)| (found.name.bytes(), &found.breakdown));
+        let groups = report.groups.iter().flat_map(|found| &found.groups);
+        let of_groups = groups.map(|found| (found.group.name.as_bytes(), &found.breakdown));
+        let all = of_prefixes.chain(of_groups);
+        let all: Vec<(&[u8], &Breakdown)> =
+            all.filter_map(|(name, breakdown)| breakdown.as_deref().map(|breakdown| (name, breakdown))).collect();
+        if all.is_empty() {
+            return;
+        }
+        self.heading("Memory of a key by prefix and group", "");
+        self.columns_line(b"", SPREAD_WIDTHS, ["p50", "p90", "p99", "p99.9", "max"]);
+        for (name, breakdown) in &all {
+            let memory = breakdown.memory_bytes.spread();
+            let [p50, p90, p99, p99_9] = [500, 900, 990, 999].map(|permille| bytes(memory.permille(permille)));
+            self.columns_line(name, SPREAD_WIDTHS, [&p50, &p90, &p99, &p99_9, &bytes(memory.max())]);
+        }
+        self.heading("Keys by prefix and group", "");
+        self.columns_line(b"", CLASS_WIDTHS, ["main type", "", "no TTL", "TTL < 1 d", "idle 30 d"]);
+        for (name, Breakdown { types, ttl, idle, .. }) in &all {
+            let keys: u64 = types.iter().map(|class| class.weight.keys).sum();
+            let of = |classes: &[ClassWeight], wanted: &[&str]| {
+                let found = classes.iter().filter(|class| wanted.contains(&&*class.class));
+                share(found.map(|class| class.weight.keys).sum(), keys)
+            };
+            // Of equal ones the first.
+            let main = types.iter().rev().max_by_key(|class| class.weight.keys);
+            let kind = main.map_or("", |class| &class.class);
+            let unused = if idle.is_empty() { "?".to_owned() } else { of(idle, &["later"]) };
+            let soon = of(ttl, &["expired", "under_1_hour", "under_1_day"]);
+            self.columns_line(name, CLASS_WIDTHS, [kind, &of(types, &[kind]), &of(ttl, &["never"]), &soon, &unused]);
+        }
+    }
+
+    /// A name, and what is said of it in five columns; without a name, what the columns are.
+    fn columns_line(&mut self, of: &[u8], widths: [usize; 5], values: [&str; 5]) {
+        let values: String = values.iter().zip(widths).map(|(value, width)| right(value, width)).collect();
+        let width = self.look.width.saturating_sub(2 + values.width());
+        let line = if of.is_empty() {
+            self.styled(DIM, &format!("  {}{values}", left("", width)))
+        } else {
+            format!("  {}{values}", left(&name(of, width.saturating_sub(1)), width))
+        };
+        self.line(&line);
     }
 
     fn ttls(&mut self, report: &Report) {
@@ -627,6 +694,34 @@ impl Table {
             self.line(&format!("  {} libraries, {}", count(functions), bytes(functions_bytes)));
         }
     }
+}
+
+/// Which separators were found.
+fn separators_note(report: &Report) -> String {
+    let separators = report.prefixes.separators.bytes();
+    let separators: Vec<String> = separators.iter().map(|byte| format!("'{}'", char::from(*byte))).collect();
+    match &separators[..] {
+        [] => "names have no separators: none cuts them into few beginnings with many keys".to_owned(),
+        _ => format!("found to separate: {}", separators.join(" ")),
+    }
+}
+
+/// The prefixes that are shown, each with how much of its name the one above it has said; and how many of one part there are.
+fn shown_prefixes(report: &Report) -> (Vec<(&NameTally, usize)>, usize) {
+    let mut tops: Vec<&NameTally> = report.prefixes.shortest().collect();
+    tops.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
+    let mut lines: Vec<(&NameTally, usize)> = Vec::new();
+    for found in tops.iter().take(PREFIXES_MAX) {
+        lines.push((*found, 0));
+        let mut below: Vec<&NameTally> = report.prefixes.below(found).collect();
+        below.sort_by_key(|child| std::cmp::Reverse(child.tally.memory_bytes));
+        // What takes less than a twentieth of its parent is not worth a line.
+        let worth = |child: &&&NameTally| child.tally.memory_bytes >= found.tally.memory_bytes / 20;
+        for child in below.iter().filter(worth).take(4) {
+            lines.push((*child, found.name.bytes().len()));
+        }
+    }
+    (lines, tops.len())
 }
 
 fn add_to<'r>(tallies: &mut Vec<(&'r str, Tally)>, name: &'r str, tally: &Tally) {

@@ -109,6 +109,7 @@ impl Report {
         }
         self.frequencies = frequencies(&counts);
         self.prefixes.merge(other.prefixes, self.totals);
+        self.beginnings.merge(other.beginnings);
         self.modules.merge(other.modules, |name| (0, names::hash(name)));
         match (&mut self.slots, other.slots) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::beginnings::BeginningSums;
 use super::compression::{Compression, Looked};
 use super::expiry::Expiries;
 use super::groups::GroupSums;
@@ -77,6 +78,7 @@ pub(super) struct Numbers {
     pub(super) modules: Names,
     pub(super) slots: slots::Slots,
     pub(super) groups: GroupSums,
+    pub(super) beginnings: BeginningSums,
     pub(super) streams: Streams,
     /// The first keys by when they were used, if that was asked for.
     pub(super) by_use: ByUse,
@@ -229,6 +231,7 @@ impl Numbers {
             modules: Names::default(),
             slots: slots::Slots::default(),
             groups: GroupSums::default(),
+            beginnings: BeginningSums::default(),
             streams: Streams::default(),
             by_use: ByUse::new(asked.sort),
             suspects: Suspects::default(),
@@ -599,11 +602,19 @@ impl Numbers {
         }
     }
 
-    /// Counts a key in its slot and its group.
+    /// Counts a key in its slot and its group, and under its beginning.
     #[inline]
     fn place_beside_prefixes(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
+        if !asked.has_beside_prefixes {
+            return;
+        }
         if asked.has_slots {
             self.slots.add(name, tally);
+        }
+        if !asked.beginnings.is_empty()
+            && let Some(name) = asked.below(name).filter(|name| !asked.separators.is_among(name))
+        {
+            self.beginnings.add(&asked.beginnings, name, tally);
         }
         if let Some(groups) = &asked.groups {
             self.groups.add(groups, name, tally);
@@ -678,6 +689,7 @@ impl Numbers {
         self.modules.merge(theirs.modules);
         self.slots.merge(theirs.slots);
         self.groups.merge(theirs.groups);
+        self.beginnings.merge(&theirs.beginnings);
         self.streams.merge(&theirs.streams);
         self.by_use.merge(theirs.by_use, inherited, asked.top);
         self.suspects.merge(theirs.suspects, inherited, 0);

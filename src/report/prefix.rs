@@ -5,6 +5,9 @@
 //! belongs when the slot is given up. In the end every prefix gets the sums of all longer ones, so that those of the
 //! prefixes right below it and the rest make up the whole.
 
+use std::collections::BTreeMap;
+
+use super::breakdown::Breakdown;
 use super::cache::{self, Cache, Slot};
 use super::held::{Held, HeldPrefixes, parents};
 use super::levels::{self, Chunk, DEPTH_MAX, Levels, Padded, Separators};
@@ -192,7 +195,7 @@ impl Prefixes {
         self.held.cut_early();
         let (limit, has_longer, rootless) = (self.limit(), self.held.has_longer(), self.held.rootless);
         let (all, slot) = self.held.into_whole();
-        ClosedPrefixes { all, limit, has_longer, rootless, slot, totals }
+        ClosedPrefixes { all, limit, has_longer, rootless, slot, totals, breakdowns: BTreeMap::new() }
     }
 }
 
@@ -208,6 +211,18 @@ fn without_last(ends: u64) -> u64 {
     ends & !(1 << (u64::BITS - 1 - ends.leading_zeros()))
 }
 
+/// A prefix that was counted again.
+#[derive(Debug)]
+pub(super) struct CountedPrefix {
+    pub(super) name: Box<[u8]>,
+    /// All keys under it.
+    pub(super) tally: Tally,
+    /// Of these, the keys that have no longer prefix.
+    pub(super) own: Weight,
+    /// The keys in classes, if that was asked for.
+    pub(super) breakdown: Option<Box<Breakdown>>,
+}
+
 /// Prefixes that no more keys come to, each with all keys under it.
 #[derive(Debug)]
 pub(super) struct ClosedPrefixes {
@@ -219,6 +234,8 @@ pub(super) struct ClosedPrefixes {
     /// What a prefix that is not held may have beyond what the next shorter one missed.
     slot: Weight,
     totals: Weight,
+    /// Those of prefixes that were asked for.
+    breakdowns: BTreeMap<Box<[u8]>, Box<Breakdown>>,
 }
 
 impl ClosedPrefixes {
@@ -256,15 +273,36 @@ impl ClosedPrefixes {
         self.heavy().filter(|held| held.missed != Weight::default()).map(|held| held.name.clone()).collect()
     }
 
-    /// Sets what such prefixes have, in the order of their bytes: the sums of their keys, and those of keys without a longer
-    /// prefix.
-    pub(super) fn set_counted(&mut self, counted: &[(Box<[u8]>, Tally, Weight)]) {
-        for (name, tally, own) in counted {
-            if let Ok(at) = self.all.binary_search_by(|held| held.name.cmp(name))
+    /// All prefixes that are listed, unless a second count shows some not to be heavy, in the order of their bytes.
+    pub(super) fn candidates(&self) -> Vec<Box<[u8]>> {
+        let early = self.all.iter().filter(|held| !self.is_late(held));
+        let mut names: Vec<Box<[u8]>> = early.chain(self.heavy()).map(|held| held.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Sets what prefixes have that were counted again.
+    pub(super) fn set_counted(&mut self, counted: Vec<CountedPrefix>) {
+        for CountedPrefix { name, tally, own, breakdown } in counted {
+            if let Ok(at) = self.all.binary_search_by(|held| held.name.cmp(&name))
                 && let Some(held) = self.all.get_mut(at)
             {
-                (held.tally, held.own, held.missed) = (*tally, *own, Weight::default());
+                (held.tally, held.own, held.missed) = (tally, own, Weight::default());
             }
+            if let Some(breakdown) = breakdown {
+                self.breakdowns.insert(name, breakdown);
+            }
+        }
+    }
+
+    fn name_tally(&self, held: &Held) -> NameTally {
+        NameTally {
+            name: Name::new(held.name.clone().into_vec()),
+            tally: held.tally,
+            own: Some(held.own),
+            missed_max: Some(held.missed).filter(|missed| *missed != Weight::default()),
+            breakdown: self.breakdowns.get(&held.name).cloned(),
         }
     }
 
@@ -275,11 +313,12 @@ impl ClosedPrefixes {
         let prefixed = shortest.fold(self.rootless, |sum, held| sum.and(Weight::of(&held.tally)));
         let early = self.all.iter().filter(|held| !self.is_late(held));
         let heavy_late = self.heavy().filter(|held| self.is_late(held));
-        let mut names: Vec<NameTally> = early.chain(heavy_late).map(name_tally).collect();
+        let mut names: Vec<NameTally> = early.chain(heavy_late).map(|held| self.name_tally(held)).collect();
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let heavy = self
-            .limit
-            .map(|_| HeavyPrefixes { bound: light.max(unheld), names: self.heavy().map(name_tally).collect() });
+        let heavy = self.limit.map(|_| HeavyPrefixes {
+            bound: light.max(unheld),
+            names: self.heavy().map(|held| self.name_tally(held)).collect(),
+        });
         let has_longer = self.has_longer && self.limit.is_none();
         let is_complete = self.limit.is_none() && !has_longer;
         ListedPrefixes { found: NamesFound { is_complete, has_longer, limit: self.limit, names }, heavy, prefixed }
@@ -293,15 +332,6 @@ pub(super) struct ListedPrefixes {
     pub(super) heavy: Option<HeavyPrefixes>,
     /// All keys that have a prefix.
     pub(super) prefixed: Weight,
-}
-
-fn name_tally(held: &Held) -> NameTally {
-    NameTally {
-        name: Name::new(held.name.clone().into_vec()),
-        tally: held.tally,
-        own: Some(held.own),
-        missed_max: Some(held.missed).filter(|missed| *missed != Weight::default()),
-    }
 }
 
 /// Those of some prefixes, in the order of their bytes, that have no shorter one.

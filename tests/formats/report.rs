@@ -16,7 +16,9 @@ use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
-use bigkeys::report::{FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis};
+use bigkeys::report::{
+    BeginningsFound, FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis,
+};
 use bigkeys::{Dump, Options, analyze_all, findings, look_into, report_all, rows_all};
 use serde_json::Value;
 
@@ -75,8 +77,20 @@ fn small_dumps_give_the_same_side_by_side() {
 }
 
 fn report(dumps: &[PathBuf], options: &Options) -> Report {
+    report_of(dumps, &question(), options)
+}
+
+/// A report with all sections.
+fn full_report(dumps: &[PathBuf]) -> Report {
+    let question = Question { has_breakdown: true, are_separators_found: true, ..question() };
+    let mut report = report_of(dumps, &question, &options(1, 4 << 20));
+    report.beginnings = BeginningsFound(report.prefixes.found.names.clone());
+    report
+}
+
+fn report_of(dumps: &[PathBuf], question: &Question, options: &Options) -> Report {
     let dumps: Vec<Dump> = dumps.iter().map(Dump::from).collect();
-    let (report, _, damage) = report_all(&dumps, &question(), options, &Arc::default()).expect("the files can be read");
+    let (report, _, damage) = report_all(&dumps, question, options, &Arc::default()).expect("the files can be read");
     assert!(damage.is_empty(), "{damage:?}");
     report
 }
@@ -268,7 +282,7 @@ fn reports_merge_in_any_grouping() {
 
 #[test]
 fn tables_fit_their_width() {
-    let reports = [report(&mixed(), &options(1, 4 << 20)), report(&[fixture("empty_v80.rdb")], &options(1, 4 << 20))];
+    let reports = [full_report(&mixed()), full_report(&[fixture("empty_v80.rdb")])];
     for report in &reports {
         for width in [0, 60, 61, 80, 100, 120, 500] {
             for has_colour in [false, true] {
@@ -419,7 +433,7 @@ fn the_schema_describes_the_json() {
     std::fs::write(&big, rdb.eof()).expect("it can be written");
     dumps.push(big);
     for dump in dumps {
-        let mut report = report(std::slice::from_ref(&dump), &options(1, 4 << 20));
+        let mut report = full_report(std::slice::from_ref(&dump));
         report.findings = findings::judge(&report, Rules::default());
         for finding in &mut report.findings {
             finding.bytes_saved = Some(Saving { bytes: 1, basis: SavingBasis::Exact });
