@@ -49,7 +49,7 @@ use serde::{Deserialize, Serialize};
 
 pub use budget::{Budget, Limit, LimitError, Verdict};
 pub use compression::{Compressed, CompressionFound, PrefixCompression, ValueSample};
-pub use expiry::ExpiryPeak;
+pub use expiry::{ExpiryDay, ExpiryDays, ExpiryPeak};
 pub use filters::{FilteredExpired, Filters};
 pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
 pub use groups::{Group, GroupTally, GroupsFound};
@@ -136,6 +136,9 @@ pub struct Report {
     pub has_largest_elements: bool,
     /// Keys by how soon they expire, seen from [`DumpInfo::ttl_measured_at_ms`].
     pub ttl: Ttls,
+    /// Keys by the day on which they expire, if a dump of a known time has any that have not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry_days: Option<ExpiryDays>,
     /// Keys by their sizes.
     pub sizes: Vec<KindSizes>,
     /// Percentiles of the keys' figures, by type.
