@@ -160,11 +160,10 @@ impl Table<'_> {
             ("Keys that shrank most", &top.shrank),
             ("Largest keys with another value of the same size", &top.rewritten),
             ("Keys of another type", &top.retyped),
-            ("Keys with another expiry", &top.expiry_changed),
         ] {
-            self.list(title, list)?;
+            self.list(title, list, false)?;
         }
-        Ok(())
+        self.list("Keys with another expiry", &top.expiry_changed, true)
     }
 
     fn prefixes(&mut self, keys: &KeyChanges) -> io::Result<()> {
@@ -184,7 +183,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    fn list(&mut self, title: &str, keys: &[ChangedKey]) -> io::Result<()> {
+    fn list(&mut self, title: &str, keys: &[ChangedKey], has_expiry: bool) -> io::Result<()> {
         if keys.is_empty() {
             return Ok(());
         }
@@ -199,7 +198,7 @@ impl Table<'_> {
             let width = self.width.saturating_sub(2 + 22 + 2 + about.width()).max(12);
             let shown = name(key.name.bytes(), width);
             writeln!(self.to, "  {}  {about}{shown}", right(&sizes, 22))?;
-            if let Some(ExpiryChange { old_expires_at_ms, new_expires_at_ms }) = key.expiry {
+            if let Some(ExpiryChange { old_expires_at_ms, new_expires_at_ms }) = key.expiry.filter(|_| has_expiry) {
                 let [old, new] = [old_expires_at_ms, new_expires_at_ms].map(|at| at.map_or("never".to_owned(), moment));
                 writeln!(self.to, "{}expires {new}, before: {old}", " ".repeat(26))?;
             }

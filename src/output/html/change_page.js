@@ -5,8 +5,11 @@
   const sides = (/** @type {Measures} */ measures, /** @type {string} */ by, /** @type {(amount: number) => string} */ show) => (
     `${show(measures[`${by}Old`])} → ${show(measures[`${by}New`])} (${signed(changeOf(measures, by), show)})`
   );
-  makeMap({
-    trees: [{ id: "prefix", title: "prefixes", root: changeTree(changes) }],
+  const root = changeTree(changes);
+  const isChanged = CHANGE_MEASURES.some(([by]) => root.measures[by] > 0);
+  /** @type {MapPlan} */
+  const plan = {
+    trees: [{ id: "prefix", title: "prefixes", root }],
     measures: CHANGE_MEASURES,
     measured: shownChange,
     colourings: [{ id: "way", title: "more or less", classOf: changeClass, legend: () => CHANGE_CLASSES }],
@@ -18,7 +21,10 @@
       ]) : /** @type {[string, string][]} */ ([["what became of it", key.what], ["type", `${key.type}, db ${key.db}`]])),
     ],
     acts: ({ kind, name }) => (kind !== "prefix" ? [] : [button("Copy prefix", () => copy("Prefix", name.text))]),
-  });
+  };
+  if (isChanged) {
+    makeMap(plan);
+  }
   makeChangedPrefixes(changes, (prefix) => {
     location.hash = `map&at=${encodeURIComponent(`p:${prefix}`)}`;
   });

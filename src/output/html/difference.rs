@@ -81,6 +81,7 @@ pub fn write(difference: &Difference, arguments: &[String], to: &mut dyn Write) 
 fn has(difference: &Difference, id: &str) -> bool {
     match id {
         "moves" => moves::has_any(difference),
+        "map" => !difference.prefixes.is_empty() || difference.totals.old != difference.totals.new,
         "prefixes" => !difference.prefixes.is_empty(),
         "became" => difference.keys.is_some(),
         "keys" => difference.keys.as_ref().is_some_and(has_listed),
@@ -209,15 +210,15 @@ fn types(difference: &Difference) -> Markup {
     html! {
         section #types aria-labelledby="types-title" {
             h2 #types-title { @if difference.groups.is_empty() { "Types and databases" } @else { "Types, databases and groups" } }
-            (changes("Types", "Type", all.into_iter().chain(types).collect()))
-            (changes("Databases", "Database", databases.collect()))
-            @if !difference.groups.is_empty() { (changes("Groups", "Group", groups.collect())) }
+            (changes("Types", "Type", &all.into_iter().chain(types).collect::<Vec<_>>()))
+            (changes("Databases", "Database", &databases.collect::<Vec<_>>()))
+            @if !difference.groups.is_empty() { (changes("Groups", "Group", &groups.collect::<Vec<_>>())) }
         }
     }
 }
 
 /// A table of changes, with bars to both sides of what stayed as it was.
-fn changes(caption: &str, first: &str, lines: Vec<(String, &Change)>) -> Markup {
+fn changes(caption: &str, first: &str, lines: &[(String, &Change)]) -> Markup {
     let most = lines.iter().map(|(_, change)| change.memory_bytes_change.unsigned_abs()).max().unwrap_or(0);
     let never = |amount: &Amount| share(amount.keys_without_ttl, amount.keys);
     html! {
