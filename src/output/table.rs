@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
+use super::human::{bar, bytes, count, counted, date, duration, left, moment, name, right, share};
 use super::{findings, server};
 use crate::report::{
     BeginningsFound, Breakdown, ClassWeight, DumpInfo, GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally,
@@ -21,6 +21,9 @@ const WIDTH_MAX: usize = 300;
 /// Names get a third of a line of this width, and more where a bar can spare it.
 const USUAL_WIDTH: usize = 120;
 
+/// Narrower lists of keys have no shares.
+const SHARE_WIDTH_MIN: usize = 72;
+
 /// A bar keeps so many columns, however long names are.
 const BAR_WIDTH_MIN: usize = 10;
 
@@ -34,7 +37,13 @@ const PREFIXES_MAX: usize = 10;
 /// Columns of a key's type and database.
 const ABOUT_WIDTH_MAX: usize = 24;
 
-/// Columns of what is said of a dump beside its name.
+/// Dumps with a line each at the top.
+const DUMPS_MAX: usize = 8;
+
+/// Columns of a dump's name, where what is said of it needs much room.
+const NAME_WIDTH_MIN: usize = 14;
+
+/// Columns of what is said of a dump beside its name and whether it is sound.
 const FACTS_WIDTH_MAX: usize = 50;
 
 /// The five columns of a breakdown's percentiles, and of its classes.
@@ -60,8 +69,9 @@ pub struct Look {
 pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> {
     let look = Look { width: look.width.clamp(WIDTH_MIN, WIDTH_MAX), ..look };
     let mut table = Table { look, text: String::new() };
-    table.summary(report);
+    table.dumps(report);
     table.findings(report);
+    table.totals(report);
     table.types(report);
     table.databases(report);
     table.keys(report);
@@ -154,21 +164,38 @@ impl Table {
         self.look.width.min(USUAL_WIDTH) / 3
     }
 
-    fn summary(&mut self, report: &Report) {
-        for dump in report.dumps.iter().take(8) {
+    /// What the dumps are, whether they are sound, and what of them this is about.
+    fn dumps(&mut self, report: &Report) {
+        for dump in report.dumps.iter().take(DUMPS_MAX) {
             let server = dump.aux.iter().find(|(name, _)| name.ends_with("-ver")).map_or("", |(_, version)| version);
             let facts = format!("{} {server} (RDB {}), {}", dump.dialect, dump.rdb_version, bytes(dump.bytes));
-            let facts = name(facts.as_bytes(), FACTS_WIDTH_MAX);
-            let name = name(dump.name.as_bytes(), self.look.width.saturating_sub(facts.width() + 2).max(20));
+            let verdict = if dump.is_complete { "sound" } else { "incomplete" };
+            let room = self.look.width.saturating_sub(NAME_WIDTH_MIN + 2 + 2 + verdict.len());
+            let facts = format!("{}, {verdict}", name(facts.as_bytes(), room.min(FACTS_WIDTH_MAX)));
+            let room = self.look.width.saturating_sub(facts.width() + 2);
+            let name = name(dump.name.as_bytes(), room.max(NAME_WIDTH_MIN));
             let line = format!("{}  {facts}", self.styled(BOLD, &name));
             self.line(&line);
             if let Some(damage) = &dump.damage {
                 self.paragraph(ALARM, &format!("incomplete: {damage}"));
             }
         }
-        if report.dumps.len() > 8 {
-            self.line(&format!("  and {} more dumps", report.dumps.len() - 8));
+        if let Some(more) = report.dumps.get(DUMPS_MAX..).filter(|more| !more.is_empty()) {
+            let broken = more.iter().filter(|dump| !dump.is_complete).count();
+            let verdict = if broken == 0 { "all sound".to_owned() } else { format!("{broken} incomplete") };
+            self.line(&format!("and {} more dumps, {verdict}", more.len()));
         }
+        let filtered = (!report.filters.is_of_all()).then(|| format!("only keys that pass {}", report.filters));
+        let said: Vec<String> = filtered.into_iter().chain(report.notes()).collect();
+        if !said.is_empty() {
+            self.paragraph("", &said.join("; "));
+        }
+        if let Some(mark) = &report.redacted {
+            self.paragraph("", &format!("names are stand-ins (redacted: {mark})"));
+        }
+    }
+
+    fn totals(&mut self, report: &Report) {
         let totals = &report.totals;
         let mut facts = vec![
             ("keys", count(totals.keys)),
@@ -181,15 +208,7 @@ impl Table {
         if let Some(used) = used.filter(|used| *used > 0) {
             facts.push(("used-mem", bytes(used)));
         }
-        let filtered = (!report.filters.is_of_all()).then(|| format!("only keys that pass {}", report.filters));
-        let said: Vec<String> = filtered.into_iter().chain(report.notes()).collect();
-        if !said.is_empty() {
-            self.paragraph("", &said.join("; "));
-        }
-        if let Some(mark) = &report.redacted {
-            self.paragraph("", &format!("names are stand-ins (redacted: {mark})"));
-        }
-        self.text.push('\n');
+        self.heading("Totals", "");
         let per_line = if self.look.width >= 90 { 3 } else { 2 };
         let column = self.look.width / per_line - 2;
         for facts in facts.chunks(per_line) {
@@ -245,7 +264,10 @@ impl Table {
                 self.line(&line);
             }
         }
-        self.more(more, 0, "findings in the JSON");
+        if more > 0 {
+            let line = self.styled(DIM, &format!("  and {more} more findings in the JSON"));
+            self.line(&line);
+        }
     }
 
     /// Keys, memory and its share.
@@ -312,7 +334,8 @@ impl Table {
 
     fn more(&mut self, all: usize, shown: usize, what: &str) {
         if all > shown {
-            let line = self.styled(DIM, &format!("  and {} more {what}", all - shown));
+            let line = format!("  {} of {} {what} listed", count(shown as u64), count(all as u64));
+            let line = self.styled(DIM, &line);
             self.line(&line);
         }
     }
@@ -335,7 +358,10 @@ impl Table {
             Sort::Frequency => ("Most used keys", "counter"),
         };
         let column_heading = if column.is_empty() { String::new() } else { format!("{} ", right(column, 11)) };
-        self.heading(title, &format!("{column_heading}elements    memory   share"));
+        // Where there is little room, names need it more than shares do.
+        let has_share = self.look.width >= SHARE_WIDTH_MIN;
+        let share_heading = if has_share { "   share" } else { "" };
+        self.heading(title, &format!("{column_heading}elements    memory{share_heading}"));
         for LargestKey { db, kind, key } in keys {
             let memory = key.memory_bytes.map_or_else(|| "?".to_owned(), bytes);
             let share = share(key.memory_bytes.unwrap_or(0), report.totals.memory_bytes);
@@ -347,7 +373,11 @@ impl Table {
             };
             let value = if column.is_empty() { String::new() } else { right(&value, 11) };
             let elements = right(&count(key.elements), if column.is_empty() { 13 } else { 9 });
-            let columns = format!("{value}{elements} {} {}", right(&memory, 9), right(&share, 7));
+            let columns = format!(
+                "{value}{elements} {}{}",
+                right(&memory, 9),
+                if has_share { right(&share, 8) } else { String::new() }
+            );
             let about = if report.databases.len() > 1 { format!("{kind} db {db}") } else { kind.clone() };
             let about = name(about.as_bytes(), ABOUT_WIDTH_MAX);
             let about_width = about.width().max(if report.databases.len() > 1 { 13 } else { 7 });
@@ -378,6 +408,7 @@ impl Table {
                 self.line(&line);
             }
         }
+        self.more(usize::try_from(report.totals.keys).unwrap_or(usize::MAX), keys.len(), "keys");
     }
 
     fn prefixes(&mut self, report: &Report) {
@@ -512,6 +543,13 @@ impl Table {
         self.heading("Time to live", Self::COLUMNS);
         if report.ttl.never.keys < report.totals.keys {
             self.moments(report);
+        }
+        if let Some(day) = report.expiry_days.iter().flat_map(|found| &found.days).max_by_key(|day| day.memory_bytes) {
+            let (day_name, keys) = (date(day.begins_at_ms), counted(day.keys, "key expires", "keys expire"));
+            self.paragraph(
+                DIM,
+                &format!("{keys} on {day_name}, more memory than on other days: {}", bytes(day.memory_bytes)),
+            );
         }
         for (label, tally) in report.ttl.all() {
             if tally.keys > 0 {
@@ -667,11 +705,11 @@ impl Table {
             self.paragraph(
                 "",
                 &format!(
-                    "{} streams, {} with groups: {} groups, {} entries pending",
-                    count(streams.streams),
+                    "{}, {} with groups: {}, {} pending",
+                    counted(streams.streams, "stream", "streams"),
                     count(streams.with_groups),
-                    count(streams.groups),
-                    count(streams.pending)
+                    counted(streams.groups, "group", "groups"),
+                    counted(streams.pending, "entry", "entries")
                 ),
             );
         }
@@ -691,7 +729,7 @@ impl Table {
         if functions > 0 {
             let functions_bytes = report.dumps.iter().map(|dump| dump.functions_bytes).sum();
             self.heading("Functions", "");
-            self.line(&format!("  {} libraries, {}", count(functions), bytes(functions_bytes)));
+            self.line(&format!("  {}, {}", counted(functions, "library", "libraries"), bytes(functions_bytes)));
         }
     }
 }

@@ -32,7 +32,8 @@ impl Report {
         }
         let ListedPrefixes { found, heavy, prefixed } = prefixes.finish();
         let without = Weight::of(&totals).without(prefixed);
-        for (dump, peaks) in numbers.expiries.finish() {
+        let (peaks, expiry_days) = numbers.expiries.finish();
+        for (dump, peaks) in peaks {
             if let Some(info) = usize::try_from(dump).ok().and_then(|dump| dumps.get_mut(dump)) {
                 info.expiry_peaks = peaks;
             }
@@ -57,6 +58,7 @@ impl Report {
             top_cut: None,
             has_largest_elements: false,
             ttl: numbers.ttl,
+            expiry_days,
             sizes: kind_sizes(&numbers.sizes),
             percentiles: percentiles(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),

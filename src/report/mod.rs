@@ -57,7 +57,7 @@ pub use beginnings::BeginningsFound;
 pub use breakdown::{Breakdown, ClassWeight};
 pub use budget::{Breach, Budget, Verdict};
 pub use compression::{Compressed, CompressionFound, PrefixCompression, ValueSample};
-pub use expiry::ExpiryPeak;
+pub use expiry::{ExpiryDay, ExpiryDays, ExpiryPeak};
 pub use filters::{FilteredExpired, Filters};
 pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
 pub use groups::{Group, GroupTally, GroupsFound};
@@ -146,6 +146,9 @@ pub struct Report {
     pub has_largest_elements: bool,
     /// Keys by how soon they expire, seen from [`DumpInfo::ttl_measured_at_ms`].
     pub ttl: Ttls,
+    /// Keys by the day on which they expire, if a dump of a known time has any that have not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry_days: Option<ExpiryDays>,
     /// Keys by their sizes.
     pub sizes: Vec<KindSizes>,
     /// Percentiles of the keys' figures, by type.
