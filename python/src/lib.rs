@@ -24,13 +24,13 @@ mod _bigkeys {
     #[pymodule_export]
     use super::errors::DumpError;
     #[pymodule_export]
-    use super::{main, matches};
-    #[pymodule_export]
     use super::range::{cut, join, range};
     #[pymodule_export]
     use super::report::{Report, check, load_report, report, task};
     #[pymodule_export]
     use super::scan::Scan;
+    #[pymodule_export]
+    use super::{main, matches};
 }
 
 /// The dumps that a path or a URL names, as text: Python's paths have no `//`. The pattern of a bucket names many.

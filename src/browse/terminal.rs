@@ -13,6 +13,8 @@ use crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event, Key
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui_core::terminal::Terminal;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::low_level::emulate_default_handler;
 
@@ -54,22 +56,38 @@ pub fn browse(source: Source, has_colour: bool) -> io::Result<End> {
             app.ask();
             is_stale = false;
         }
-        if !event::poll(TICK)? {
-            continue;
-        }
-        is_stale = true;
-        match event::read()? {
-            Event::Key(key) if key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL) => {
-                signals.suspend(&mut terminal)?;
+        wait_for_input()?;
+        while event::poll(Duration::ZERO)? {
+            is_stale = true;
+            match event::read()? {
+                Event::Key(key) if key.code == KeyCode::Char('z') && key.modifiers.contains(KeyModifiers::CONTROL) => {
+                    signals.suspend(&mut terminal)?;
+                }
+                Event::Key(key) => press(&mut app, key),
+                Event::Mouse(mouse) => point(&mut app, mouse),
+                _ => {}
             }
-            Event::Key(key) => press(&mut app, key),
-            Event::Mouse(mouse) => point(&mut app, mouse),
-            _ => {}
-        }
-        if let Some(end) = app.end {
-            return Ok(end);
+            if let Some(end) = app.end {
+                return Ok(end);
+            }
         }
     }
+}
+
+/// Waits until something comes from the terminal or a signal does, for a tick at most.
+///
+/// # Errors
+/// If the terminal has gone: crossterm would read its end again and again.
+fn wait_for_input() -> io::Result<()> {
+    let stdin = io::stdin();
+    let mut input = [PollFd::new(&stdin, PollFlags::IN)];
+    match poll(&mut input, Timespec::try_from(TICK).ok().as_ref()) {
+        Ok(0) | Err(Errno::INTR) => return Ok(()),
+        Ok(_) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let is_gone = input.iter().any(|input| input.revents().intersects(PollFlags::HUP | PollFlags::ERR));
+    if is_gone { Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal has gone")) } else { Ok(()) }
 }
 
 type Screen = Terminal<TerminalBackend>;

@@ -1,5 +1,6 @@
 //! The explorer in a real terminal: tmux's.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -170,6 +171,21 @@ fn the_terminal_is_given_back() {
         tmux.types("q", "");
         tmux.waits("the shell", |screen| !screen.contains("Esc back"));
         tmux.types("clear", "Enter");
+    }
+}
+
+#[test]
+fn it_ends_with_its_terminal() {
+    let Some(tmux) = Tmux::start("gone", 80, 24) else { return };
+    tmux.browse(&fs::canonicalize(MIXED).expect("a fixture").display().to_string());
+    tmux.sees("Esc back");
+    let process = Path::new("/proc").join(tmux.explorer());
+    assert!(process.exists());
+    tmux.run(&["kill-server"]);
+    let begun = Instant::now();
+    while process.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it goes on without a terminal");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
