@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use bigkeys::analysis::filter::Filter;
 use bigkeys::check::{self, Checksum, check_bytes};
 use bigkeys::engine::export_all;
+use bigkeys::extract::{Plan, extract};
 use bigkeys::forensics::{Carved, Search, grep, timeline};
 use bigkeys::memory::Target;
 use bigkeys::output::values::{Drain, EventText, Lines, MatchText};
@@ -24,6 +25,7 @@ pub fn of(target: &str) -> Option<fn(&[u8])> {
     Some(match target {
         "carve" => carve,
         "check" => check_any,
+        "extract" => extract_all,
         "forensics" => forensics,
         "lzf" => lzf,
         "packed" => packed,
@@ -241,6 +243,36 @@ fn exported(path: &Path, options: &Options, as_commands: bool) -> Vec<u8> {
     told.expect("the file can be opened");
     drop(drain);
     written.into_inner().expect("no panic")
+}
+
+/// All keys are copied to the same bytes in segments and as a whole; of a sound dump they make a sound one, of which a copy is the
+/// same once more.
+pub fn extract_all(dump: &[u8]) {
+    let path = format!("/dev/shm/bigkeys-fuzz-extract-{}-{:?}", std::process::id(), std::thread::current().id());
+    fs::write(&path, dump).expect("memory");
+    let mut options = Options::default();
+    options.threads = 1;
+    let (whole, keys) = extracted(Path::new(&path), &options);
+    options.threads = 3;
+    options.segment_bytes = [16, 100, 1000][dump.len() % 3];
+    assert!(extracted(Path::new(&path), &options) == (whole.clone(), keys), "segments of {}", options.segment_bytes);
+    if check_bytes(dump, &check::Options::default()).sound {
+        let report = check_bytes(&whole, &check::Options::default());
+        assert!(report.sound && report.keys == keys, "{keys} keys: {report}");
+        fs::write(&path, &whole).expect("memory");
+        assert!(extracted(Path::new(&path), &options) == (whole, keys), "another copy");
+    }
+    _ = fs::remove_file(&path);
+}
+
+fn extracted(path: &Path, options: &Options) -> (Vec<u8>, u64) {
+    let mut written = Vec::new();
+    let (dumps, filter, progress) = ([path.into()], Filter::default(), Arc::default());
+    let outputs = vec![&mut written];
+    let told =
+        extract(&dumps, &filter, &Plan::default(), options, &progress, outputs).expect("memory takes everything");
+    let keys = told.keys.iter().sum();
+    (written, keys)
 }
 
 /// A search and a timeline are the same bytes in segments and as a whole, and none of them acts on whoever reads it.

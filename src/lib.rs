@@ -47,6 +47,7 @@
 //!   stand-ins, so that others may see what is printed.
 //! * [`task`]: the big key analysis task and its JSON; with the feature `store` also its life, in a store and a runner's hands.
 //! * [`output`]: the report as a table, as one HTML file, as folded stacks, as rows; values as JSON, rows of elements and commands.
+//! * `browse`, with the feature of that name: the explorer in the terminal.
 //! * `server`, with the feature of that name: the task API over HTTP; with the feature `console` also its pages.
 //! * [`error`]: what went wrong, in one plain sentence.
 //! * `cli`, with the feature of that name: what can be typed.
@@ -56,8 +57,9 @@
 //! of these but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
 //! `salvage` knows `check` too; `compare`, `extract`, `forensics` and `task` know `engine` and what that knows, `task` with `input`,
 //! `forensics` with the walk of `check`; `output` knows `report`, `values`, `compare`, `forensics` and `error`, `findings` knows
-//! `report`, `memory`, `rdb` and how `output` writes numbers, `server` knows `task`, and for its pages `engine`, `report`, `findings`
-//! and how `output` writes a page and numbers. No file imports one that, in some steps, imports it. A test holds this.
+//! `report`, `memory`, `rdb` and how `output` writes numbers, `browse` knows `engine`,
+//! `report`, `findings`, `compare`, and of `output` the values and the numbers for people; `server` knows `task`, and for its
+//! pages `engine`, `report`, `findings` and how `output` writes a page and numbers. No file imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -70,13 +72,15 @@
 //! # Features
 //!
 //! `cli` (the program, with `store`), `server` (the task API, with `store`), `console` (its pages, with `server` and `html`), `compress` (gzip, zstd, xz and bzip2 input),
-//! `columnar` (rows as Parquet and Arrow) and `html` (the report as an HTML file) are on by default; without them this is the
+//! `columnar` (rows as Parquet and Arrow), `html` (the report as an HTML file) and `browse` (the explorer in the terminal) are on by default; without them this is the
 //! light library. `cloud` (dumps in object stores and on web servers) is not.
 
 // The program is a part of the library, so that the Python package has it too.
 extern crate self as bigkeys;
 
 pub mod analysis;
+#[cfg(feature = "browse")]
+pub mod browse;
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -99,6 +103,7 @@ pub mod values;
 
 pub use analysis::{BigKey, Pattern, Question, Report};
 pub use engine::{
-    Dump, Options, Progress, analyze, analyze_all, analyze_reader, look_into, report_all, row_blocks_all, rows_all,
+    Dump, Options, Progress, analyze, analyze_all, analyze_reader, look_at_names, look_into, report_all,
+    row_blocks_all, rows_all,
 };
 pub use error::{Error, ErrorKind};

@@ -10,7 +10,7 @@ use regex::Regex;
 
 /// A folder or file directly in `src/`, and the paths below the crate that it may name besides its own. `lib.rs` names
 /// them all, being the list of them; `cli/`, in a crate of its own, is held by another test.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("rdb", &[]),
     ("memory", &["rdb"]),
     ("error", &["rdb"]),
@@ -40,6 +40,22 @@ const ARROWS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("findings", &["report", "memory", "rdb", "output::human"]),
+    (
+        "browse",
+        &[
+            "engine",
+            "analysis",
+            "report",
+            "findings",
+            "compare",
+            "values",
+            "output::human",
+            "output::values",
+            "rdb",
+            "error",
+            "input::shown",
+        ],
+    ),
     ("output", &["analysis", "memory", "report", "values", "compare", "forensics", "rdb", "error"]),
 ];
 

@@ -1,4 +1,4 @@
-"""What stands for a dump: a path, a list of paths, or bytes."""
+"""What stands for a dump: a path, a URL, a list of them, or bytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import shutil
 from collections.abc import Iterable
 from typing import Any
+
+from . import _bigkeys
 
 
 class Held:
@@ -58,9 +60,10 @@ def open(source: Any) -> Held:  # noqa: A001
 
 
 def paths(dumps: Any) -> list[str]:
-    """The paths of one dump or of several."""
+    """The paths and URLs of one dump or of several. A pattern in a bucket stands for what it matches."""
     if isinstance(dumps, (str, bytes, os.PathLike)):
         dumps = [dumps]
     elif not isinstance(dumps, Iterable):
         raise TypeError(f"a path, a list of paths or what bigkeys.open() gives, not {type(dumps).__name__}")
-    return [os.fsdecode(dump) for dump in dumps]
+    named = [os.fsdecode(dump) for dump in dumps]
+    return [path for name in named for path in _bigkeys.matches(name)]

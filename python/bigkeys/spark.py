@@ -1,7 +1,7 @@
 """Dumps in Spark: a data source ``rdb``, reports over fleets, and one dump that a whole cluster reads.
 
 Spark does the distributing: a dump is one partition, or many if :func:`load` cuts it into ranges. The package must be installed
-where the executors run, and the paths must be readable there.
+where the executors run, and the paths must be readable there, or be URLs whose credentials are in their environment.
 
 >>> import bigkeys.spark
 >>> bigkeys.spark.RdbDataSource.name()
@@ -13,6 +13,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from pyspark.sql.pandas.types import from_arrow_type, to_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
 import bigkeys
+from bigkeys._inputs import paths
 
 #: The setting without which Spark hands no filters to data sources in Python.
 PUSHDOWN = "spark.sql.python.filterPushdown.enabled"
@@ -50,14 +52,15 @@ def load(
 
     Executors scan its ranges and say where they truly began and ended; the driver checks that the ends meet, and scans those again
     that do not, so it must be able to read the dump as well. Then each part's rows are read where Spark likes. Options are those
-    of the data source. Compressed dumps and those of Dragonfly are read as a whole.
+    of the data source. Compressed dumps, those of Dragonfly and those at URLs are read as a whole.
     """
     register(spark)
     files = _expand(dumps)
     known = {name: value for name, value in options.items() if value is not None}
     parts: dict[str, list] = {}
     if not known.get("elements") and not known.get("damage"):
-        cuts = {path: bigkeys.cut(path, range_bytes) for path in files if os.path.getsize(path) > range_bytes}
+        large = [path for path in files if "://" not in path and os.path.getsize(path) > range_bytes]
+        cuts = {path: bigkeys.cut(path, range_bytes) for path in large}
         ranges = [(path, start, end) for path, found in cuts.items() for start, end in found]
         if ranges:
             scanned = spark.sparkContext.parallelize(ranges, len(ranges)).map(_scan_range).collect()
@@ -108,11 +111,15 @@ def _scan_range(asked: tuple[str, int, int]) -> tuple[str, dict]:
 
 
 def _expand(dumps: Any) -> list[str]:
-    """The files that paths and patterns name."""
-    files = []
+    """The files and objects that paths, URLs and patterns name."""
+    files: list[str] = []
     for path in [dumps] if isinstance(dumps, (str, os.PathLike)) else dumps:
         path = os.fspath(path).removeprefix("file://")
-        found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+        if "://" in path:
+            # Hadoop's names of S3 are those of its clients, not of the store.
+            found = paths(re.sub("^s3[an]://", "s3://", path))
+        else:
+            found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
         if not found:
             raise FileNotFoundError(f"{path}: no dump matches")
         files.extend(found)

@@ -12,6 +12,7 @@ mod scan;
 mod waiting;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
@@ -23,13 +24,20 @@ mod _bigkeys {
     #[pymodule_export]
     use super::errors::DumpError;
     #[pymodule_export]
-    use super::main;
+    use super::{main, matches};
     #[pymodule_export]
     use super::range::{cut, join, range};
     #[pymodule_export]
     use super::report::{Report, check, load_report, report, task};
     #[pymodule_export]
     use super::scan::Scan;
+}
+
+/// The dumps that a path or a URL names, as text: Python's paths have no `//`. The pattern of a bucket names many.
+#[pyfunction]
+fn matches(py: Python<'_>, path: PathBuf) -> PyResult<Vec<OsString>> {
+    let found = py.detach(|| bigkeys::input::matches(&path)).map_err(|error| errors::exception(py, &error))?;
+    Ok(found.into_iter().map(PathBuf::into_os_string).collect())
 }
 
 /// Runs the program with these arguments, the first of which is its name; gives its exit code.

@@ -1,5 +1,6 @@
 """The blocks of Python code in the documentation run as they are, page by page, in a folder with dumps of the names they use."""
 
+import gzip
 import re
 import shutil
 import sys
@@ -13,8 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+@pytest.fixture(scope="module")
+def backups(store) -> None:
+    for number in range(5):
+        store.put(f"2026-11-26/node-{number}.rdb.gz", gzip.compress(dumps.node(number)), bucket="backups")
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
+def folder(tmp_path, monkeypatch, backups) -> Path:
     for name, fixture in [("dump", "mixed_all_v13"), ("monday", "mixed_idle_v09"), ("tuesday", "key_names_v80")]:
         shutil.copy(ROOT / "fixtures" / f"{fixture}.rdb", tmp_path / f"{name}.rdb")
     (tmp_path / "damaged.rdb").write_bytes(dumps.node(3)[:2000])
@@ -42,6 +49,7 @@ def test_python(folder, capsys):
     run(ROOT / "docs" / "python.md", names)
     assert names["table"].num_rows > 0 and names["fields"].height > 0 and names["by_type"].height > 3
     assert names["sound"] and names["in_memory"]["sound"] and len(names["digest"]) == 40
+    assert names["backups"].height == 5 * 5 and set(names["backups"]["type"]) == {"hash"}
     assert len(names["small"]) == 534 and names["rows"].num_rows > 0
     assert "damaged.rdb" in capsys.readouterr().out
 
@@ -59,6 +67,7 @@ def test_fleets(folder):
     try:
         run(ROOT / "docs" / "fleets.md", names)
         assert names["keys"].count() == sum(table.num_rows for table in names["tables"]) > 300
+        assert names["backups"].count() == names["of_backups"].to_dict()["totals"]["keys"] == 5 * 55
         assert names["big"].count() > 0 and names["fields"].count() > 0 and names["damage"].count() == 0
         assert len(list((folder / "keys").glob("instance=node-*"))) == 5
         assert names["by_ray"].to_json() == names["by_dask"].to_json() == names["report"].to_json()

@@ -12,6 +12,7 @@ import pytest
 
 import bigkeys
 import dumps
+from conftest import NODES
 
 if shutil.which("java") is None and os.environ.get("CI") != "true":
     pytest.skip("there is no Java", allow_module_level=True)
@@ -23,14 +24,13 @@ import bigkeys.spark  # noqa: E402
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MIXED = FIXTURES / "mixed_all_v13.rdb"
-NODES = 100
 
 
 @pytest.fixture(scope="module")
-def spark():
+def spark(store):
     from pyspark.sql import SparkSession
 
-    # The workers of a cluster start from these.
+    # The workers of a cluster start from these, and take the store's address from the environment.
     os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (
@@ -46,14 +46,6 @@ def spark():
     bigkeys.spark.register(session)
     yield session
     session.stop()
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("fleet")
-    for number in range(NODES):
-        (folder / f"node-{number:03}.rdb").write_bytes(dumps.node(number))
-    return folder
 
 
 def rows(source, columns=("db", "name", "type", "size", "memory_bytes", "offset")) -> list[tuple]:
@@ -126,6 +118,15 @@ def test_a_report_is_that_of_one_machine(spark, fleet):
     assert bigkeys.spark.report(spark, files[0], top=3).to_json() == bigkeys.report(files[0], top=3).to_json()
 
 
+def test_a_fleet_in_a_bucket(spark, fleet, fleet_in_bucket):
+    files = sorted(fleet.iterdir())
+    columns = ("db", "name", "type", "size", "memory_bytes", "offset")
+    frame = spark.read.format("rdb").load(fleet_in_bucket.replace("s3://", "s3a://"))
+    assert frame.rdd.getNumPartitions() == NODES
+    assert rows(frame, columns) == rows(bigkeys.scan(files), columns)
+    assert rows(bigkeys.spark.load(spark, fleet_in_bucket, range_bytes=1000), columns) == rows(bigkeys.scan(files), columns)
+
+
 def executors() -> list[int]:
     """The executors that this process has started, by way of Spark's workers."""
     parents, found = {}, []
@@ -147,8 +148,8 @@ def executors() -> list[int]:
     return [process for process in found if is_ours(process)]
 
 
-def test_an_executor_that_is_killed_changes_nothing(spark, fleet):
-    expected = bigkeys.report(sorted(fleet.iterdir())).to_json()
+def test_an_executor_that_is_killed_changes_nothing(spark, fleet_in_bucket):
+    expected = bigkeys.report(fleet_in_bucket).to_json()
     tracker = spark.sparkContext.statusTracker()
     killed = []
 
@@ -164,7 +165,7 @@ def test_an_executor_that_is_killed_changes_nothing(spark, fleet):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    merged = bigkeys.spark.report(spark, f"{fleet}/*.rdb").to_json()
+    merged = bigkeys.spark.report(spark, fleet_in_bucket).to_json()
     killer.join()
     assert merged == expected
     assert killed and killed[0] not in executors()

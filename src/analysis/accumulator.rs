@@ -66,6 +66,9 @@ pub(crate) trait Query: Sync {
     /// Whether [`Query::start`] is called.
     const NEEDS_START: bool = false;
 
+    /// Whether dumps may be read side by side: what [`Query::begin`] gives depends on no dump before, and goes nowhere else.
+    const IS_SIDE_BY_SIDE: bool = false;
+
     /// Takes the start of a dump as it is stored, up to [`Context::start`]; none if it is too long to be held.
     fn start(&self, _context: &Context, _stored: Option<&[u8]>) {}
 

@@ -50,7 +50,9 @@ pub(super) fn check_map(
     *report = started;
     report.dump_bytes = dump.len() as u64;
     report.values_not_looked_through = walk.deep.unseen;
-    let segment_bytes = if options.segment_bytes == 0 { SEGMENT_BYTES } else { options.segment_bytes };
+    // Without names there is next to nothing to hold.
+    let segment_bytes =
+        if options.segment_bytes == 0 && !options.quick { SEGMENT_BYTES } else { options.segment_bytes };
     let asked = engine::Options { threads: options.threads, segment_bytes, ..engine::Options::default() };
     let start = Start { db: 0, record_start: walk.record_start, offset: source.offset() };
     let mut walking =

@@ -84,12 +84,13 @@ impl Filter {
         let at = self.block(id);
         let Some(block) = self.blocks.get_mut(at) else { return };
         #[allow(clippy::cast_possible_truncation, reason = "the lower half, five bits for each word")]
-        let low = id as u64;
-        let bits: [u32; 8] = std::array::from_fn(|word| 1 << (low >> (5 * word) & 31));
+        let mut low = id as u64;
         let mut missing = 0;
-        for (word, bit) in block.iter_mut().zip(bits) {
+        for word in block {
+            let bit = 1 << (low & 31);
             missing |= !*word & bit;
             *word |= bit;
+            low >>= 5;
         }
         if missing == 0 {
             self.suspect(digest);

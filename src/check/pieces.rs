@@ -50,10 +50,7 @@ impl Stretch<'_> {
     /// As [`Scan::run_from`].
     pub(super) fn walk(&self, report: &mut Report) -> Result<Walked, ErrorKind> {
         let Self { map, context, is_deep, options, progress } = *self;
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let threads = options.workers();
         let ask = Ask { context, is_deep, threads, report: Mutex::new(Some(std::mem::take(report))) };
         let outcome = Scan { map, number: 0, options, progress, ask: &ask }.run_from(context)?;
         let computed = outcome.ending.as_ref().ok().and_then(|ending| ending.computed);

@@ -44,6 +44,9 @@ pub struct Report {
     /// Offset at which the check was interrupted: nothing is known of what follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted_at: Option<u64>,
+    /// Offset at which a limit of this program ended the check, which is no damage: nothing is known of what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_at: Option<u64>,
     /// What the dump was wrapped in, the outermost first, such as `gzip`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wrapped_in: Vec<&'static str>,
@@ -238,6 +241,8 @@ pub enum Severity {
     Error,
     /// The servers that the dump was written for read on over it.
     Warning,
+    /// Not damage: this program holds no more of it, and cannot read on.
+    Limit,
 }
 
 /// A stretch of a dump that could not be read.
@@ -303,8 +308,16 @@ impl Report {
         record_start: u64,
         dump_bytes: u64,
     ) {
-        let is_tolerated = self.is_tolerated(&error);
-        self.has_errors |= !is_tolerated;
+        let severity = match error.kind {
+            ParseErrorKind::Limit => Severity::Limit,
+            _ if self.is_tolerated(&error) => Severity::Warning,
+            _ => Severity::Error,
+        };
+        match severity {
+            Severity::Error => self.has_errors = true,
+            Severity::Limit => _ = self.limited_at.get_or_insert(error.offset),
+            Severity::Warning => {}
+        }
         let name = key.map(|(name, _)| name);
         if !self.has_room(name) {
             return;
@@ -313,7 +326,7 @@ impl Report {
         let has_db = key.is_some() || error.kind == ParseErrorKind::KeyCount;
         self.findings.push(Finding {
             offset: error.offset,
-            severity: if is_tolerated { Severity::Warning } else { Severity::Error },
+            severity,
             kind: error.kind.name(),
             what: words(error, dump_bytes),
             db: has_db.then_some(self.db),
@@ -395,7 +408,7 @@ impl Report {
 
     /// Compares what databases say with what is in them; it says nothing where keys were lost anyway.
     pub(super) fn compare_key_counts(&mut self, end: u64) {
-        if self.has_errors {
+        if self.has_errors || self.limited_at.is_some() {
             return;
         }
         let wrong: Vec<(u64, u64)> = self
@@ -506,7 +519,7 @@ impl Report {
     }
 
     pub(super) fn conclude(&mut self, context: Option<&Context>) {
-        self.sound = !self.has_errors && self.interrupted_at.is_none();
+        self.sound = !self.has_errors && self.interrupted_at.is_none() && self.limited_at.is_none();
         self.databases = std::mem::take(&mut self.by_number).into_values().collect();
         if self.oversized_names > 0 {
             let keys =
@@ -537,6 +550,11 @@ impl Report {
 }
 
 impl Report {
+    /// Whether something is wrong that a server would refuse, rather than unknown.
+    pub fn is_damaged(&self) -> bool {
+        self.has_errors
+    }
+
     /// Writes the names of keys as `name` has them, and sentences as `sentence` has them.
     pub fn map_names(&mut self, name: &dyn Fn(&[u8]) -> Vec<u8>, sentence: &dyn Fn(&str) -> String) {
         self.error = self.error.as_deref().map(sentence);
@@ -586,10 +604,11 @@ impl fmt::Display for Finding {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.interrupted_at {
+        let verdict = match (self.interrupted_at, self.limited_at) {
             _ if self.has_errors => "DAMAGED",
-            Some(_) => "interrupted",
-            None => "sound",
+            (Some(_), _) => "interrupted",
+            (None, Some(_)) => "not checked to its end",
+            (None, None) => "sound",
         };
         writeln!(f, "{}: {verdict}", Visible(self.dump.as_bytes()))?;
         if let Some(offset) = self.interrupted_at {

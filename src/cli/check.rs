@@ -98,8 +98,10 @@ fn check(args: &CheckArgs) -> Exit {
         for sentence in report.error.iter().cloned().chain(report.findings.iter().map(ToString::to_string)) {
             not_understood(&format!("{}: {sentence}", report.dump));
         }
-        if !report.sound {
+        if report.is_damaged() {
             exit = exit.max(Exit::Damaged);
+        } else if report.limited_at.is_some() {
+            exit = exit.max(Exit::CouldNotRun);
         }
         files.extend(SnapshotFile::of(path, &report));
         if !(args.quiet && report.sound) {

@@ -9,6 +9,8 @@ use bigkeys::compare::{Difference, KeyQuestion, compare_keys};
 use bigkeys::engine::report_all;
 use bigkeys::forensics::Redaction;
 use bigkeys::input::shown;
+#[cfg(feature = "html")]
+use bigkeys::output::html;
 use bigkeys::output::{diff, folded};
 use bigkeys::report::{Question, Report};
 use bigkeys::{Dump, Error, ErrorKind, Progress};
@@ -26,6 +28,8 @@ use super::evidence::{EvidenceArgs, recorded};
 use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::report_file::{read, redact};
+#[cfg(feature = "html")]
+use super::report_format::arguments;
 use super::report_format::width;
 use super::sink::{Sink, keep_inputs};
 
@@ -34,6 +38,7 @@ Examples:
   bigkeys diff monday.rdb tuesday.rdb
   bigkeys diff monday.json tuesday.json --maxmemory 16G
   bigkeys diff monday.json tuesday.rdb -o change.json
+  bigkeys diff --top 100 monday.rdb tuesday.rdb -o change.html
   bigkeys diff monday.rdb tuesday.rdb -o change.folded && flamegraph.pl change.folded
 
 Of two dumps, keys are compared one by one as well: by what is in their
@@ -104,13 +109,23 @@ enum Format {
     Table,
     /// JSON, as schema/diff.schema.json describes it
     Json,
+    /// One HTML file, which needs no network
+    #[cfg(feature = "html")]
+    Html,
     /// Memory by prefix on both sides, as differential flame graphs read it
     Folded,
 }
 
 impl output::Format for Format {
     const WHAT: &'static str = "a difference";
-    const ENDINGS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("folded", Self::Folded)];
+    const ENDINGS: &'static [(&'static str, Self)] = &[
+        ("json", Self::Json),
+        #[cfg(feature = "html")]
+        ("html", Self::Html),
+        #[cfg(feature = "html")]
+        ("htm", Self::Html),
+        ("folded", Self::Folded),
+    ];
 }
 
 /// One of the two sides.
@@ -150,6 +165,11 @@ fn try_run(args: &DiffArgs) -> Result<Exit, String> {
     let is_read = match format {
         Format::Table => sink.write_with(|to| diff::write(&difference, width(is_terminal), top, to))?,
         Format::Json => sink.write(&difference, is_terminal)?,
+        #[cfg(feature = "html")]
+        Format::Html => {
+            let arguments = arguments(redaction.is_some());
+            sink.write_with(|to| html::difference::write(&difference, &arguments, to))?
+        }
         Format::Folded => sink.write_with(|to| folded::write_difference(&old, &new, to))?,
     };
     if is_read {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bigkeys::analysis::filter::Filter;
 use bigkeys::engine::Exported;
-use bigkeys::forensics::{Match, Search, grep};
+use bigkeys::forensics::{Match, Redaction, Search, grep, redacted_match};
 use bigkeys::input::shown;
 use bigkeys::output::values::MatchText;
 use bigkeys::{Dump, Error, ErrorKind, Pattern, Progress};
@@ -16,9 +16,10 @@ use serde::Serialize;
 
 use super::args::filter::FilterArgs;
 use super::args::input::DumpArgs;
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
 use super::args::value::from_to;
-use super::exit::{Exit, fail, say, tell_damage};
+use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::sink::Sink;
 
@@ -75,6 +76,9 @@ pub(super) struct GrepArgs {
     json: bool,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     filter: FilterArgs,
 
     #[command(flatten)]
@@ -101,11 +105,13 @@ fn try_run(args: &GrepArgs) -> Result<Exit, String> {
     let search = Search::new(args.pattern()?, args.keys)?;
     let filter = args.filter.filter_without_ages()?;
     let dumps = args.input.dumps()?;
+    let redaction = args.redact.redaction(SEPARATORS)?;
+    let redaction = redaction.as_ref();
     let mut sink = Sink::open(None)?;
     let (mut exit, mut matches) = (Exit::Sound, 0);
     for dump in &dumps {
-        let run =
-            Run { args, search: &search, filter: &filter, dump, name: shown(&dump.path), is_one: dumps.len() == 1 };
+        let name = shown(&dump.path);
+        let run = Run { args, search: &search, filter: &filter, redaction, dump, name, is_one: dumps.len() == 1 };
         let mut told = None;
         let is_read = watched(args.scan.when(), |progress| {
             sink.write_with(|to| {
@@ -124,10 +130,10 @@ fn try_run(args: &GrepArgs) -> Result<Exit, String> {
             Ok(Exported { notes, mut errors, .. }) => {
                 // The end that was asked for is not an error.
                 errors.retain(|error| !(is_enough && matches!(error.cause, ErrorKind::Cancelled { .. })));
-                tell_damage(&errors, &notes, args.scan.quiet)
+                tell_redacted(&errors, &notes, args.scan.quiet, redaction)
             }
             Err(error) => {
-                say(&error.to_string());
+                say(&redacted(&error.to_string(), redaction));
                 Exit::of(&error)
             }
         };
@@ -174,6 +180,7 @@ struct Run<'r> {
     args: &'r GrepArgs,
     search: &'r Search,
     filter: &'r Filter,
+    redaction: Option<&'r Redaction>,
     dump: &'r Dump,
     name: String,
     is_one: bool,
@@ -204,7 +211,11 @@ impl Run<'_> {
             }
             found += 1;
             if !args.count {
-                written = to.write_all(&text.line(&self.name, !self.is_one, hit));
+                let line = |hit: &Match<'_>| text.line(&self.name, !self.is_one, hit);
+                written = to.write_all(&match self.redaction {
+                    Some(redaction) => redacted_match(hit, redaction, line),
+                    None => line(hit),
+                });
             }
             if found == most || written.is_err() {
                 progress.cancel();

@@ -9,7 +9,7 @@ use bigkeys::{Progress, findings};
 use clap::Args;
 use clap::builder::ValueHint;
 
-use super::args::budget::{BudgetArgs, hold};
+use super::args::budget::BudgetArgs;
 use super::args::input::all_matches;
 use super::args::output::{OutputArgs, choose};
 use super::args::redact::RedactArgs;
@@ -72,7 +72,8 @@ pub(super) struct MergeArgs {
 
 pub(super) fn run(args: &MergeArgs) -> Exit {
     let results = || args.output.output.iter().cloned().collect();
-    recorded(&args.evidence, &args.reports, results, || match try_run(args) {
+    let inputs = [args.reports.clone(), args.budget.inputs()].concat();
+    recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
         Err(sentence) => fail(&sentence),
     })
@@ -91,9 +92,9 @@ fn try_run(args: &MergeArgs) -> Result<Exit, String> {
         return Ok(Exit::Interrupted);
     };
     let redaction = args.redact.redaction(&report.prefixes.separators.to_string())?;
-    let exit = hold(&budget, &report, redaction.as_ref());
+    let (exit, verdict) = budget.hold(&report, redaction.as_ref())?;
     redact(&mut report, redaction.as_ref())?;
-    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
+    report.findings = findings::judge_with_budget(&report, args.rules.unwrap_or_default(), &verdict);
     Ok(report_format::write(&report, format, sink, exit))
 }
 

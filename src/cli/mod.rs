@@ -3,6 +3,8 @@
 
 mod analyze;
 mod args;
+#[cfg(feature = "browse")]
+mod browse;
 mod carve;
 mod check;
 mod completions;
@@ -61,6 +63,7 @@ Examples:
   bigkeys report --target redis-8.2 dump.rdb.gz
   bigkeys analyze dump.rdb -o task.json    the biggest keys, as a task
   bigkeys keys dump.rdb -o keys.parquet    one row per key
+  bigkeys browse dump.rdb                  look around in the terminal
   bigkeys get dump.rdb user:1              one key and its elements
   bigkeys export dump.rdb -o all.ndjson    all keys with their values
   bigkeys extract dump.rdb --db 3 -o 3.rdb the keys of a database, as a dump
@@ -77,6 +80,8 @@ enum Command {
     Analyze(Box<analyze::AnalyzeArgs>),
     Report(Box<report::ReportArgs>),
     Keys(Box<keys::KeysArgs>),
+    #[cfg(feature = "browse")]
+    Browse(browse::BrowseArgs),
     Get(Box<get::GetArgs>),
     Export(Box<export::ExportArgs>),
     Extract(Box<extract::ExtractArgs>),
@@ -110,6 +115,8 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         Command::Analyze(args) => analyze::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Keys(args) => keys::run(&args),
+        #[cfg(feature = "browse")]
+        Command::Browse(args) => browse::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Extract(args) => extract::run(&args),

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use bigkeys::findings;
 use bigkeys::input::{is_url, reader, shown};
-use bigkeys::report::{Group, Question, Report, Rules, Sort};
-use bigkeys::{Dump, Error, Options, Progress, look_into, report_all};
+use bigkeys::report::{Group, Name, Question, Report, Rules, Sort};
+use bigkeys::{Dump, Error, Options, Progress, look_at_names, look_into, report_all};
 use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::args::budget::{BudgetArgs, hold};
+use super::args::budget::BudgetArgs;
 use super::args::filter::FilterArgs;
 use super::args::input::{ShardedDumpArgs, dump};
 use super::args::memory::MemoryArgs;
@@ -50,6 +50,7 @@ damage is printed), 2 could not run, 3 over budget, 130 Ctrl-C.";
 /// (`bigkeys merge`).
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
 pub(super) struct ReportArgs {
     #[command(flatten)]
     input: ShardedDumpArgs,
@@ -62,7 +63,7 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "WHAT", value_enum, help_heading = "Report")]
     sort: Option<SortBy>,
 
-    /// Characters that end a prefix of a name
+    /// Characters that end a prefix of a name; `auto` finds them by a first look at the names
     #[arg(long, value_name = "CHARS", default_value = ":", help_heading = "Report")]
     separators: String,
 
@@ -80,6 +81,10 @@ pub(super) struct ReportArgs {
     /// Count keys in the groups of this TOML file: [[group]] name = "carts", match = ["user:*:cart"]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "group", help_heading = "Report")]
     groups: Option<PathBuf>,
+
+    /// Break the keys of each prefix and group down by type, time to live and time unused, with percentiles; reads dumps twice
+    #[arg(long, help_heading = "Report")]
+    breakdown: bool,
 
     /// Group keys by cluster slot and hash tag; the default if shards are given
     #[arg(long, help_heading = "Report")]
@@ -156,7 +161,7 @@ const TOP: u64 = 20;
 
 pub(super) fn run(args: &ReportArgs) -> Exit {
     let dumps = args.input.dumps.iter().map(|argument| dump(argument).path);
-    let inputs: Vec<PathBuf> = dumps.chain(args.groups.clone()).chain(args.budget.budget.clone()).collect();
+    let inputs: Vec<PathBuf> = dumps.chain(args.groups.clone()).chain(args.budget.inputs()).collect();
     let results = || args.output.output.iter().cloned().collect();
     recorded(&args.evidence, &inputs, results, || match try_run(args) {
         Ok(exit) => exit,
@@ -173,7 +178,6 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
     fit(args, format)?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
     let budget = args.budget.budget()?;
-    let redaction = args.redact.redaction(&args.separators)?;
     let sink = Sink::open(output)?;
     let question = Question {
         top: usize::try_from(args.top.unwrap_or(TOP)).unwrap_or(usize::MAX),
@@ -184,9 +188,26 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         separators: args.separators.clone().into_bytes(),
         under: args.under.as_deref().unwrap_or_default().to_vec(),
         groups: groups(args)?,
+        has_breakdown: args.breakdown,
         has_slots: args.slots || dumps.iter().any(|dump| dump.shard.is_some()),
+        ..Question::default()
     };
     let options = args.scan.options();
+    let question = if args.separators == "auto" {
+        let look = |progress: &Arc<Progress>| {
+            let looked = look_at_names(&dumps, &question, &options, progress);
+            looked.map(|question| (question, progress.is_cancelled()))
+        };
+        let (question, is_cancelled) = watched(args.scan.when(), look).map_err(|error| error.to_string())?;
+        if is_cancelled {
+            say("interrupted before the separators were known; nothing is printed");
+            return Ok(Exit::Interrupted);
+        }
+        question
+    } else {
+        question
+    };
+    let redaction = args.redact.redaction(&Name::new(question.separators.clone()).to_string())?;
     let found = watched(args.scan.when(), |progress| find(args, &dumps, &question, &options, progress));
     let Found { mut report, notes, damage, is_hashed } =
         found.map_err(|sentence| redacted(&sentence, redaction.as_ref()))?;
@@ -195,9 +216,10 @@ fn try_run(args: &ReportArgs) -> Result<Exit, String> {
         say("interrupted before the SHA-256 of each file was known; what was found is reported");
         exit = exit.max(Exit::Interrupted);
     }
-    exit = exit.max(hold(&budget, &report, redaction.as_ref()));
+    let (held, verdict) = budget.hold(&report, redaction.as_ref())?;
+    exit = exit.max(held);
     redact(&mut report, redaction.as_ref())?;
-    report.findings = findings::judge(&report, args.rules.unwrap_or_default());
+    report.findings = findings::judge_with_budget(&report, args.rules.unwrap_or_default(), &verdict);
     Ok(report_format::write(&report, format, sink, exit))
 }
 
@@ -303,15 +325,17 @@ fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
         (args.top.is_some(), "--top", "table, json or html"),
         (args.sort.is_some(), "--sort", "table, json or html"),
         (args.largest, "--largest", "table, json or html"),
-        (args.rules.is_some(), "--rules", "table, json or html"),
+        (args.breakdown, "--breakdown", "table or json"),
+        (args.rules.is_some(), "--rules", "table, json, html or openmetrics"),
         (args.sha256, "--sha256", "json or html"),
     ] {
         let has_place = match format {
             ReportFormat::Table => formats.starts_with("table"),
-            ReportFormat::Folded | ReportFormat::Openmetrics => false,
+            ReportFormat::Folded => false,
+            ReportFormat::Openmetrics => formats.ends_with("openmetrics"),
             ReportFormat::Json => true,
             #[cfg(feature = "html")]
-            ReportFormat::Html => true,
+            ReportFormat::Html => formats.contains("html"),
         };
         if is_given && !has_place {
             return Err(format!("{option} has no effect on this format: use it with --format {formats}"));

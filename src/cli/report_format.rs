@@ -52,11 +52,7 @@ pub(super) fn write(report: &Report, format: ReportFormat, mut sink: Sink, exit:
         }
         #[cfg(feature = "html")]
         ReportFormat::Html => {
-            let arguments: Vec<String> = match report.redacted {
-                // Patterns that were typed have parts of names.
-                Some(_) => vec!["bigkeys".to_owned(), "(arguments left out: --redact)".to_owned()],
-                None => std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
-            };
+            let arguments = arguments(report.redacted.is_some());
             sink.write_with(|to| html::write(report, &arguments, to))
         }
         ReportFormat::Folded => sink.write_with(|to| folded::write(report, to)),
@@ -71,6 +67,16 @@ pub(super) fn write(report: &Report, format: ReportFormat, mut sink: Sink, exit:
         Ok(()) => exit,
         Err(sentence) => fail(&sentence),
     }
+}
+
+/// What the program was called with, for the foot of a page.
+#[cfg(feature = "html")]
+pub(super) fn arguments(is_redacted: bool) -> Vec<String> {
+    // Patterns that were typed have parts of names.
+    if is_redacted {
+        return vec!["bigkeys".to_owned(), "(arguments left out: --redact)".to_owned()];
+    }
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
 }
 
 /// The terminal's columns, or those of the variable `COLUMNS`, or 80.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bigkeys::analysis::filter::Filter;
 use bigkeys::engine::Exported;
-use bigkeys::forensics::{Event, Moment, timeline};
+use bigkeys::forensics::{Event, Moment, Redaction, redacted_event, timeline};
 use bigkeys::input::shown;
 use bigkeys::output::values::{EventText, L2T_HEADER};
 use bigkeys::{Dump, Error, Progress};
@@ -14,8 +14,9 @@ use clap::{Args, ValueEnum};
 use super::args::filter::FilterArgs;
 use super::args::input::{DumpArgs, count};
 use super::args::output::{self, OutputArgs};
+use super::args::redact::{RedactArgs, SEPARATORS};
 use super::args::run::ScanArgs;
-use super::exit::{Exit, fail, say, tell_damage};
+use super::exit::{Exit, fail, redacted, say, tell_redacted};
 use super::progress::watched;
 use super::sink::{Sink, keep_inputs};
 
@@ -57,6 +58,9 @@ pub(super) struct TimelineArgs {
     output: OutputArgs,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     scan: ScanArgs,
 }
 
@@ -92,13 +96,15 @@ fn try_run(args: &TimelineArgs) -> Result<Exit, String> {
     let filter = args.filter.filter_without_ages()?;
     let dumps = args.input.dumps()?;
     keep_inputs(dumps.iter().map(|dump| dump.path.as_path()), output)?;
+    let redaction = args.redact.redaction(SEPARATORS)?;
+    let redaction = redaction.as_ref();
     let mut sink = Sink::open(output)?;
     let mut exit = Exit::Sound;
     if format == Format::L2tcsv && !sink.write_with(|to| to.write_all(L2T_HEADER.as_bytes()))? {
         return Ok(exit);
     }
     for dump in &dumps {
-        let run = Run { args, format, filter: &filter, dump, name: shown(&dump.path) };
+        let run = Run { args, format, filter: &filter, redaction, dump, name: shown(&dump.path) };
         let mut told = None;
         let is_read = watched(args.scan.when(), |progress| {
             sink.write_with(|to| {
@@ -114,10 +120,10 @@ fn try_run(args: &TimelineArgs) -> Result<Exit, String> {
         match told {
             Some(Ok((Exported { mut notes, errors, .. }, more))) => {
                 notes.extend(more);
-                exit = exit.max(tell_damage(&errors, &notes, args.scan.quiet));
+                exit = exit.max(tell_redacted(&errors, &notes, args.scan.quiet, redaction));
             }
             Some(Err(error)) => {
-                say(&error.to_string());
+                say(&redacted(&error.to_string(), redaction));
                 exit = exit.max(Exit::of(&error));
             }
             None => {}
@@ -135,6 +141,7 @@ struct Run<'r> {
     args: &'r TimelineArgs,
     format: Format,
     filter: &'r Filter,
+    redaction: Option<&'r Redaction>,
     dump: &'r Dump,
     name: String,
 }
@@ -153,16 +160,21 @@ impl Run<'_> {
         let mut written = Ok(());
         let (mut undated, mut unwritten) = (0, 0);
         let mut notes = Vec::new();
-        let told = timeline(dump, args.entries, filter, &args.scan.options(), progress, |event: &Event<'_>| match text
-            .line(name, event)
-        {
-            Some(line) if written.is_ok() => written = to.write_all(&line).inspect_err(|_| progress.cancel()),
-            Some(_) => {}
-            None if event.moment == Moment::DumpCreated && event.at_ms.is_none() => {
-                notes.push(facts_without_time(name, event));
+        let line = |event: &Event<'_>| text.line(name, event);
+        let told = timeline(dump, args.entries, filter, &args.scan.options(), progress, |event: &Event<'_>| {
+            let written_as = match self.redaction {
+                Some(redaction) => redacted_event(event, redaction, line),
+                None => line(event),
+            };
+            match written_as {
+                Some(line) if written.is_ok() => written = to.write_all(&line).inspect_err(|_| progress.cancel()),
+                Some(_) => {}
+                None if event.moment == Moment::DumpCreated && event.at_ms.is_none() => {
+                    notes.push(facts_without_time(name, event));
+                }
+                None if event.at_ms.is_none() => undated += 1,
+                None => unwritten += 1,
             }
-            None if event.at_ms.is_none() => undated += 1,
-            None => unwritten += 1,
         });
         let events = |number| count(number, "event");
         if undated > 0 {

@@ -5,10 +5,11 @@ use serde::Serialize;
 use super::exit::{Exit, print};
 
 /// What can be left out of a build, and whether it is in this one.
-const FEATURES: [(&str, bool); 7] = [
+const FEATURES: [(&str, bool); 8] = [
     ("cli", cfg!(feature = "cli")),
     ("columnar", cfg!(feature = "columnar")),
     ("compress", cfg!(feature = "compress")),
+    ("browse", cfg!(feature = "browse")),
     ("html", cfg!(feature = "html")),
     ("cloud", cfg!(feature = "cloud")),
     ("server", cfg!(feature = "server")),

@@ -79,12 +79,27 @@ pub struct ChangedKey {
     /// The type; of one that went the old one.
     #[serde(rename = "type")]
     pub kind: &'static str,
+    /// The type in the old dump, if it was another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_type: Option<&'static str>,
+    /// When it expires in both dumps, if that differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<ExpiryChange>,
     /// Its memory in the old dump.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_memory_bytes: Option<u64>,
     /// Its memory in the new dump.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_memory_bytes: Option<u64>,
+}
+
+/// When a key expires, in milliseconds since 1970; nothing where it never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ExpiryChange {
+    /// In the old dump.
+    pub old_expires_at_ms: Option<i64>,
+    /// In the new dump.
+    pub new_expires_at_ms: Option<i64>,
 }
 
 /// The keys that changed most, largest first.
@@ -100,6 +115,10 @@ pub struct TopChanges {
     pub shrank: Vec<ChangedKey>,
     /// Of those whose values changed and whose memory did not.
     pub rewritten: Vec<ChangedKey>,
+    /// Of those that have another type, which are in one of the lists above as well.
+    pub retyped: Vec<ChangedKey>,
+    /// Of those that expire at another time, whatever else changed.
+    pub expiry_changed: Vec<ChangedKey>,
 }
 
 /// A key of one dump.
@@ -137,63 +156,71 @@ impl<'s> Gathered<'s> {
 
     /// A key as it was and as it is; one of them may be missing.
     pub(super) fn add(&mut self, db: u64, name: &[u8], old: Option<State>, new: Option<State>) {
+        let Some(kind) = new.or(old).map(|state| state.kind.name()) else { return };
+        let same = |(old, new): (State, State)| old.value == new.value && old.expires_at_ms == new.expires_at_ms;
+        if old.zip(new).is_some_and(same) {
+            return;
+        }
         let mut counts = Counts::default();
         let [before, after] = [old, new].map(|state| state.map(|state| state.memory_bytes));
         let change_bytes = after.unwrap_or(0).abs_diff(before.unwrap_or(0));
-        let Self { lists, .. } = self;
+        let mut changed = ChangedKey {
+            change_bytes,
+            db,
+            name: Name::new(name.get(..NAME_BYTES_MAX).unwrap_or(name)),
+            name_bytes: (name.len() > NAME_BYTES_MAX).then_some(name.len() as u64),
+            kind,
+            old_type: None,
+            expiry: None,
+            old_memory_bytes: before,
+            new_memory_bytes: after,
+        };
+        let Self { lists, top, .. } = self;
         let list = match (old, new) {
-            (None, None) => return,
-            (None, Some(_)) => {
+            (None, _) => {
                 counts.came.add(change_bytes);
-                &mut lists.came
+                Some(&mut lists.came)
             }
-            (Some(_), None) => {
+            (_, None) => {
                 counts.went.add(change_bytes);
-                &mut lists.went
+                Some(&mut lists.went)
             }
             (Some(old), Some(new)) => {
                 let has_other_value = old.value != new.value;
                 counts.value_changed = u64::from(has_other_value);
-                counts.type_changed = u64::from(old.kind != new.kind);
-                counts.ttl_changed = u64::from(old.expires_at_ms != new.expires_at_ms);
-                if !has_other_value {
-                    if counts.ttl_changed == 0 {
-                        return;
-                    }
-                    return self.count(name, &counts);
+                if old.kind != new.kind {
+                    counts.type_changed = 1;
+                    changed.old_type = Some(old.kind.name());
                 }
-                match after.cmp(&before) {
-                    Ordering::Greater => {
+                if old.expires_at_ms != new.expires_at_ms {
+                    counts.ttl_changed = 1;
+                    changed.expiry = Some(ExpiryChange {
+                        old_expires_at_ms: old.expires_at_ms,
+                        new_expires_at_ms: new.expires_at_ms,
+                    });
+                }
+                match (has_other_value, after.cmp(&before)) {
+                    (false, _) => None,
+                    (true, Ordering::Greater) => {
                         counts.grew.add(change_bytes);
-                        &mut lists.grew
+                        Some(&mut lists.grew)
                     }
-                    Ordering::Less => {
+                    (true, Ordering::Less) => {
                         counts.shrank.add(change_bytes);
-                        &mut lists.shrank
+                        Some(&mut lists.shrank)
                     }
-                    Ordering::Equal => &mut lists.rewritten,
+                    (true, Ordering::Equal) => Some(&mut lists.rewritten),
                 }
             }
         };
-        let name_bytes = (name.len() > NAME_BYTES_MAX).then_some(name.len() as u64);
-        let shown = name.get(..NAME_BYTES_MAX).unwrap_or(name);
-        let kind = new.or(old).map_or("", |state| state.kind.name());
-        let changed = ChangedKey {
-            change_bytes,
-            db,
-            name: Name::new(shown),
-            name_bytes,
-            kind,
-            old_memory_bytes: before,
-            new_memory_bytes: after,
-        };
-        // Where no change tells keys apart, their sizes do.
-        let rank =
-            |key: &ChangedKey| (Reverse(key.change_bytes), Reverse(key.new_memory_bytes), key.db, key.name.clone());
-        let place = list.partition_point(|other| rank(other) <= rank(&changed));
-        if place < self.top {
-            list.insert(place, changed);
-            list.truncate(self.top);
+        if let Some(list) = list {
+            insert(list, &changed, *top);
+        }
+        if changed.old_type.is_some() {
+            insert(&mut lists.retyped, &changed, *top);
+        }
+        if changed.expiry.is_some() {
+            insert(&mut lists.expiry_changed, &changed, *top);
         }
         self.count(name, &counts);
     }
@@ -223,6 +250,17 @@ impl<'s> Gathered<'s> {
     }
 }
 
+/// Puts a key where it belongs in a list of the largest, if it does.
+fn insert(list: &mut Vec<ChangedKey>, key: &ChangedKey, top: usize) {
+    // Where no change tells keys apart, their sizes do.
+    let rank = |key: &'_ ChangedKey| (Reverse(key.change_bytes), Reverse(key.new_memory_bytes), key.db);
+    let place = list.partition_point(|other| (rank(other), &other.name) <= (rank(key), &key.name));
+    if place < top {
+        list.insert(place, key.clone());
+        list.truncate(top);
+    }
+}
+
 /// Counts under other names, those that get the same one together, most keys first.
 pub(super) fn mapped(prefixes: Vec<PrefixCounts>, map: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<PrefixCounts> {
     let mut all: BTreeMap<Box<[u8]>, Counts> = BTreeMap::new();
@@ -244,8 +282,8 @@ fn in_order(prefixes: BTreeMap<Box<[u8]>, Counts>) -> Vec<PrefixCounts> {
 impl TopChanges {
     /// Writes the names of keys as `map` has them.
     pub(super) fn map_names(&mut self, map: &dyn Fn(&[u8]) -> Vec<u8>) {
-        let Self { came, went, grew, shrank, rewritten } = self;
-        for key in [came, went, grew, shrank, rewritten].into_iter().flatten() {
+        let Self { came, went, grew, shrank, rewritten, retyped, expiry_changed } = self;
+        for key in [came, went, grew, shrank, rewritten, retyped, expiry_changed].into_iter().flatten() {
             key.name = Name::new(map(key.name.bytes()));
         }
     }

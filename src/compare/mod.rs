@@ -13,8 +13,8 @@ mod reports;
 mod value_digest;
 mod vector_set;
 
-pub use changes::{ChangedKey, Counts, Moved, PrefixCounts, TopChanges};
+pub use changes::{ChangedKey, Counts, ExpiryChange, Moved, PrefixCounts, TopChanges};
 pub use digest::{DatabaseDigest, DumpDigest, digest};
 pub use keys::{KeyChanges, KeyQuestion, compare_keys};
-pub use reports::{Amount, Change, DatabaseChange, Difference, Pace, PrefixChange, Side, TypeChange};
+pub use reports::{Amount, Change, DatabaseChange, Difference, GroupChange, Pace, PrefixChange, Side, TypeChange};
 pub use value_digest::{Rules, Sum, value_digest};

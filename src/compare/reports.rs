@@ -20,6 +20,12 @@ pub struct Difference {
     pub format: &'static str,
     /// Whether all dumps on both sides were read to their ends and found sound.
     pub is_complete: bool,
+    /// What names were replaced by, if they were, as in the reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<String>,
+    /// Which keys it is about, in words, if not about all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
     /// The old side.
     pub old: Side,
     /// The new side.
@@ -30,6 +36,9 @@ pub struct Difference {
     pub types: Vec<TypeChange>,
     /// By database, the largest change of memory first.
     pub databases: Vec<DatabaseChange>,
+    /// By group, in the order of the groups, and last the keys in none; if both sides were counted in the same groups.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupChange>,
     /// By prefix, the largest change of memory first: those that changed and that both sides know.
     pub prefixes: Vec<PrefixChange>,
     /// How many prefixes only one side lists, while the other had no room for all of its own: what they had there is not known.
@@ -99,6 +108,16 @@ pub struct TypeChange {
 pub struct DatabaseChange {
     /// The database.
     pub db: u64,
+    /// Its keys.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// Keys of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupChange {
+    /// What the group is called; nothing for the keys in none.
+    pub group: Option<String>,
     /// Its keys.
     #[serde(flatten)]
     pub change: Change,
@@ -188,11 +207,14 @@ impl Difference {
         let mut difference = Self {
             format: FORMAT,
             is_complete: old.is_complete && new.is_complete,
+            redacted: new.redacted.clone(),
+            only: (!new.filters.is_of_all()).then(|| new.filters.to_string()),
             old: Side::of(old),
             new: Side::of(new),
             totals: Change::of(Some(&old.totals), Some(&new.totals)),
             types: types(old, new),
             databases: databases(old, new),
+            groups: groups(old, new),
             prefixes,
             prefixes_unknown,
             pace: None,
@@ -279,6 +301,20 @@ fn databases(old: &Report, new: &Report) -> Vec<DatabaseChange> {
     let sides = [old, new].map(|report| report.databases.iter().filter(move |database| database.db < from_db));
     let [old, new] = sides.map(|side| side.map(|database| (database.db, &database.tally)));
     joined(old, new).into_iter().map(|(db, change)| DatabaseChange { db, change }).collect()
+}
+
+/// Nothing if the sides were not counted in the same groups.
+fn groups(old: &Report, new: &Report) -> Vec<GroupChange> {
+    let Some((old, new)) = old.groups.as_ref().zip(new.groups.as_ref()) else { return Vec::new() };
+    if !old.groups.iter().map(|of| &of.group).eq(new.groups.iter().map(|of| &of.group)) {
+        return Vec::new();
+    }
+    let of_groups = old.groups.iter().zip(&new.groups).map(|(old, new)| GroupChange {
+        group: Some(old.group.name.clone()),
+        change: Change::of(Some(&old.tally), Some(&new.tally)),
+    });
+    let rest = Change::of(Some(&old.unclassified), Some(&new.unclassified));
+    of_groups.chain([GroupChange { group: None, change: rest }]).collect()
 }
 
 /// The prefixes that changed, and how many are known on one side alone.

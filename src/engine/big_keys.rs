@@ -59,6 +59,8 @@ pub fn analyze_reader(name: &str, reader: Box<dyn std::io::Read + Send>, options
 struct TaskQuery<'o>(&'o Options);
 
 impl Query for TaskQuery<'_> {
+    const IS_SIDE_BY_SIDE: bool = true;
+
     type Accumulator = Analysis;
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Analysis, ErrorKind> {

@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::accumulated::{Accumulated, Damaged};
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
 use super::options::{Dump, Options};
 use super::outcome::{Ending, Outcome};
 use super::progress::Progress;
@@ -14,6 +17,12 @@ use crate::analysis::filter::{Expired, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::input::{self, Bytes, Input};
 use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind, checksum};
+
+/// Dumps of no more bytes are not worth several threads each, and are read side by side: so many at a time, of so many bytes in
+/// all, for what was gathered of each is held until it is its turn.
+const SMALL_BYTES_MAX: u64 = 1 << 20;
+const TOGETHER_BYTES_MAX: u64 = 8 << 20;
+const TOGETHER_MAX: usize = 64;
 
 /// Several dumps on their way into one answer.
 pub(super) struct Dumps<'o, A: Query> {
@@ -57,18 +66,26 @@ impl<'o, A: Query> Dumps<'o, A> {
 
     /// Takes in files, unless one of them cannot be opened: then none.
     pub(super) fn add_files(&mut self, dumps: &[Dump], progress: &Arc<Progress>) -> Result<(), Error> {
-        let mut total_bytes = Some(0);
+        let mut sizes = Vec::with_capacity(dumps.len());
         for dump in dumps {
-            let bytes = input::look_at(&dump.path)?;
-            total_bytes = total_bytes.zip(bytes).map(|(total, bytes)| total + bytes);
+            sizes.push(input::look_at(&dump.path)?);
         }
-        progress.expect(total_bytes);
-        for dump in dumps {
-            let input = match &dump.payload_key {
-                Some(key) => input::open_payload(&dump.path, key),
-                None => input::open(&dump.path),
-            };
-            self.add(input, progress)?;
+        progress.expect(sizes.iter().copied().sum());
+        let mut pool = None;
+        let (mut dumps, mut sizes) = (dumps, sizes.as_slice());
+        while let Some(dump) = dumps.first() {
+            let together = if A::IS_SIDE_BY_SIDE && self.options.workers() > 1 { small_ones(sizes) } else { 0 };
+            if together > 1 {
+                let pool = match pool.take() {
+                    Some(built) => pool.insert(built),
+                    None => pool.insert(segments::pool(self.options.workers()).map_err(|cause| Error::new("", cause))?),
+                };
+                self.add_together(dumps.get(..together).unwrap_or_default(), pool, progress)?;
+            } else {
+                self.add(open(dump), progress)?;
+            }
+            dumps = dumps.get(together.max(1)..).unwrap_or_default();
+            sizes = sizes.get(together.max(1)..).unwrap_or_default();
             if progress.is_cancelled() {
                 break;
             }
@@ -77,15 +94,36 @@ impl<'o, A: Query> Dumps<'o, A> {
         Ok(())
     }
 
+    /// Takes in small files, which are read side by side.
+    fn add_together(&mut self, dumps: &[Dump], pool: &ThreadPool, progress: &Arc<Progress>) -> Result<(), Error> {
+        let (first, options, ask) = (self.opened, self.options, &self.ask);
+        let looked_at = |(number, dump): (u32, &Dump)| {
+            let is_wanted = number == first || !progress.is_cancelled();
+            is_wanted.then(|| look(open(dump), number, options, ask, progress))
+        };
+        let numbered: Vec<(u32, &Dump)> = (first..).zip(dumps).collect();
+        let looked: Vec<_> = pool.install(|| numbered.into_par_iter().map(looked_at).collect());
+        for looked in looked.into_iter().map_while(|looked| looked) {
+            self.take(looked?);
+        }
+        Ok(())
+    }
+
     /// Takes in the next dump, or why it is none.
     ///
     /// # Errors
     /// Those that are not about the dump.
     pub(super) fn add(&mut self, input: Result<Input, Error>, progress: &Arc<Progress>) -> Result<(), Error> {
-        let number = self.opened;
+        let looked = look(input, self.opened, self.options, &self.ask, progress)?;
+        self.take(looked);
+        Ok(())
+    }
+
+    fn take(&mut self, looked: Result<Looked<A::Accumulator>, Error>) {
         self.opened += 1;
-        let input = match input {
-            Err(error) if error.is_about_dump() => {
+        let Looked { name, is_mapped, scanned } = match looked {
+            Ok(looked) => looked,
+            Err(error) => {
                 self.read.push(Read {
                     context: None,
                     bytes: 0,
@@ -94,13 +132,9 @@ impl<'o, A: Query> Dumps<'o, A> {
                     is_mapped: true,
                 });
                 self.damage.push(error);
-                return Ok(());
+                return;
             }
-            input => input?,
         };
-        let name = input.name.clone();
-        let is_mapped = matches!(input.bytes, Bytes::Mapped(_));
-        let scanned = analyze_input(input, number, self.options, &self.ask, progress)?;
         let Scanned { mut context, bytes, checksum, .. } = scanned;
         // Of many dumps with many templates, those of the one at hand are enough.
         context.template_fields = HashMap::new();
@@ -116,7 +150,6 @@ impl<'o, A: Query> Dumps<'o, A> {
             let damage = ParseError { offset: 0, kind, element: FormatElement::Key, declared: 0 }.into();
             self.damage.push(Error::new(name, ErrorKind::Damaged { damage, dump_bytes: 0 }));
         }
-        Ok(())
     }
 
     /// Whether the files of Dragonfly's snapshots make one snapshot, and all of it.
@@ -134,6 +167,49 @@ impl<'o, A: Query> Dumps<'o, A> {
             self.damage.push(Error::new(name, ErrorKind::Refused(what)));
         }
     }
+}
+
+/// How many of the dumps that come first, of these sizes, are read side by side.
+fn small_ones(sizes: &[Option<u64>]) -> usize {
+    let mut together_bytes = 0;
+    let small = sizes.iter().take(TOGETHER_MAX).take_while(|bytes| {
+        together_bytes += bytes.unwrap_or(u64::MAX).min(TOGETHER_BYTES_MAX + 1);
+        bytes.is_some_and(|bytes| bytes <= SMALL_BYTES_MAX) && together_bytes <= TOGETHER_BYTES_MAX
+    });
+    small.count()
+}
+
+fn open(dump: &Dump) -> Result<Input, Error> {
+    match &dump.payload_key {
+        Some(key) => input::open_payload(&dump.path, key),
+        None => input::open(&dump.path),
+    }
+}
+
+/// A dump that was scanned.
+struct Looked<G> {
+    name: String,
+    is_mapped: bool,
+    scanned: Scanned<G>,
+}
+
+/// Scans a dump, or says why it is none.
+///
+/// # Errors
+/// Those that are not about the dump.
+fn look<A: Query>(
+    input: Result<Input, Error>,
+    number: u32,
+    options: &Options,
+    ask: &A,
+    progress: &Arc<Progress>,
+) -> Result<Result<Looked<A::Accumulator>, Error>, Error> {
+    let input = match input {
+        Err(error) if error.is_about_dump() => return Ok(Err(error)),
+        input => input?,
+    };
+    let (name, is_mapped) = (input.name.clone(), matches!(input.bytes, Bytes::Mapped(_)));
+    Ok(Ok(Looked { name, is_mapped, scanned: analyze_input(input, number, options, ask, progress)? }))
 }
 
 /// What came of one dump.

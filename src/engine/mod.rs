@@ -31,5 +31,5 @@ pub use export::{Exported, STREAMED_VALUE_BYTES_MAX, export_all, export_at};
 pub use options::{Dump, Options};
 pub use progress::Progress;
 pub use range::{Joined, Part, Place, RangeScan, cut, join, part_rows, range};
-pub use report::{look_into, report_all};
+pub use report::{look_at_names, look_into, report_all};
 pub use rows::{row_blocks_all, rows_all};

@@ -1,6 +1,8 @@
 //! What is asked of which dumps, and how it is found out.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
 
 use super::window::WINDOW_BYTES;
 use crate::analysis::Question;
@@ -23,6 +25,18 @@ pub struct Options {
     /// Bytes of a window over a stream. For tests.
     #[doc(hidden)]
     pub window_bytes: usize,
+}
+
+impl Options {
+    /// How many threads that is.
+    pub(crate) fn workers(&self) -> usize {
+        // The system is asked once: its answer takes as long as a small dump.
+        static CORES: OnceLock<usize> = OnceLock::new();
+        match self.threads {
+            0 => *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from)),
+            threads => threads,
+        }
+    }
 }
 
 impl Default for Options {

@@ -24,6 +24,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
 use super::accumulated::Accumulated;
 use super::chain::Chain;
 use super::options::Options;
@@ -90,10 +92,7 @@ impl<A: Query> Scan<'_, A> {
         if options.verify {
             map.expect_all();
         }
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let threads = options.workers();
         let segment_bytes = match options.segment_bytes {
             _ if context.dialect == Dialect::Dragonfly => dump.len(),
             0 => (dump.len() / threads / SEGMENTS_A_THREAD).clamp(*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end()),
@@ -118,16 +117,22 @@ impl<A: Query> Scan<'_, A> {
         if threads == 1 {
             work.run();
         } else {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let pool = pool
-                .map_err(|error| ErrorKind::Io { doing: "start the threads", source: std::io::Error::other(error) })?;
-            pool.broadcast(|_| work.run());
+            pool(threads)?.broadcast(|_| work.run());
         }
         let chain = work.lock().chain.take();
         let outcome = chain.map(|chain| chain.finish(&work.dump));
         let unfinished = ErrorKind::Io { doing: "finish the scan", source: std::io::Error::other("a worker was lost") };
         outcome.ok_or(unfinished)
     }
+}
+
+/// So many threads.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if they cannot be started.
+pub(super) fn pool(threads: usize) -> Result<ThreadPool, ErrorKind> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| ErrorKind::Io { doing: "start the threads", source: std::io::Error::other(error) })
 }
 
 /// What all workers share.
@@ -184,8 +189,11 @@ impl<'a, G: Accumulator> Work<'a, G> {
                 shared.segment_scans.insert(segment, segment_scan);
                 drop(shared);
             }
-            let range = self.dump.range(segment);
-            self.dump.map.release(range.start, range.len());
+            // Of a dump of one segment the pages go with the map.
+            if self.segments > 1 {
+                let range = self.dump.range(segment);
+                self.dump.map.release(range.start, range.len());
+            }
             self.join_waiting();
         }
     }

@@ -15,7 +15,7 @@ pub(super) fn dump(report: &Report, number: u32) -> String {
 }
 
 /// All dumps of a report, as words for a shell, or a stand-in if there are many.
-pub(super) fn dumps(report: &Report) -> String {
+pub(crate) fn dumps(report: &Report) -> String {
     let count = u32::try_from(report.dumps.len()).unwrap_or(u32::MAX);
     if count > 3 {
         return "DUMP...".to_owned();
@@ -59,20 +59,28 @@ pub(super) fn redis_cli(found: &SuspectKey, before: &str, after: &str) -> Option
 }
 
 /// The value of `--match` that takes the names under a prefix, as a word for a shell.
-pub(super) fn glob_of_prefix(prefix: &[u8]) -> String {
+pub(crate) fn glob_of_prefix(prefix: &[u8]) -> String {
+    word(&(glob(prefix) + "*"))
+}
+
+/// The value of `--match` that takes this name alone, as a word for a shell.
+pub(crate) fn glob_of_name(name: &[u8]) -> String {
+    word(&glob(name))
+}
+
+fn glob(name: &[u8]) -> String {
     let mut glob = String::new();
-    push_visible(&mut glob, prefix, |glob, c| {
+    push_visible(&mut glob, name, |glob, c| {
         if matches!(c, '*' | '?' | '[' | ']' | '\\') {
             glob.push('\\');
         }
         glob.push(c);
     });
-    glob.push('*');
-    word(&glob)
+    glob
 }
 
 /// A word for a POSIX shell: between quotes unless it is plain.
-pub(super) fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     let is_plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | ':' | '=' | '@' | '%' | '+' | '-' | ',');
     if !text.is_empty() && text.chars().all(is_plain) {

@@ -56,9 +56,9 @@ fn of_prefix(report: &Report, found: &CompressionFound, prefix: &PrefixCompressi
             Subject::only(SubjectKind::Dump)
         },
         what: format!(
-            "{} values {shown} take {}, which the dump holds in {}: {} less{}.",
-            count(sum.keys),
-            bytes(sum.value_bytes),
+            "{} {shown} {}, which the dump holds in {}: {} less{}.",
+            if sum.keys == 1 { "1 value".to_owned() } else { format!("{} values", count(sum.keys)) },
+            format_args!("{} {}", if sum.keys == 1 { "takes" } else { "take" }, bytes(sum.value_bytes)),
             bytes(sum.stored_bytes),
             share(sum.bytes_saved(), sum.value_bytes),
             format_of(found, |of| of == prefix)

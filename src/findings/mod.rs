@@ -5,8 +5,9 @@
 //! none: a saving counts if it is `worth::worth` a sentence.
 
 mod big_keys;
+mod budget;
 mod cluster;
-mod command;
+pub(crate) mod command;
 mod compression;
 mod encodings;
 mod expiry;
@@ -23,12 +24,18 @@ mod worth;
 
 use std::cmp::Reverse;
 
-use crate::report::{Finding, Report, Rules};
+use crate::report::{Finding, Report, Rules, Verdict};
 
 /// The findings of a report, the most severe first, of those the ones that save most. `rules` say which keys are big.
 pub fn judge(report: &Report, rules: Rules) -> Vec<Finding> {
+    judge_with_budget(report, rules, &Verdict::default())
+}
+
+/// As [`judge`], with what exceeds the limits of a budget.
+pub fn judge_with_budget(report: &Report, rules: Rules, budget: &Verdict) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(big_keys::find(report, rules));
+    findings.extend(budget::find(report, budget));
     findings.extend(cluster::find(report));
     findings.extend(compression::find(report));
     findings.extend(encodings::find(report));

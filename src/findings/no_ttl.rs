@@ -46,18 +46,18 @@ fn is_forgotten(tally: &Tally) -> bool {
 }
 
 fn of_prefix(report: &Report, prefix: &NameTally) -> Finding {
-    let (tally, bytes_name) = (&prefix.tally, prefix.name.bytes());
-    let shown = name(bytes_name, NAME_WIDTH);
+    let (tally, prefix) = (&prefix.tally, report.prefixes.whole(prefix));
+    let shown = name(&prefix, NAME_WIDTH);
     let keys = if tally.keys_without_ttl < tally.keys {
         format!("{} of {} keys", count(tally.keys_without_ttl), count(tally.keys))
     } else {
         format!("all {} keys", count(tally.keys))
     };
-    let glob = command::glob_of_prefix(bytes_name);
+    let glob = command::glob_of_prefix(&prefix);
     Finding {
         id: "no-ttl".into(),
         severity: if is_forgotten(tally) { Severity::Medium } else { Severity::Low },
-        subject: Subject::named(SubjectKind::Prefix, bytes_name),
+        subject: Subject::named(SubjectKind::Prefix, prefix),
         what: format!(
             "{keys} under {shown} never expire: {}, {} of all memory.",
             bytes(tally.memory_bytes_without_ttl),

@@ -56,8 +56,8 @@ pub(super) fn find(report: &Report) -> Vec<Finding> {
 }
 
 fn of_prefix(report: &Report, model: &Model, prefix: &NameTally) -> Option<Finding> {
-    let tally = &prefix.tally;
-    let prefix_bytes = prefix.name.bytes().len() as u64;
+    let (tally, prefix) = (&prefix.tally, report.prefixes.whole(prefix));
+    let prefix_bytes = prefix.len() as u64;
     // Fields of a hash do not expire one by one on every server, and only strings have as many elements as keys.
     if tally.keys < KEYS_MIN || tally.elements != tally.keys || tally.keys_without_ttl != tally.keys {
         return None;
@@ -68,7 +68,7 @@ fn of_prefix(report: &Report, model: &Model, prefix: &NameTally) -> Option<Findi
         return None;
     }
     let entries_bytes = texts_bytes.saturating_add(tally.keys.saturating_mul(2 * ENTRY_BYTES));
-    let [few, many] = FIELDS.map(|fields| as_hashes(report, model, prefix, entries_bytes, fields));
+    let [few, many] = FIELDS.map(|fields| as_hashes(report, model, tally.keys, prefix_bytes, entries_bytes, fields));
     let saved = |packed: u64| {
         tally.allocated_bytes.saturating_add(tables_bytes(report, model, tally.keys)).saturating_sub(packed)
     };
@@ -77,16 +77,17 @@ fn of_prefix(report: &Report, model: &Model, prefix: &NameTally) -> Option<Findi
     if !worth(report, saved(packed)) {
         return None;
     }
-    let shown = name(prefix.name.bytes(), NAME_WIDTH);
-    let glob = command::glob_of_prefix(prefix.name.bytes());
+    let shown = name(&prefix, NAME_WIDTH);
+    let glob = command::glob_of_prefix(&prefix);
     Some(Finding {
         id: "small-strings".into(),
         severity: if saved(packed) >= report.totals.allocated_bytes / 10 { Severity::High } else { Severity::Medium },
-        subject: Subject::named(SubjectKind::Prefix, prefix.name.bytes()),
+        subject: Subject::named(SubjectKind::Prefix, prefix.as_slice()),
         what: format!(
-            "{} small strings under {shown} take {}; as hashes of {fields} fields they would take {}.",
+            "{} small strings under {shown} take {}, their part of the table of keys included; as hashes of {fields} \
+             fields they would take {}.",
             count(tally.keys),
-            bytes(tally.allocated_bytes),
+            bytes(tally.allocated_bytes.saturating_add(tables_bytes(report, model, tally.keys))),
             bytes(packed)
         ),
         action: format!(
@@ -110,11 +111,10 @@ fn of_prefix(report: &Report, model: &Model, prefix: &NameTally) -> Option<Findi
     })
 }
 
-/// What hashes of so many fields take with their entries in the table of keys, as the allocator gives it out.
-fn as_hashes(report: &Report, model: &Model, prefix: &NameTally, entries_bytes: u64, fields: u64) -> u64 {
-    let keys = prefix.tally.keys;
+/// What the keys of a prefix take as hashes of so many fields with their entries in the table of keys, as the allocator gives it out.
+fn as_hashes(report: &Report, model: &Model, keys: u64, prefix_bytes: u64, entries_bytes: u64, fields: u64) -> u64 {
     let hashes = keys.div_ceil(fields);
-    let key_bytes = prefix.name.bytes().len() as u64 + DIGITS;
+    let key_bytes = prefix_bytes + DIGITS;
     let hash_bytes = model.packed_hash_bytes(key_bytes, entries_bytes.div_ceil(hashes));
     let all = hash_bytes.saturating_mul(hashes);
     all.saturating_add(tables_bytes(report, model, hashes))

@@ -8,6 +8,7 @@
 //! record that is damaged, so that a dump within what that record claims is found; once such walks have taken
 //! [`REPEATED_WALKS_MAX`] times the file's bytes, it goes on where they ended.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -20,13 +21,24 @@ use crate::check::watched::Watched;
 use crate::engine::{Progress, guess};
 use crate::error::words;
 use crate::rdb::context::{MAGIC_BYTES, REDIS_VERSION_KNOWN};
-use crate::rdb::entry::{Step, step};
+use crate::rdb::entry::{Key, Step, step};
 use crate::rdb::primitives::u64_le;
-use crate::rdb::source::{Slice, Source};
+use crate::rdb::source::{KeepsKey, Slice, Source};
 use crate::rdb::{Context, Dialect, FormatElement, ParseErrorKind, ValueType, checksum, header};
 
 /// A run of fewer records is taken for chance.
 pub const RUN_RECORDS_MIN: u64 = 8;
+
+/// Keys of a run whose names are looked at, and how many of ten must have a name of their own: in a dump each has, while what looks like
+/// records in tables and code repeats itself.
+const NAMES_SEEN: usize = 64;
+const DISTINCT_OF_TEN: usize = 9;
+
+/// Bytes of a name that are looked at.
+const NAME_BYTES_SEEN: usize = 256;
+
+/// Shorter names in binary are no IDs.
+const ID_BYTES_MIN: usize = 4;
 
 /// More finds than this, and the file is made to give many.
 pub const FINDS_MAX: usize = 100_000;
@@ -270,11 +282,13 @@ impl Carver<'_, '_> {
         let offset = at as u64;
         let mut source = Slice::new(image, offset);
         let (mut keys, mut records, mut newest) = (0, 0, ValueType(0));
+        let mut names = RunNames::default();
         let mut end = offset;
         let (damage, has_end) = loop {
-            let stepped = step(&mut source, context, u64::MAX, |_, key| {
+            let stepped = step(&mut source, context, u64::MAX, |source, key| {
                 keys += 1;
                 newest = newest.max(key.header.value_type);
+                names.add(&key.entry(source.kept()).key);
                 Ok(())
             });
             match stepped {
@@ -295,7 +309,7 @@ impl Carver<'_, '_> {
         }
         let walked_to = damage.as_ref().map_or(end, |damage| damage.error.offset.max(end));
         let next = self.next(end, walked_to).max(at + 1);
-        if records < RUN_RECORDS_MIN {
+        if records < RUN_RECORDS_MIN || !names.are_of_keys() {
             return (None, next);
         }
         let carved = Carved {
@@ -311,6 +325,45 @@ impl Carver<'_, '_> {
         };
         (Some(carved), next)
     }
+}
+
+/// The names of the first keys of a run.
+#[derive(Default)]
+struct RunNames {
+    /// The length of each, and its first bytes.
+    names: Vec<(usize, Vec<u8>)>,
+    scratch: Vec<u8>,
+}
+
+impl RunNames {
+    fn add(&mut self, key: &Key<'_>) {
+        if self.names.len() < NAMES_SEEN && !key.is_oversized() {
+            // A name that does not inflate is as good as none.
+            let name = key.decode(&mut self.scratch).unwrap_or_default();
+            self.names.push((name.len(), name.get(..NAME_BYTES_SEEN).unwrap_or(name).to_vec()));
+        }
+    }
+
+    /// Whether names are as those of keys: nearly all of them different, and half of them texts or all of one length, as IDs in
+    /// binary are.
+    fn are_of_keys(&self) -> bool {
+        let all = self.names.len();
+        let different = self.names.iter().collect::<HashSet<_>>().len();
+        let texts = self.names.iter().filter(|(_, name)| is_text(name)).count();
+        let mut lengths = self.names.iter().map(|(length, _)| *length);
+        let first = lengths.next().unwrap_or(0);
+        let is_of_ids = first >= ID_BYTES_MIN && lengths.all(|length| length == first);
+        all > 0 && different * 10 >= all * DISTINCT_OF_TEN && (texts * 2 >= all || is_of_ids)
+    }
+}
+
+/// Whether a name begins as a text without control characters.
+fn is_text(name: &[u8]) -> bool {
+    let mut chunks = name.utf8_chunks();
+    let Some(first) = chunks.next() else { return false };
+    // The last character may be cut.
+    let is_whole = chunks.next().is_none() && (first.invalid().is_empty() || name.len() == NAME_BYTES_SEEN);
+    is_whole && !first.valid().chars().any(char::is_control)
 }
 
 /// The least version of those in use whose servers know all types up to this one (format section 7).

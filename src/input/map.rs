@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use memmap2::{Advice, Mmap, UncheckedAdvice};
+use memmap2::{Advice, Mmap, MmapOptions, UncheckedAdvice};
 
 use crate::error::ErrorKind;
 
@@ -40,9 +40,11 @@ impl Map {
     /// # Errors
     /// What the system answers, such as no address space for so large a file.
     pub fn new(file: File) -> io::Result<Self> {
-        let modified_at = file.metadata()?.modified().ok();
+        let metadata = file.metadata()?;
+        let modified_at = metadata.modified().ok();
+        let bytes = usize::try_from(metadata.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         // SAFETY: the bytes may change or vanish under the mapping; the module's two promises bound what that can do.
-        let map = unsafe { Mmap::map(&file)? };
+        let map = unsafe { MmapOptions::new().len(bytes).map(&file)? };
         let region = Region::declared(map.as_ptr() as usize, map.len())?;
         Ok(Self { bytes: map, file, modified_at, region })
     }

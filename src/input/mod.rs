@@ -209,7 +209,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
     if !metadata.is_file() {
         return stream(name, Box::new(file));
     }
-    let mut first = Vec::new();
+    let mut first = Vec::with_capacity(sniff::FIRST_BYTES);
     (&file).take(sniff::FIRST_BYTES as u64).read_to_end(&mut first).map_err(io("read it"))?;
     match sniff::content(&first) {
         Content::Dump => {

@@ -1,5 +1,7 @@
 //! What elements of tables cost, by their lengths: a list made beforehand, and the rules that it is made of.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::key::{ENTRY_BYTES, key_and_object, raw};
 use super::{Allocator, Cost, Target};
 
@@ -34,7 +36,19 @@ pub(super) struct Costs {
 }
 
 impl Costs {
-    pub(super) fn new(target: Target, allocator: Allocator) -> Self {
+    /// Those of a server and its allocator, which are made once: to make them takes longer than to read a small dump.
+    pub(super) fn known(target: Target, allocator: Allocator) -> Arc<Self> {
+        static KNOWN: Mutex<Vec<(Target, Allocator, Arc<Costs>)>> = Mutex::new(Vec::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., costs)) = known.iter().find(|(of, with, _)| (*of, *with) == (target, allocator)) {
+            return costs.clone();
+        }
+        let costs = Arc::new(Self::new(target, allocator));
+        known.push((target, allocator, costs.clone()));
+        costs
+    }
+
+    fn new(target: Target, allocator: Allocator) -> Self {
         let lengths = || 0..KNOWN_BYTES as u64;
         let narrow = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
         Self {

@@ -1,5 +1,7 @@
 //! A server and an allocator: how memory is counted, and what a key and a string take.
 
+use std::sync::Arc;
+
 use super::costs::{Costs, known, one_bytes, pair};
 use super::int::int;
 use super::key::{OBJECT_BYTES, key_and_object, key_object_bytes, raw};
@@ -11,13 +13,13 @@ use crate::rdb::short::Short;
 pub struct Model {
     pub(super) target: Target,
     pub(super) allocator: Allocator,
-    pub(super) costs: Costs,
+    pub(super) costs: Arc<Costs>,
 }
 
 impl Model {
     /// The model of a server built with this allocator.
     pub fn new(target: Target, allocator: Allocator) -> Self {
-        Self { target, allocator, costs: Costs::new(target, allocator) }
+        Self { target, allocator, costs: Costs::known(target, allocator) }
     }
 
     /// The server.
@@ -143,7 +145,7 @@ impl Model {
     /// A pair of a hash.
     #[inline(always)]
     pub(super) fn pair(&self, field_bytes: u64, value_bytes: u64, has_ttl: bool) -> Cost {
-        let Costs { pairs, fields, values, .. } = &self.costs;
+        let Costs { pairs, fields, values, .. } = &*self.costs;
         if !has_ttl && let (Some(field), Some(value)) = (known(fields, field_bytes), known(values, value_bytes)) {
             let one = known(pairs, one_bytes(self.target, field_bytes, value_bytes, false));
             return one.unwrap_or(field + value);

@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::human::{bytes, count, duration, left, moment, name, right, share};
-use crate::compare::{Amount, Change, ChangedKey, Counts, Difference, KeyChanges, Moved, Pace, Side};
+use unicode_width::UnicodeWidthStr;
+
+use super::human::{bytes, count, duration, left, moment, name, right, share, signed_bytes, signed_count};
+use crate::compare::{Amount, Change, ChangedKey, Counts, Difference, ExpiryChange, KeyChanges, Moved, Pace, Side};
 
 /// Columns: what changed, keys, their change, memory, its change, keys without TTL on both sides.
 const COLUMNS: [usize; 5] = [12, 12, 10, 11, 16];
@@ -20,6 +22,13 @@ pub fn write(difference: &Difference, width: usize, top: usize, to: &mut dyn Wri
     let mut table = Table { width: width.clamp(WIDTH_MIN, WIDTH_MAX), top, to };
     table.side("old", &difference.old)?;
     table.side("new", &difference.new)?;
+    if let Some(only) = &difference.only {
+        let only = name(only.as_bytes(), table.width.saturating_sub("only keys that pass ".len()));
+        writeln!(table.to, "only keys that pass {only}")?;
+    }
+    if let Some(mark) = &difference.redacted {
+        writeln!(table.to, "names are stand-ins (redacted: {mark})")?;
+    }
     if let Some(pace) = &difference.pace {
         table.pace(pace)?;
     }
@@ -30,6 +39,12 @@ pub fn write(difference: &Difference, width: usize, top: usize, to: &mut dyn Wri
     }
     for database in difference.databases.iter().take(top) {
         table.change(&format!("database {}", database.db), &database.change)?;
+    }
+    if !difference.groups.is_empty() {
+        table.heading("Groups")?;
+    }
+    for group in &difference.groups {
+        table.change(group.group.as_deref().unwrap_or("unclassified"), &group.change)?;
     }
     if !difference.prefixes.is_empty() {
         table.heading("Prefixes")?;
@@ -52,23 +67,6 @@ struct Table<'t> {
     width: usize,
     top: usize,
     to: &'t mut dyn Write,
-}
-
-/// `+1.5 KiB`.
-fn signed_bytes(change: i64) -> String {
-    signed(change, &bytes(change.unsigned_abs()))
-}
-
-fn signed_count(change: i64) -> String {
-    signed(change, &count(change.unsigned_abs()))
-}
-
-fn signed(change: i64, amount: &str) -> String {
-    match change {
-        0 => "-".to_owned(),
-        1.. => format!("+{amount}"),
-        _ => format!("-{amount}"),
-    }
 }
 
 impl Table<'_> {
@@ -161,10 +159,11 @@ impl Table<'_> {
             ("Keys that grew most", &top.grew),
             ("Keys that shrank most", &top.shrank),
             ("Largest keys with another value of the same size", &top.rewritten),
+            ("Keys of another type", &top.retyped),
         ] {
-            self.list(title, list)?;
+            self.list(title, list, false)?;
         }
-        Ok(())
+        self.list("Keys with another expiry", &top.expiry_changed, true)
     }
 
     fn prefixes(&mut self, keys: &KeyChanges) -> io::Result<()> {
@@ -184,7 +183,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    fn list(&mut self, title: &str, keys: &[ChangedKey]) -> io::Result<()> {
+    fn list(&mut self, title: &str, keys: &[ChangedKey], has_expiry: bool) -> io::Result<()> {
         if keys.is_empty() {
             return Ok(());
         }
@@ -194,10 +193,15 @@ impl Table<'_> {
                 (Some(old), Some(new)) if old != new => format!("{} > {}", bytes(old), bytes(new)),
                 (one, other) => bytes(one.or(other).unwrap_or(0)),
             };
-            let about = format!("{} db {}", key.kind, key.db);
-            let width = self.width.saturating_sub(2 + 24 + 18).max(12);
+            let kind = key.old_type.map_or_else(|| key.kind.to_owned(), |old| format!("{old} > {}", key.kind));
+            let about = left(&format!("{kind} db {} ", key.db), 18);
+            let width = self.width.saturating_sub(2 + 22 + 2 + about.width()).max(12);
             let shown = name(key.name.bytes(), width);
-            writeln!(self.to, "  {}  {}{shown}", right(&sizes, 22), left(&about, 18))?;
+            writeln!(self.to, "  {}  {about}{shown}", right(&sizes, 22))?;
+            if let Some(ExpiryChange { old_expires_at_ms, new_expires_at_ms }) = key.expiry.filter(|_| has_expiry) {
+                let [old, new] = [old_expires_at_ms, new_expires_at_ms].map(|at| at.map_or("never".to_owned(), moment));
+                writeln!(self.to, "{}expires {new}, before: {old}", " ".repeat(26))?;
+            }
         }
         Ok(())
     }

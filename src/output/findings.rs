@@ -6,6 +6,9 @@ use crate::report::{Finding, Report, SavingBasis, Severity};
 /// Findings that a table shows; the JSON has all.
 const FINDINGS_MAX: usize = 12;
 
+/// Of these, breaches of a budget: each is a line on standard error, and they leave room for others.
+const OVER_BUDGET_MAX: usize = 4;
+
 /// A finding as it is shown.
 pub(super) struct Shown<'r> {
     /// Whether it is of the highest severity.
@@ -26,9 +29,15 @@ pub(super) fn shown(report: &Report, width: usize) -> (Vec<Shown<'_>>, usize) {
         action: "",
         commands: finding.commands.iter().map(|command| name(command.as_bytes(), width.saturating_sub(4))).collect(),
     };
-    let first = report.findings.iter().take(FINDINGS_MAX);
-    let shown = first.map(|finding| Shown { action: &finding.action, ..show(finding) }).collect();
-    (shown, report.findings.len().saturating_sub(FINDINGS_MAX))
+    let mut over_budget = 0;
+    let has_place = |finding: &&Finding| {
+        over_budget += usize::from(finding.id == "over-budget");
+        finding.id != "over-budget" || over_budget <= OVER_BUDGET_MAX
+    };
+    let first = report.findings.iter().filter(has_place).take(FINDINGS_MAX);
+    let shown: Vec<Shown> = first.map(|finding| Shown { action: &finding.action, ..show(finding) }).collect();
+    let more = report.findings.len() - shown.len();
+    (shown, more)
 }
 
 fn saving(finding: &Finding) -> String {

@@ -58,10 +58,50 @@ pub fn moment(at_ms: i64) -> String {
     }
 }
 
+/// `2023-11-14`, in UTC.
+pub fn date(at_ms: i64) -> String {
+    match Timestamp::from_millisecond(at_ms) {
+        Ok(at) => at.strftime("%Y-%m-%d").to_string(),
+        Err(_) => format!("{at_ms} ms"),
+    }
+}
+
+/// A number of things: `1 key`, `2 keys`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// `12.3 %`; nothing has no share of nothing.
 #[allow(clippy::cast_precision_loss, reason = "for reading")]
 pub fn share(element: u64, whole: u64) -> String {
     if whole == 0 { "-".to_owned() } else { format!("{:.1} %", element as f64 * 100.0 / whole as f64) }
+}
+
+/// `+1.5 KiB`, `-3 B`; no change is `-`.
+pub fn signed_bytes(change: i64) -> String {
+    signed(change, &bytes(change.unsigned_abs()))
+}
+
+/// `+1,234`, `-3`; no change is `-`.
+pub fn signed_count(change: i64) -> String {
+    signed(change, &count(change.unsigned_abs()))
+}
+
+/// `+12.3 %` of what was there before; nothing cannot grow by a share.
+#[allow(clippy::cast_precision_loss, reason = "for reading")]
+pub fn signed_share(change: i64, before: u64) -> String {
+    match before {
+        0 => "-".to_owned(),
+        _ => signed(change, &format!("{:.1} %", change.unsigned_abs() as f64 * 100.0 / before as f64)),
+    }
+}
+
+fn signed(change: i64, amount: &str) -> String {
+    match change {
+        0 => "-".to_owned(),
+        1.. => format!("+{amount}"),
+        _ => format!("-{amount}"),
+    }
 }
 
 /// A bar of at most `width` columns, in eighths of one; what is not nothing is seen.

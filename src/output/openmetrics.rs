@@ -1,19 +1,22 @@
 //! A report as `OpenMetrics` text, for the textfile collector of a monitoring system.
 //!
 //! Conventions: <https://prometheus.io/docs/specs/om/open_metrics_spec/>. All figures are gauges, since a later dump may have
-//! less of anything. Labels have few values whatever the dump: the databases and prefixes that take most memory.
+//! less of anything. Labels have few values whatever the dump: the databases and prefixes that take most memory, and the first
+//! findings.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 use crate::error::Visible;
-use crate::report::{DumpInfo, NameTally, Report, Tally};
+use crate::report::{DumpInfo, Finding, NameTally, Report, Tally};
 
-/// Dumps, databases and prefixes that have metrics of their own.
+/// Dumps, databases, prefixes and findings that have metrics of their own.
 const DUMPS_MAX: usize = 256;
 const DATABASES_MAX: usize = 256;
 const PREFIXES_MAX: usize = 100;
+const FINDINGS_MAX: usize = 100;
 
 /// What is said of some keys: the end of a metric's name, its unit if it has one, and what it is.
 type Figure = (&'static str, Option<&'static str>, &'static str, fn(&Tally) -> u64);
@@ -77,8 +80,55 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         let groups: Vec<_> = groups.chain([(vec!["unclassified".to_owned()], found.unclassified)]).collect();
         family(&mut text, "bigkeys_group", &["group"], &groups);
     }
+    findings(&mut text, &report.findings);
     text.push_str("# EOF\n");
     to.write_all(text.as_bytes())
+}
+
+/// How many findings each rule has and what they save, and which the first ones are.
+fn findings(text: &mut String, findings: &[Finding]) {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut savings: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for finding in findings {
+        *counts.entry((&finding.id, finding.severity.name())).or_default() += 1;
+        if let Some(saving) = finding.bytes_saved {
+            let sum = savings.entry((&finding.id, saving.basis.name())).or_default();
+            *sum = sum.saturating_add(saving.bytes);
+        }
+    }
+    if !counts.is_empty() {
+        metric(text, "bigkeys_findings", "gauge", None, "findings by rule and severity");
+    }
+    for ((rule, severity), count) in &counts {
+        sample(text, "bigkeys_findings", &[("rule", rule), ("severity", severity)], count);
+    }
+    let name = "bigkeys_findings_saved_bytes";
+    if !savings.is_empty() {
+        metric(text, name, "gauge", Some("bytes"), "memory that acting on the findings of a rule saves");
+    }
+    for ((rule, basis), bytes) in &savings {
+        sample(text, name, &[("rule", rule), ("basis", basis)], bytes);
+    }
+    let mut listed: Vec<[(&str, String); 4]> = Vec::new();
+    for finding in findings.iter().take(FINDINGS_MAX) {
+        let subject = finding.subject.name.as_ref().map(|name| Visible(name.bytes()).to_string());
+        let labels = [
+            ("rule", finding.id.to_string()),
+            ("severity", finding.severity.name().to_owned()),
+            ("kind", finding.subject.kind.name().to_owned()),
+            ("subject", subject.unwrap_or_default()),
+        ];
+        // A subject may be named by a rule for several reasons.
+        if !listed.contains(&labels) {
+            listed.push(labels);
+        }
+    }
+    if !listed.is_empty() {
+        metric(text, "bigkeys_finding", "info", None, "what a finding is about");
+    }
+    for labels in &listed {
+        sample(text, "bigkeys_finding_info", &labels.each_ref().map(|(label, value)| (*label, value.as_str())), 1);
+    }
 }
 
 /// When dumps were made, and what their servers said that they took.
@@ -139,13 +189,23 @@ fn prefixes(report: &Report) -> Vec<(Vec<String>, Tally)> {
 
 /// A metric for each figure, with a sample for each set of labels.
 fn family(text: &mut String, name: &str, labels: &[&str], tallies: &[(Vec<String>, Tally)]) {
+    // Groups of one name, and names that look alike with what is not visible escaped, are one series.
+    let mut places: BTreeMap<&[String], usize> = BTreeMap::new();
+    let mut series: Vec<(&[String], Tally)> = Vec::new();
+    for (values, tally) in tallies {
+        let place = *places.entry(values).or_insert(series.len());
+        match series.get_mut(place) {
+            Some((_, sum)) => sum.merge(tally),
+            None => series.push((values, *tally)),
+        }
+    }
     for (figure, unit, what, value) in FIGURES {
         if tallies.is_empty() {
             continue;
         }
         let name = format!("{name}_{figure}");
         metric(text, &name, "gauge", unit, what);
-        for (values, tally) in tallies {
+        for (values, tally) in &series {
             let labels: Vec<(&str, &str)> = labels.iter().copied().zip(values.iter().map(String::as_str)).collect();
             sample(text, &name, &labels, value(tally));
         }

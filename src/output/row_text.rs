@@ -11,12 +11,18 @@ use base64::engine::general_purpose::STANDARD;
 use super::columns;
 use super::formula::is_formula;
 use super::in_turn::{InTurn, Turn};
-use crate::memory::Basis;
-use crate::rdb::Kind;
+use crate::memory::{Basis, Encoding};
+use crate::rdb::{Kind, Unit, ValueType};
 use crate::report::{RowBlock, RowCells};
 
 /// So much text waits in memory.
 const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// A row without its name takes less.
+const LINE_BYTES: usize = 1 << 10;
+
+/// Encodings that rows are told apart by when labels are looked up.
+const ENCODINGS: usize = Encoding::Other as usize + 1;
 
 /// Long names are written in parts of so many bytes. Base64 takes three bytes at a time.
 const PART_BYTES: usize = 3 << 14;
@@ -61,7 +67,7 @@ impl<W: Write + Send> TextWriter<W> {
     /// Writes a block by its number, with memory that was used before.
     pub(super) fn write(&self, number: u64, block: &RowBlock, memory: &mut Vec<u8>) {
         memory.clear();
-        let mut out = Out { bytes: memory, number, to: &self.to, turn: None };
+        let mut out = Out::new(memory, number, &self.to);
         let mut written = Ok(());
         for (cells, name) in block.rows() {
             let dump = usize::try_from(cells.dump()).ok().and_then(|dump| self.dumps.get(dump));
@@ -70,6 +76,7 @@ impl<W: Write + Send> TextWriter<W> {
                 RowText::Csv => csv_line(dump, cells, name, &mut out),
                 RowText::Ndjson => json_line(dump, cells, name, &mut out),
             };
+            written = written.and_then(|()| out.make_room());
             if written.is_err() {
                 break;
             }
@@ -109,27 +116,108 @@ impl RowText {
 
 /// The text of a block on its way out.
 struct Out<'o, W> {
+    /// What is put together of many small parts, before it goes behind the rest: so that only its end is looked for each time.
+    line: [u8; LINE_BYTES],
+    line_bytes: usize,
     bytes: &'o mut Vec<u8>,
     number: u64,
     to: &'o InTurn<W>,
     /// Held from the first part on that went out before the block's end.
     turn: Option<Turn<'o, W>>,
+    labels: [Labels; ENCODINGS],
 }
 
-impl<W: Write> Out<'_, W> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
+/// Two digits each.
+#[allow(clippy::indexing_slicing, reason = "in a constant an index out of bounds does not compile")]
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[b'0'; 2]; 100], 0_u8);
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
+
+/// The labels of a row, which hardly differ from row to row, and what is between them.
+#[derive(Default)]
+struct Labels {
+    of: Option<(Kind, ValueType)>,
+    text: Vec<u8>,
+}
+
+impl<'o, W: Write> Out<'o, W> {
+    fn new(bytes: &'o mut Vec<u8>, number: u64, to: &'o InTurn<W>) -> Self {
+        let (line, labels) = ([0; LINE_BYTES], std::array::from_fn(|_| Labels::default()));
+        Self { line, line_bytes: 0, bytes, number, to, turn: None, labels }
     }
 
-    fn number(&mut self, number: impl itoa::Integer) {
-        self.put(itoa::Buffer::new().format(number).as_bytes());
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.line_bytes + bytes.len();
+        match self.line.get_mut(self.line_bytes..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.line_bytes = end;
+            }
+            None => self.whole().extend_from_slice(bytes),
+        }
+    }
+
+    /// All text so far.
+    #[inline(never)]
+    fn whole(&mut self) -> &mut Vec<u8> {
+        self.bytes.extend_from_slice(self.line.get(..self.line_bytes).unwrap_or_default());
+        self.line_bytes = 0;
+        self.bytes
+    }
+
+    /// The labels of a row that is not of a module's, as `write` has them.
+    #[inline(always)]
+    fn put_labels(&mut self, cells: &RowCells, write: impl FnOnce(&mut Vec<u8>)) {
+        let of = Some((cells.kind(), cells.stored()));
+        let mut labels = self.labels.get_mut(cells.loaded() as usize).map(std::mem::take).unwrap_or_default();
+        if labels.of != of {
+            labels.of = of;
+            labels.text.clear();
+            write(&mut labels.text);
+        }
+        self.put(&labels.text);
+        if let Some(place) = self.labels.get_mut(cells.loaded() as usize) {
+            *place = labels;
+        }
+    }
+
+    /// A number; most are of a few digits, which are stored without a call.
+    #[inline(always)]
+    fn number(&mut self, number: u64) {
+        let digits =
+            |pair: u64| usize::try_from(pair).ok().and_then(|pair| PAIRS.get(pair)).copied().unwrap_or_default();
+        match number {
+            0..10 => self.put(&[digits(number)[1]]),
+            10..100 => self.put(&digits(number)),
+            100..1000 => {
+                let [[tens, ones], [_, hundreds]] = [digits(number % 100), digits(number / 100)];
+                self.put(&[hundreds, tens, ones]);
+            }
+            _ => self.put(itoa::Buffer::new().format(number).as_bytes()),
+        }
     }
 
     /// A number with what comes before it; if there is none, `none`.
-    fn number_or(&mut self, before: &[u8], number: Option<impl itoa::Integer>, none: &[u8]) {
+    #[inline(always)]
+    fn number_or(&mut self, before: &[u8], number: Option<u64>, none: &[u8]) {
         self.put(before);
         match number {
             Some(number) => self.number(number),
+            None => self.put(none),
+        }
+    }
+
+    /// As [`Out::number_or`], of one that may be negative.
+    fn signed_or(&mut self, before: &[u8], number: Option<i64>, none: &[u8]) {
+        self.put(before);
+        match number {
+            Some(number) => self.put(itoa::Buffer::new().format(number).as_bytes()),
             None => self.put(none),
         }
     }
@@ -140,7 +228,7 @@ impl<W: Write> Out<'_, W> {
     /// The writer's.
     #[inline]
     fn make_room(&mut self) -> io::Result<()> {
-        if self.bytes.len() < WAITING_BYTES_MAX { Ok(()) } else { self.flush() }
+        if self.whole().len() < WAITING_BYTES_MAX { Ok(()) } else { self.flush() }
     }
 
     #[cold]
@@ -155,6 +243,7 @@ impl<W: Write> Out<'_, W> {
     }
 
     fn end(mut self, written: io::Result<()>) {
+        self.whole();
         let written = written.and_then(|()| self.flush());
         if let Some(turn) = self.turn {
             turn.end(written);
@@ -164,11 +253,12 @@ impl<W: Write> Out<'_, W> {
     /// Base64 of bytes, however many.
     fn base64(&mut self, bytes: &[u8]) -> io::Result<()> {
         for part in bytes.chunks(PART_BYTES) {
-            let from = self.bytes.len();
-            self.bytes.resize(from + part.len().div_ceil(3) * 4, 0);
-            let to = self.bytes.get_mut(from..).unwrap_or_default();
+            let bytes = self.whole();
+            let from = bytes.len();
+            bytes.resize(from + part.len().div_ceil(3) * 4, 0);
+            let to = bytes.get_mut(from..).unwrap_or_default();
             let written = STANDARD.encode_slice(part, to).unwrap_or(0);
-            self.bytes.truncate(from + written);
+            bytes.truncate(from + written);
             self.make_room()?;
         }
         Ok(())
@@ -180,7 +270,7 @@ impl<W: Write> Out<'_, W> {
             let mut left = chunk.valid();
             while !left.is_empty() {
                 let (part, rest) = left.split_at(left.floor_char_boundary(PART_BYTES));
-                write(part, self.bytes);
+                write(part, self.whole());
                 left = rest;
                 self.make_room()?;
             }
@@ -215,33 +305,41 @@ fn csv_line<W: Write>(dump: &[u8], cells: &RowCells, name: &[u8], out: &mut Out<
     out.put(b",");
     csv_name(name, out)?;
     match cells.module().filter(|_| cells.kind() == Kind::Module) {
-        Some(module) => out.put(&RowText::Csv.text(&module.to_string())),
-        None => out.put(cells.kind().name().as_bytes()),
+        Some(module) => csv_labels(&RowText::Csv.text(&module.to_string()), cells, out.whole()),
+        None => out.put_labels(cells, |to| csv_labels(cells.kind().name().as_bytes(), cells, to)),
     }
-    out.put(b",");
-    out.put(cells.stored().label().as_bytes());
-    out.put(b",");
-    out.put(cells.loaded().name().as_bytes());
-    out.put(b",");
     out.number(cells.size());
-    out.put(b",");
-    out.put(cells.kind().unit().name().as_bytes());
-    out.put(b",");
+    match cells.kind().unit() {
+        Unit::Byte => out.put(b",byte,"),
+        Unit::Count => out.put(b",count,"),
+    }
     out.number(cells.serialized_bytes());
     out.number_or(b",", cells.memory_bytes(), b"");
     out.number_or(b",", cells.allocated_bytes(), b"");
     out.put(b",");
     out.put(cells.memory_basis().map_or("", Basis::name).as_bytes());
     out.number_or(b",", cells.value_bytes(), b"");
-    out.number_or(b",", cells.largest_element_bytes(), b"");
-    out.number_or(b",", cells.largest_element_index(), b"");
-    out.number_or(b",", cells.expires_at_ms(), b"");
-    out.number_or(b",", cells.idle_seconds(), b"");
-    out.number_or(b",", cells.frequency(), b"");
-    out.put(b",");
+    if cells.has_rare_figures() {
+        out.number_or(b",", cells.largest_element_bytes(), b"");
+        out.number_or(b",", cells.largest_element_index(), b"");
+        out.signed_or(b",", cells.expires_at_ms(), b"");
+        out.number_or(b",", cells.idle_seconds(), b"");
+        out.number_or(b",", cells.frequency().map(u64::from), b"");
+        out.put(b",");
+    } else {
+        out.put(b",,,,,,");
+    }
     out.number(cells.offset());
     out.put(b"\n");
-    out.make_room()
+    Ok(())
+}
+
+/// Type and encodings, with a comma behind each.
+fn csv_labels(type_name: &[u8], cells: &RowCells, to: &mut Vec<u8>) {
+    for label in [type_name, cells.stored().label().as_bytes(), cells.loaded().name().as_bytes()] {
+        to.extend_from_slice(label);
+        to.push(b',');
+    }
 }
 
 /// The name and its Base64, with a comma behind each.
@@ -300,20 +398,15 @@ fn json_line<W: Write>(dump: &[u8], cells: &RowCells, name: &[u8], out: &mut Out
             out.base64(name)?;
         }
     }
-    out.put(b"\",\"type\":\"");
     match cells.module().filter(|_| cells.kind() == Kind::Module) {
-        Some(module) => json_part(&module.to_string(), out.bytes),
-        None => out.put(cells.kind().name().as_bytes()),
+        Some(module) => json_labels(&module.to_string(), cells, out.whole()),
+        None => out.put_labels(cells, |to| json_labels(cells.kind().name(), cells, to)),
     }
-    out.put(b"\",\"stored_as\":\"");
-    out.put(cells.stored().label().as_bytes());
-    out.put(b"\",\"loaded_as\":\"");
-    out.put(cells.loaded().name().as_bytes());
-    out.put(b"\",\"size\":");
     out.number(cells.size());
-    out.put(b",\"unit\":\"");
-    out.put(cells.kind().unit().name().as_bytes());
-    out.put(b"\",\"serialized_bytes\":");
+    match cells.kind().unit() {
+        Unit::Byte => out.put(b",\"unit\":\"byte\",\"serialized_bytes\":"),
+        Unit::Count => out.put(b",\"unit\":\"count\",\"serialized_bytes\":"),
+    }
     out.number(cells.serialized_bytes());
     out.number_or(b",\"memory_bytes\":", cells.memory_bytes(), b"null");
     out.number_or(b",\"allocated_bytes\":", cells.allocated_bytes(), b"null");
@@ -326,15 +419,33 @@ fn json_line<W: Write>(dump: &[u8], cells: &RowCells, name: &[u8], out: &mut Out
         None => out.put(b",\"memory_basis\":null"),
     }
     out.number_or(b",\"value_bytes\":", cells.value_bytes(), b"null");
-    out.number_or(b",\"largest_element_bytes\":", cells.largest_element_bytes(), b"null");
-    out.number_or(b",\"largest_element_index\":", cells.largest_element_index(), b"null");
-    out.number_or(b",\"expires_at_ms\":", cells.expires_at_ms(), b"null");
-    out.number_or(b",\"idle_seconds\":", cells.idle_seconds(), b"null");
-    out.number_or(b",\"frequency\":", cells.frequency(), b"null");
-    out.put(b",\"offset\":");
+    if cells.has_rare_figures() {
+        out.number_or(b",\"largest_element_bytes\":", cells.largest_element_bytes(), b"null");
+        out.number_or(b",\"largest_element_index\":", cells.largest_element_index(), b"null");
+        out.signed_or(b",\"expires_at_ms\":", cells.expires_at_ms(), b"null");
+        out.number_or(b",\"idle_seconds\":", cells.idle_seconds(), b"null");
+        out.number_or(b",\"frequency\":", cells.frequency().map(u64::from), b"null");
+        out.put(b",\"offset\":");
+    } else {
+        out.put(
+            b",\"largest_element_bytes\":null,\"largest_element_index\":null,\"expires_at_ms\":null,\
+            \"idle_seconds\":null,\"frequency\":null,\"offset\":",
+        );
+    }
     out.number(cells.offset());
     out.put(b"}\n");
-    out.make_room()
+    Ok(())
+}
+
+/// Type and encodings, from the end of the name on and up to the next number.
+fn json_labels(type_name: &str, cells: &RowCells, to: &mut Vec<u8>) {
+    to.extend_from_slice(b"\",\"type\":\"");
+    json_part(type_name, to);
+    to.extend_from_slice(b"\",\"stored_as\":\"");
+    to.extend_from_slice(cells.stored().label().as_bytes());
+    to.extend_from_slice(b"\",\"loaded_as\":\"");
+    to.extend_from_slice(cells.loaded().name().as_bytes());
+    to.extend_from_slice(b"\",\"size\":");
 }
 
 /// The content of a JSON string that holds this text.
@@ -363,7 +474,7 @@ mod tests {
     fn written(write: impl FnOnce(&mut Out<'_, Vec<u8>>) -> io::Result<()>) -> String {
         let to = InTurn::new(Vec::new());
         let mut memory = Vec::new();
-        let mut out = Out { bytes: &mut memory, number: 0, to: &to, turn: None };
+        let mut out = Out::new(&mut memory, 0, &to);
         let done = write(&mut out);
         out.end(done);
         String::from_utf8(to.into_inner().unwrap()).unwrap()

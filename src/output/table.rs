@@ -5,10 +5,11 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::human::{bar, bytes, count, duration, left, moment, name, right, share};
+use super::human::{bar, bytes, count, counted, date, duration, left, moment, name, right, share};
 use super::{findings, server};
 use crate::report::{
-    DumpInfo, GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally, Report, Sizes, Sort, Tally,
+    BeginningsFound, Breakdown, ClassWeight, DumpInfo, GroupTally, KindSpreads, LargestKey, LargestKeys, NameTally,
+    Report, Sizes, Sort, Tally,
 };
 
 /// Narrower than this nothing is laid out.
@@ -19,6 +20,9 @@ const WIDTH_MAX: usize = 300;
 
 /// Names get a third of a line of this width, and more where a bar can spare it.
 const USUAL_WIDTH: usize = 120;
+
+/// Narrower lists of keys have no shares.
+const SHARE_WIDTH_MIN: usize = 72;
 
 /// A bar keeps so many columns, however long names are.
 const BAR_WIDTH_MIN: usize = 10;
@@ -33,8 +37,18 @@ const PREFIXES_MAX: usize = 10;
 /// Columns of a key's type and database.
 const ABOUT_WIDTH_MAX: usize = 24;
 
-/// Columns of what is said of a dump beside its name.
+/// Dumps with a line each at the top.
+const DUMPS_MAX: usize = 8;
+
+/// Columns of a dump's name, where what is said of it needs much room.
+const NAME_WIDTH_MIN: usize = 14;
+
+/// Columns of what is said of a dump beside its name and whether it is sound.
 const FACTS_WIDTH_MAX: usize = 50;
+
+/// The five columns of a breakdown's percentiles, and of its classes.
+const SPREAD_WIDTHS: [usize; 5] = [9; 5];
+const CLASS_WIDTHS: [usize; 5] = [10, 8, 8, 10, 10];
 
 /// Sentences about the memory model; dumps of many servers have as many.
 const MODEL_NOTES_MAX: usize = 6;
@@ -55,13 +69,16 @@ pub struct Look {
 pub fn write(report: &Report, look: Look, to: &mut dyn Write) -> io::Result<()> {
     let look = Look { width: look.width.clamp(WIDTH_MIN, WIDTH_MAX), ..look };
     let mut table = Table { look, text: String::new() };
-    table.summary(report);
+    table.dumps(report);
     table.findings(report);
+    table.totals(report);
     table.types(report);
     table.databases(report);
     table.keys(report);
     table.prefixes(report);
+    table.beginnings(report);
     table.groups(report);
+    table.breakdowns(report);
     table.ttls(report);
     table.percentiles(report);
     table.sizes(report);
@@ -147,21 +164,38 @@ impl Table {
         self.look.width.min(USUAL_WIDTH) / 3
     }
 
-    fn summary(&mut self, report: &Report) {
-        for dump in report.dumps.iter().take(8) {
+    /// What the dumps are, whether they are sound, and what of them this is about.
+    fn dumps(&mut self, report: &Report) {
+        for dump in report.dumps.iter().take(DUMPS_MAX) {
             let server = dump.aux.iter().find(|(name, _)| name.ends_with("-ver")).map_or("", |(_, version)| version);
             let facts = format!("{} {server} (RDB {}), {}", dump.dialect, dump.rdb_version, bytes(dump.bytes));
-            let facts = name(facts.as_bytes(), FACTS_WIDTH_MAX);
-            let name = name(dump.name.as_bytes(), self.look.width.saturating_sub(facts.width() + 2).max(20));
+            let verdict = if dump.is_complete { "sound" } else { "incomplete" };
+            let room = self.look.width.saturating_sub(NAME_WIDTH_MIN + 2 + 2 + verdict.len());
+            let facts = format!("{}, {verdict}", name(facts.as_bytes(), room.min(FACTS_WIDTH_MAX)));
+            let room = self.look.width.saturating_sub(facts.width() + 2);
+            let name = name(dump.name.as_bytes(), room.max(NAME_WIDTH_MIN));
             let line = format!("{}  {facts}", self.styled(BOLD, &name));
             self.line(&line);
             if let Some(damage) = &dump.damage {
                 self.paragraph(ALARM, &format!("incomplete: {damage}"));
             }
         }
-        if report.dumps.len() > 8 {
-            self.line(&format!("  and {} more dumps", report.dumps.len() - 8));
+        if let Some(more) = report.dumps.get(DUMPS_MAX..).filter(|more| !more.is_empty()) {
+            let broken = more.iter().filter(|dump| !dump.is_complete).count();
+            let verdict = if broken == 0 { "all sound".to_owned() } else { format!("{broken} incomplete") };
+            self.line(&format!("and {} more dumps, {verdict}", more.len()));
         }
+        let filtered = (!report.filters.is_of_all()).then(|| format!("only keys that pass {}", report.filters));
+        let said: Vec<String> = filtered.into_iter().chain(report.notes()).collect();
+        if !said.is_empty() {
+            self.paragraph("", &said.join("; "));
+        }
+        if let Some(mark) = &report.redacted {
+            self.paragraph("", &format!("names are stand-ins (redacted: {mark})"));
+        }
+    }
+
+    fn totals(&mut self, report: &Report) {
         let totals = &report.totals;
         let mut facts = vec![
             ("keys", count(totals.keys)),
@@ -174,15 +208,7 @@ impl Table {
         if let Some(used) = used.filter(|used| *used > 0) {
             facts.push(("used-mem", bytes(used)));
         }
-        let filtered = (!report.filters.is_of_all()).then(|| format!("only keys that pass {}", report.filters));
-        let said: Vec<String> = filtered.into_iter().chain(report.notes()).collect();
-        if !said.is_empty() {
-            self.paragraph("", &said.join("; "));
-        }
-        if let Some(mark) = &report.redacted {
-            self.paragraph("", &format!("names are stand-ins (redacted: {mark})"));
-        }
-        self.text.push('\n');
+        self.heading("Totals", "");
         let per_line = if self.look.width >= 90 { 3 } else { 2 };
         let column = self.look.width / per_line - 2;
         for facts in facts.chunks(per_line) {
@@ -238,7 +264,10 @@ impl Table {
                 self.line(&line);
             }
         }
-        self.more(more, 0, "findings in the JSON");
+        if more > 0 {
+            let line = self.styled(DIM, &format!("  and {more} more findings in the JSON"));
+            self.line(&line);
+        }
     }
 
     /// Keys, memory and its share.
@@ -305,7 +334,8 @@ impl Table {
 
     fn more(&mut self, all: usize, shown: usize, what: &str) {
         if all > shown {
-            let line = self.styled(DIM, &format!("  and {} more {what}", all - shown));
+            let line = format!("  {} of {} {what} listed", count(shown as u64), count(all as u64));
+            let line = self.styled(DIM, &line);
             self.line(&line);
         }
     }
@@ -328,7 +358,10 @@ impl Table {
             Sort::Frequency => ("Most used keys", "counter"),
         };
         let column_heading = if column.is_empty() { String::new() } else { format!("{} ", right(column, 11)) };
-        self.heading(title, &format!("{column_heading}elements    memory   share"));
+        // Where there is little room, names need it more than shares do.
+        let has_share = self.look.width >= SHARE_WIDTH_MIN;
+        let share_heading = if has_share { "   share" } else { "" };
+        self.heading(title, &format!("{column_heading}elements    memory{share_heading}"));
         for LargestKey { db, kind, key } in keys {
             let memory = key.memory_bytes.map_or_else(|| "?".to_owned(), bytes);
             let share = share(key.memory_bytes.unwrap_or(0), report.totals.memory_bytes);
@@ -340,7 +373,11 @@ impl Table {
             };
             let value = if column.is_empty() { String::new() } else { right(&value, 11) };
             let elements = right(&count(key.elements), if column.is_empty() { 13 } else { 9 });
-            let columns = format!("{value}{elements} {} {}", right(&memory, 9), right(&share, 7));
+            let columns = format!(
+                "{value}{elements} {}{}",
+                right(&memory, 9),
+                if has_share { right(&share, 8) } else { String::new() }
+            );
             let about = if report.databases.len() > 1 { format!("{kind} db {db}") } else { kind.clone() };
             let about = name(about.as_bytes(), ABOUT_WIDTH_MAX);
             let about_width = about.width().max(if report.databases.len() > 1 { 13 } else { 7 });
@@ -371,11 +408,17 @@ impl Table {
                 self.line(&line);
             }
         }
+        self.more(usize::try_from(report.totals.keys).unwrap_or(usize::MAX), keys.len(), "keys");
     }
 
     fn prefixes(&mut self, report: &Report) {
         let prefixes = &report.prefixes;
+        let note = prefixes.are_separators_found.then(|| separators_note(report));
         if prefixes.found.names.is_empty() {
+            if let Some(note) = note {
+                self.heading("Prefixes", "");
+                self.paragraph(DIM, &note);
+            }
             return;
         }
         match &prefixes.under {
@@ -385,20 +428,10 @@ impl Table {
                 self.heading(&format!("Prefixes below {}", name(under.bytes(), width)), Self::COLUMNS);
             }
         }
-        let mut tops: Vec<&NameTally> = prefixes.shortest().collect();
-        tops.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
-        // Each prefix, and how much of its name the one above it has said.
-        let mut lines: Vec<(&NameTally, usize)> = Vec::new();
-        for found in tops.iter().take(PREFIXES_MAX) {
-            lines.push((*found, 0));
-            let mut below: Vec<&NameTally> = prefixes.below(found).collect();
-            below.sort_by_key(|child| std::cmp::Reverse(child.tally.memory_bytes));
-            // What takes less than a twentieth of its parent is not worth a line.
-            let worth = |child: &&&NameTally| child.tally.memory_bytes >= found.tally.memory_bytes / 20;
-            for child in below.iter().filter(worth).take(4) {
-                lines.push((*child, found.name.bytes().len()));
-            }
+        if let Some(note) = note {
+            self.paragraph(DIM, &note);
         }
+        let (lines, tops) = shown_prefixes(report);
         let parts = lines
             .iter()
             .map(|(found, said)| (if *said > 0 { 2 } else { 0 }, found.name.bytes().get(*said..).unwrap_or_default()));
@@ -406,7 +439,7 @@ impl Table {
         for (found, said) in lines {
             self.prefix(report, found, said, width);
         }
-        self.more(tops.len(), PREFIXES_MAX, "prefixes");
+        self.more(tops, PREFIXES_MAX, "prefixes");
         let other = &prefixes.other;
         if other.keys > 0 {
             let element = (other.memory_bytes, report.totals.memory_bytes);
@@ -425,17 +458,82 @@ impl Table {
         self.bar_line(&label, width, element, &Self::columns(&found.tally, &report.totals));
     }
 
+    /// What names begin with that no separator cuts.
+    fn beginnings(&mut self, report: &Report) {
+        let BeginningsFound(found) = &report.beginnings;
+        if found.is_empty() {
+            return;
+        }
+        self.heading("Beginnings of names without separators", Self::COLUMNS);
+        let mut found: Vec<&NameTally> = found.iter().collect();
+        found.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
+        let all = found.len();
+        found.truncate(KEYS_MAX);
+        let width = self.label_width(self.third(), found.iter().map(|found| (0, found.name.bytes())));
+        for found in found {
+            self.prefix(report, found, 0, width);
+        }
+        self.more(all, KEYS_MAX, "beginnings");
+    }
+
     fn groups(&mut self, report: &Report) {
         let Some(found) = &report.groups else { return };
         self.heading("Groups", Self::COLUMNS);
         let width = self.label_width(self.third(), found.groups.iter().map(|found| (0, found.group.name.as_bytes())));
-        for GroupTally { group, tally } in &found.groups {
+        for GroupTally { group, tally, .. } in &found.groups {
             let element = (tally.memory_bytes, report.totals.memory_bytes);
             self.bar_line(&group.name, width, element, &Self::columns(tally, &report.totals));
         }
         let rest = &found.unclassified;
         let element = (rest.memory_bytes, report.totals.memory_bytes);
         self.bar_line("(unclassified)", width, element, &Self::columns(rest, &report.totals));
+    }
+
+    /// Percentiles and classes of the prefixes and groups that are shown, if they were asked for.
+    fn breakdowns(&mut self, report: &Report) {
+        let of_prefixes = shown_prefixes(report).0.into_iter().map(|(found, _)| (found.name.bytes(), &found.breakdown));
+        let groups = report.groups.iter().flat_map(|found| &found.groups);
+        let of_groups = groups.map(|found| (found.group.name.as_bytes(), &found.breakdown));
+        let all = of_prefixes.chain(of_groups);
+        let all: Vec<(&[u8], &Breakdown)> =
+            all.filter_map(|(name, breakdown)| breakdown.as_deref().map(|breakdown| (name, breakdown))).collect();
+        if all.is_empty() {
+            return;
+        }
+        self.heading("Memory of a key by prefix and group", "");
+        self.columns_line(b"", SPREAD_WIDTHS, ["p50", "p90", "p99", "p99.9", "max"]);
+        for (name, breakdown) in &all {
+            let memory = breakdown.memory_bytes.spread();
+            let [p50, p90, p99, p99_9] = [500, 900, 990, 999].map(|permille| bytes(memory.permille(permille)));
+            self.columns_line(name, SPREAD_WIDTHS, [&p50, &p90, &p99, &p99_9, &bytes(memory.max())]);
+        }
+        self.heading("Keys by prefix and group", "");
+        self.columns_line(b"", CLASS_WIDTHS, ["main type", "", "no TTL", "TTL < 1 d", "idle 30 d"]);
+        for (name, Breakdown { types, ttl, idle, .. }) in &all {
+            let keys: u64 = types.iter().map(|class| class.weight.keys).sum();
+            let of = |classes: &[ClassWeight], wanted: &[&str]| {
+                let found = classes.iter().filter(|class| wanted.contains(&&*class.class));
+                share(found.map(|class| class.weight.keys).sum(), keys)
+            };
+            // Of equal ones the first.
+            let main = types.iter().rev().max_by_key(|class| class.weight.keys);
+            let kind = main.map_or("", |class| &class.class);
+            let unused = if idle.is_empty() { "?".to_owned() } else { of(idle, &["later"]) };
+            let soon = of(ttl, &["expired", "under_1_hour", "under_1_day"]);
+            self.columns_line(name, CLASS_WIDTHS, [kind, &of(types, &[kind]), &of(ttl, &["never"]), &soon, &unused]);
+        }
+    }
+
+    /// A name, and what is said of it in five columns; without a name, what the columns are.
+    fn columns_line(&mut self, of: &[u8], widths: [usize; 5], values: [&str; 5]) {
+        let values: String = values.iter().zip(widths).map(|(value, width)| right(value, width)).collect();
+        let width = self.look.width.saturating_sub(2 + values.width());
+        let line = if of.is_empty() {
+            self.styled(DIM, &format!("  {}{values}", left("", width)))
+        } else {
+            format!("  {}{values}", left(&name(of, width.saturating_sub(1)), width))
+        };
+        self.line(&line);
     }
 
     fn ttls(&mut self, report: &Report) {
@@ -445,6 +543,13 @@ impl Table {
         self.heading("Time to live", Self::COLUMNS);
         if report.ttl.never.keys < report.totals.keys {
             self.moments(report);
+        }
+        if let Some(day) = report.expiry_days.iter().flat_map(|found| &found.days).max_by_key(|day| day.memory_bytes) {
+            let (day_name, keys) = (date(day.begins_at_ms), counted(day.keys, "key expires", "keys expire"));
+            self.paragraph(
+                DIM,
+                &format!("{keys} on {day_name}, more memory than on other days: {}", bytes(day.memory_bytes)),
+            );
         }
         for (label, tally) in report.ttl.all() {
             if tally.keys > 0 {
@@ -600,11 +705,11 @@ impl Table {
             self.paragraph(
                 "",
                 &format!(
-                    "{} streams, {} with groups: {} groups, {} entries pending",
-                    count(streams.streams),
+                    "{}, {} with groups: {}, {} pending",
+                    counted(streams.streams, "stream", "streams"),
                     count(streams.with_groups),
-                    count(streams.groups),
-                    count(streams.pending)
+                    counted(streams.groups, "group", "groups"),
+                    counted(streams.pending, "entry", "entries")
                 ),
             );
         }
@@ -624,9 +729,37 @@ impl Table {
         if functions > 0 {
             let functions_bytes = report.dumps.iter().map(|dump| dump.functions_bytes).sum();
             self.heading("Functions", "");
-            self.line(&format!("  {} libraries, {}", count(functions), bytes(functions_bytes)));
+            self.line(&format!("  {}, {}", counted(functions, "library", "libraries"), bytes(functions_bytes)));
         }
     }
+}
+
+/// Which separators were found.
+fn separators_note(report: &Report) -> String {
+    let separators = report.prefixes.separators.bytes();
+    let separators: Vec<String> = separators.iter().map(|byte| format!("'{}'", char::from(*byte))).collect();
+    match &separators[..] {
+        [] => "names have no separators: none cuts them into few beginnings with many keys".to_owned(),
+        _ => format!("found to separate: {}", separators.join(" ")),
+    }
+}
+
+/// The prefixes that are shown, each with how much of its name the one above it has said; and how many of one part there are.
+fn shown_prefixes(report: &Report) -> (Vec<(&NameTally, usize)>, usize) {
+    let mut tops: Vec<&NameTally> = report.prefixes.shortest().collect();
+    tops.sort_by_key(|found| std::cmp::Reverse(found.tally.memory_bytes));
+    let mut lines: Vec<(&NameTally, usize)> = Vec::new();
+    for found in tops.iter().take(PREFIXES_MAX) {
+        lines.push((*found, 0));
+        let mut below: Vec<&NameTally> = report.prefixes.below(found).collect();
+        below.sort_by_key(|child| std::cmp::Reverse(child.tally.memory_bytes));
+        // What takes less than a twentieth of its parent is not worth a line.
+        let worth = |child: &&&NameTally| child.tally.memory_bytes >= found.tally.memory_bytes / 20;
+        for child in below.iter().filter(worth).take(4) {
+            lines.push((*child, found.name.bytes().len()));
+        }
+    }
+    (lines, tops.len())
 }
 
 fn add_to<'r>(tallies: &mut Vec<(&'r str, Tally)>, name: &'r str, tally: &Tally) {

@@ -119,10 +119,11 @@ impl Packing {
     }
 
     /// As [`Packing::count`], with the structure's bytes, inflated, before the number.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::redundant_closure, reason = "a function that is handed over by its name is not inlined")]
     pub(crate) fn size<S: Source>(self, source: &mut S) -> Result<(u64, u64), ParseError> {
         let offset = source.offset();
-        let blob = match source.parse(FormatElement::Blob, blob) {
+        let blob = match source.parse(FormatElement::Blob, |i| blob(i)) {
             Ok(blob) => blob,
             Err(error) if error.costs_one_key() => return Err(step_over(source, error)),
             Err(error) => return Err(error),

@@ -1,5 +1,6 @@
 //! A report out of the census that the scans of its dumps made.
 
+use super::beginnings::BeginningsFound;
 use super::census::Counted;
 use super::filters::Filters;
 use super::largest_keys::LargestKeys;
@@ -22,7 +23,7 @@ use crate::rdb::Kind;
 impl Report {
     /// The report about dumps, the keys of which have been counted.
     pub(crate) fn new(question: &Question, mut dumps: Vec<DumpInfo>, counted: Counted) -> Self {
-        let Counted { numbers, prefixes, totals } = counted;
+        let Counted { numbers, prefixes, totals, group_breakdowns } = counted;
         let numbers = *numbers;
         for (dump, tally) in &numbers.dumps {
             if let Some(info) = usize::try_from(*dump).ok().and_then(|dump| dumps.get_mut(dump)) {
@@ -31,7 +32,8 @@ impl Report {
         }
         let ListedPrefixes { found, heavy, prefixed } = prefixes.finish();
         let without = Weight::of(&totals).without(prefixed);
-        for (dump, peaks) in numbers.expiries.finish() {
+        let (peaks, expiry_days) = numbers.expiries.finish();
+        for (dump, peaks) in peaks {
             if let Some(info) = usize::try_from(dump).ok().and_then(|dump| dumps.get_mut(dump)) {
                 info.expiry_peaks = peaks;
             }
@@ -56,12 +58,15 @@ impl Report {
             top_cut: None,
             has_largest_elements: false,
             ttl: numbers.ttl,
+            expiry_days,
             sizes: kind_sizes(&numbers.sizes),
             percentiles: percentiles(numbers.sizes),
             idle_seconds: numbers.idle.buckets().collect(),
             frequencies: frequencies(&numbers.frequencies),
             prefixes: Prefixes::new(&question.separators, &question.under, found, heavy, without),
-            groups: (!question.groups.is_empty()).then(|| numbers.groups.finish(&question.groups, &totals)),
+            beginnings: BeginningsFound(numbers.beginnings.finish(&question.beginnings, &totals)),
+            groups: (!question.groups.is_empty())
+                .then(|| numbers.groups.finish(&question.groups, group_breakdowns, &totals)),
             slots: question.has_slots.then(|| numbers.slots.finish()),
             streams: numbers.streams,
             modules: numbers.modules.finish(),
@@ -69,6 +74,7 @@ impl Report {
             packed_if: numbers.what_if.finish(),
             compression: Some(numbers.compression.finish()).filter(|found| !found.is_empty()),
         };
+        report.prefixes.are_separators_found = question.are_separators_found;
         report.prefixes.set_rest(totals);
         report.set_cut(&numbers.cut, question.top);
         for (db, database) in numbers.databases {

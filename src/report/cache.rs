@@ -25,6 +25,8 @@ type First = [u8; PREFIX_BYTES_MAX];
 pub(super) struct Slot {
     first: First,
     bytes: usize,
+    /// The class of its rank.
+    pub(super) class: u16,
     misses: u64,
     pub(super) tally: Tally,
     /// Of these, the keys that have a longer prefix.
@@ -42,8 +44,8 @@ impl Slot {
         Weight::of(&self.tally).without(self.under_longer)
     }
 
-    #[inline]
-    fn add(&mut self, tally: &Tally, is_own: bool) {
+    #[inline(always)]
+    pub(super) fn add(&mut self, tally: &Tally, is_own: bool) {
         self.tally.merge(tally);
         if !is_own {
             self.under_longer = self.under_longer.and(Weight::of(tally));
@@ -75,7 +77,7 @@ impl Cache {
     /// Adds a key that has no longer prefix to that of `bytes` bytes, one to [`PREFIX_BYTES_MAX`], if it is there.
     #[inline(always)]
     pub(super) fn hit(&mut self, first: &First, bytes: usize, tally: &Tally) -> bool {
-        let Some(slot) = self.0.get_mut(slot(first, bytes)).filter(|slot| slot.has(first, bytes)) else { return false };
+        let Some(slot) = self.find(first, bytes) else { return false };
         slot.tally.merge(tally);
         true
     }
@@ -86,16 +88,20 @@ impl Cache {
         self.0.get(slot(first, bytes)).is_some_and(|slot| slot.has(first, bytes))
     }
 
-    /// As [`Cache::hit`], of a key that may have a longer prefix, unless the prefix is its `own`.
-    #[inline]
-    pub(super) fn hit_under(&mut self, first: &First, bytes: usize, tally: &Tally, is_own: bool) -> bool {
-        let Some(slot) = self.0.get_mut(slot(first, bytes)).filter(|slot| slot.has(first, bytes)) else { return false };
-        slot.add(tally, is_own);
-        true
+    /// The slot of a prefix that is there.
+    #[inline(always)]
+    pub(super) fn find(&mut self, first: &First, bytes: usize) -> Option<&mut Slot> {
+        self.0.get_mut(slot(first, bytes)).filter(|slot| slot.has(first, bytes))
     }
 
     /// Takes in a prefix that missed, with a key's numbers, if it is its turn: then returns what was in its slot.
-    pub(super) fn insert(&mut self, first: &First, bytes: usize, tally: &Tally, is_own: bool) -> Option<Slot> {
+    pub(super) fn insert(
+        &mut self,
+        first: &First,
+        (bytes, class): (usize, u16),
+        tally: &Tally,
+        is_own: bool,
+    ) -> Option<Slot> {
         if self.0.is_empty() {
             self.0.resize(1 << SLOTS_LOG, Slot::default());
         }
@@ -103,7 +109,7 @@ impl Cache {
         slot.misses += 1;
         let is_its_turn = slot.bytes == 0 || slot.misses > slot.tally.keys.saturating_add(MISSES_MAX);
         is_its_turn.then(|| {
-            let mut new = Slot { first: *first, bytes, ..Slot::default() };
+            let mut new = Slot { first: *first, bytes, class, ..Slot::default() };
             new.add(tally, is_own);
             std::mem::replace(slot, new)
         })
@@ -144,11 +150,13 @@ mod tests {
     fn a_prefix_hits_whatever_follows_it() {
         let mut cache = Cache::default();
         assert!(!cache.hit(&first("user:1"), 5, &keys(1)));
-        assert!(cache.insert(&first("user:1"), 5, &keys(1), true).is_some_and(|before| before.prefix().is_empty()));
+        assert!(
+            cache.insert(&first("user:1"), (5, 1), &keys(1), true).is_some_and(|before| before.prefix().is_empty())
+        );
         assert!(cache.hit(&first("user:2"), 5, &keys(1)));
         assert!(!cache.hit(&first("user:2"), 4, &keys(1)) && !cache.hit(&first("uses:2"), 5, &keys(1)));
         let long = "a:prefix:of:thirty-two:bytes:at:";
-        cache.insert(&first(long), 32, &keys(7), true);
+        cache.insert(&first(long), (32, 1), &keys(7), true);
         assert!(cache.hit(&first(long), 32, &keys(1)));
         let mut all: Vec<_> = cache.drain().map(|slot| (slot.prefix().to_vec(), slot.tally.keys)).collect();
         all.sort();
@@ -162,9 +170,9 @@ mod tests {
         let (held, rivals) = names.split_first().unwrap();
         let rival = rivals.iter().find(|name| slot(name, 5) == slot(held, 5)).expect("200 names, 64 slots");
         let mut cache = Cache::default();
-        cache.insert(held, 5, &keys(1), true);
+        cache.insert(held, (5, 1), &keys(1), true);
         assert!(cache.hit(held, 5, &keys(1)));
-        let turn = (1..100).find(|_| cache.insert(rival, 5, &keys(1), true).is_some());
+        let turn = (1..100).find(|_| cache.insert(rival, (5, 1), &keys(1), true).is_some());
         assert_eq!(turn, Some(2 + MISSES_MAX + 1));
         assert!(cache.hit(rival, 5, &keys(1)) && !cache.hit(held, 5, &keys(1)));
     }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use super::breakdown::Breakdown;
 use super::compression;
 use super::numbers::Numbers;
 use super::prefix::ClosedPrefixes;
@@ -43,7 +44,7 @@ impl Census {
         let mut totals = Tally::default();
         numbers.dumps.values().for_each(|tally| totals.merge(tally));
         let prefixes = std::mem::take(&mut numbers.prefixes).close(&self.asked.separators, Weight::of(&totals));
-        Counted { numbers, prefixes, totals }
+        Counted { numbers, prefixes, totals, group_breakdowns: Vec::new() }
     }
 }
 
@@ -53,6 +54,8 @@ pub(crate) struct Counted {
     pub(super) numbers: Box<Numbers>,
     pub(super) prefixes: ClosedPrefixes,
     pub(super) totals: Tally,
+    /// By group, if that was asked for.
+    pub(super) group_breakdowns: Vec<Option<Box<Breakdown>>>,
 }
 
 impl Counted {
@@ -66,9 +69,16 @@ impl Counted {
         self.prefixes.may_lack_heavy()
     }
 
-    /// Takes over what a second count of such prefixes gave.
-    pub(crate) fn set_prefixes(&mut self, counted: Recount) {
-        self.prefixes.set_counted(&counted.finish());
+    /// All prefixes that will be listed, and perhaps some more, in the order of their bytes.
+    pub(crate) fn candidate_prefixes(&self) -> Vec<Box<[u8]>> {
+        self.prefixes.candidates()
+    }
+
+    /// Takes over what a second count of such prefixes, and of groups, gave.
+    pub(crate) fn set_counted_again(&mut self, counted: Recount) {
+        let (prefixes, groups) = counted.finish();
+        self.prefixes.set_counted(prefixes);
+        self.group_breakdowns = groups;
     }
 }
 

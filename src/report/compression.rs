@@ -12,7 +12,7 @@ use hashbrown::HashTable;
 use nom::Err;
 use serde::{Deserialize, Serialize};
 
-use super::names::hash;
+use super::names::{hash, hash_first};
 use super::text::Name;
 use super::value_format::ValueFormat;
 use crate::rdb::primitives::{StringHeader, string_header};
@@ -104,10 +104,13 @@ fn first_prefix<'n>(separators: &[u8], name: &'n [u8]) -> &'n [u8] {
     end.and_then(|end| first.get(..=end)).unwrap_or_default()
 }
 
-/// The place of a string in the order of samples, if it is long enough to be one.
-#[inline]
-fn rank(stored_name: &[u8], bytes: u64) -> Option<u64> {
-    (bytes >= VALUE_BYTES_MIN).then(|| hash(stored_name) / bytes)
+/// The place of a string in the order of samples, by the hash of its name as it is stored, if it is long enough to be one and
+/// comes no later than `rank_max`.
+#[inline(always)]
+fn rank(hash: u64, bytes: u64, rank_max: u64) -> Option<u64> {
+    // A product says it in a tenth of the time of a division, and most come later.
+    let comes_early = u128::from(hash) < (u128::from(rank_max) + 1) * u128::from(bytes);
+    (bytes >= VALUE_BYTES_MIN && comes_early).then(|| hash / bytes)
 }
 
 fn content(rank: u64, header: StringHeader, first: Vec<u8>) -> Content {
@@ -123,7 +126,7 @@ pub(super) fn look<S: KeepsKey>(source: &mut S, rank_max: u64) -> Option<Looked>
         Ok((i, header))
     });
     let header = header.ok()?;
-    let Some(rank) = rank(source.kept(), header.value_bytes()).filter(|rank| *rank <= rank_max) else {
+    let Some(rank) = rank(hash(source.kept()), header.value_bytes(), rank_max) else {
         return Some(Looked { header, content: None });
     };
     let wanted = usize::try_from(header.stored_bytes().min(SAMPLE_BYTES_MAX)).ok()?;
@@ -150,7 +153,8 @@ impl Compression {
         if header.value_bytes() < VALUE_BYTES_MIN {
             return;
         }
-        let rank = rank(short.name, header.value_bytes()).filter(|rank| *rank <= rank_max);
+        let hash = hash_first(short.padded_name.as_chunks().0, short.name.len());
+        let rank = rank(hash, header.value_bytes(), rank_max);
         let content = rank.and_then(|rank| {
             let start = short.record.len().checked_sub(usize::try_from(header.stored_bytes()).ok()?)?;
             let stored = short.record.get(start..)?;

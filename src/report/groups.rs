@@ -3,6 +3,7 @@
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::breakdown::{self, Breakdown};
 use super::tally::Tally;
 
 /// A group: what it is called, and the patterns of names that belong to it.
@@ -38,11 +39,16 @@ impl Matcher {
         Ok(Self { set, groups: of_patterns.collect(), count: groups.len() })
     }
 
-    /// The number of the group that a name belongs to; of one that belongs to none, how many there are.
-    fn of(&self, name: &[u8]) -> usize {
+    /// The number of the group that a name belongs to, if it belongs to one.
+    pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
         // A group comes before another one if its first pattern does.
         let first = self.set.matches(name).iter().next();
-        first.and_then(|first| self.groups.get(first).copied()).unwrap_or(self.count)
+        first.and_then(|first| self.groups.get(first).copied())
+    }
+
+    /// The number of the group that a name belongs to; of one that belongs to none, how many there are.
+    fn of(&self, name: &[u8]) -> usize {
+        self.find(name).unwrap_or(self.count)
     }
 }
 
@@ -93,10 +99,18 @@ impl GroupSums {
         self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| mine.merge(theirs));
     }
 
-    pub(super) fn finish(mut self, groups: &[Group], totals: &Tally) -> GroupsFound {
+    /// The groups with their keys; `breakdowns` are those of each group, if they were asked for.
+    pub(super) fn finish(
+        mut self,
+        groups: &[Group],
+        breakdowns: Vec<Option<Box<Breakdown>>>,
+        totals: &Tally,
+    ) -> GroupsFound {
         self.0.resize(groups.len() + 1, Tally::default());
-        let found = |(group, tally): (&Group, &Tally)| GroupTally { group: group.clone(), tally: *tally };
-        let groups: Vec<GroupTally> = groups.iter().zip(&self.0).map(found).collect();
+        let breakdowns = breakdowns.into_iter().chain(std::iter::repeat(None));
+        let found = groups.iter().zip(self.0).zip(breakdowns);
+        let found = found.map(|((group, tally), breakdown)| GroupTally { group: group.clone(), tally, breakdown });
+        let groups: Vec<GroupTally> = found.collect();
         let unclassified = groups.iter().fold(*totals, |rest, group| rest.without(&group.tally));
         GroupsFound { groups, unclassified }
     }
@@ -120,6 +134,9 @@ pub struct GroupTally {
     /// Its keys.
     #[serde(flatten)]
     pub tally: Tally,
+    /// Its keys in classes, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakdown: Option<Box<Breakdown>>,
 }
 
 impl GroupsFound {
@@ -133,6 +150,7 @@ impl GroupsFound {
         self.unclassified.merge(&other.unclassified);
         for (mine, theirs) in self.groups.iter_mut().zip(&other.groups) {
             mine.tally.merge(&theirs.tally);
+            mine.breakdown = breakdown::merged(mine.breakdown.take(), theirs.breakdown.as_deref());
         }
     }
 }

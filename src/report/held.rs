@@ -23,6 +23,9 @@ pub(super) const EARLY_MAX: usize = 2048;
 const LATE_FREE: usize = 4096;
 const LATE_MAX: usize = 8192;
 
+/// Fewer late prefixes than these are not looked through for light ones before they are merged.
+const LATE_LIGHT_MAX: usize = 1024;
+
 /// Slots, and the part of all late keys that a slot may have of them: with what the next shorter prefix missed, less than the
 /// 2,000th part that is listed. Keys that spread evenly fill slots to an eighth of it.
 const SLOTS: usize = 1 << 15;
@@ -95,6 +98,19 @@ impl Slots {
         if let Some(bits) = self.has_held.get_mut(slot / 64) {
             *bits |= 1 << (slot % 64);
         }
+    }
+
+    /// Adds to a slot that was added to before, unless it would have more than its part then: so would [`Slots::takes`].
+    #[inline(always)]
+    fn takes_at_once(&mut self, rank: Rank, weight: Weight) -> bool {
+        let seen = self.seen.and(weight);
+        let Some(slot) = self.weights.get_mut(Self::slot(rank)) else { return false };
+        let sum = slot.and(weight);
+        let is_taken = !sum.exceeds(seen.part(SLOT_PARTS));
+        if is_taken {
+            (*slot, self.seen) = (sum, seen);
+        }
+        is_taken
     }
 
     /// Adds to a slot, unless it would have more than its part then.
@@ -182,11 +198,17 @@ impl HeldPrefixes {
         self.held.find_mut(rank.1, |held| held.rank == rank && *held.name == *name)
     }
 
+    /// Counts a key in the slot of its prefix, if that is sure to be neither held nor to be held for this key.
+    #[inline(always)]
+    pub(super) fn counts_in_slot(&mut self, rank: Rank, weight: Weight) -> bool {
+        self.is_surely_not_held(rank) && self.slots.takes_at_once(rank, weight)
+    }
+
     /// Holds a prefix that is not held, if it is early or may weigh much, with the key in hand; else adds that to its slot.
     /// `missed` is what the next shorter prefix may have missed.
     pub(super) fn admits(&mut self, name: &[u8], rank: Rank, weight: Weight, missed: &mut Weight) -> bool {
         if self.is_late(rank) {
-            if self.late >= LATE_FREE {
+            if self.late >= LATE_FREE || !self.slots.weights.is_empty() {
                 if self.slots.weights.is_empty() {
                     let late = self.held.iter().filter(|held| self.is_late(held.rank));
                     self.slots.seen = late.fold(self.slots.seen, |seen, held| seen.and(Weight::of(&held.tally)));
@@ -260,25 +282,64 @@ impl HeldPrefixes {
 
     /// Gives the lighter half of the late prefixes back to slots, and what they have to the next shorter ones.
     fn drop_lighter_half(&mut self, separators: &Separators, levels: &mut Levels) {
-        let limit = self.limit;
-        let is_late = |held: &Held| limit.is_some_and(|limit| held.rank >= limit);
-        let late = sorted(self.held.extract_if(|held| is_late(held)).collect());
-        let parents = parents(&late);
-        let mut under: Vec<Weight> = late.iter().map(|held| Weight::of(&held.tally)).collect();
-        roll_up(&parents, &mut under, |parent, child| *parent = parent.and(*child));
-        let all = under.iter().zip(&parents).filter(|(_, parent)| parent.is_none());
+        let late = self.take_late();
+        let all = late.under.iter().zip(&late.parents).filter(|(_, parent)| parent.is_none());
         let all = all.fold(Weight::default(), |all, (weight, _)| all.and(*weight));
         // No prefix comes before a longer one: that is no heavier, and of equal ones the longer has the larger name.
         let mut order: Vec<_> =
-            under.iter().enumerate().map(|(at, weight)| (all.share(*weight), Reverse(at))).collect();
+            late.under.iter().enumerate().map(|(at, weight)| (all.share(*weight), Reverse(at))).collect();
         let (lighter, ..) =
-            order.select_nth_unstable_by(late.len() / 2, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let mut is_dropped = vec![false; late.len()];
+            order.select_nth_unstable_by(late.held.len() / 2, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut is_dropped = vec![false; late.held.len()];
         for (_, Reverse(at)) in lighter {
             if let Some(is_dropped) = is_dropped.get_mut(*at) {
                 *is_dropped = true;
             }
         }
+        self.put_back(separators, levels, late, &is_dropped);
+    }
+
+    /// Gives late prefixes back that their slots have room for, once slots are in use: of those that were held before, a piece
+    /// would hand on thousands of a key each.
+    pub(super) fn drop_light(&mut self, separators: &Separators, levels: &mut Levels) {
+        if self.slots.weights.is_empty() || self.late < LATE_LIGHT_MAX {
+            return;
+        }
+        let late = self.take_late();
+        let room = self.slots.seen.part(SLOT_PARTS);
+        let mut is_dropped = vec![true; late.held.len()];
+        // From the longer ones to the shorter: a prefix is held as long as a longer one is.
+        for (at, held) in late.held.iter().enumerate().rev() {
+            let under = late.under.get(at).copied().unwrap_or_default();
+            let fits = is_dropped.get(at).is_some_and(|is_dropped| *is_dropped)
+                && !self.slots.weight(held.rank).and(under).exceeds(room);
+            if !fits {
+                let parent = late.parents.get(at).copied().flatten();
+                for at in [Some(at), parent].into_iter().flatten() {
+                    if let Some(is_dropped) = is_dropped.get_mut(at) {
+                        *is_dropped = false;
+                    }
+                }
+            }
+        }
+        self.put_back(separators, levels, late, &is_dropped);
+    }
+
+    /// The late prefixes, which are held no more.
+    fn take_late(&mut self) -> Late {
+        let limit = self.limit;
+        let is_late = |held: &Held| limit.is_some_and(|limit| held.rank >= limit);
+        let held = sorted(self.held.extract_if(|held| is_late(held)).collect());
+        let parents = parents(&held);
+        let mut under: Vec<Weight> = held.iter().map(|held| Weight::of(&held.tally)).collect();
+        roll_up(&parents, &mut under, |parent, child| *parent = parent.and(*child));
+        Late { held, parents, under }
+    }
+
+    /// Holds those late prefixes again that are not dropped. The others go back to slots, and what they have to the next shorter
+    /// ones.
+    fn put_back(&mut self, separators: &Separators, levels: &mut Levels, late: Late, is_dropped: &[bool]) {
+        let Late { held: late, parents, under } = late;
         let dropped = |at: Option<usize>| at.and_then(|at| is_dropped.get(at).copied()).unwrap_or(false);
         // From the longer ones to the shorter: what is passed on may be passed on again.
         let mut passed_on = vec![Tally::default(); late.len()];
@@ -377,6 +438,13 @@ impl HeldPrefixes {
         }
         (all, largest)
     }
+}
+
+/// Late prefixes in the order of their bytes, for each the longest shorter one among them, and what is under it.
+struct Late {
+    held: Vec<Held>,
+    parents: Vec<Option<usize>>,
+    under: Vec<Weight>,
 }
 
 /// Prefixes in the order of their bytes, which mostly their first sixteen tell.

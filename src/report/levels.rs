@@ -47,6 +47,12 @@ impl Levels {
     }
 }
 
+/// How many levels a prefix of a class has.
+#[inline(always)]
+pub(super) fn depth(class: u16) -> usize {
+    usize::from(class & 0xff)
+}
+
 /// A name, as far as prefixes are told apart, with anything behind it that makes up whole chunks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Padded<'n> {
@@ -63,10 +69,10 @@ impl<'n> Padded<'n> {
         Self { bytes: place, name_bytes: name.len() }
     }
 
-    /// The name of a short string.
+    /// A name that is within a chunk.
     #[inline(always)]
-    pub(super) fn of_short(padded_name: &'n [u8; PADDED_BYTES], name_bytes: usize) -> Self {
-        Self { bytes: padded_name, name_bytes }
+    pub(super) fn of_chunk(chunk: &'n Chunk, name_bytes: usize) -> Self {
+        Self { bytes: chunk, name_bytes }
     }
 }
 
@@ -94,19 +100,23 @@ impl Separators {
         levels.all(prefix).next_back().map_or((u16::MAX, 0), |(_, rank)| rank)
     }
 
-    /// Bytes of the longest prefix, 0 if there is none; not of names longer than a chunk.
+    /// Where the prefixes of a name end that is within a chunk: a bit for the last byte of each.
     #[inline(always)]
-    pub(super) fn longest(&self, name: Padded<'_>) -> Option<usize> {
-        let Padded { bytes, name_bytes } = name;
-        let chunk = bytes.first_chunk().filter(|_| name_bytes <= CHUNK_BYTES)?;
-        let all = blocks(chunk);
-        // Most names are within half of it.
-        let ends = match all {
-            [first, second, ..] if name_bytes <= CHUNK_BYTES / 2 => self.among([first, second]),
-            _ => self.among(all),
-        };
-        let ends = ends & first_bits(name_bytes);
-        Some(CHUNK_BYTES - ends.leading_zeros() as usize)
+    pub(super) fn ends(&self, chunk: &Chunk, name_bytes: usize) -> u64 {
+        // All of it: whether half is enough nothing foretells where names are about as long as that.
+        self.among(blocks(chunk)) & first_bits(name_bytes)
+    }
+
+    /// The rank of the prefix that ends at `until`, where the next shorter one ends at `from` and has that class; a class of 0 if
+    /// there is none.
+    #[inline(always)]
+    pub(super) fn rank_below(class: u16, chunk: &Chunk, from: usize, until: usize) -> Rank {
+        let part = first_bits(until.saturating_sub(1)) & !first_bits(from);
+        let [first, second, third, fourth] = blocks(chunk);
+        let (digits, of_ids) =
+            if until <= CHUNK_BYTES / 2 { id_bytes([first, second]) } else { id_bytes([first, second, third, fourth]) };
+        let is_id = digits & part != 0 && !of_ids & part == 0;
+        (class + 1 + (u16::from(is_id) << 8), hash_first(chunk.as_chunks().0, until))
     }
 
     /// Finds the prefixes of a name; of deeper ones the class only rises.
@@ -146,34 +156,31 @@ impl Separators {
 
     /// What the bytes of a chunk are.
     #[inline]
-    fn look_at(&self, chunk: &[u8; CHUNK_BYTES]) -> Bytes {
+    fn look_at(&self, chunk: &Chunk) -> Bytes {
         let blocks = blocks(chunk);
-        let among = |from: u8x16, first: u8, count: u8| (from - u8x16::splat(first)).simd_le(u8x16::splat(count - 1));
-        let is_digit = |block| among(block, b'0', 10);
-        let is_of_id = |block| {
-            // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
-            let letters = among(block | u8x16::splat(0x20), b'a', 6);
-            is_digit(block) | letters | block.simd_eq(u8x16::splat(b'-'))
-        };
-        let [first, second, third, fourth] = blocks;
-        let digits = bits([is_digit(first), is_digit(second), is_digit(third), is_digit(fourth)]);
-        let of_ids = bits([is_of_id(first), is_of_id(second), is_of_id(third), is_of_id(fourth)]);
+        let (digits, of_ids) = id_bytes(blocks);
         Bytes { separators: self.among(blocks), digits, others: !of_ids }
     }
 
     /// Which bytes end a prefix.
     #[inline(always)]
     fn among<const N: usize>(&self, blocks: [u8x16; N]) -> u64 {
-        let none = [u8x16::splat(0); N];
-        bits(self.0.iter().fold(none, |mut found, separator| {
-            found.iter_mut().zip(blocks).for_each(|(found, block)| *found |= block.simd_eq(*separator));
-            found
-        }))
+        let mut found = [u8x16::splat(0); N];
+        for separator in &self.0 {
+            // Explicit loops over blocks are inlined and unrolled, `zip` and `map` are calls in some builds.
+            let mut at = 0;
+            while let (Some(found), Some(block)) = (found.get_mut(at), blocks.get(at)) {
+                *found |= block.simd_eq(*separator);
+                at += 1;
+            }
+        }
+        bits(found)
     }
 }
 
 /// Bytes that are looked at together: a bit each of a word.
 const CHUNK_BYTES: usize = 64;
+pub(super) type Chunk = [u8; CHUNK_BYTES];
 const BLOCKS: usize = CHUNK_BYTES / 16;
 
 // Names lie in whole chunks, and what the cache knows of one in the first.
@@ -181,7 +188,7 @@ const _: () = assert!(PADDED_BYTES == CHUNK_BYTES && NAME_BYTES_MAX.is_multiple_
 const _: () = assert!(cache::PREFIX_BYTES_MAX <= CHUNK_BYTES);
 
 #[inline(always)]
-fn blocks(chunk: &[u8; CHUNK_BYTES]) -> [u8x16; BLOCKS] {
+fn blocks(chunk: &Chunk) -> [u8x16; BLOCKS] {
     let (blocks, _) = chunk.as_chunks();
     let block = |at: usize| u8x16::new(blocks.get(at).copied().unwrap_or_default());
     [block(0), block(1), block(2), block(3)]
@@ -190,6 +197,22 @@ fn blocks(chunk: &[u8; CHUNK_BYTES]) -> [u8x16; BLOCKS] {
 #[inline(always)]
 fn bits<const N: usize>(blocks: [u8x16; N]) -> u64 {
     blocks.iter().rev().fold(0, |bits, block| bits << 16 | u64::from(block.to_bitmask()))
+}
+
+/// Which bytes are digits, and which can be in an ID.
+#[inline(always)]
+fn id_bytes<const N: usize>(blocks: [u8x16; N]) -> (u64, u64) {
+    let among = |from: u8x16, first: u8, count: u8| (from - u8x16::splat(first)).simd_le(u8x16::splat(count - 1));
+    let (mut digits, mut of_ids) = (0, 0);
+    for block in blocks.into_iter().rev() {
+        let is_digit = among(block, b'0', 10);
+        // A letter's bit of case is no letter's own: what becomes a to f by it is A to F.
+        let is_letter = among(block | u8x16::splat(0x20), b'a', 6);
+        let is_of_id = is_digit | is_letter | block.simd_eq(u8x16::splat(b'-'));
+        digits = digits << 16 | u64::from(is_digit.to_bitmask());
+        of_ids = of_ids << 16 | u64::from(is_of_id.to_bitmask());
+    }
+    (digits, of_ids)
 }
 
 /// Those of the first bytes of a chunk, or of all where there are more.
@@ -254,11 +277,19 @@ mod tests {
             separators.find(padded, &mut levels);
             let classes = levels.all(padded).map(|(prefix, (class, _))| (prefix.to_vec(), class));
             prop_assert_eq!(classes.collect::<Vec<_>>(), slow_levels(&name, ends));
-            let longest = name.iter().rposition(|byte| ends.contains(byte)).map_or(0, |at| at + 1);
-            prop_assert_eq!(separators.longest(padded), (name.len() <= 64).then_some(longest));
             for (prefix, rank) in levels.all(padded) {
                 prop_assert_eq!(rank.1, hash(prefix));
                 prop_assert_eq!(separators.rank(prefix), rank);
+            }
+            if name.len() <= CHUNK_BYTES {
+                let chunk = padded.bytes.first_chunk().unwrap();
+                let slow_ends = name.iter().enumerate().filter(|(_, byte)| ends.contains(byte));
+                prop_assert_eq!(separators.ends(chunk, name.len()), slow_ends.fold(0, |all, (at, _)| all | 1 << at));
+                let (mut class, mut from) = (0, 0);
+                for (prefix, rank) in levels.all(padded) {
+                    prop_assert_eq!(Separators::rank_below(class, chunk, from, prefix.len()), rank);
+                    (class, from) = (rank.0, prefix.len());
+                }
             }
         }
     }

@@ -41,6 +41,7 @@ impl Report {
             map_row(key, name);
         }
         self.prefixes.map_names(name);
+        self.beginnings.map_names(name);
         for group in self.groups.iter_mut().flat_map(|groups| &mut groups.groups) {
             text(&mut group.group.name);
             group.group.patterns.iter_mut().for_each(text);
@@ -54,7 +55,7 @@ impl Report {
     }
 }
 
-fn map_row(key: &mut KeyRow, name: &dyn Fn(&[u8]) -> Vec<u8>) {
+pub(super) fn map_row(key: &mut KeyRow, name: &dyn Fn(&[u8]) -> Vec<u8>) {
     key.name = Name::new(name(key.name.bytes()));
     key.largest_element = key.largest_element.take().map(|element| Name::new(name(element.bytes())));
 }

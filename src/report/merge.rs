@@ -12,7 +12,7 @@ use super::sections::{
 };
 use super::tally::{Sizes, Tally};
 use super::text::Name;
-use super::{Report, unlike, what_if};
+use super::{Report, expiry, unlike, what_if};
 use crate::analysis::room::{Cut, Held};
 use crate::rdb::Kind;
 
@@ -85,6 +85,7 @@ impl Report {
         self.merge_top(other.top, dumps_before, cut, asked.min(their_asked));
         self.merge_largest(other.largest_keys, dumps_before, asked.min(their_asked));
         self.ttl.merge(&other.ttl);
+        self.expiry_days = expiry::merged(self.expiry_days.take(), other.expiry_days);
         for sizes in other.sizes {
             merge_sizes(&mut self.sizes, sizes);
         }
@@ -109,6 +110,7 @@ impl Report {
         }
         self.frequencies = frequencies(&counts);
         self.prefixes.merge(other.prefixes, self.totals);
+        self.beginnings.merge(other.beginnings);
         self.modules.merge(other.modules, |name| (0, names::hash(name)));
         match (&mut self.slots, other.slots) {
             (Some(mine), Some(theirs)) => mine.merge(theirs),

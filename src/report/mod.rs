@@ -4,6 +4,8 @@
 //! formats are written from, and that is read again to be merged with others ([`Report::merge`]). Its JSON is described by
 //! `schema/report.schema.json`.
 
+mod beginnings;
+mod breakdown;
 mod budget;
 mod build;
 mod cache;
@@ -12,15 +14,18 @@ mod compression;
 mod expiry;
 mod filters;
 mod finding;
+pub(crate) mod first_look;
 mod groups;
 mod held;
 mod key_row;
 pub(crate) mod largest;
 mod largest_keys;
 mod levels;
+mod limit;
 mod mapped;
 mod merge;
 pub(crate) mod model_notes;
+pub(crate) mod name_sample;
 mod names;
 mod numbers;
 mod prefix;
@@ -36,6 +41,7 @@ mod sections;
 mod server;
 mod shorts;
 mod slots;
+mod sparse_spread;
 mod spread;
 mod suspects;
 mod tally;
@@ -47,14 +53,17 @@ mod what_if;
 
 use serde::{Deserialize, Serialize};
 
-pub use budget::{Budget, Limit, LimitError, Verdict};
+pub use beginnings::BeginningsFound;
+pub use breakdown::{Breakdown, ClassWeight};
+pub use budget::{Breach, Budget, Verdict};
 pub use compression::{Compressed, CompressionFound, PrefixCompression, ValueSample};
-pub use expiry::ExpiryPeak;
+pub use expiry::{ExpiryDay, ExpiryDays, ExpiryPeak};
 pub use filters::{FilteredExpired, Filters};
 pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
 pub use groups::{Group, GroupTally, GroupsFound};
 pub use key_row::KeyRow;
 pub use largest_keys::{LargestKey, LargestKeys, Sort};
+pub use limit::{Limit, LimitError};
 pub use mapped::NameMap;
 pub use names::{NameTally, NamesFound};
 pub use numbers::Streams;
@@ -70,6 +79,7 @@ pub use sections::{
 };
 pub use server::ServerMemory;
 pub use slots::{SlotTally, SlotsFound};
+pub use sparse_spread::SparseSpread;
 pub use spread::{KindSpreads, Spread};
 pub use suspects::{SuspectKey, SuspectKeys, Suspects, Suspicion};
 pub use tally::{SizeBucket, Sizes, Tally, Ttls};
@@ -136,6 +146,9 @@ pub struct Report {
     pub has_largest_elements: bool,
     /// Keys by how soon they expire, seen from [`DumpInfo::ttl_measured_at_ms`].
     pub ttl: Ttls,
+    /// Keys by the day on which they expire, if a dump of a known time has any that have not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry_days: Option<ExpiryDays>,
     /// Keys by their sizes.
     pub sizes: Vec<KindSizes>,
     /// Percentiles of the keys' figures, by type.
@@ -149,6 +162,9 @@ pub struct Report {
     pub frequencies: Vec<FrequencyTally>,
     /// Prefixes of names.
     pub prefixes: Prefixes,
+    /// What names begin with that no separator cuts, where separators were looked for: at least 1 % of all memory.
+    #[serde(default, skip_serializing_if = "BeginningsFound::is_empty")]
+    pub beginnings: BeginningsFound,
     /// Groups of keys, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupsFound>,

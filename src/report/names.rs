@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
+use super::breakdown::{self, Breakdown};
 use super::tally::Tally;
 use super::text::Name;
 use super::weight::Weight;
@@ -123,12 +124,7 @@ impl Names {
     /// The names that are held in the end, in the order of their bytes, and whether they are all.
     pub(super) fn finish(mut self) -> NamesFound {
         self.cut();
-        let name_tally = |Named { name, tally, .. }| NameTally {
-            name: Name::new(name.into_vec()),
-            tally,
-            own: None,
-            missed_max: None,
-        };
+        let name_tally = |Named { name, tally, .. }| NameTally::new(Name::new(name.into_vec()), tally);
         let mut names: Vec<NameTally> = self.held.into_iter().map(name_tally).collect();
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         // Where names were cut off, it is not known whether longer ones are among them.
@@ -168,6 +164,23 @@ pub struct NameTally {
     /// Of a prefix that was not counted from its first key on: the most that its sums lack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed_max: Option<Weight>,
+    /// Of a prefix: its keys in classes, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakdown: Option<Box<Breakdown>>,
+}
+
+impl NameTally {
+    /// A name of which nothing else is known.
+    pub(super) fn new(name: Name, tally: Tally) -> Self {
+        Self { name, tally, own: None, missed_max: None, breakdown: None }
+    }
+
+    /// Adds the keys of the same name elsewhere; what both lack is not looked at.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.tally.merge(&other.tally);
+        self.own = sum(self.own, other.own);
+        self.breakdown = breakdown::merged(self.breakdown.take(), other.breakdown.as_deref());
+    }
 }
 
 impl NamesFound {
@@ -199,8 +212,7 @@ pub(super) fn mapped(names: Vec<NameTally>, map: &dyn Fn(&[u8]) -> Vec<u8>) -> V
         match all.get_mut(&name) {
             None => _ = all.insert(name.clone(), NameTally { name, ..found }),
             Some(known) => {
-                known.tally.merge(&found.tally);
-                known.own = sum(known.own, found.own);
+                known.add(&found);
                 known.missed_max = sum(known.missed_max, found.missed_max);
             }
         }
@@ -225,7 +237,7 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// As [`hash`] of the first bytes of many, which lie in words.
-#[inline]
+#[inline(always)]
 pub(super) fn hash_first(words: &[[u8; 8]], bytes: usize) -> u64 {
     let (first, rest) = words.split_at_checked(bytes / 8).unwrap_or((words, &[]));
     let valid = (1 << (8 * (bytes % 8))) - 1;

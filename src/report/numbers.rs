@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::beginnings::BeginningSums;
 use super::compression::{Compression, Looked};
 use super::expiry::Expiries;
 use super::groups::GroupSums;
 use super::key_row::KeyRow;
 use super::largest_keys::{self, ByUse};
-use super::levels::Padded;
 use super::names::{Names, hash};
 use super::prefix::Prefixes;
 use super::question::QueryPlan;
@@ -78,6 +78,7 @@ pub(super) struct Numbers {
     pub(super) modules: Names,
     pub(super) slots: slots::Slots,
     pub(super) groups: GroupSums,
+    pub(super) beginnings: BeginningSums,
     pub(super) streams: Streams,
     /// The first keys by when they were used, if that was asked for.
     pub(super) by_use: ByUse,
@@ -230,6 +231,7 @@ impl Numbers {
             modules: Names::default(),
             slots: slots::Slots::default(),
             groups: GroupSums::default(),
+            beginnings: BeginningSums::default(),
             streams: Streams::default(),
             by_use: ByUse::new(asked.sort),
             suspects: Suspects::default(),
@@ -406,11 +408,13 @@ impl Numbers {
     fn place_short(&mut self, asked: &QueryPlan, padded_name: &[u8; PADDED_BYTES], name_bytes: usize, tally: &Tally) {
         let name = padded_name.get(..name_bytes).unwrap_or_default();
         if asked.under.is_empty() {
-            self.prefixes.add_padded(&asked.separators, Padded::of_short(padded_name, name_bytes), tally);
+            self.prefixes.add_within(&asked.separators, padded_name, name_bytes, tally);
         } else {
             self.place_below(asked, name, tally);
         }
-        self.place_beside_prefixes(asked, name, tally);
+        if asked.has_slots || asked.groups.is_some() {
+            self.place_beside_prefixes(asked, name, tally);
+        }
     }
 
     /// As [`Numbers::add_short`], of strings that have no shape.
@@ -598,11 +602,19 @@ impl Numbers {
         }
     }
 
-    /// Counts a key in its slot and its group.
+    /// Counts a key in its slot and its group, and under its beginning.
     #[inline]
     fn place_beside_prefixes(&mut self, asked: &QueryPlan, name: &[u8], tally: &Tally) {
+        if !asked.has_beside_prefixes {
+            return;
+        }
         if asked.has_slots {
             self.slots.add(name, tally);
+        }
+        if !asked.beginnings.is_empty()
+            && let Some(name) = asked.below(name).filter(|name| !asked.separators.is_among(name))
+        {
+            self.beginnings.add(&asked.beginnings, name, tally);
         }
         if let Some(groups) = &asked.groups {
             self.groups.add(groups, name, tally);
@@ -677,6 +689,7 @@ impl Numbers {
         self.modules.merge(theirs.modules);
         self.slots.merge(theirs.slots);
         self.groups.merge(theirs.groups);
+        self.beginnings.merge(&theirs.beginnings);
         self.streams.merge(&theirs.streams);
         self.by_use.merge(theirs.by_use, inherited, asked.top);
         self.suspects.merge(theirs.suspects, inherited, 0);

@@ -5,9 +5,12 @@
 //! belongs when the slot is given up. In the end every prefix gets the sums of all longer ones, so that those of the
 //! prefixes right below it and the rest make up the whole.
 
+use std::collections::BTreeMap;
+
+use super::breakdown::Breakdown;
 use super::cache::{self, Cache, Slot};
 use super::held::{Held, HeldPrefixes, parents};
-use super::levels::{Levels, Padded, Separators};
+use super::levels::{self, Chunk, DEPTH_MAX, Levels, Padded, Separators};
 use super::names::{NAME_BYTES_MAX, NameTally, NamesFound, Rank};
 use super::prefix_section::HeavyPrefixes;
 use super::tally::Tally;
@@ -50,22 +53,64 @@ impl Prefixes {
         if name.get(NAME_BYTES_MAX..).is_some_and(|rest| separators.is_among(rest)) {
             self.held.set_has_longer();
         }
-        self.add_padded(separators, Padded::new(name, &mut [0; NAME_BYTES_MAX]), tally);
+        let mut place = [0; NAME_BYTES_MAX];
+        let padded = Padded::new(name, &mut place);
+        match padded.bytes.first_chunk().filter(|chunk| name.len() <= chunk.len()) {
+            Some(chunk) => self.add_within(separators, chunk, name.len(), tally),
+            None => self.add_held(separators, padded, tally),
+        }
     }
 
-    /// As [`Prefixes::add`], without a copy of the name.
+    /// As [`Prefixes::add`], of a name that is within a chunk, without a copy of it.
     #[inline(always)]
-    pub(super) fn add_padded(&mut self, separators: &Separators, name: Padded<'_>, tally: &Tally) {
-        let is_added = match separators.longest(name) {
-            Some(0) => true,
-            Some(bytes @ ..=cache::PREFIX_BYTES_MAX) => {
-                name.bytes.first_chunk().is_some_and(|first| self.cache.hit(first, bytes, tally))
-            }
-            _ => false,
-        };
-        if !is_added {
-            self.add_held(separators, name, tally);
+    pub(super) fn add_within(&mut self, separators: &Separators, chunk: &Chunk, name_bytes: usize, tally: &Tally) {
+        let ends = separators.ends(chunk, name_bytes);
+        if ends == 0 || self.hits_longest(chunk, ends, tally) || self.hits_shorter(chunk, ends, tally) {
+            return;
         }
+        self.add_held(separators, Padded::of_chunk(chunk, name_bytes), tally);
+    }
+
+    /// Adds to the longest prefix, if that is cached.
+    #[inline(always)]
+    fn hits_longest(&mut self, chunk: &Chunk, ends: u64, tally: &Tally) -> bool {
+        let bytes = last_end(ends);
+        let Some(first) = chunk.first_chunk().filter(|_| bytes <= cache::PREFIX_BYTES_MAX) else { return false };
+        self.cache.hit(first, bytes, tally)
+    }
+
+    /// Adds to the longest prefix that is cached, or to none if none is, where the next longer one is surely not held and has
+    /// room in its slot: so it is with a prefix for each key.
+    #[inline(always)]
+    fn hits_shorter(&mut self, chunk: &Chunk, ends: u64, tally: &Tally) -> bool {
+        let Some(first) = chunk.first_chunk() else { return false };
+        let (mut until, mut shorter, mut longer_ones) = (last_end(ends), without_last(ends), 1);
+        while shorter != 0 {
+            let bytes = last_end(shorter);
+            if bytes <= cache::PREFIX_BYTES_MAX
+                && let Some(slot) = self.cache.find(first, bytes)
+            {
+                // Of deeper prefixes than are told apart, the deepest that is counts as the name's own.
+                if levels::depth(slot.class) + longer_ones > DEPTH_MAX {
+                    return false;
+                }
+                let rank = Separators::rank_below(slot.class, chunk, bytes, until);
+                let is_counted = self.held.counts_in_slot(rank, Weight::of(tally));
+                if is_counted {
+                    slot.add(tally, false);
+                }
+                return is_counted;
+            }
+            (until, shorter, longer_ones) = (bytes, without_last(shorter), longer_ones + 1);
+        }
+        if longer_ones > DEPTH_MAX {
+            return false;
+        }
+        let is_counted = self.held.counts_in_slot(Separators::rank_below(0, chunk, 0, until), Weight::of(tally));
+        if is_counted {
+            self.held.rootless = self.held.rootless.and(Weight::of(tally));
+        }
+        is_counted
     }
 
     /// Adds to the longest prefix that is held, or to that one's slot.
@@ -103,10 +148,10 @@ impl Prefixes {
         };
         let is_own = at + 1 == levels.depth;
         if let Some(first) = first.filter(|_| prefix.len() <= cache::PREFIX_BYTES_MAX) {
-            if cache.hit_under(first, prefix.len(), tally, is_own) {
-                return;
+            if let Some(slot) = cache.find(first, prefix.len()) {
+                return slot.add(tally, is_own);
             }
-            if let Some(evicted) = cache.insert(first, prefix.len(), tally, is_own) {
+            if let Some(evicted) = cache.insert(first, (prefix.len(), rank.0), tally, is_own) {
                 return Self::add_evicted(held, separators, &evicted);
             }
         }
@@ -137,8 +182,10 @@ impl Prefixes {
     }
 
     pub(super) fn merge(&mut self, separators: &Separators, mut other: Self) {
-        other.settle(separators);
-        self.settle(separators);
+        for prefixes in [&mut *self, &mut other] {
+            prefixes.settle(separators);
+            prefixes.held.drop_light(separators, &mut prefixes.levels);
+        }
         self.held.merge(separators, &mut self.levels, &other.held);
     }
 
@@ -148,8 +195,32 @@ impl Prefixes {
         self.held.cut_early();
         let (limit, has_longer, rootless) = (self.limit(), self.held.has_longer(), self.held.rootless);
         let (all, slot) = self.held.into_whole();
-        ClosedPrefixes { all, limit, has_longer, rootless, slot, totals }
+        ClosedPrefixes { all, limit, has_longer, rootless, slot, totals, breakdowns: BTreeMap::new() }
     }
+}
+
+/// Bytes up to the last of some ends.
+#[inline(always)]
+fn last_end(ends: u64) -> usize {
+    (u64::BITS - ends.leading_zeros()) as usize
+}
+
+/// The ends before the last one.
+#[inline(always)]
+fn without_last(ends: u64) -> u64 {
+    ends & !(1 << (u64::BITS - 1 - ends.leading_zeros()))
+}
+
+/// A prefix that was counted again.
+#[derive(Debug)]
+pub(super) struct CountedPrefix {
+    pub(super) name: Box<[u8]>,
+    /// All keys under it.
+    pub(super) tally: Tally,
+    /// Of these, the keys that have no longer prefix.
+    pub(super) own: Weight,
+    /// The keys in classes, if that was asked for.
+    pub(super) breakdown: Option<Box<Breakdown>>,
 }
 
 /// Prefixes that no more keys come to, each with all keys under it.
@@ -163,6 +234,8 @@ pub(super) struct ClosedPrefixes {
     /// What a prefix that is not held may have beyond what the next shorter one missed.
     slot: Weight,
     totals: Weight,
+    /// Those of prefixes that were asked for.
+    breakdowns: BTreeMap<Box<[u8]>, Box<Breakdown>>,
 }
 
 impl ClosedPrefixes {
@@ -200,15 +273,36 @@ impl ClosedPrefixes {
         self.heavy().filter(|held| held.missed != Weight::default()).map(|held| held.name.clone()).collect()
     }
 
-    /// Sets what such prefixes have, in the order of their bytes: the sums of their keys, and those of keys without a longer
-    /// prefix.
-    pub(super) fn set_counted(&mut self, counted: &[(Box<[u8]>, Tally, Weight)]) {
-        for (name, tally, own) in counted {
-            if let Ok(at) = self.all.binary_search_by(|held| held.name.cmp(name))
+    /// All prefixes that are listed, unless a second count shows some not to be heavy, in the order of their bytes.
+    pub(super) fn candidates(&self) -> Vec<Box<[u8]>> {
+        let early = self.all.iter().filter(|held| !self.is_late(held));
+        let mut names: Vec<Box<[u8]>> = early.chain(self.heavy()).map(|held| held.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Sets what prefixes have that were counted again.
+    pub(super) fn set_counted(&mut self, counted: Vec<CountedPrefix>) {
+        for CountedPrefix { name, tally, own, breakdown } in counted {
+            if let Ok(at) = self.all.binary_search_by(|held| held.name.cmp(&name))
                 && let Some(held) = self.all.get_mut(at)
             {
-                (held.tally, held.own, held.missed) = (*tally, *own, Weight::default());
+                (held.tally, held.own, held.missed) = (tally, own, Weight::default());
             }
+            if let Some(breakdown) = breakdown {
+                self.breakdowns.insert(name, breakdown);
+            }
+        }
+    }
+
+    fn name_tally(&self, held: &Held) -> NameTally {
+        NameTally {
+            name: Name::new(held.name.clone().into_vec()),
+            tally: held.tally,
+            own: Some(held.own),
+            missed_max: Some(held.missed).filter(|missed| *missed != Weight::default()),
+            breakdown: self.breakdowns.get(&held.name).cloned(),
         }
     }
 
@@ -219,11 +313,12 @@ impl ClosedPrefixes {
         let prefixed = shortest.fold(self.rootless, |sum, held| sum.and(Weight::of(&held.tally)));
         let early = self.all.iter().filter(|held| !self.is_late(held));
         let heavy_late = self.heavy().filter(|held| self.is_late(held));
-        let mut names: Vec<NameTally> = early.chain(heavy_late).map(name_tally).collect();
+        let mut names: Vec<NameTally> = early.chain(heavy_late).map(|held| self.name_tally(held)).collect();
         names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        let heavy = self
-            .limit
-            .map(|_| HeavyPrefixes { bound: light.max(unheld), names: self.heavy().map(name_tally).collect() });
+        let heavy = self.limit.map(|_| HeavyPrefixes {
+            bound: light.max(unheld),
+            names: self.heavy().map(|held| self.name_tally(held)).collect(),
+        });
         let has_longer = self.has_longer && self.limit.is_none();
         let is_complete = self.limit.is_none() && !has_longer;
         ListedPrefixes { found: NamesFound { is_complete, has_longer, limit: self.limit, names }, heavy, prefixed }
@@ -237,15 +332,6 @@ pub(super) struct ListedPrefixes {
     pub(super) heavy: Option<HeavyPrefixes>,
     /// All keys that have a prefix.
     pub(super) prefixed: Weight,
-}
-
-fn name_tally(held: &Held) -> NameTally {
-    NameTally {
-        name: Name::new(held.name.clone().into_vec()),
-        tally: held.tally,
-        own: Some(held.own),
-        missed_max: Some(held.missed).filter(|missed| *missed != Weight::default()),
-    }
 }
 
 /// Those of some prefixes, in the order of their bytes, that have no shorter one.

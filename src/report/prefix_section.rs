@@ -25,6 +25,9 @@ const DROPPED_PARTS: u64 = 20_000;
 pub struct Prefixes {
     /// Bytes that end a prefix.
     pub separators: Name,
+    /// Whether these were found by a first look at names, and not given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub are_separators_found: bool,
     /// The prefix that all of these are below, if only such were asked for: their names are what follows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<Name>,
@@ -61,7 +64,16 @@ impl Prefixes {
     ) -> Self {
         let under = Some(under).filter(|under| !under.is_empty()).map(Name::new);
         let separators = Name::new(separators);
-        Self { separators, under, other: Tally::default(), without, unlisted: Weight::default(), heavy, found }
+        Self {
+            separators,
+            are_separators_found: false,
+            under,
+            other: Tally::default(),
+            without,
+            unlisted: Weight::default(),
+            heavy,
+            found,
+        }
     }
 
     /// Sets what is not listed, of all keys.
@@ -144,6 +156,7 @@ impl Prefixes {
         let names = early.into_values().collect();
         let is_complete = limit.is_none() && !has_longer;
         self.found = NamesFound { is_complete, has_longer: has_longer_alone, limit, names };
+        self.are_separators_found |= other.are_separators_found;
         self.without = self.without.and(other.without);
         self.set_rest(totals);
     }
@@ -189,8 +202,7 @@ impl HeavyPrefixes {
                 Some(mine) => {
                     let both = self.bound.and(other.bound);
                     let missed = mine.missed_max.unwrap_or_default().and(found.missed_max.unwrap_or_default());
-                    mine.tally.merge(&found.tally);
-                    mine.own = Some(sum(mine.own, found.own));
+                    mine.add(&found);
                     mine.missed_max = Some(missed.without(both));
                 }
             }
@@ -214,13 +226,6 @@ fn with(names: Vec<NameTally>, bound: Weight) -> impl Iterator<Item = (NameTally
 fn add(all: &mut BTreeMap<Name, NameTally>, found: NameTally) {
     match all.get_mut(&found.name) {
         None => _ = all.insert(found.name.clone(), found),
-        Some(mine) => {
-            mine.tally.merge(&found.tally);
-            mine.own = Some(sum(mine.own, found.own));
-        }
+        Some(mine) => mine.add(&found),
     }
-}
-
-fn sum(mine: Option<Weight>, theirs: Option<Weight>) -> Weight {
-    mine.unwrap_or_default().and(theirs.unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::beginnings::Beginnings;
 use super::groups::{Group, Matcher};
 use super::largest_keys::Sort;
 use super::levels::Separators;
@@ -25,12 +26,18 @@ pub struct Question {
     pub allocator: Allocator,
     /// Bytes that end a prefix.
     pub separators: Vec<u8>,
+    /// Whether these were found by a first look at names ([`crate::look_at_names`]).
+    pub are_separators_found: bool,
+    /// What names begin with that no separator cuts, which keys are counted under too, in the order of their bytes.
+    pub beginnings: Vec<Box<[u8]>>,
     /// The prefix that all prefixes are below, if only those are asked for: their levels are counted from its end.
     pub under: Vec<u8>,
     /// Groups that keys are counted in.
     pub groups: Vec<Group>,
     /// Whether keys are told apart by their cluster slot.
     pub has_slots: bool,
+    /// Whether the keys of listed prefixes and of groups are broken down ([`super::Breakdown`]), for which dumps are read twice.
+    pub has_breakdown: bool,
 }
 
 impl Default for Question {
@@ -42,15 +49,19 @@ impl Default for Question {
             target: None,
             allocator: Allocator::default(),
             separators: b":".to_vec(),
+            are_separators_found: false,
+            beginnings: Vec::new(),
             under: Vec::new(),
             groups: Vec::new(),
             has_slots: false,
+            has_breakdown: false,
         }
     }
 }
 
 /// A question as it is put to one dump.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each spares the path of a key a look at more")]
 pub(crate) struct QueryPlan {
     pub(crate) top: usize,
     pub(super) sort: Sort,
@@ -60,9 +71,12 @@ pub(crate) struct QueryPlan {
     pub(super) separators: Separators,
     pub(super) under: Vec<u8>,
     pub(super) groups: Option<Matcher>,
+    pub(super) beginnings: Beginnings,
     pub(super) separator_bytes: Vec<u8>,
     pub(super) late: Late,
     pub(crate) has_slots: bool,
+    /// Whether keys are counted in slots, in groups or under beginnings.
+    pub(super) has_beside_prefixes: bool,
     /// Whether keys are counted by their names: under prefixes or in slots.
     pub(super) needs_names: bool,
     /// The number of the dump.
@@ -88,6 +102,8 @@ impl QueryPlan {
         let model = Model::new(target, question.allocator);
         let groups = (!question.groups.is_empty()).then(|| Matcher::new(&question.groups, &question.separators));
         let groups = groups.transpose()?;
+        let beginnings = Beginnings::new(&question.beginnings);
+        let has_beside_prefixes = question.has_slots || groups.is_some() || !beginnings.is_empty();
         Ok(Arc::new(Self {
             top: question.top,
             sort: question.sort,
@@ -95,15 +111,17 @@ impl QueryPlan {
             filter,
             separators: Separators::new(&question.separators),
             under: question.under.clone(),
-            needs_names: question.has_slots || !question.separators.is_empty() || groups.is_some(),
+            needs_names: has_beside_prefixes || !question.separators.is_empty(),
+            has_beside_prefixes,
             groups,
+            beginnings,
             separator_bytes: question.separators.clone(),
             late: Late::default(),
             has_slots: question.has_slots,
             dump,
             now_ms,
             given_target: question.target,
-            shorts: shorts::Costs::new(&model),
+            shorts: shorts::Costs::known(&model),
             model,
         }))
     }

@@ -1,13 +1,16 @@
-//! A second count of a few prefixes that the first scan did not hold from their first key on.
+//! A second count of prefixes: of those that the first scan did not hold from their first key on; and, where a breakdown is asked
+//! for, of all that are listed, and of groups.
 
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::breakdown::{Breakdown, Classes, Figures};
 use super::levels::{Levels, Padded, Separators};
 use super::names::{NAME_BYTES_MAX, Rank};
+use super::prefix::CountedPrefix;
 use super::question::QueryPlan;
-use super::tally::Tally;
+use super::tally::{Expiry, Tally};
 use super::weight::Weight;
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::accumulator::Accumulator;
@@ -16,7 +19,7 @@ use crate::rdb::entry::{Damage, Key, PartialValue, Step, step_with};
 use crate::rdb::record::KeyHeader;
 use crate::rdb::short::{self, Short, Visitor};
 use crate::rdb::source::KeepsKey;
-use crate::rdb::{Context, Entry, FormatElement, Measure, ParseErrorKind, value};
+use crate::rdb::{Context, Entry, FormatElement, Kind, Measure, ParseErrorKind, value};
 
 /// The prefixes that are counted again.
 #[derive(Debug)]
@@ -26,13 +29,15 @@ pub(crate) struct Wanted {
     places: HashTable<(Rank, usize)>,
     /// A bit for each hash's first bits: most names have no such prefix.
     filter: Vec<u64>,
+    /// Whether the keys of each, and of groups, are counted by classes too.
+    has_breakdown: bool,
 }
 
 const FILTER_BITS: u32 = 12;
 
 impl Wanted {
     /// Prefixes in the order of their bytes.
-    pub(crate) fn new(names: Vec<Box<[u8]>>, separators: &[u8]) -> Arc<Self> {
+    pub(crate) fn new(names: Vec<Box<[u8]>>, separators: &[u8], has_breakdown: bool) -> Arc<Self> {
         let separators = Separators::new(separators);
         let (mut places, mut filter) = (HashTable::new(), vec![0; 1 << (FILTER_BITS - 6)]);
         for (place, name) in names.iter().enumerate() {
@@ -42,7 +47,7 @@ impl Wanted {
                 *bits |= 1 << (Self::bit(rank) % 64);
             }
         }
-        Arc::new(Self { names, places, filter })
+        Arc::new(Self { names, places, filter, has_breakdown })
     }
 
     fn bit((_, hash): Rank) -> usize {
@@ -67,31 +72,91 @@ struct Place {
     is_own: bool,
 }
 
-/// Sums by wanted prefix, each without those of longer wanted ones.
+/// What a key is counted with.
+#[derive(Clone, Copy, Debug, Default)]
+struct Places {
+    prefix: Option<Place>,
+    /// The number of its group, where groups are broken down.
+    group: Option<usize>,
+}
+
+impl Places {
+    fn are_any(self) -> bool {
+        self.prefix.is_some() || self.group.is_some()
+    }
+}
+
+/// What the keys of a wanted prefix have, without those of longer wanted ones.
 #[derive(Clone, Debug, Default)]
-struct Sums(Vec<(Tally, Weight)>);
+struct Sum {
+    tally: Tally,
+    own: Weight,
+    classes: Option<Box<Classes>>,
+}
+
+/// Sums by wanted prefix, and classes by group.
+#[derive(Clone, Debug, Default)]
+struct Sums {
+    prefixes: Vec<Sum>,
+    groups: Vec<Option<Box<Classes>>>,
+    /// What the classes take.
+    classes_bytes: u64,
+}
 
 impl Sums {
-    fn add(&mut self, place: Place, tally: &Tally, names: usize) {
-        self.0.resize(names, Default::default());
-        if let Some((sum, own)) = self.0.get_mut(place.at) {
-            sum.merge(tally);
-            if place.is_own {
-                *own = own.and(Weight::of(tally));
+    fn add(&mut self, wanted: &Wanted, places: Places, tally: &Tally, key: &Figures) {
+        if let Some(place) = places.prefix {
+            self.prefixes.resize_with(wanted.names.len(), Sum::default);
+            if let Some(sum) = self.prefixes.get_mut(place.at) {
+                sum.tally.merge(tally);
+                if place.is_own {
+                    sum.own = sum.own.and(Weight::of(tally));
+                }
+                if wanted.has_breakdown {
+                    self.classes_bytes += taken_up(&mut sum.classes, |classes| classes.add(key));
+                }
+            }
+        }
+        if let Some(group) = places.group {
+            if self.groups.len() <= group {
+                self.groups.resize_with(group + 1, || None);
+            }
+            if let Some(classes) = self.groups.get_mut(group) {
+                self.classes_bytes += taken_up(classes, |classes| classes.add(key));
             }
         }
     }
 
-    fn merge(&mut self, other: &Self) {
-        if self.0.is_empty() {
-            self.0.clone_from(&other.0);
-            return;
+    fn merge(&mut self, other: Self) {
+        if self.prefixes.len() < other.prefixes.len() {
+            self.prefixes.resize_with(other.prefixes.len(), Sum::default);
         }
-        for ((mine, my_own), (theirs, own)) in self.0.iter_mut().zip(&other.0) {
-            mine.merge(theirs);
-            *my_own = my_own.and(*own);
+        if self.groups.len() < other.groups.len() {
+            self.groups.resize_with(other.groups.len(), || None);
+        }
+        for (mine, theirs) in self.prefixes.iter_mut().zip(&other.prefixes) {
+            mine.tally.merge(&theirs.tally);
+            mine.own = mine.own.and(theirs.own);
+        }
+        let mine = self.prefixes.iter_mut().map(|sum| &mut sum.classes);
+        let theirs = other.prefixes.into_iter().map(|sum| sum.classes);
+        let of_groups = self.groups.iter_mut().zip(other.groups);
+        for (mine, theirs) in mine.zip(theirs).chain(of_groups) {
+            if let Some(theirs) = theirs {
+                self.classes_bytes += taken_up(mine, |mine| mine.merge(&theirs));
+            }
         }
     }
+
+    fn held_bytes(&self) -> u64 {
+        (self.prefixes.len() * size_of::<Sum>()) as u64 + self.classes_bytes
+    }
+}
+
+/// Adds to classes, which there may be none of yet; gives how many bytes of memory that took.
+fn taken_up(classes: &mut Option<Box<Classes>>, add: impl FnOnce(&mut Classes) -> u64) -> u64 {
+    let new_bytes = if classes.is_none() { size_of::<Classes>() as u64 } else { 0 };
+    new_bytes + add(classes.get_or_insert_default())
 }
 
 /// Finds the longest wanted prefix of names.
@@ -103,6 +168,15 @@ struct Finder {
 }
 
 impl Finder {
+    /// What a key of this name is counted with.
+    fn places(&mut self, asked: &QueryPlan, name: &[u8]) -> Places {
+        Places { prefix: self.find_below(asked, name), group: self.group(asked, name) }
+    }
+
+    fn group(&self, asked: &QueryPlan, name: &[u8]) -> Option<usize> {
+        asked.groups.as_ref().filter(|_| self.wanted.has_breakdown)?.find(name)
+    }
+
     fn find_below(&mut self, asked: &QueryPlan, name: &[u8]) -> Option<Place> {
         let name = asked.below(name)?;
         self.find(&asked.separators, Padded::new(name, &mut [0; NAME_BYTES_MAX]))
@@ -117,18 +191,18 @@ impl Finder {
         })
     }
 
-    /// The place of a key by its name; one that cannot be decoded has none.
-    fn find_key(&mut self, asked: &QueryPlan, key: Key<'_>) -> Option<Place> {
+    /// What a key is counted with by its name: one that cannot be decoded, with nothing.
+    fn places_of_key(&mut self, asked: &QueryPlan, key: Key<'_>) -> Places {
         if key.is_oversized() {
-            return None;
+            return Places::default();
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         let name = key.decode(&mut buffer).ok();
-        let place = name.and_then(|name| self.find_below(asked, name));
+        let places = name.map(|name| self.places(asked, name)).unwrap_or_default();
         if buffer.capacity() <= BUFFER_BYTES_MAX {
             self.buffer = buffer;
         }
-        place
+        places
     }
 }
 
@@ -145,9 +219,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, wanted: &Wanted, place: Place, tally: &Tally) {
+    fn add(&mut self, wanted: &Wanted, places: Places, tally: &Tally, key: &Figures) {
         let sums = if self.db.is_some() { &mut self.sums } else { &mut self.sums_of_unknown };
-        sums.add(place, tally, wanted.names.len());
+        sums.add(wanted, places, tally, key);
     }
 
     /// Adds an entry, if it passes the filter.
@@ -159,7 +233,7 @@ impl Counts {
         asked: &QueryPlan,
         wanted: &Wanted,
         entry: &Entry<'_>,
-        found: Option<(Place, &Footprint)>,
+        found: Option<(Places, &Footprint)>,
     ) -> Result<(), ParseErrorKind> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let passes = entry
@@ -169,10 +243,12 @@ impl Counts {
         if buffer.capacity() <= BUFFER_BYTES_MAX {
             self.buffer = buffer;
         }
-        if let (true, Some((place, footprint))) = (passes?, found)
+        if let (true, Some((places, footprint))) = (passes?, found)
             && asked.filter.wants_memory(footprint.memory_bytes)
         {
-            self.add(wanted, place, &Tally::of_entry(entry, footprint));
+            let tally = Tally::of_entry(entry, footprint);
+            let figures = Figures::of_entry(entry, footprint, tally.elements, asked.now_ms);
+            self.add(wanted, places, &tally, &figures);
         }
         Ok(())
     }
@@ -193,21 +269,27 @@ impl Recount {
         Self { asked, finder, counts: Counts { db, sums, sums_of_unknown, keys: 0, buffer: Vec::new() } }
     }
 
-    /// The sums of each prefix with those of longer ones, in the order of their bytes.
-    pub(super) fn finish(mut self) -> Vec<(Box<[u8]>, Tally, Weight)> {
+    /// Each prefix with the keys of longer ones, in the order of their bytes, and the breakdown of each group.
+    pub(super) fn finish(self) -> (Vec<CountedPrefix>, Vec<Option<Box<Breakdown>>>) {
         let names = &self.finder.wanted.names;
-        self.counts.sums.0.resize(names.len(), Default::default());
-        let counted = names.iter().zip(&self.counts.sums.0);
-        let mut all: Vec<(Box<[u8]>, Tally, Weight)> =
-            counted.map(|(name, (tally, own))| (name.clone(), *tally, *own)).collect();
-        for at in (0..all.len()).rev() {
-            let Some((longer, tally, _)) = all.get(at).cloned() else { continue };
-            let shorter = all.iter_mut().take(at).rev().find(|(name, ..)| longer.starts_with(name));
-            if let Some((_, sum, _)) = shorter {
-                sum.merge(&tally);
+        let mut sums = self.counts.sums;
+        sums.prefixes.resize_with(names.len(), Sum::default);
+        let mut counted = Vec::with_capacity(names.len());
+        for (at, name) in names.iter().enumerate().rev() {
+            let Some(Sum { tally, own, classes }) = sums.prefixes.pop() else { break };
+            let shorter = names.iter().take(at).rposition(|shorter| name.starts_with(shorter));
+            if let Some(sum) = shorter.and_then(|shorter| sums.prefixes.get_mut(shorter)) {
+                sum.tally.merge(&tally);
+                if let Some(classes) = &classes {
+                    taken_up(&mut sum.classes, |sum| sum.merge(classes));
+                }
             }
+            let breakdown = classes.map(|classes| Box::new(classes.finish()));
+            counted.push(CountedPrefix { name: name.clone(), tally, own, breakdown });
         }
-        all
+        counted.reverse();
+        let groups = sums.groups.into_iter().map(|classes| classes.map(|classes| Box::new(classes.finish())));
+        (counted, groups.collect())
     }
 }
 
@@ -216,21 +298,33 @@ struct Shorts<'s> {
     asked: &'s QueryPlan,
     finder: &'s mut Finder,
     counts: &'s mut Counts,
+    context: &'s Context,
 }
 
 impl Visitor for Shorts<'_> {
     #[inline]
     fn take(&mut self, short: Short<'_>) -> bool {
-        let Self { asked, finder, counts } = self;
-        let place = if asked.under.is_empty() {
-            finder.find(&asked.separators, Padded::of_short(short.padded_name, short.name.len()))
+        let Self { asked, finder, counts, context } = self;
+        let places = if asked.under.is_empty() {
+            let name = Padded::of_chunk(short.padded_name, short.name.len());
+            Places { prefix: finder.find(&asked.separators, name), group: finder.group(asked, short.name) }
         } else {
-            finder.find_below(asked, short.name)
+            finder.places(asked, short.name)
         };
-        if let Some(place) = place {
+        if places.are_any() {
             let (_, cost) = asked.model.short_string(&short);
             let tally = Tally::of_key(1, short.record.len() as u64, cost, short.expires_at.is_none());
-            counts.add(&finder.wanted, place, &tally);
+            let expires_at_ms = short.expires_at.map(|stored| context.time_ms(stored));
+            let figures = Figures {
+                kind: Kind::String,
+                expiry: Expiry::of(expires_at_ms, asked.now_ms),
+                idle_seconds: None,
+                memory_bytes: Some(cost.memory_bytes),
+                elements: 1,
+                value_bytes: Some(short.header.value_bytes()),
+                name_bytes: short.name.len() as u64,
+            };
+            counts.add(&finder.wanted, places, &tally, &figures);
         }
         true
     }
@@ -239,7 +333,7 @@ impl Visitor for Shorts<'_> {
 /// What a value is; and what the key costs, if it is under a wanted prefix.
 enum Walked {
     Measure(Measure),
-    Footprint(Place, Box<Footprint>),
+    Footprint(Places, Box<Footprint>),
 }
 
 impl AsRef<Measure> for Walked {
@@ -270,7 +364,8 @@ impl Accumulator for Recount {
         let Self { asked, finder, counts } = self;
         if asked.takes_all && asked.filter.wants_database(counts.db) {
             let left = usize::try_from(until - source.offset()).unwrap_or(usize::MAX);
-            let passed = short::skip_short_strings(source.ahead(), left, &mut Shorts { asked, finder, counts });
+            let passed =
+                short::skip_short_strings(source.ahead(), left, &mut Shorts { asked, finder, counts, context });
             counts.keys += passed.keys;
             source.skip(FormatElement::Key, passed.bytes as u64)?;
             if source.offset() >= until {
@@ -278,20 +373,20 @@ impl Accumulator for Recount {
             }
         }
         let wanted = finder.wanted.clone();
-        let walk =
-            |source: &mut S, header: &KeyHeader| match finder.find_key(asked, Key::new(header.key, source.kept())) {
-                Some(place) => {
-                    let footprint = walk::measure(source, header, context, &asked.model)?;
-                    Ok(Walked::Footprint(place, Box::new(footprint)))
-                }
-                None => value::measure(source, header.value_type, context).map(Walked::Measure),
-            };
+        let walk = |source: &mut S, header: &KeyHeader| {
+            let places = finder.places_of_key(asked, Key::new(header.key, source.kept()));
+            if !places.are_any() {
+                return value::measure(source, header.value_type, context).map(Walked::Measure);
+            }
+            let footprint = walk::measure(source, header, context, &asked.model)?;
+            Ok(Walked::Footprint(places, Box::new(footprint)))
+        };
         step_with(source, context, walk, |source, found, walked| {
             counts.keys += 1;
             counts.db = found.header.selected_db.or(counts.db);
             let placed = match walked {
                 Walked::Measure(_) => None,
-                Walked::Footprint(place, footprint) => Some((*place, &**footprint)),
+                Walked::Footprint(places, footprint) => Some((*places, &**footprint)),
             };
             counts.add_entry(asked, &wanted, &found.entry(source.kept()), placed)
         })
@@ -310,18 +405,17 @@ impl Accumulator for Recount {
     }
 
     fn held_bytes(&self) -> u64 {
-        let Counts { sums, sums_of_unknown, .. } = &self.counts;
-        ((sums.0.len() + sums_of_unknown.0.len()) * size_of::<(Tally, Weight)>()) as u64
+        self.counts.sums.held_bytes() + self.counts.sums_of_unknown.held_bytes()
     }
 
     fn merge(&mut self, other: Self) -> Result<(), ParseErrorKind> {
         let Counts { db, sums, sums_of_unknown, keys, .. } = other.counts;
         let inherited = self.counts.db;
         self.counts.keys += keys;
-        self.counts.sums.merge(&sums);
+        self.counts.sums.merge(sums);
         match inherited {
-            None => self.counts.sums_of_unknown.merge(&sums_of_unknown),
-            Some(_) if self.asked.filter.wants_database(inherited) => self.counts.sums.merge(&sums_of_unknown),
+            None => self.counts.sums_of_unknown.merge(sums_of_unknown),
+            Some(_) if self.asked.filter.wants_database(inherited) => self.counts.sums.merge(sums_of_unknown),
             Some(_) => {}
         }
         self.counts.db = db.or(inherited);

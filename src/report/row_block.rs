@@ -121,6 +121,12 @@ impl RowCells {
         self.figure(VALUE)
     }
 
+    /// Whether it has any figure that most keys lack: of a largest element, an expiry, or when and how often it was used.
+    pub(crate) fn has_rare_figures(&self) -> bool {
+        const RARE: u16 = 1 << LARGEST | 1 << LARGEST_INDEX | 1 << EXPIRES | 1 << IDLE | 1 << FREQUENCY;
+        self.present & RARE != 0
+    }
+
     /// Bytes of its largest element, where elements are not packed.
     pub fn largest_element_bytes(&self) -> Option<u64> {
         self.figure(LARGEST)
@@ -188,20 +194,7 @@ impl RowCells {
 
     #[inline(always)]
     fn new(row: &Row, name_end: u32) -> Self {
-        let figures = [
-            row.memory_bytes,
-            row.allocated_bytes,
-            row.value_bytes,
-            row.largest_element_bytes,
-            row.largest_element_index,
-            row.expires_at_ms.map(i64::cast_unsigned),
-            row.idle_seconds,
-        ];
-        let present = figures.iter().enumerate().map(|(place, figure)| u16::from(figure.is_some()) << place);
-        let present = present.fold(0, |all, one| all | one)
-            | u16::from(row.module.is_some()) << MODULE
-            | u16::from(row.frequency.is_some()) << FREQUENCY;
-        Self {
+        let mut cells = Self {
             name_end,
             dump: row.dump,
             db: row.db,
@@ -209,13 +202,30 @@ impl RowCells {
             size: row.size,
             serialized_bytes: row.serialized_bytes,
             offset: row.offset,
-            figures: figures.map(Option::unwrap_or_default),
-            present,
+            figures: [0; FIGURES],
+            present: u16::from(row.module.is_some()) << MODULE | u16::from(row.frequency.is_some()) << FREQUENCY,
             kind: row.kind,
             stored: row.stored,
             loaded: row.loaded,
             memory_basis: row.memory_basis,
             frequency: row.frequency.unwrap_or_default(),
+        };
+        // A line each: what maps over an array is a call per row.
+        cells.set(MEMORY, row.memory_bytes);
+        cells.set(ALLOCATED, row.allocated_bytes);
+        cells.set(VALUE, row.value_bytes);
+        cells.set(LARGEST, row.largest_element_bytes);
+        cells.set(LARGEST_INDEX, row.largest_element_index);
+        cells.set(EXPIRES, row.expires_at_ms.map(i64::cast_unsigned));
+        cells.set(IDLE, row.idle_seconds);
+        cells
+    }
+
+    #[inline(always)]
+    fn set(&mut self, place: usize, figure: Option<u64>) {
+        if let (Some(figure), Some(to)) = (figure, self.figures.get_mut(place)) {
+            *to = figure;
+            self.present |= 1 << place;
         }
     }
 }

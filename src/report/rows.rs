@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::question::QueryPlan;
 use super::row::Row;
 use super::row_block::RowBlock;
+use super::shorts::Shape;
 use super::text::Name;
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::accumulator::Accumulator;
@@ -101,7 +102,8 @@ struct Taking<'t> {
 impl Visitor for Taking<'_> {
     #[inline(always)]
     fn take(&mut self, short: Short<'_>) -> bool {
-        let (loaded, cost) = self.asked.model.short_string(&short);
+        let of_shape = Shape::of(&short).and_then(|shape| self.asked.shorts.held(shape));
+        let (loaded, cost) = of_shape.unwrap_or_else(|| self.asked.model.short_string(&short));
         let (size, serialized_bytes) = (short.header.value_bytes(), short.record.len() as u64);
         let row = Row {
             dump: self.asked.dump,

@@ -3,9 +3,10 @@
 //! keys is made of them. The others are added up by how they are held and how soon they expire.
 
 use std::hint::select_unpredictable;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::tally::{Expiry, Tally};
-use crate::memory::{Cost, Encoding, Model, SHARED_INTEGERS, int, may_be_int};
+use crate::memory::{Allocator, Cost, Encoding, Model, SHARED_INTEGERS, Target, int, may_be_int};
 use crate::rdb::short::{INT_8, NAME_BYTES_MAX, Short};
 
 /// Longer values have no shape.
@@ -95,7 +96,7 @@ impl Shape {
 
 /// What the server makes of a string of each shape, and what it takes there.
 #[derive(Clone, Debug)]
-pub(super) struct Costs(Box<[(Encoding, [u32; 2])]>);
+pub(super) struct Costs(Arc<[(Encoding, [u32; 2])]>);
 
 /// Costs of strings that have a shape are far from filling 32 bits.
 fn narrow(cost: Cost) -> [u32; 2] {
@@ -107,7 +108,20 @@ fn wide([memory_bytes, allocated_bytes]: [u32; 2]) -> Cost {
 }
 
 impl Costs {
-    pub(super) fn new(model: &Model) -> Self {
+    /// Those of a model, which are made once for its server and allocator.
+    pub(super) fn known(model: &Model) -> Self {
+        static KNOWN: Mutex<Vec<(Target, Allocator, Costs)>> = Mutex::new(Vec::new());
+        let of_model = (model.target(), model.allocator());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., costs)) = known.iter().find(|(target, allocator, _)| (*target, *allocator) == of_model) {
+            return costs.clone();
+        }
+        let costs = Self::new(model);
+        known.push((model.target(), model.allocator(), costs.clone()));
+        costs
+    }
+
+    fn new(model: &Model) -> Self {
         let cost = |shape: Shape| {
             let (held, cost) = model.string(shape.name_bytes(), false, shape.stored_bytes(), shape.int());
             (held, narrow(cost))
@@ -118,7 +132,13 @@ impl Costs {
     /// What a string takes.
     #[inline(always)]
     pub(super) fn of(&self, shape: Shape) -> Option<Cost> {
-        self.0.get(shape.0).map(|(_, cost)| wide(*cost))
+        self.held(shape).map(|(_, cost)| cost)
+    }
+
+    /// How a string is held, and what it takes.
+    #[inline(always)]
+    pub(super) fn held(&self, shape: Shape) -> Option<(Encoding, Cost)> {
+        self.0.get(shape.0).map(|(held, cost)| (*held, wide(*cost)))
     }
 }
 
@@ -201,8 +221,13 @@ impl Shorts {
     /// Adds a string that has no shape.
     #[inline(always)]
     pub(super) fn add_shapeless(&mut self, held: Encoding, expiry: Expiry, serialized_bytes: u64, cost: Cost) {
-        let row = HELD.iter().zip(&mut self.shapeless).find(|(of, _)| **of == held);
-        if let Some(sum) = row.and_then(|(_, row)| row.get_mut(expiry as usize)) {
+        let [int, embstr, raw] = &mut self.shapeless;
+        let row = match held {
+            Encoding::Int => int,
+            Encoding::Embstr => embstr,
+            _ => raw,
+        };
+        if let Some(sum) = row.get_mut(expiry as usize) {
             sum.keys += 1;
             sum.serialized_bytes = sum.serialized_bytes.saturating_add(serialized_bytes);
             sum.cost = sum.cost + cost;
@@ -211,7 +236,7 @@ impl Shorts {
 
     /// The strings of each shape that was met: how they are held, a key's bytes in the dump and in memory, and how many.
     pub(super) fn of_shapes<'s>(&'s self, costs: &'s Costs) -> impl Iterator<Item = (Encoding, [u64; 2], Tally)> + 's {
-        let met = self.shapes.iter().zip(&costs.0).enumerate().filter(|(_, (keys, _))| **keys > 0);
+        let met = self.shapes.iter().zip(costs.0.iter()).enumerate().filter(|(_, (keys, _))| **keys > 0);
         met.map(|(shape, (keys, (held, cost)))| {
             let (serialized_bytes, cost) = (Shape(shape).serialized_bytes(), wide(*cost));
             let all_serialized_bytes = serialized_bytes.saturating_mul(*keys);
@@ -232,7 +257,6 @@ impl Shorts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::{Allocator, Target};
 
     #[test]
     fn a_shape_tells_all_of_a_string() {

@@ -23,7 +23,7 @@ pub struct Spread {
 type Bucket = (u64, u64);
 
 impl Spread {
-    fn bucket(value: u64) -> usize {
+    pub(super) fn bucket(value: u64) -> usize {
         let bucket = match value.checked_ilog2() {
             Some(log) if value >= EXACT => {
                 let part = value >> (log - PARTS_LOG) & (PARTS - 1);
@@ -71,6 +71,20 @@ impl Spread {
         }
     }
 
+    /// One of buckets, each with its number and keys.
+    pub(super) fn of_buckets(buckets: impl Iterator<Item = (usize, u64)>, max: u64) -> Self {
+        let mut spread = Self { counts: Vec::new(), max };
+        for (bucket, keys) in buckets {
+            spread.grow(bucket, keys);
+        }
+        spread
+    }
+
+    /// The numbers of the buckets that have keys, in their order, and how many.
+    pub(super) fn filled(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.counts.iter().copied().enumerate().filter(|(_, keys)| *keys > 0)
+    }
+
     /// How many keys.
     pub fn keys(&self) -> u64 {
         self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
@@ -94,8 +108,7 @@ impl Spread {
     }
 
     fn buckets(&self) -> impl Iterator<Item = Bucket> {
-        let filled = self.counts.iter().enumerate().filter(|(_, keys)| **keys > 0);
-        filled.map(|(bucket, keys)| (Self::ends(bucket).0, *keys))
+        self.filled().map(|(bucket, keys)| (Self::ends(bucket).0, keys))
     }
 
     /// The keys by powers of two.

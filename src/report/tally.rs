@@ -219,6 +219,10 @@ impl Ttls {
         }
     }
 
+    /// What they are called in the JSON, soonest first.
+    pub(super) const NAMES: [&'static str; 8] =
+        ["expired", "under_1_hour", "under_1_day", "under_7_days", "under_30_days", "later", "unknown", "never"];
+
     /// All of them, soonest first, with what they are called.
     pub fn all(&self) -> [(&'static str, &Tally); 8] {
         [

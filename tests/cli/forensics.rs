@@ -223,6 +223,24 @@ fn what_is_carved_is_what_was_there() {
     run(&format!("carve {image} -o {out}")).expect(2, &["refusing to overwrite it"]);
 }
 
+/// Records without a start are found by their names, and what only looks like records is not.
+#[test]
+fn runs_of_records_are_told_from_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image").display().to_string();
+    let run_of = |name: &dyn Fn(u32) -> Vec<u8>| {
+        let records: Vec<u8> = (0..100).flat_map(|at| [&[0, 9][..], &name(at), &[5], b"value"].concat()).collect();
+        fs::write(&path, [&[0x77; 5000][..], &records, &[0xfe; 3000]].concat()).unwrap();
+        let found = run(&format!("carve {path} --list --json"));
+        lines(&found.stdout).into_iter().filter(|found| found["kind"] == "headless").count()
+    };
+    let texts = |at: u32| format!("user:{at:04}").into_bytes();
+    let ids = |at: u32| [&at.wrapping_mul(0x9E37_79B9).to_be_bytes()[..], &[0xff, 0, 1, 2, 3]].concat();
+    assert_eq!((run_of(&texts), run_of(&ids)), (1, 1));
+    // A table that repeats itself.
+    assert_eq!(run_of(&|at| format!("user:{:04}", at % 7).into_bytes()), 0);
+}
+
 #[test]
 fn what_cannot_be_carved_is_said() {
     run("carve /dev/null --list").expect(2, &["only a regular file"]);

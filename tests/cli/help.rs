@@ -16,6 +16,8 @@ fn help_fits_a_terminal() {
         "report --help",
         "report -h",
         "keys --help",
+        #[cfg(feature = "browse")]
+        "browse --help",
         "get --help",
         "export --help",
         "check --help",

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "compress")]
 mod advice;
+#[cfg(feature = "browse")]
+mod browse;
 mod check;
 mod choice;
 #[cfg(feature = "columnar")]

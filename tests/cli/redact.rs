@@ -105,7 +105,7 @@ fn no_part_of_a_name_is_printed() {
             let arguments = format!("export --format elements {dump} --redact {redact} -o {file}");
             has_none(parts, &arguments, Some(&file));
         }
-        for format in ["table", "json", "folded"] {
+        for format in ["table", "json", "html", "folded"] {
             none(&format!("diff --format {format} {dump} {newer}"));
             none(&format!("diff --format {format} {plain} {plain_newer}"));
         }
@@ -123,6 +123,67 @@ fn no_part_of_a_name_is_printed() {
             none(&format!("get {options} {dump} {{zqtag}}:zquser"));
             none(&format!("get {options} {broken} zqdamaged:739251"));
         }
+    }
+}
+
+/// A stream without entries, with a group whose consumer was seen.
+fn with_times(rdb: Rdb) -> Rdb {
+    let at_ms = 1_700_000_000_000;
+    keys(rdb).expire_ms(1_800_000_000_000).key(0, "zqtenant:8675309:zqcart", |b| b.string("zqvalue")).key(
+        15,
+        "zqtenant:739251:zqstream",
+        |b| {
+            let b = b.len(0).len(0).len(at_ms).len(7).len(1);
+            let b = b.string("zqgroup:739251").len(at_ms).len(3).len(0).len(1);
+            b.string("zqconsumer:739252").u64(at_ms).len(0)
+        },
+    )
+}
+
+#[test]
+fn no_part_of_what_is_found_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let dump =
+        write(place, "a.rdb", with_times(Rdb::redis(11)).function("#!lua name=zqlong\n-- zqstring 8675309").eof());
+    let odd = Listpack::new().string("zqfield").build();
+    let broken = Rdb::redis(11).select_db(0).key(16, "zqdamaged:739251", |b| b.string(&odd));
+    let broken = write(place, "broken.rdb", broken.key(0, "zqdamaged:739252", |b| b.len(900)).unfinished());
+    let key = write(place, "key", b"0123456789abcdef0123456789abcdef".to_vec());
+    let hmac = format!("hmac={key}");
+    for (redact, parts) in [("digits", &DIGITS[..]), ("names", &PARTS), (&hmac, &PARTS)] {
+        for options in ["", "--json", "-l", "-l --json"] {
+            for pattern in ["zq", "8675309", "(?s-u)..+", "zq[a-z]+:7392", "-F zqtenant:7392"] {
+                let grep = format!("grep {options} {pattern} {dump} {broken} --redact {redact}");
+                let outcome = run(&grep);
+                // As grep's: the damaged dump is an error, after what was found in both.
+                assert_eq!(outcome.code, Some(2), "{grep}: {outcome:#?}");
+                let text = format!("{}{}", outcome.stdout, outcome.stderr);
+                assert!(outcome.stdout.lines().count() > 1, "{grep}: {outcome:#?}");
+                for part in parts {
+                    assert!(!text.contains(part), "{grep}: {part} in\n{text}");
+                }
+            }
+        }
+        for options in ["", "--format l2tcsv", "--format body", "--entries"] {
+            let events = has_none(parts, &format!("timeline {options} {dump} {broken} --redact {redact}"), None);
+            assert!(events.lines().count() >= 4, "{events}");
+        }
+    }
+    // What is found has the length and the separators that it has, and is the same wherever it is.
+    let found = |redact: &str| -> Vec<Value> {
+        let lines = run(&format!("grep --json zqtenant:739251: {dump} {redact}")).expect(0, &[]).stdout;
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (plain, hidden) = (found(""), found(&format!("--redact {hmac}")));
+    assert_eq!((plain.len(), hidden.len()), (3, 3));
+    for (plain, hidden) in plain.iter().zip(&hidden) {
+        assert_eq!(
+            (&plain["offset"], &plain["at"], &plain["match_bytes"]),
+            (&hidden["offset"], &hidden["at"], &hidden["match_bytes"])
+        );
+        let [name, matched] = ["name", "match"].map(|member| hidden[member].as_str().unwrap());
+        assert!(matched.len() == 16 && matched.ends_with(':') && name.starts_with(matched), "{hidden}");
     }
 }
 

@@ -156,6 +156,30 @@ fn what_never_expires_among_keys_that_do() {
     assert_eq!(finding.severity, Severity::Medium);
 }
 
+/// Prefixes below one are named as keys have them, so that commands find them, and cost what whole names do.
+#[test]
+fn prefixes_below_one_are_named_whole() {
+    let mut rdb = dump();
+    for number in 0..2000 {
+        rdb = rdb.key(0, format!("app:counter:{number}"), |value| value.string("1234"));
+        rdb = rdb.key(0, format!("app:page:{number}"), |value| value.string("x".repeat(200)));
+        rdb = rdb.expire_ms(1_700_003_600_000).key(0, format!("app:cache:{number}"), |value| value.string("y"));
+    }
+    let dumps = Dumps::new();
+    let path = [dumps.write("dump.rdb", rdb)];
+    let of = |under: &[u8]| {
+        let question = Question { under: under.to_vec(), ..Question::default() };
+        findings::judge(&report(&path, &question, 4 << 20), Rules::Huawei)
+    };
+    let (whole, below) = (of(b""), of(b"app:"));
+    assert_eq!(self::of(&whole, "small-strings").len(), 1, "{whole:?}");
+    assert_eq!(self::of(&whole, "small-strings"), self::of(&below, "small-strings"));
+    let named = self::of(&below, "no-ttl").into_iter().map(|finding| (&finding.subject.name, &finding.commands[0]));
+    let named: Vec<_> = named.map(|(name, command)| (name.as_ref().expect("a prefix").to_string(), command)).collect();
+    assert_eq!(named.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(), ["app:counter:", "app:page:"]);
+    assert!(named.iter().all(|(name, command)| command.contains(&format!("--match '{name}*'"))), "{named:?}");
+}
+
 #[test]
 fn merged_in_any_grouping() {
     let dumps = Dumps::new();

@@ -4,6 +4,7 @@
 
 mod assembled;
 mod basis;
+mod breakdown;
 mod checked;
 #[cfg(feature = "columnar")]
 mod columnar;

@@ -166,12 +166,14 @@ fn a_budget_that_is_exceeded_says_so() {
     assert_eq!(run(&format!("total.keys > {keys}")), (Some(0), String::new()));
     let (code, said) = run(&format!("total.keys > {}", keys - 1));
     assert_eq!((code, said.lines().count()), (Some(3), 1), "{said}");
-    assert!(said.contains(&format!("over budget (total.keys > {}): all keys has {keys}", keys - 1)), "{said}");
+    assert!(said.contains(&format!("over budget (total.keys > {}): total has {keys} keys", keys - 1)), "{said}");
     assert_eq!(run(&format!("key.memory > {memory}")).0, Some(0));
     assert_eq!(run(&format!("key.memory > {}", memory - 1)).0, Some(3));
     assert_eq!(run("type[hash].keys > 0").0, Some(3));
     assert_eq!(run("type[no such].keys > 0").0, Some(0));
     assert_eq!(run("total.without_ttl > 100%").0, Some(0));
+    let (code, said) = run("group[carts].keys > 0");
+    assert!(code == Some(0) && said.contains("there are no groups"), "{said}");
     assert_eq!(run("db[0].without_ttl > 0.1%").0, Some(3));
     let (code, said) = run("key.memory >= 1");
     assert_eq!(code, Some(2));
@@ -200,6 +202,122 @@ fn a_budget_that_is_exceeded_says_so() {
     }
 }
 
+/// A dump of so many keys under each prefix, with values of so many bytes.
+fn prefixed(prefixes: &[(&str, u64)], value_bytes: usize) -> Vec<u8> {
+    let rdb = Rdb::redis(11).aux("redis-ver", "7.2.4").select_db(0);
+    let keys = prefixes.iter().flat_map(|(prefix, keys)| (0..*keys).map(move |number| format!("{prefix}{number}")));
+    keys.fold(rdb, |rdb, name| rdb.key(0, name, |value| value.string("v".repeat(value_bytes)))).eof()
+}
+
+#[test]
+fn what_exceeds_a_budget_is_a_finding() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).to_str().expect("text").to_owned();
+    std::fs::write(path("a.rdb"), prefixed(&[("$(x):", 3), ("b:", 2)], 100)).expect("it can be written");
+    let with = ["--fail-if", "key.memory > 100", "--fail-if", "prefix[$(x):].keys > 2", "--fail-if", "total.keys > 5"];
+    let run = |more: &[&str]| {
+        let dump = path("a.rdb");
+        let arguments = [&["report", "-q", "--format", "json", &dump][..], &with, more].concat();
+        let report: Value = serde_json::from_str(&printed(&arguments, 3)).expect("JSON");
+        let findings = report["findings"].as_array().expect("findings").clone();
+        let of_budget = findings.into_iter().filter(|finding| finding["id"] == "over-budget");
+        (of_budget.collect::<Vec<_>>(), report)
+    };
+    let (found, report) = run(&[]);
+    assert_eq!(found.len(), 6, "{found:?}");
+    let [of_prefix] = &found.iter().filter(|finding| finding["subject"]["kind"] == "prefix").collect::<Vec<_>>()[..]
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!(of_prefix["severity"], "high");
+    assert_eq!(of_prefix["subject"]["name"], "$(x):");
+    let evidence = serde_json::json!([{"name": "keys", "value": 3}, {"name": "limit", "value": 2}]);
+    assert_eq!(of_prefix["evidence"], evidence);
+    assert!(of_prefix["commands"][0].as_str().expect("a command").contains("--match '$(x):*'"), "{of_prefix}");
+    let of_keys: Vec<_> = found.iter().filter(|finding| finding["subject"]["kind"] == "key").collect();
+    assert_eq!(of_keys.len(), 5);
+    for finding in of_keys {
+        let memory = finding["keys"][0]["key"]["memory_bytes"].clone();
+        assert_eq!(finding["evidence"][0], serde_json::json!({"name": "memory_bytes", "value": memory}));
+    }
+    // The report is that of a run without a budget, but for these.
+    let dump = path("a.rdb");
+    let mut without: Value =
+        serde_json::from_str(&printed(&["report", "-q", "--format", "json", &dump], 0)).expect("JSON");
+    without["findings"] = report["findings"].clone();
+    assert_eq!(without, report);
+    // Names that are replaced are replaced in what is said of limits too.
+    let (found, _) = run(&["--redact", "names"]);
+    let said = serde_json::to_string(&found).expect("JSON");
+    assert!(found.len() == 6 && !said.contains("$(x)"), "{said}");
+}
+
+#[test]
+fn growth_is_measured_against_an_earlier_report() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name).to_str().expect("text").to_owned();
+    std::fs::write(path("old.rdb"), prefixed(&[("a:", 100), ("b:", 50)], 10)).expect("it can be written");
+    std::fs::write(path("new.rdb"), prefixed(&[("a:", 120), ("b:", 50), ("c:", 7)], 10)).expect("it can be written");
+    printed(&["report", "-q", &path("old.rdb"), "-o", &path("old.json")], 0);
+    let old = path("old.json");
+    let run = |limits: &[&str], more: &[&str]| {
+        let limits: Vec<&str> = limits.iter().flat_map(|limit| ["--fail-if", limit]).collect();
+        let dump = path("new.rdb");
+        let arguments = [&["report", "-q", "--format", "json", &dump][..], &limits, more].concat();
+        let output = bigkeys(&arguments);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let of_budget = |finding: &&Value| finding["id"] == "over-budget";
+        let findings: Vec<Value> =
+            report["findings"].as_array().into_iter().flatten().filter(of_budget).cloned().collect();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned(), findings)
+    };
+    let against = ["--baseline", &old];
+    // 177 keys are 18 % more than 150.
+    assert_eq!(run(&["total.keys_growth > 18%", "total.keys_growth > 27"], &against).0, Some(0));
+    let (code, said, found) = run(&["total.keys_growth > 17.99%", "total.keys_growth > 26"], &against);
+    assert_eq!((code, said.lines().count(), found.len()), (Some(3), 2, 2), "{said}");
+    let sentence = "over budget (total.keys_growth > 17.99%): total has 177 keys, 18.00 % more; it had 150 keys";
+    assert!(said.contains(sentence), "{said}");
+    let evidence = serde_json::json!([
+        {"name": "keys", "value": 177}, {"name": "earlier_keys", "value": 150}, {"name": "growth_limit", "value": 26}
+    ]);
+    assert!(found.iter().any(|finding| finding["evidence"] == evidence), "{found:?}");
+    // What came since has no share, and an amount.
+    let (code, said, found) = run(&["prefix.keys_growth > 10%"], &against);
+    assert_eq!((code, found.len()), (Some(3), 1), "{said}");
+    assert!(said.contains("prefix a: has 120 keys, 20.00 % more; it had 100 keys"), "{said}");
+    assert!(said.contains("1 had nothing in the earlier report"), "{said}");
+    let (_, said, found) = run(&["prefix.keys_growth > 6"], &against);
+    assert_eq!(found.len(), 2, "{said}");
+    assert_eq!(run(&["type[string].memory_growth > 1%", "db[0].elements_growth > 1"], &against).2.len(), 2);
+    // The file may name the report, from where it is.
+    std::fs::write(path("budget.toml"), "baseline = \"old.json\"\n[total]\nkeys_growth = \"10%\"\n")
+        .expect("it can be written");
+    let (code, said, _) = run(&[], &["--budget", &path("budget.toml")]);
+    assert_eq!((code, said.lines().count()), (Some(3), 1), "{said}");
+    let of_merged = bigkeys(&["merge", &old, "--budget", &path("budget.toml")]);
+    assert_eq!(of_merged.status.code(), Some(0), "{}", String::from_utf8_lossy(&of_merged.stderr));
+
+    let grown = ["total.keys_growth > 1"];
+    let by_prefix = ["prefix.keys_growth > 1"];
+    for (limits, more, reason) in [
+        (&grown, &[][..], "limits on growth need an earlier report: use --baseline"),
+        (&["total.keys > 1"], &against, "--baseline has no effect"),
+        (&grown, &["--baseline", &path("new.rdb")], "new.rdb: not a bigkeys report"),
+        (&grown, &["--baseline", &old, "--type", "string"], "old.json: it was made with"),
+        (&by_prefix, &["--baseline", &old, "--separators", "."], "old.json: it was made with other --separators"),
+        (
+            &["total.memory_growth > 1"],
+            &["--baseline", &old, "--target", "redis-8.6"],
+            "old.json: its memory is that of",
+        ),
+        (&["key.memory_growth > 1"], &against, "growth is of prefix, group, type, db and total"),
+    ] {
+        let (code, said, _) = run(limits, more);
+        assert!(code == Some(2) && said.contains(reason), "{limits:?} {more:?}: {said}");
+    }
+}
+
 /// `prometheus_client` reads what is written, strictly; its figures are those of the JSON.
 #[test]
 fn metrics_are_what_a_parser_of_openmetrics_reads() {
@@ -209,6 +327,7 @@ fn metrics_are_what_a_parser_of_openmetrics_reads() {
     for number in 0..300 {
         rdb = rdb.key(0, format!("p\"\n\\{number}:x"), |value| value.string("v"));
     }
+    rdb = rdb.key(0, "big\"\n\\", |value| value.string("v".repeat(20_000)));
     std::fs::write(&hostile, rdb.eof()).expect("it can be written");
     let Some(python) = python_with("prometheus_client", "run `.ci/run install`") else { return };
     let script = "\
@@ -233,6 +352,17 @@ print(json.dumps([[s.name, s.labels, s.value] for family in families for s in fa
                 assert!((sum - total).abs() < 0.5, "{dump}: {name}_{figure}: {sum} and {total}");
             }
         }
+        let findings = report["findings"].as_array().map_or(0, Vec::len);
+        assert_eq!(samples.iter().filter(|(of, ..)| of == "bigkeys_finding_info").count(), findings, "{dump}");
+        let saved: u64 = report["findings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|finding| finding["bytes_saved"]["bytes"].as_u64())
+            .sum();
+        #[allow(clippy::cast_precision_loss, reason = "a float holds such figures")]
+        let counts = (findings as f64, saved as f64);
+        assert_eq!((sum("bigkeys_findings"), sum("bigkeys_findings_saved_bytes")), counts, "{dump}");
         let prefixes = samples.iter().filter(|(of, ..)| of == "bigkeys_prefix_keys").count();
         assert!(prefixes <= 100, "{prefixes}");
         let names: BTreeSet<_> = samples.iter().map(|(name, labels, _)| format!("{name} {labels}")).collect();

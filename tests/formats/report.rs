@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::support::assembler::Rdb;
 use crate::support::random::Random;
 use crate::support::schema::check;
+use crate::support::ways::Scratch;
 use bigkeys::analysis::Pattern;
 use bigkeys::analysis::filter::Bounds;
 use bigkeys::memory::{Allocator, Model, Target, walk};
@@ -15,8 +16,10 @@ use bigkeys::output::rows::RowWriter;
 use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
-use bigkeys::report::{FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis};
-use bigkeys::{Dump, Options, findings, look_into, report_all, rows_all};
+use bigkeys::report::{
+    BeginningsFound, FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis,
+};
+use bigkeys::{Dump, Options, analyze_all, findings, look_into, report_all, rows_all};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -39,9 +42,55 @@ fn options(threads: usize, segment_bytes: usize) -> Options {
     options
 }
 
+#[test]
+fn small_dumps_give_the_same_side_by_side() {
+    let scratch = Scratch::new();
+    let dump = |number: u64, keys: u64| {
+        let names = (0..keys).map(|key| format!("user:{}:{number}:{key}", key % 7));
+        let keys = names.fold(Rdb::redis(11).select_db(number % 3), |rdb, name| {
+            rdb.key(0, name, |bytes| bytes.string("v".repeat(usize::try_from(number).expect("small"))))
+        });
+        keys.eof()
+    };
+    let mut dumps: Vec<Dump> = Vec::new();
+    for number in 0..150 {
+        let bytes = match number {
+            40 => dump(number, 20_000),
+            70 => b"no dump at all".to_vec(),
+            71 => dump(number, 50).into_iter().take(900).collect(),
+            _ => dump(number, number * 3 % 90),
+        };
+        dumps.push(Dump::from(scratch.write(&format!("{number}.rdb"), &bytes)));
+    }
+    let said = |threads| {
+        let (report, notes, damage) =
+            report_all(&dumps, &Question::default(), &options(threads, 0), &Arc::default()).expect("files");
+        let damage: Vec<String> = damage.iter().map(ToString::to_string).collect();
+        let task = analyze_all(&dumps, &options(threads, 0), &Arc::default()).expect("files");
+        let task_damage: Vec<String> = task.damage.iter().map(ToString::to_string).collect();
+        (serde_json::to_string(&report).expect("JSON"), notes, damage, format!("{:?}", task.keys), task_damage)
+    };
+    let one_by_one = said(1);
+    assert_eq!((one_by_one.2.len(), one_by_one.4.len()), (2, 2), "{:?}", one_by_one.2);
+    assert_eq!(said(2), one_by_one);
+    assert_eq!(said(5), one_by_one);
+}
+
 fn report(dumps: &[PathBuf], options: &Options) -> Report {
+    report_of(dumps, &question(), options)
+}
+
+/// A report with all sections.
+fn full_report(dumps: &[PathBuf]) -> Report {
+    let question = Question { has_breakdown: true, are_separators_found: true, ..question() };
+    let mut report = report_of(dumps, &question, &options(1, 4 << 20));
+    report.beginnings = BeginningsFound(report.prefixes.found.names.clone());
+    report
+}
+
+fn report_of(dumps: &[PathBuf], question: &Question, options: &Options) -> Report {
     let dumps: Vec<Dump> = dumps.iter().map(Dump::from).collect();
-    let (report, _, damage) = report_all(&dumps, &question(), options, &Arc::default()).expect("the files can be read");
+    let (report, _, damage) = report_all(&dumps, question, options, &Arc::default()).expect("the files can be read");
     assert!(damage.is_empty(), "{damage:?}");
     report
 }
@@ -233,7 +282,7 @@ fn reports_merge_in_any_grouping() {
 
 #[test]
 fn tables_fit_their_width() {
-    let reports = [report(&mixed(), &options(1, 4 << 20)), report(&[fixture("empty_v80.rdb")], &options(1, 4 << 20))];
+    let reports = [full_report(&mixed()), full_report(&[fixture("empty_v80.rdb")])];
     for report in &reports {
         for width in [0, 60, 61, 80, 100, 120, 500] {
             for has_colour in [false, true] {
@@ -384,7 +433,7 @@ fn the_schema_describes_the_json() {
     std::fs::write(&big, rdb.eof()).expect("it can be written");
     dumps.push(big);
     for dump in dumps {
-        let mut report = report(std::slice::from_ref(&dump), &options(1, 4 << 20));
+        let mut report = full_report(std::slice::from_ref(&dump));
         report.findings = findings::judge(&report, Rules::default());
         for finding in &mut report.findings {
             finding.bytes_saved = Some(Saving { bytes: 1, basis: SavingBasis::Exact });

@@ -1,6 +1,7 @@
 // A browser without a network, and pages that are watched: what they ask for, say on the console or fail with.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -55,5 +56,21 @@ export async function open(browser, file, { fragment = "", isBlank = false, sett
   };
   return { page, context, url, assertQuiet };
 }
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What the checker of accessibility finds fault with. */
+export async function faults(page) {
+  // It is put in from outside, which the page's own policy does not hinder.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  return violations.map(({ id, nodes }) => (
+    `${id}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => html + failureSummary).join("\n")}`
+  ));
+}
+
+/** By how many pixels a page is wider than the window. */
+export const sideways = (page) => page.evaluate(() => (
+  document.documentElement.scrollWidth - document.documentElement.clientWidth));
 
 export const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());

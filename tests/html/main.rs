@@ -46,6 +46,23 @@ fn page(dump_name: &str, dump: &[u8], options: &[&str]) -> Page {
     Page { folder, path, html }
 }
 
+/// The page of what changed between two dumps, by the program.
+fn difference(names: [&str; 2], dumps: [&[u8]; 2], options: &[&str]) -> Page {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, dump) in names.iter().zip(dumps) {
+        fs::write(folder.path().join(name), dump).expect("a dump");
+    }
+    let paths = names.map(|name| format!("./{name}"));
+    bigkeys(folder.path(), &[&["diff", "-o", "page.html"], options, &[&paths[0], &paths[1]]].concat());
+    let path = folder.path().join("page.html");
+    let html = fs::read_to_string(&path).expect("a page");
+    Page { folder, path, html }
+}
+
+fn shops(options: &[&str]) -> Page {
+    difference(["monday.rdb", "sunday.rdb"], [&dumps::shop(), &dumps::shop_a_week_later()], options)
+}
+
 fn bigkeys(folder: &Path, arguments: &[&str]) {
     let output =
         Command::new(env!("CARGO_BIN_EXE_bigkeys")).args(arguments).current_dir(folder).output().expect("the program");
@@ -88,18 +105,23 @@ fn the_script_has_sound_types_and_style() {
 /// Every element that can fetch or run something, with its attributes.
 #[test]
 fn the_page_is_one_file_that_fetches_nothing() {
-    let Page { html, .. } = page("shop.rdb", &dumps::shop(), &["--sha256"]);
+    for Page { html, .. } in [page("shop.rdb", &dumps::shop(), &["--sha256"]), shops(&[])] {
+        fetches_nothing(&html);
+    }
+}
+
+fn fetches_nothing(html: &str) {
     let policy = Regex::new(r#"<meta http-equiv="Content-Security-Policy" content="([^"]*)">"#).expect("a pattern");
-    let policy = policy.captures(&html).expect("a policy")[1].to_owned();
+    let policy = policy.captures(html).expect("a policy")[1].to_owned();
     assert!(policy.starts_with("default-src 'none'; "), "{policy}");
     for (element, directive) in [("script", "script-src"), ("style", "style-src")] {
         let text = Regex::new(&format!("(?s)<{element}>(.*?)</{element}>")).expect("a pattern");
-        let texts: Vec<String> = text.captures_iter(&html).map(|found| found[1].to_owned()).collect();
+        let texts: Vec<String> = text.captures_iter(html).map(|found| found[1].to_owned()).collect();
         assert_eq!(texts.len(), 1, "{element}");
         let hash = STANDARD.encode(Sha256::digest(texts[0].as_bytes()));
         assert!(policy.contains(&format!("{directive} 'sha256-{hash}'")), "{policy}");
     }
-    let without_code = Regex::new("(?s)<(script|style).*?</(script|style)>").expect("a pattern").replace_all(&html, "");
+    let without_code = Regex::new("(?s)<(script|style).*?</(script|style)>").expect("a pattern").replace_all(html, "");
     let fetching = Regex::new(
         r"(?i)<(link|img|iframe|object|embed|base|form|video|audio)\b|\b(src|srcset|action|on\w+|style)=|url\(",
     )
@@ -108,7 +130,7 @@ fn the_page_is_one_file_that_fetches_nothing() {
     let links = Regex::new(r#"href="([^"]*)""#).expect("a pattern");
     assert!(links.captures_iter(&without_code).all(|link| link[1].starts_with('#')));
     let code = Regex::new(r"fetch\(|XMLHttpRequest|import\(|WebSocket|innerHTML|eval\(").expect("a pattern");
-    assert_eq!(code.find(&html).map(|found| found.as_str()), None);
+    assert_eq!(code.find(html).map(|found| found.as_str()), None);
 }
 
 #[test]
@@ -149,6 +171,48 @@ fn a_reader_goes_through_the_page() {
     let page = page("shop.rdb", &dumps::shop(), &["--top", "100", "--largest"]);
     assert!(page.html.len() < 700_000, "{} bytes", page.html.len());
     run("tour.mjs", &[page.path.as_os_str(), page.folder.path().as_os_str()]);
+}
+
+#[test]
+fn a_reader_goes_through_what_changed() {
+    let page = shops(&["--top", "100", "--maxmemory", "64M"]);
+    assert!(page.html.len() < 700_000, "{} bytes", page.html.len());
+    let once_more = shops(&["--top", "100", "--maxmemory", "64M"]);
+    assert!(page.html == once_more.html, "the same difference gives the same page");
+    run("changes_tour.mjs", &[page.path.as_os_str(), page.folder.path().as_os_str()]);
+}
+
+/// Reports have no single keys, and say so.
+#[test]
+fn what_changed_between_reports_is_a_page_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, dump) in [("old", dumps::shop()), ("new", dumps::shop_a_week_later())] {
+        fs::write(folder.path().join(format!("{name}.rdb")), dump).expect("a dump");
+        let (report, dump) = (format!("{name}.json"), format!("{name}.rdb"));
+        bigkeys(folder.path(), &["report", "--group", "cart:*", "--group", "session:*", "-o", &report, &dump]);
+    }
+    bigkeys(folder.path(), &["diff", "old.json", "new.json", "-o", "page.html"]);
+    let html = fs::read_to_string(folder.path().join("page.html")).expect("a page");
+    for wanted in ["keys were not compared one by one", "Types, databases and groups", "unclassified", ">cart:<"] {
+        assert!(html.contains(wanted), "{wanted}");
+    }
+    assert!(!html.contains("What became of keys"));
+}
+
+#[test]
+fn hostile_names_that_came_are_text() {
+    let names = ["old\"><script>hacked().rdb", "<img src=x onerror=hacked()>.rdb"];
+    let page = difference(names, [&dumps::before_hostile(), &dumps::hostile()], &["--top", "500"]);
+    let data = Regex::new(r#"(?s)<script id="data" type="application/json">(.*?)</script>"#).expect("a pattern");
+    let data = data.captures(&page.html).expect("data")[1].to_owned();
+    assert!(!data.contains('<'));
+    let parsed: Value = serde_json::from_str(&data).expect("JSON");
+    assert_eq!(parsed["keys"].as_array().map(Vec::len), Some(dumps::hostile_names().len() * 5 + 1));
+    // Of a long name a difference holds the first bytes.
+    let names: Vec<String> = dumps::hostile_names().iter().map(|name| shown(&name[..name.len().min(1024)])).collect();
+    let (names_file, commands_file) = (page.folder.path().join("names.json"), page.folder.path().join("commands.json"));
+    fs::write(&names_file, serde_json::to_vec(&names).expect("JSON")).expect("a file");
+    run("hostile.mjs", &[page.path.as_os_str(), names_file.as_os_str(), commands_file.as_os_str()]);
 }
 
 #[test]
@@ -247,4 +311,8 @@ fn screenshots() {
     let folder = std::env::var_os("BIGKEYS_SCREENSHOTS").expect("BIGKEYS_SCREENSHOTS names a folder");
     let page = page("shop.rdb", &dumps::shop(), &["--top", "100", "--largest", "--slots", "--sha256"]);
     run("screenshots.mjs", &[page.path.as_os_str(), &folder]);
+    let changed = shops(&["--top", "100", "--maxmemory", "64M"]);
+    let folder = Path::new(&folder).join("diff");
+    fs::create_dir_all(&folder).expect("a folder");
+    run("screenshots.mjs", &[changed.path.as_os_str(), folder.as_os_str()]);
 }

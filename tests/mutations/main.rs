@@ -44,7 +44,7 @@ const NOISE_NS: u64 = 3_000_000;
 /// How often a slow one is measured again before it counts: the least time is the one that nothing disturbed.
 const MEASURED_AGAIN: usize = 5;
 
-/// One in so many mutations is searched, put on a timeline and carved out as well.
+/// One in so many mutations is searched, put on a timeline, carved out and copied as well.
 const EXAMINED: usize = 8;
 
 fn holds(dump: &[u8], is_examined: bool) {
@@ -59,6 +59,7 @@ fn holds(dump: &[u8], is_examined: bool) {
     if is_examined {
         laws::forensics(dump);
         laws::carve(dump);
+        laws::extract_all(dump);
     }
     let held = measured.most();
     assert!(held <= HELD_BYTES_MAX, "{held} bytes of memory");

@@ -478,4 +478,14 @@ fn templates_that_are_not_held() {
     let report = analyze_all(&[Dump::from(&other)], &options(1), &Arc::default()).expect("it can be opened");
     let [error] = report.damage.as_slice() else { panic!("{:?}", report.damage) };
     assert!(!error.is_about_dump() && error.to_string().contains("a limit, not damage"), "{error}");
+    for threads in [1, 2] {
+        let mut options = check::Options::default();
+        options.threads = threads;
+        let checked = check::check(&other, &options).expect("it can be opened");
+        assert!(!checked.sound && !checked.is_damaged() && checked.keys == 0, "{checked}");
+        assert_eq!(checked.limited_at, checked.findings.first().map(|finding| finding.offset));
+        assert!(checked.to_string().contains(": not checked to its end\n"), "{checked}");
+    }
+    let checked = check::check(&held, &check::Options::default()).expect("it can be opened");
+    assert!(checked.sound && checked.limited_at.is_none(), "{checked}");
 }

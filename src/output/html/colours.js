@@ -1,7 +1,7 @@
 // What the colours of the map say. The classes are in the style sheet: colours of Okabe and Ito, and from blue to orange,
 // which people tell apart who see few colours.
 
-/** @typedef {"ttl" | "type" | "encoding"} Colouring */
+/** @typedef {"ttl" | "type" | "encoding" | "idle"} Colouring */
 
 const TYPES = ["string", "hash", "list", "set", "zset", "stream", "module", "array", "vectorset"];
 
@@ -25,6 +25,12 @@ const TTL_CLASSES = [
   ["ttl-3", "90 % or more never expires"],
 ];
 
+/** Classes of the style sheet, and up to how many seconds without use each goes. @type {[string, number, string][]} */
+const IDLE_CLASSES = [
+  ["ttl-0", 3600, "used within an hour"], ["ttl-1", 86_400, "within a day"], ["ttl-2", 7 * 86_400, "within a week"],
+  ["ttl-3", Infinity, "unused for longer"],
+];
+
 /** @param {Part} of */
 function ttlClass({ measures }) {
   const [part, whole] = measures.memory > 0
@@ -42,6 +48,10 @@ function colourClass(of, colouring) {
   if (colouring === "ttl") {
     return ttlClass(of);
   }
+  if (colouring === "idle") {
+    const idle = of.key?.idle ?? null;
+    return IDLE_CLASSES.find(([, upTo]) => idle !== null && idle < upTo)?.[0] ?? "colour-none";
+  }
   const at = colouring === "type" ? TYPES.indexOf(of.type ?? "") : encodings.indexOf(of.encoding ?? "");
   return at < 0 ? "colour-none" : `colour-${at}`;
 }
@@ -54,6 +64,9 @@ function colourClass(of, colouring) {
 function legend(data, colouring) {
   if (colouring === "ttl") {
     return TTL_CLASSES;
+  }
+  if (colouring === "idle") {
+    return [...IDLE_CLASSES.map(([name, , title]) => [name, title]), ["colour-none", "several, or not known"]];
   }
   const types = new Set(data.databases.flatMap((of) => of.types).map(({ type }) => type));
   const named = colouring === "type"

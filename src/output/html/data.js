@@ -1,11 +1,9 @@
 // The report's lists, as rows of the page's block of JSON, and the trees that the map draws of them.
 
 /**
- * @typedef {{memory: number, serialized: number, keys: number, memoryWithoutTtl: number, keysWithoutTtl: number,
- *   elements: number}} Measures
  * @typedef {{name: Name, db: number, type: string, encoding: string, prefix: number | null, basis: string | null,
  *   isMemoryKnown: boolean, size: number, expiresAtMs: number | null, dump: number, nameBytes: number | null,
- *   largestBytes: number | null, largest: Name | null, measures: Measures}} Key
+ *   largestBytes: number | null, largest: Name | null, idle: number | null, measures: Measures}} Key
  * @typedef {{name: Name, measures: Measures, parent: number | null}} Prefix
  * @typedef {{name: Name, measures: Measures}} Tag
  * @typedef {{title: string, db: number | null, measures: Measures, types: {type: string, measures: Measures,
@@ -13,25 +11,6 @@
  * @typedef {{totals: Measures, dumps: string[], databases: Database[], prefixes: Prefix[], tags: Tag[],
  *   slots: {memory: number[], keys: number[]} | null, keys: Key[]}} Data
  */
-
-/**
- * What the map draws: a part of its parent.
- * @typedef {object} Part
- * @property {"all" | "database" | "prefix" | "type" | "encoding" | "key" | "rest" | "more"} kind
- * @property {string} id by which a link names it
- * @property {Name} name
- * @property {Measures} measures
- * @property {Part[]} parts
- * @property {Part | null} parent
- * @property {string | null} type where all keys have one
- * @property {string | null} encoding where all keys have one
- * @property {Key | null} key
- */
-
-/** @param {unknown} cell @returns {Name} */
-function readName(cell) {
-  return Array.isArray(cell) ? { text: cell[0], base64: cell[1] } : { text: String(cell), base64: null };
-}
 
 /** @param {number[]} cells @returns {Measures} */
 function readMeasures([memory, serialized, keys, memoryWithoutTtl, keysWithoutTtl, elements]) {
@@ -41,10 +20,10 @@ function readMeasures([memory, serialized, keys, memoryWithoutTtl, keysWithoutTt
 /** @param {any[]} cells @returns {Key} */
 function readKey(cells) {
   const [name, db, type, encoding, prefix, memory, basis, serialized, elements, size, expiresAtMs] = cells;
-  const [dump, nameBytes, largestBytes, largest] = cells.slice(11);
+  const [dump, nameBytes, largestBytes, largest, idle] = cells.slice(11);
   const neverExpires = expiresAtMs === null;
   return {
-    name: readName(name), db, type, encoding, prefix, basis, size, expiresAtMs, dump, nameBytes, largestBytes,
+    name: readName(name), db, type, encoding, prefix, basis, size, expiresAtMs, dump, nameBytes, largestBytes, idle,
     isMemoryKnown: memory !== null,
     largest: largest === null ? null : readName(largest),
     measures: {
@@ -84,33 +63,10 @@ function readData(json) {
   };
 }
 
-/**
- * @param {Part["kind"]} kind
- * @param {string} id
- * @param {Name} name
- * @param {Measures} measures
- * @param {Partial<Part>} known
- * @returns {Part}
- */
-function part(kind, id, name, measures, known = {}) {
-  return { kind, id, name, measures, parts: [], parent: null, type: null, encoding: null, key: null, ...known };
-}
-
-/** @param {string} text @returns {Name} */
-function plain(text) {
-  return { text, base64: null };
-}
-
 /** @param {Key} key */
 function keyPart(key) {
   const id = `k:${key.db}:${key.dump}:${key.name.text}`;
   return part("key", id, key.name, key.measures, { type: key.type, encoding: key.encoding, key });
-}
-
-/** @param {Part} parent @param {Part} child */
-function put(parent, child) {
-  child.parent = parent;
-  parent.parts.push(child);
 }
 
 /**
@@ -124,7 +80,7 @@ function addRests(whole) {
   const rest = { ...whole.measures };
   for (const inner of whole.parts) {
     addRests(inner);
-    for (const measure of /** @type {(keyof Measures)[]} */ (Object.keys(rest))) {
+    for (const measure of Object.keys(rest)) {
       rest[measure] = Math.max(0, rest[measure] - inner.measures[measure]);
     }
   }
@@ -179,22 +135,5 @@ function typeTree(data) {
     }
   }
   addRests(root);
-  return root;
-}
-
-/**
- * The part of a tree that a link names, or the whole.
- * @param {Part} root
- * @param {string} id
- * @returns {Part}
- */
-function findPart(root, id) {
-  const waiting = [root];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (next.id === id) {
-      return next;
-    }
-    waiting.push(...next.parts);
-  }
   return root;
 }

@@ -1,14 +1,15 @@
 //! What the script of the page draws: the report's lists in rows of bare numbers, so that a page of thousands of names
 //! stays small enough to be mailed. `data.js` reads them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 
 use serde::Serialize;
 
+use super::rows::{Fitting, NameCell, Places, longest, text};
 use crate::output::human::count;
 use crate::rdb::limits::SLOTS;
-use crate::report::{KeyRow, Name, NameTally, Report, Tally, TopKeys, TypeTally};
+use crate::report::{KeyRow, NameTally, Report, Tally, TopKeys, TypeTally};
 
 /// Bytes of the whole block, and of the lists in it that a dump can fill with names. Keys get what the others leave.
 const BYTES_MAX: usize = 1_350_000;
@@ -86,41 +87,6 @@ impl Block {
     }
 }
 
-/// The first rows of a list, as many as there is room for.
-struct Fitting {
-    rows: String,
-    count: usize,
-    left_out: usize,
-}
-
-impl Fitting {
-    fn take<R: Serialize>(rows: impl Iterator<Item = R>, bytes_max: usize) -> io::Result<Self> {
-        let mut fitting = Self { rows: String::new(), count: 0, left_out: 0 };
-        for row in rows {
-            if fitting.left_out > 0 {
-                fitting.left_out += 1;
-                continue;
-            }
-            let row = text(&row)?;
-            if fitting.rows.len() + row.len() >= bytes_max {
-                fitting.left_out = 1;
-                continue;
-            }
-            if fitting.count > 0 {
-                fitting.rows.push(',');
-            }
-            fitting.rows += &row;
-            fitting.count += 1;
-        }
-        Ok(fitting)
-    }
-}
-
-/// JSON without the one character that begins whatever could end the block: `</script>` and `<!--` stand in it as text.
-fn text(value: &impl Serialize) -> io::Result<String> {
-    Ok(serde_json::to_string(value)?.replace('<', "\\u003c"))
-}
-
 /// Memory, bytes in the dump, keys, memory without TTL, keys without TTL, elements.
 #[derive(Serialize)]
 struct Measures([u64; 6]);
@@ -138,24 +104,6 @@ impl Measures {
     }
 }
 
-/// A name: its text, and where that does not say all, its bytes too.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum NameCell {
-    Text(String),
-    Bytes(String, String),
-}
-
-impl NameCell {
-    fn of(name: &Name) -> Self {
-        if std::str::from_utf8(name.bytes()).is_ok() {
-            Self::Text(name.to_string())
-        } else {
-            Self::Bytes(name.to_string(), name.base64())
-        }
-    }
-}
-
 /// The largest first, and a prefix before those that it is a part of.
 fn by_memory(names: &[NameTally]) -> Vec<&NameTally> {
     let mut names: Vec<&NameTally> = names.iter().collect();
@@ -166,20 +114,9 @@ fn by_memory(names: &[NameTally]) -> Vec<&NameTally> {
     names
 }
 
-type Places<'r> = HashMap<&'r [u8], usize>;
-
 /// Where in the list of prefixes each is.
 fn places<'r>(prefixes: &[&'r NameTally]) -> Places<'r> {
     prefixes.iter().enumerate().map(|(place, prefix)| (prefix.name.bytes(), place)).collect()
-}
-
-/// The longest listed prefix of a name that is shorter than `below` bytes.
-fn longest(name: &[u8], below: usize, separators: &[u8], places: &Places<'_>) -> Option<usize> {
-    let ends = (1..=name.len().min(below.saturating_sub(1))).rev();
-    let mut prefixes = ends
-        .filter_map(|end| name.get(..end))
-        .filter(|prefix| prefix.last().is_some_and(|last| separators.contains(last)));
-    prefixes.find_map(|prefix| places.get(prefix).copied())
 }
 
 fn prefix_row(prefix: &NameTally, separators: &[u8], places: &Places<'_>) -> (NameCell, Measures, Option<usize>) {
@@ -237,7 +174,7 @@ fn keys(lists: &[TopKeys]) -> Vec<(&TopKeys, &KeyRow)> {
 
 /// Of a key: name, database, type, encoding, the place of its longest listed prefix, memory and what that rests on, bytes in
 /// the dump, elements, size, when it expires, its dump, the length of its name if that is cut, bytes of its largest element
-/// and what that is called.
+/// and what that is called, seconds since its last use.
 #[derive(Serialize)]
 struct KeyCells<'r>(
     NameCell,
@@ -255,6 +192,7 @@ struct KeyCells<'r>(
     Option<u64>,
     Option<u64>,
     Option<NameCell>,
+    Option<u64>,
 );
 
 fn key_row<'r>(list: &'r TopKeys, key: &'r KeyRow, separators: &[u8], places: &Places<'_>) -> KeyCells<'r> {
@@ -274,5 +212,6 @@ fn key_row<'r>(list: &'r TopKeys, key: &'r KeyRow, separators: &[u8], places: &P
         key.name_bytes,
         key.largest_element_bytes,
         key.largest_element.as_ref().map(NameCell::of),
+        key.idle_seconds,
     )
 }

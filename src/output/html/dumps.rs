@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::parts::{counted, fact, named};
+use super::parts::{fact, named};
 use crate::error::Visible;
-use crate::output::human::{bytes, count, moment};
+use crate::output::human::{bytes, count, counted, moment};
 use crate::report::{DumpInfo, Report};
 
 /// Dumps that are described one by one. What was merged of more has its table of shards.

@@ -1,7 +1,6 @@
 // Where the tiles of the map lie: a squarified treemap, or an icicle with a column for each level.
 
 /**
- * @typedef {"memory" | "serialized" | "keys" | "memoryWithoutTtl"} Measure
  * @typedef {{left: number, top: number, width: number, height: number}} Box
  * @typedef {{part: Part, box: Box, hasTitle: boolean}} Tile
  */
@@ -18,7 +17,7 @@ const GAP = 2;
 /**
  * The parts that can be seen in an area, largest first; all others together are the last one.
  * @param {Part} whole
- * @param {Measure} by
+ * @param {string} by
  * @param {number} pixels that all of them take together
  * @param {number} pixelsMin
  */
@@ -35,7 +34,7 @@ function seen(whole, by, pixels, pixelsMin) {
   if (small.length > 0) {
     const measures = { ...small[0].measures };
     for (const inner of small.slice(1)) {
-      for (const measure of /** @type {(keyof Measures)[]} */ (Object.keys(measures))) {
+      for (const measure of Object.keys(measures)) {
         measures[measure] += inner.measures[measure];
       }
     }
@@ -51,7 +50,7 @@ function seen(whole, by, pixels, pixelsMin) {
 /**
  * Fills a box with parts in rows that are as square as they can be (Bruls, Huizing and van Wijk, 2000).
  * @param {Part[]} parts largest first
- * @param {Measure} by
+ * @param {string} by
  * @param {Box} box
  * @returns {[Part, Box][]}
  */
@@ -102,7 +101,7 @@ function squarified(parts, by, box) {
 
 /**
  * @param {Part} whole
- * @param {Measure} by
+ * @param {string} by
  * @param {Box} box
  * @param {number} depth levels below this one that are drawn
  * @returns {Tile[]}
@@ -132,7 +131,7 @@ function levels(whole) {
 
 /**
  * @param {Part} whole
- * @param {Measure} by
+ * @param {string} by
  * @param {Box} box of the column of its parts and all to the right of it
  * @param {number} columns
  * @returns {Tile[]}

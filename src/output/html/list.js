@@ -16,13 +16,13 @@
  * @property {string} id of the section, and what its choices begin with
  * @property {string} caption
  * @property {string} things what the rows are called
- * @property {boolean} [isNested] whether some rows have all that is in others, so that they make no sum
  * @property {R[]} rows
  * @property {Column<R>[]} columns
+ * @property {string} sortedBy at first: a column, after a minus sign if the largest comes first
  * @property {(row: R) => Name} nameOf
- * @property {(row: R) => Measures} measuresOf
- * @property {((row: R) => string)} [typeOf]
- * @property {((row: R) => string)} [databaseOf]
+ * @property {(rows: R[]) => string} sumOf what rows take together, after how many they are
+ * @property {{title: string, id: string, read: (row: R) => string}[]} choices what rows can be chosen by
+ * @property {{title: string, id: string, is: (row: R) => boolean}} [only] what rows can be narrowed to
  * @property {(row: R) => [string, () => void][]} acts buttons of a row
  * @property {[string, (row: R) => string | number | null][]} more columns that are only downloaded
  */
@@ -35,32 +35,30 @@ const ROWS_AT_FIRST = 25;
  * @param {ListPlan<R>} plan
  */
 function makeList(section, plan) {
-  const byDefault = "-memory";
+  const byDefault = plan.sortedBy;
   const key = (/** @type {string} */ of) => `${plan.id}.${of}`;
   let shown = ROWS_AT_FIRST;
 
   const search = element("input", { type: "search", name: "q", autocomplete: "off", spellcheck: "false" });
   const tools = element("div", { class: "tools" }, element("label", {}, "Name contains ", search));
-  /** @param {string} title @param {string} of @param {((row: R) => string) | undefined} read */
-  const filterBy = (title, of, read) => {
-    const values = read === undefined ? [] : [...new Set(plan.rows.map(read))].sort();
-    if (read === undefined || values.length < 2) {
-      return null;
+  const filters = plan.choices.flatMap(({ title, id, read }) => {
+    const values = [...new Set(plan.rows.map(read))].sort();
+    if (values.length < 2) {
+      return [];
     }
     const made = choice(title, [["", "all"], ...values.map((value) => /** @type {[string, string]} */ ([value, value]))],
-      (value) => change(of, value));
+      (value) => change(id, value));
     tools.append(made.label);
-    return { select: made.select, read, of };
-  };
-  const filters = [filterBy("Type", "type", plan.typeOf), filterBy("Database", "db", plan.databaseOf)]
-    .filter((filter) => filter !== null);
-  const never = element("input", { type: "checkbox", name: "never" });
+    return [{ select: made.select, read, of: id }];
+  });
+  const { only } = plan;
+  const narrow = element("input", { type: "checkbox", name: only?.id ?? "" });
   const sum = element("p", { class: "sum", role: "status" });
   const head = element("tr", {});
   const body = element("tbody", {});
   const more = element("div", { class: "acts" });
   tools.append(
-    element("label", {}, never, " never expires"),
+    ...(only === undefined ? [] : [element("label", {}, narrow, ` ${only.title}`)]),
     button("Download CSV", () => download(`${plan.id}.csv`, csv())),
   );
   section.append(
@@ -79,7 +77,7 @@ function makeList(section, plan) {
   }
 
   search.addEventListener("input", () => change("q", search.value));
-  never.addEventListener("change", () => change("never", never.checked ? "1" : ""));
+  narrow.addEventListener("change", () => change(only?.id ?? "", narrow.checked ? "1" : ""));
 
   /** The rows that pass, in their order. */
   function left() {
@@ -90,7 +88,7 @@ function makeList(section, plan) {
     const rows = plan.rows.filter((row) => (
       (wanted === "" || plan.nameOf(row).text.toLowerCase().includes(wanted) || visible(plan.nameOf(row).text).toLowerCase().includes(wanted))
       && filters.every(({ read, of }) => [undefined, "", read(row)].includes(chosen.get(key(of))))
-      && (chosen.get(key("never")) !== "1" || plan.measuresOf(row).keysWithoutTtl > 0)
+      && (only === undefined || chosen.get(key(only.id)) !== "1" || only.is(row))
     ));
     const order = (/** @type {R} */ row) => column.value(row) ?? (column.isText ? "" : -1);
     return rows.sort((a, b) => {
@@ -137,19 +135,13 @@ function makeList(section, plan) {
 
   function draw() {
     search.value = chosen.get(key("q")) ?? "";
-    never.checked = chosen.get(key("never")) === "1";
+    narrow.checked = only !== undefined && chosen.get(key(only.id)) === "1";
     for (const { select, of } of filters) {
       select.value = chosen.get(key(of)) ?? "";
     }
     const rows = left();
-    const total = { memory: 0, serialized: 0 };
-    for (const row of rows) {
-      total.memory += plan.measuresOf(row).memory;
-      total.serialized += plan.measuresOf(row).serialized;
-    }
     const of = rows.length === plan.rows.length ? "" : ` of ${count(plan.rows.length)}`;
-    sum.textContent = `${count(rows.length)}${of} ${plan.things}`
-      + (plan.isNested ? "" : `: ${bytes(total.memory)} of memory, ${bytes(total.serialized)} in the dump`);
+    sum.textContent = `${count(rows.length)}${of} ${plan.things}${plan.sumOf(rows)}`;
     drawHead();
     body.replaceChildren(...rows.slice(0, shown).map(rowNode));
     const rest = rows.length - shown;

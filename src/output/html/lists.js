@@ -25,6 +25,16 @@ const DUMP_COLUMN = {
   value: ({ measures }) => measures.serialized, show: ({ measures }) => bytes(measures.serialized),
 };
 
+/** What rows that have nothing in common take together. @param {{measures: Measures}[]} rows */
+function sumOf(rows) {
+  const sum = (/** @type {string} */ of) => rows.reduce((total, { measures }) => total + measures[of], 0);
+  return `: ${bytes(sum("memory"))} of memory, ${bytes(sum("serialized"))} in the dump`;
+}
+
+const NEVER_EXPIRES = {
+  title: "never expires", id: "never", is: (/** @type {{measures: Measures}} */ { measures }) => measures.keysWithoutTtl > 0,
+};
+
 /** @param {Data} data */
 function makeKeys(data) {
   const databases = new Set(data.keys.map(({ db }) => db));
@@ -66,8 +76,10 @@ function makeKeys(data) {
   ];
   return makeList(place("keys"), {
     id: "keys", caption: "The largest keys of each database and type", things: "listed keys", rows: data.keys, columns,
-    nameOf: ({ name }) => name, measuresOf: ({ measures }) => measures,
-    typeOf: ({ type }) => type, databaseOf: ({ db }) => String(db),
+    sortedBy: "-memory", nameOf: ({ name }) => name, sumOf, only: NEVER_EXPIRES,
+    choices: [
+      { title: "Type", id: "type", read: ({ type }) => type }, { title: "Database", id: "db", read: ({ db }) => String(db) },
+    ],
     acts: ({ name, db, nameBytes }) => (nameBytes !== null ? [] : [
       ["name", () => copy("Name", name.text)],
       ["command", () => copy("Command", keyCommand(db, name))],
@@ -106,8 +118,9 @@ function makePrefixes(data, showOnMap) {
   ];
   makeList(place("prefixes"), {
     id: "prefixes", caption: "Prefixes, each with all keys under it", things: "prefixes, each with all keys under it",
-    isNested: true, rows: data.prefixes, columns,
-    nameOf: ({ name }) => name, measuresOf: ({ measures }) => measures,
+    rows: data.prefixes, columns,
+    // Some have all keys of others, so that they make no sum.
+    sortedBy: "-memory", nameOf: ({ name }) => name, sumOf: () => "", choices: [], only: NEVER_EXPIRES,
     acts: ({ name }) => [
       ["name", () => copy("Prefix", name.text)],
       ["command", () => copy("Command", prefixCommand(dbs, name))],
@@ -134,7 +147,7 @@ function makeTags(data) {
       { id: "keys", title: "Keys", value: ({ measures }) => measures.keys, show: ({ measures }) => count(measures.keys) },
       DUMP_COLUMN,
     ],
-    nameOf: ({ name }) => name, measuresOf: ({ measures }) => measures,
+    sortedBy: "-memory", nameOf: ({ name }) => name, sumOf, choices: [], only: NEVER_EXPIRES,
     acts: ({ name }) => [["name", () => copy("Hash tag", name.text)]],
     more: [["name_base64", ({ name }) => name.base64]],
   });

@@ -1,15 +1,23 @@
-// The map: databases, prefixes and their largest keys as a treemap or an icicle, that one can walk into.
+// The map: a tree of parts as a treemap or an icicle, that one can walk into.
 
-/** @type {[Measure, string][]} */
-const MEASURES = [
-  ["memory", "memory"], ["serialized", "bytes in the dump"], ["keys", "keys"],
-  ["memoryWithoutTtl", "memory that never expires"],
-];
+/**
+ * @typedef {object} Colours
+ * @property {string} id
+ * @property {string} title
+ * @property {(of: Part, by: string) => string} classOf the class of a part's colour
+ * @property {() => string[][]} legend classes with what they stand for
+ */
 
-/** @param {Measures} measures @param {Measure} by */
-function measured(measures, by) {
-  return by === "keys" ? `${count(measures.keys)} ${measures.keys === 1 ? "key" : "keys"}` : bytes(measures[by]);
-}
+/**
+ * What there is to see; of each choice the first one is the default.
+ * @typedef {object} MapPlan
+ * @property {{id: string, title: string, root: Part}[]} trees
+ * @property {[string, string][]} measures which make the areas, and what they are called
+ * @property {(measures: Measures, by: string) => string} measured
+ * @property {Colours[]} colourings
+ * @property {(of: Part) => [string, Node | string][]} facts of the card
+ * @property {(of: Part) => Node[]} acts buttons of the card
+ */
 
 /**
  * What a tile is called within the one that it is a part of: of a prefix what it adds to the shorter one.
@@ -27,37 +35,37 @@ function labelOf(of) {
   return isName ? element("bdi", { class: "name" }, visible(shortName(of).slice(0, 200))) : of.name.text;
 }
 
-/**
- * @param {Data} data
- * @param {(prefix: string) => void} showKeys
- */
-function makeMap(data, showKeys) {
+/** @param {MapPlan} plan */
+function makeMap(plan) {
   const section = place("map");
-  const trees = { prefix: prefixTree(data), type: typeTree(data) };
-  const dbs = data.databases.flatMap(({ db }) => (db === null ? [] : [db])).sort((a, b) => a - b).slice(0, 64);
+  const ids = (/** @type {{id: string}[]} */ of) => of.map(({ id }) => id);
 
-  /** @typedef {{shape: "treemap" | "icicle", by: Measure, tree: "prefix" | "type", colouring: Colouring, at: Part}} View */
+  /** @typedef {{shape: "treemap" | "icicle", by: string, root: Part, colours: Colours, at: Part}} View */
   /** @returns {View} */
   const read = () => {
-    const tree = chosenOf("tree", /** @type {const} */ (["prefix", "type"]));
+    const tree = chosenOf("tree", ids(plan.trees));
+    const colour = chosenOf("colour", ids(plan.colourings));
+    const { root } = plan.trees.find(({ id }) => id === tree) ?? plan.trees[0];
     return {
-      tree,
+      root,
       shape: chosenOf("shape", /** @type {const} */ (["treemap", "icicle"])),
-      by: chosenOf("by", MEASURES.map(([measure]) => measure)),
-      colouring: chosenOf("colour", /** @type {const} */ (["ttl", "type", "encoding"])),
-      at: findPart(trees[tree], chosen.get("at") ?? "all"),
+      by: chosenOf("by", plan.measures.map(([measure]) => measure)),
+      colours: plan.colourings.find(({ id }) => id === colour) ?? plan.colourings[0],
+      at: findPart(root, chosen.get("at") ?? "all"),
     };
   };
   let view = read();
 
   const shape = choice("Shape", [["treemap", "treemap"], ["icicle", "icicle"]], (value) => change("shape", value, "treemap"));
-  const tree = choice("Parts", [["prefix", "prefixes"], ["type", "databases and types"]], (value) => {
+  const options = (/** @type {{id: string, title: string}[]} */ of) => (
+    of.map(({ id, title }) => /** @type {[string, string]} */ ([id, title]))
+  );
+  const tree = choice("Parts", options(plan.trees), (value) => {
     choose("at", "all", "all");
-    change("tree", value, "prefix");
+    change("tree", value, plan.trees[0].id);
   });
-  const by = choice("Size", MEASURES, (value) => change("by", value, "memory"));
-  const colour = choice("Colour", [["ttl", "time to live"], ["type", "type"], ["encoding", "encoding"]],
-    (value) => change("colour", value, "ttl"));
+  const by = choice("Size", plan.measures, (value) => change("by", value, plan.measures[0][0]));
+  const colour = choice("Colour", options(plan.colourings), (value) => change("colour", value, plan.colourings[0].id));
   const path = element("nav", { class: "path", "aria-label": "Place in the map" });
   const colours = element("ul", { class: "legend", "aria-label": "Colours" });
   const tiles = element("div", { class: "tiles", role: "group" });
@@ -65,7 +73,8 @@ function makeMap(data, showKeys) {
   const hint = element("p", { class: "note" },
     "Click a part to look into it. With the keyboard: arrows move, Enter looks into a part, Backspace leaves it.");
   section.append(
-    element("div", { class: "tools" }, by.label, tree.label, shape.label, colour.label), path, tiles, colours, card, hint,
+    element("div", { class: "tools" }, by.label, ...(plan.trees.length > 1 ? [tree.label] : []), shape.label,
+      ...(plan.colourings.length > 1 ? [colour.label] : [])), path, tiles, colours, card, hint,
   );
 
   /** @param {string} key @param {string} value @param {string} byDefault */
@@ -102,46 +111,13 @@ function makeMap(data, showKeys) {
       return;
     }
     shown = of;
-    const { kind, name, measures, key } = of;
-    const facts = element("dl", { class: "facts" });
-    /** @param {string} label @param {Node | string} value */
-    const fact = (label, value) => {
-      facts.append(element("div", {}, element("dt", {}, label), element("dd", {}, value)));
-    };
-    const isKnown = key === null || key.isMemoryKnown;
-    const basis = key?.basis === null || key === null ? "" : ` (${key.basis === "estimate" ? "an estimate" : "at least"})`;
-    fact("memory", isKnown ? `${bytes(measures.memory)}${basis}, ${share(measures.memory, data.totals.memory)} of all` : "unknown");
-    fact("in the dump", `${bytes(measures.serialized)}, ${share(measures.serialized, data.totals.serialized)}`);
-    if (key === null) {
-      fact("keys", `${count(measures.keys)}, ${share(measures.keys, data.totals.keys)}`);
-      fact("never expire", `${share(measures.keysWithoutTtl, measures.keys)} of them, ${bytes(measures.memoryWithoutTtl)}`);
-    } else {
-      fact("type", `${key.type}, ${key.encoding}, db ${key.db}`);
-      fact("elements", count(measures.elements));
-      fact("expires", key.expiresAtMs === null ? "never" : moment(key.expiresAtMs));
-      if (key.largestBytes !== null) {
-        fact("largest element", element("span", {}, bytes(key.largestBytes), " ", key.largest === null ? "" : nameNode(key.largest.text)));
-      }
-      if (data.dumps.length > 1 && key.dump < data.dumps.length) {
-        fact("dump", isolated(data.dumps[key.dump]));
-      }
-    }
-    const acts = element("div", { class: "acts" });
-    if (kind === "key" && key !== null && key.nameBytes === null) {
-      acts.append(
-        button("Copy name", () => copy("Name", name.text)),
-        button("Copy command", () => copy("Command", keyCommand(key.db, name))),
-      );
-    }
-    if (kind === "prefix") {
-      acts.append(
-        button("Copy prefix", () => copy("Prefix", name.text)),
-        button("Copy command", () => copy("Command", prefixCommand(dbs, name))),
-        button("List its largest keys", () => showKeys(name.text)),
-      );
-    }
+    const { kind, name } = of;
+    const facts = plan.facts(of).map(([label, value]) => (
+      element("div", {}, element("dt", {}, label), element("dd", {}, value))
+    ));
     const title = { key: "Key ", prefix: "Prefix ", type: "Type ", encoding: "Encoding " }[String(kind)] ?? "";
-    card.replaceChildren(element("h3", {}, title, title === "" ? name.text : nameNode(name.text)), facts, acts);
+    card.replaceChildren(element("h3", {}, title, title === "" ? name.text : nameNode(name.text)),
+      element("dl", { class: "facts" }, ...facts), element("div", { class: "acts" }, ...plan.acts(of)));
   }
 
   function drawPath() {
@@ -160,16 +136,16 @@ function makeMap(data, showKeys) {
       }
       list.append(element("li", {}, step));
     }
-    path.replaceChildren(list, element("span", { class: "sum" }, measured(view.at.measures, view.by)));
+    path.replaceChildren(list, element("span", { class: "sum" }, plan.measured(view.at.measures, view.by)));
   }
 
   /** @param {Tile} tile @param {Box} box */
   function tileNode({ part: of, box: at, hasTitle }, box) {
-    const size = measured(of.measures, view.by);
-    const ofAll = share(of.measures[view.by], trees[view.tree].measures[view.by]);
+    const size = plan.measured(of.measures, view.by);
+    const ofAll = share(of.measures[view.by], view.root.measures[view.by]);
     const whole = of.kind === "prefix" || of.kind === "key" ? `${of.kind} ${visible(of.name.text.slice(0, 200))}` : of.kind;
     const node = element("button", {
-      type: "button", tabindex: "-1", class: `tile ${hasTitle ? "has-parts" : colourClass(of, view.colouring)}`,
+      type: "button", tabindex: "-1", class: `tile ${hasTitle ? "has-parts" : view.colours.classOf(of, view.by)}`,
       // What stands on it comes first, as those who say what they see expect.
       "aria-label": `${visible(shortName(of).slice(0, 200))} ${size}, ${ofAll}, ${whole}`,
     });
@@ -196,9 +172,9 @@ function makeMap(data, showKeys) {
 
   function draw() {
     shape.select.value = view.shape;
-    tree.select.value = view.tree;
+    tree.select.value = chosenOf("tree", ids(plan.trees));
     by.select.value = view.by;
-    colour.select.value = view.colouring;
+    colour.select.value = view.colours.id;
     const box = { left: 0, top: 0, width: tiles.clientWidth, height: tiles.clientHeight };
     const isEmpty = view.at.measures[view.by] === 0;
     if (isEmpty || box.width === 0) {
@@ -210,9 +186,9 @@ function makeMap(data, showKeys) {
     }
     nodes = drawn.map((tile) => tileNode(tile, box));
     nodes[0]?.setAttribute("tabindex", "0");
-    tiles.setAttribute("aria-label", `${view.shape} of ${visible(view.at.name.text)} by ${view.by === "keys" ? "keys" : "bytes"}`);
+    tiles.setAttribute("aria-label", `${view.shape} of ${visible(view.at.name.text)} by ${plan.measures.find(([measure]) => measure === view.by)?.[1]}`);
     tiles.replaceChildren(...nodes, ...(isEmpty ? [element("p", { class: "note" }, "Nothing of this measure is here.")] : []));
-    colours.replaceChildren(...legend(data, view.colouring).map(([name, title]) => (
+    colours.replaceChildren(...view.colours.legend().map(([name, title]) => (
       element("li", {}, element("span", { class: `swatch ${name}` }), title)
     )));
     drawPath();

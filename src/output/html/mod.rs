@@ -5,37 +5,41 @@
 //! the lists from one block of JSON. The page's policy lets this script and this style sheet run, by their hashes, and
 //! forbids everything else, so that nothing of a dump can become code.
 
+mod calendar;
 mod cluster;
 mod data;
+pub mod difference;
+mod difference_data;
+mod document;
 mod dumps;
 mod foot;
+mod moves;
 mod parts;
+mod rows;
 mod suspects;
 mod tallies;
 
 use std::io::{self, Write};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest, Sha256};
+use maud::{Markup, html};
 
 use crate::report::Report;
-
-/// How the page looks; the pages of the service build on it.
-pub(crate) const STYLE: &str = include_str!("page.css");
+use document::Document;
+pub(crate) use document::{STYLE, hash};
 
 /// Files of one script, in the order in which they need each other.
 const SCRIPT: &str = concat!(
     "\"use strict\";\n{\n",
     include_str!("names.js"),
     include_str!("numbers.js"),
+    include_str!("parts.js"),
     include_str!("data.js"),
     include_str!("state.js"),
     include_str!("hand.js"),
     include_str!("layout.js"),
     include_str!("colours.js"),
     include_str!("map.js"),
+    include_str!("report_map.js"),
     include_str!("list.js"),
     include_str!("lists.js"),
     include_str!("slots.js"),
@@ -44,7 +48,7 @@ const SCRIPT: &str = concat!(
 );
 
 /// The sections of the page: their ids, and what the table of contents calls them.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: [(&str, &str); 11] = [
     ("dumps", "Dumps"),
     ("suspects", "What to do"),
     ("map", "Map"),
@@ -54,6 +58,7 @@ const SECTIONS: [(&str, &str); 10] = [
     ("expiry", "Expiry"),
     ("sizes", "Sizes"),
     ("cluster", "Cluster"),
+    ("rest", "Streams and modules"),
     ("unknown", "Not known"),
 ];
 
@@ -73,57 +78,32 @@ fn has(report: &Report, id: &str) -> bool {
     match id {
         "suspects" => !report.findings.is_empty(),
         "cluster" => cluster::has_any(report),
+        "rest" => tallies::has_rest(report),
         _ => true,
     }
 }
 
 fn page(report: &Report, arguments: &[String], data: &data::Block) -> Markup {
-    let policy = format!(
-        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
-        hash(SCRIPT),
-        hash(STYLE)
-    );
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="referrer" content="no-referrer";
-                meta name="generator" content=(concat!("bigkeys ", env!("CARGO_PKG_VERSION")));
-                title { "bigkeys: " (dumps::title(report)) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                a.skip href="#main" { "Skip to the report" }
-                (dumps::head(report))
-                nav aria-label="Sections" {
-                    @for (id, title) in SECTIONS.iter().filter(|(id, _)| has(report, id)) {
-                        a href={ "#" (id) } { (title) }
-                    }
-                }
-                main id="main" tabindex="-1" {
-                    noscript { p.note { "The map and the lists need JavaScript; everything else is here." } }
-                    (dumps::section(report))
-                    (suspects::section(report))
-                    (tallies::totals(report))
-                    (interactive(data))
-                    (tallies::types(report))
-                    (tallies::expiry(report))
-                    (tallies::sizes(report))
-                    (cluster::section(report))
-                    (tallies::rest(report))
-                    (foot::unknown(report, data))
-                }
-                (foot::foot(report, arguments))
-                p #said role="status" {}
-                script #data type="application/json" { (PreEscaped(&data.json)) }
-                script { (PreEscaped(SCRIPT)) }
-            }
-        }
-    }
+    document::page(&Document {
+        title: &dumps::title(report),
+        script: SCRIPT,
+        data: &data.json,
+        sections: SECTIONS.into_iter().filter(|(id, _)| has(report, id)).collect(),
+        head: dumps::head(report),
+        main: html! {
+            (dumps::section(report))
+            (suspects::section(report))
+            (tallies::totals(report))
+            (interactive(data))
+            (tallies::types(report))
+            (tallies::expiry(report))
+            (tallies::sizes(report))
+            (cluster::section(report))
+            (tallies::rest(report))
+            (foot::unknown(report, data))
+        },
+        foot: foot::foot(report, arguments),
+    })
 }
 
 /// What the script fills in: hidden without it.
@@ -138,9 +118,4 @@ fn interactive(data: &data::Block) -> Markup {
         }
         section #prefixes hidden aria-labelledby="prefixes-title" { h2 #prefixes-title { "Prefixes" } }
     }
-}
-
-/// What a policy calls a script or a style sheet.
-pub(crate) fn hash(text: &str) -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }

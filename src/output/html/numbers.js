@@ -34,3 +34,11 @@ function moment(atMs) {
   const at = new Date(atMs);
   return Number.isNaN(at.getTime()) ? `${atMs} ms` : `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
+
+/** @param {number} seconds */
+function duration(seconds) {
+  const [unit, name] = /** @type {[number, string][]} */ ([[86_400, "days"], [3600, "h"], [60, "min"]])
+    .find(([least]) => seconds >= least) ?? [1, "s"];
+  const whole = Math.floor(seconds / unit);
+  return `${count(whole)} ${whole === 1 && name === "days" ? "day" : name}`;
+}

@@ -4,7 +4,7 @@
   const data = readData(place("data").textContent ?? "");
   findEncodings(data);
   const keys = makeKeys(data);
-  makeMap(data, (prefix) => {
+  makeReportMap(data, (prefix) => {
     keys.filter(prefix);
     goTo("keys");
   });
@@ -13,14 +13,5 @@
   });
   makeTags(data);
   makeSlots(data);
-  document.querySelector("body > nav")?.addEventListener("click", (event) => {
-    if (event.target instanceof HTMLAnchorElement) {
-      event.preventDefault();
-      goTo(event.target.hash.slice(1));
-    }
-  });
-  if (currentSection !== "") {
-    document.getElementById(currentSection)?.scrollIntoView();
-  }
-  performance.mark("drawn");
+  follow();
 }

@@ -1,10 +1,12 @@
 //! What the sections of the page are made of: names, bars, facts and tables of tallies.
 
+use std::fmt::Write;
+
 use maud::{Markup, html};
 
 use crate::error::Visible;
 use crate::output::human::{bytes, count, share};
-use crate::report::Tally;
+use crate::report::{Name, Tally};
 
 /// A name as text of its own direction, with what cannot be seen in it made visible.
 pub(super) fn named(name: &[u8]) -> Markup {
@@ -12,6 +14,15 @@ pub(super) fn named(name: &[u8]) -> Markup {
         return html! { bdi.name { "\"\"" } };
     }
     html! { bdi.name { (Visible(name).to_string()) } }
+}
+
+/// The link to a prefix on the map, as `state.js` reads it.
+pub(super) fn map_link(prefix: &Name) -> String {
+    let mut link = "#map&at=p%3A".to_owned();
+    for byte in prefix.to_string().bytes() {
+        if byte.is_ascii_alphanumeric() { link.push(char::from(byte)) } else { _ = write!(link, "%{byte:02X}") }
+    }
+    link
 }
 
 /// A bar of a part of a whole: what is not nothing is seen.
@@ -28,11 +39,6 @@ pub(super) fn bar(part: u64, whole: u64) -> Markup {
 /// A label and a value, of a list of facts.
 pub(super) fn fact(label: &str, value: impl maud::Render) -> Markup {
     html! { div { dt { (label) } dd { (value) } } }
-}
-
-/// A number of things: `1 key`, `2 keys`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// A line of a table of tallies.

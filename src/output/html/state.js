@@ -80,3 +80,17 @@ addEventListener("hashchange", () => {
   document.getElementById(currentSection)?.scrollIntoView();
 });
 readFragment();
+
+/** Follows the table of contents without forgetting what was chosen, and goes where the address says, once all is drawn. */
+function follow() {
+  document.querySelector("body > nav")?.addEventListener("click", (event) => {
+    if (event.target instanceof HTMLAnchorElement) {
+      event.preventDefault();
+      goTo(event.target.hash.slice(1));
+    }
+  });
+  if (currentSection !== "") {
+    document.getElementById(currentSection)?.scrollIntoView();
+  }
+  performance.mark("drawn");
+}

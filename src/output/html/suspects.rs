@@ -1,12 +1,10 @@
 //! The findings that matter most, each in two sentences with what it saves and what to type next.
 
-use std::fmt::Write;
-
 use maud::{Markup, html};
 
-use super::parts::counted;
+use super::parts::map_link;
 use crate::error::Visible;
-use crate::output::human::bytes;
+use crate::output::human::{bytes, counted};
 use crate::report::{Finding, Report, SavingBasis, SubjectKind};
 
 /// Findings that are shown; the JSON has all of them.
@@ -65,12 +63,8 @@ fn visible(text: &str) -> String {
     Visible(text.as_bytes()).to_string()
 }
 
-/// The link to a prefix on the map, as `state.js` reads it.
+/// The link to a prefix on the map.
 fn place(finding: &Finding) -> Option<String> {
     let name = finding.subject.name.as_ref().filter(|_| finding.subject.kind == SubjectKind::Prefix)?;
-    let mut place = "#map&at=p%3A".to_owned();
-    for byte in name.to_string().bytes() {
-        if byte.is_ascii_alphanumeric() { place.push(char::from(byte)) } else { _ = write!(place, "%{byte:02X}") }
-    }
-    Some(place)
+    Some(map_link(name))
 }

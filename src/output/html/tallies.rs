@@ -4,12 +4,16 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
-use super::parts::{Line, bar, counted, fact, histogram, named, tallies};
-use crate::output::human::{bytes, count, duration, moment, share};
-use crate::report::{Report, Sizes, Tally};
+use super::calendar::calendar;
+use super::parts::{Line, bar, fact, histogram, named, tallies};
+use crate::output::human::{bytes, count, counted, duration, moment, share};
+use crate::report::{KindSpreads, Report, Sizes, Tally};
 
 /// Databases with a line each.
 const DATABASES_MAX: usize = 64;
+
+/// Groups with a line each.
+const GROUPS_MAX: usize = 256;
 
 /// Modules with a line each.
 const MODULES_MAX: usize = 64;
@@ -66,9 +70,10 @@ pub(super) fn types(report: &Report) -> Markup {
     });
     html! {
         section #types aria-labelledby="types-title" {
-            h2 #types-title { "Types, encodings and databases" }
+            h2 #types-title { "Types, encodings and databases" @if report.groups.is_some() { ", groups" } }
             (tallies("Types and the encodings that they have when loaded", "Type", &report.totals, lines))
             (databases(report))
+            (groups(report))
         }
     }
 }
@@ -85,6 +90,22 @@ fn databases(report: &Report) -> Markup {
         (tallies("Databases", "Database", &report.totals, lines))
         @if report.databases.len() > DATABASES_MAX {
             p.note { "and " (count((report.databases.len() - DATABASES_MAX) as u64)) " more databases" }
+        }
+    }
+}
+
+fn groups(report: &Report) -> Markup {
+    let Some(found) = &report.groups else { return html! {} };
+    let lines = found.groups.iter().take(GROUPS_MAX).map(|found| Line {
+        label: named(found.group.name.as_bytes()),
+        tally: &found.tally,
+        is_part: false,
+    });
+    let rest = Line { label: html! { "unclassified" }, tally: &found.unclassified, is_part: false };
+    html! {
+        (tallies("Groups", "Group", &report.totals, lines.chain([rest])))
+        @if found.groups.len() > GROUPS_MAX {
+            p.note { "and " (count((found.groups.len() - GROUPS_MAX) as u64)) " more groups" }
         }
     }
 }
@@ -134,6 +155,7 @@ pub(super) fn expiry(report: &Report) -> Markup {
                     }
                 }
             }
+            @if let Some(days) = &report.expiry_days { (calendar(days)) }
         }
     }
 }
@@ -180,25 +202,24 @@ pub(super) fn sizes(report: &Report) -> Markup {
     }
 }
 
-/// Between which powers of two the percentiles of each type's memory are.
+/// The percentiles of each type's memory.
 fn percentiles(report: &Report) -> Markup {
     html! {
         div.scroll tabindex="0" role="group" aria-label="Percentiles of memory by type" {
             table {
-                caption { "Memory of a key: so many keys of a type take less" }
+                caption { "Memory of a key: so many keys of a type take no more" }
                 thead {
                     tr {
                         th scope="col" { "Type" }
-                        @for title in ["50 %", "90 %", "99 %", "all"] { th.number scope="col" { (title) } }
+                        @for title in ["50 %", "90 %", "99 %", "99.9 %", "all"] { th.number scope="col" { (title) } }
                     }
                 }
                 tbody {
-                    @for of_kind in report.sizes.iter().filter(|sizes| sizes.memory_bytes.buckets().next().is_some()) {
+                    @for KindSpreads { kind, memory_bytes: memory, .. } in &report.percentiles {
                         tr {
-                            th scope="row" { (of_kind.kind) }
-                            @for hundredths in [50, 90, 99, 100] {
-                                td.number { "below " (bytes(below(&of_kind.memory_bytes, hundredths))) }
-                            }
+                            th scope="row" { (kind) }
+                            @for permille in [500, 900, 990, 999] { td.number { (bytes(memory.permille(permille))) } }
+                            td.number { (bytes(memory.max())) }
                         }
                     }
                 }
@@ -207,25 +228,18 @@ fn percentiles(report: &Report) -> Markup {
     }
 }
 
-/// The end of the bucket that so many hundredths of all keys are in or before.
-fn below(sizes: &Sizes, hundredths: u64) -> u64 {
-    let keys: u128 = sizes.buckets().map(|bucket| u128::from(bucket.keys)).sum();
-    let wanted = (keys * u128::from(hundredths)).div_ceil(100);
-    let mut before = 0;
-    let bucket = sizes.buckets().find(|bucket| {
-        before += u128::from(bucket.keys);
-        before >= wanted
-    });
-    bucket.map_or(0, |bucket| bucket.at_least.max(1).saturating_mul(if bucket.at_least == 0 { 1 } else { 2 }))
+/// Whether there are streams or modules.
+pub(super) fn has_rest(report: &Report) -> bool {
+    report.streams.streams > 0 || !report.modules.names.is_empty()
 }
 
-/// Streams, modules and functions.
+/// Streams and modules.
 pub(super) fn rest(report: &Report) -> Markup {
-    let streams = &report.streams;
-    let modules = &report.modules.names;
-    if streams.streams == 0 && modules.is_empty() {
+    if !has_rest(report) {
         return html! {};
     }
+    let streams = &report.streams;
+    let modules = &report.modules.names;
     let mut largest: Vec<_> = modules.iter().collect();
     largest.sort_by_key(|module| Reverse(module.tally.serialized_bytes));
     html! {

@@ -19,13 +19,14 @@ mod lines;
 mod matches;
 mod objects;
 mod out;
+mod page;
 mod resp;
 mod restore;
 mod review;
 mod text;
 mod vocabulary;
 
-pub use card::{Cards, LARGEST_MAX, Look};
+pub use card::Cards;
 pub use digests::Digests;
 #[cfg(feature = "columnar")]
 pub use element_batch::{ElementColumns, ElementFile, element_schema};
@@ -35,6 +36,7 @@ pub use lines::Lines;
 pub use matches::MatchText;
 pub use objects::Objects;
 pub use out::Drain;
+pub use page::{ElementPage, LARGEST_MAX, Look};
 pub use resp::Commands;
 pub use restore::Restores;
 pub use review::Review;

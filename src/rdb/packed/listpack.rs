@@ -14,6 +14,7 @@ pub const HEADER_BYTES: u64 = 6;
 ///
 /// # Errors
 /// [`ParseErrorKind::Eof`] where fewer than [`HEADER_BYTES`] bytes are there.
+#[inline]
 pub fn header(i: &[u8]) -> Parsed<'_, (u32, Option<u16>)> {
     let (i, bytes) = u32_le(i)?;
     let (i, count) = array(i)?;

@@ -45,8 +45,8 @@ pub fn inflate_prefix(mut stored: &[u8], out: &mut [u8]) -> Result<usize, ParseE
                 let wanted = bytes.min(out.len() - done);
                 let run = stored.get(..wanted).ok_or(ParseErrorKind::Lzf)?;
                 stored = stored.get(bytes..).unwrap_or_default();
-                for (to, from) in out.iter_mut().skip(done).zip(run) {
-                    *to = *from;
+                if let Some(to) = out.get_mut(done..done + wanted) {
+                    to.copy_from_slice(run);
                 }
                 done += bytes;
             }
