@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bigkeys::task::{Ended, KeyRecord, NewTask, ScanType, Store};
+use bigkeys::task::{Ended, KeyRecord, NewTask, ScanType, Store, TaskKind};
 
 const INSTANCES: usize = 100;
 const TASKS_EACH: usize = 100;
@@ -73,14 +73,17 @@ fn fill(path: &Path) -> Vec<Vec<String>> {
         db: 0,
         size: 1_000_000 - number as u64,
         unit: "count",
+        freq: None,
     };
     let keys: Vec<KeyRecord> = (0..KEYS_EACH).map(key).collect();
     let instance = |instance: usize| {
         let task = |_| {
             let (instance_id, scan_type) = (instance.to_string(), ScanType::Manual);
-            let task = store.create(&NewTask { instance_id, scan_type, dumps: Vec::new(), offline: None }).unwrap();
+            let new = NewTask { instance_id, scan_type, dumps: Vec::new(), kind: TaskKind::BigKeys, offline: None };
+            let task = store.create(&new).unwrap();
             let claim = store.claim().unwrap().unwrap();
-            assert!(store.finish(&claim, &Ended { reason: None, keys: keys.clone(), report: None }).unwrap());
+            let ended = Ended { reason: None, num: KEYS_EACH as u64, keys: keys.clone(), report: None };
+            assert!(store.finish(&claim, &ended).unwrap());
             task.id
         };
         (0..TASKS_EACH).map(task).collect()
