@@ -64,6 +64,7 @@ pub(crate) fn glob_of_prefix(prefix: &[u8]) -> String {
 }
 
 /// The value of `--match` that takes this name alone, as a word for a shell.
+#[cfg(feature = "browse")]
 pub(crate) fn glob_of_name(name: &[u8]) -> String {
     word(&glob(name))
 }

@@ -64,7 +64,7 @@ impl Tmux {
 
     #[track_caller]
     fn waits(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let screen = self.screen();
             if is_there(&screen) {

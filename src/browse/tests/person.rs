@@ -37,7 +37,7 @@ impl Person {
 
     /// Draws until nothing is being found out any more.
     pub(super) fn wait(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             self.draw();
             self.app.ask();
