@@ -403,7 +403,7 @@ impl Numbers {
         true
     }
 
-    /// Counts a short string under its prefixes, and in its slot.
+    /// Counts a short string under its prefixes and beside them.
     #[inline(never)]
     fn place_short(&mut self, asked: &QueryPlan, padded_name: &[u8; PADDED_BYTES], name_bytes: usize, tally: &Tally) {
         let name = padded_name.get(..name_bytes).unwrap_or_default();
@@ -412,9 +412,7 @@ impl Numbers {
         } else {
             self.place_below(asked, name, tally);
         }
-        if asked.has_slots || asked.groups.is_some() {
-            self.place_beside_prefixes(asked, name, tally);
-        }
+        self.place_beside_prefixes(asked, name, tally);
     }
 
     /// As [`Numbers::add_short`], of strings that have no shape.
