@@ -70,7 +70,7 @@ pub(crate) fn ask(paths: &Bound<'_, PyAny>, arguments: Option<&Bound<'_, PyDict>
     let mut filter = Filter::default();
     let mut question = Question::default();
     let mut options = Options::default();
-    for (name, value) in arguments.into_iter().flat_map(|arguments| arguments.iter()) {
+    for (name, value) in arguments.into_iter().flat_map(PyDictMethods::iter) {
         let name: String = name.extract()?;
         if value.is_none() {
             continue;

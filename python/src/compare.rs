@@ -40,7 +40,7 @@ pub(crate) fn digest<'py>(
 #[pyfunction]
 #[pyo3(signature = (old, new, *, maxmemory = None))]
 pub(crate) fn diff_reports(old: &Report, new: &Report, maxmemory: Option<u64>) -> PyResult<String> {
-    json(&Difference::of_reports(&old.report, &new.report, maxmemory).map_err(PyValueError::new_err)?)
+    json(&Difference::of_reports(&old.content, &new.content, maxmemory).map_err(PyValueError::new_err)?)
 }
 
 /// What became of the keys from one dump to another, as JSON; each is read several times.

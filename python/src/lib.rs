@@ -35,6 +35,7 @@ mod _bigkeys {
 
 /// The dumps that a path or a URL names, as text: Python's paths have no `//`. The pattern of a bucket names many.
 #[pyfunction]
+#[allow(clippy::needless_pass_by_value, reason = "Python gives it away")]
 fn matches(py: Python<'_>, path: PathBuf) -> PyResult<Vec<OsString>> {
     let found = py.detach(|| bigkeys::input::matches(&path)).map_err(|error| errors::exception(py, &error))?;
     Ok(found.into_iter().map(PathBuf::into_os_string).collect())

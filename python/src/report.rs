@@ -18,7 +18,7 @@ use crate::waiting::wait;
 /// A report over one or many dumps: totals, types, databases, the largest keys, prefixes, times to live and more.
 #[pyclass(module = "bigkeys", frozen)]
 pub(crate) struct Report {
-    pub(crate) report: bigkeys::report::Report,
+    pub(crate) content: bigkeys::report::Report,
     /// What is worth knowing and no damage.
     #[pyo3(get)]
     notes: Vec<String>,
@@ -31,25 +31,25 @@ pub(crate) struct Report {
 impl Report {
     /// The report as JSON, as `bigkeys report --format json` prints it.
     fn to_json(&self) -> PyResult<String> {
-        json(&self.report)
+        json(&self.content)
     }
 
     /// This report and another as one; both stay as they are. Raises `ValueError` if they do not fit: of different filters or
     /// moments, or of the same dump.
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
-        let mut report = self.report.clone();
-        report.merge(other.report.clone()).map_err(PyValueError::new_err)?;
+        let mut report = self.content.clone();
+        report.merge(other.content.clone()).map_err(PyValueError::new_err)?;
         report.findings = judge(&report, Rules::default());
         let both = self.damage.bind(py).add(other.damage.bind(py))?;
         let notes = self.notes.iter().chain(&other.notes).cloned().collect();
-        Ok(Self { report, notes, damage: both.unbind() })
+        Ok(Self { content: report, notes, damage: both.unbind() })
     }
 
     /// The report as a table of `width` columns, as `bigkeys report` prints it.
     #[pyo3(signature = (width = 100))]
     fn to_table(&self, width: usize) -> PyResult<String> {
         let mut text = Vec::new();
-        table::write(&self.report, Look { width, has_colour: false }, &mut text)?;
+        table::write(&self.content, Look { width, has_colour: false }, &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
@@ -58,8 +58,8 @@ impl Report {
     }
 
     fn __repr__(&self) -> String {
-        let totals = &self.report.totals;
-        format!("<bigkeys.Report of {} keys in {} dumps>", totals.keys, self.report.dumps.len())
+        let totals = &self.content.totals;
+        format!("<bigkeys.Report of {} keys in {} dumps>", totals.keys, self.content.dumps.len())
     }
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn report(
         return Err(exception(py, error));
     }
     report.findings = judge(&report, Rules::default());
-    Ok(Report { report, notes, damage: damage(py, &errors)? })
+    Ok(Report { content: report, notes, damage: damage(py, &errors)? })
 }
 
 /// The report in a JSON text.
@@ -95,7 +95,7 @@ pub(crate) fn load_report(py: Python<'_>, text: &str) -> PyResult<Report> {
     let report: bigkeys::report::Report =
         serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("not a bigkeys report: {error}")))?;
     report.check().map_err(PyValueError::new_err)?;
-    Ok(Report { report, notes: Vec::new(), damage: damage(py, &[])? })
+    Ok(Report { content: report, notes: Vec::new(), damage: damage(py, &[])? })
 }
 
 /// The big key analysis task of dumps, as JSON.

@@ -89,7 +89,7 @@ impl Scan {
         Ok(scan)
     }
 
-    /// The stream: a capsule, as the Arrow PyCapsule interface wants it.
+    /// The stream: a capsule, as the Arrow `PyCapsule` interface wants it.
     #[pyo3(signature = (requested_schema = None))]
     fn __arrow_c_stream__<'py>(
         &self,
