@@ -1,8 +1,9 @@
 // Goes through the page of what changed in a shop in a week: node changes_tour.mjs PAGE.html FOLDER
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { clipboard, faults, open, sideways, withBrowser } from "./browser.mjs";
+import { clipboard, open, withBrowser } from "./browser.mjs";
+import { everyLook, printed, unscripted } from "./looks.mjs";
 
 const [file, folder] = process.argv.slice(2);
 
@@ -89,36 +90,13 @@ async function links(browser) {
   assertQuiet();
 }
 
-async function looks(browser) {
-  for (const colorScheme of ["light", "dark"]) {
-    for (const width of [360, 1280, 3840]) {
-      const { page, context, assertQuiet } = await open(browser, file, { colorScheme, viewport: { width, height: 900 } });
-      assert.equal(await sideways(page), 0, `${width} pixels: the page scrolls sideways`);
-      assertQuiet();
-      if (width === 1280) {
-        assert.deepEqual(await faults(page), [], `${colorScheme} at ${width} pixels`);
-      }
-      await context.close();
-    }
-  }
-}
+const looks = (browser) => everyLook(browser, file, { 1280: ["treemap"] });
 
-async function print(browser) {
-  const { page, assertQuiet } = await open(browser, file, { colorScheme: "dark" });
-  const path = join(folder, "changed.pdf");
-  await page.pdf({ path, format: "A4", printBackground: true });
-  assert.ok(statSync(path).size > 20_000);
-  assertQuiet();
-}
+const print = (browser) => printed(browser, file, join(folder, "changed.pdf"));
 
-async function withoutScript(browser) {
-  const { page } = await open(browser, file, { javaScriptEnabled: false, settle: false });
-  const text = await page.locator("body").innerText();
-  for (const wanted of ["need JavaScript", "What changed most", "unchanged", "What is not known", "bigkeys 0."]) {
-    assert.ok(text.includes(wanted), wanted);
-  }
-  assert.ok(!(await page.locator("#keys").isVisible()), "what the script fills is hidden without it");
-}
+const withoutScript = (browser) => unscripted(browser, file, [
+  "need JavaScript", "What changed most", "unchanged", "What is not known", "bigkeys 0.",
+]);
 
 await withBrowser(async (browser) => {
   for (const step of [read, map, lists, links, looks, print, withoutScript]) {

@@ -1,8 +1,9 @@
 // Goes through the page of a shop as a reader would: node tour.mjs REPORT.html FOLDER
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { clipboard, faults, open, sideways, withBrowser } from "./browser.mjs";
+import { clipboard, open, withBrowser } from "./browser.mjs";
+import { everyLook, printed, unscripted } from "./looks.mjs";
 
 const [file, folder] = process.argv.slice(2);
 
@@ -164,41 +165,20 @@ async function links(browser) {
   assertQuiet();
 }
 
-async function looks(browser) {
-  for (const colorScheme of ["light", "dark"]) {
-    for (const width of [360, 1280, 3840]) {
-      const { page, context, assertQuiet } = await open(browser, file, { colorScheme, viewport: { width, height: 900 } });
-      assert.equal(await sideways(page), 0, `${width} pixels: the page scrolls sideways`);
-      assertQuiet();
-      // The checker takes seconds: both themes once, and each shape.
-      for (const shape of { 360: ["icicle"], 1280: ["treemap"] }[width] ?? []) {
-        await page.locator("#map select[name=shape]").selectOption(shape);
-        assert.deepEqual(await faults(page), [], `${colorScheme} at ${width} pixels`);
-      }
-      await context.close();
-    }
-  }
-}
+// The checker takes seconds: both themes once, and each shape.
+const looks = (browser) => everyLook(browser, file, { 360: ["icicle"], 1280: ["treemap"] });
 
 async function print(browser) {
-  const { page, assertQuiet } = await open(browser, file, { colorScheme: "dark" });
-  const path = join(folder, "page.pdf");
-  await page.pdf({ path, format: "A4", printBackground: true });
-  assert.ok(statSync(path).size > 20_000);
+  const { page, assertQuiet } = await printed(browser, file, join(folder, "page.pdf"));
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
   assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
   assert.ok(!(await page.locator("#keys .tools").isVisible()), "what paper cannot use is left out");
   assertQuiet();
 }
 
-async function withoutScript(browser) {
-  const { page } = await open(browser, file, { javaScriptEnabled: false, settle: false });
-  const text = await page.locator("body").innerText();
-  for (const wanted of ["Sound.", "need JavaScript", "listpack", "under 1 hour", "Measured from", "bigkeys 0."]) {
-    assert.ok(text.includes(wanted), wanted);
-  }
-  assert.ok(!(await page.locator("#keys").isVisible()), "what the script fills is hidden without it");
-}
+const withoutScript = (browser) => unscripted(browser, file, [
+  "Sound.", "need JavaScript", "listpack", "under 1 hour", "Measured from", "bigkeys 0.",
+]);
 
 await withBrowser(async (browser) => {
   for (const step of [suspects, map, lists, calendar, links, looks, print, withoutScript]) {
