@@ -37,8 +37,9 @@
 //! * [`values`]: a value's fields and elements, one at a time, and the keys that are written out with them.
 //! * [`report`]: what a dump holds and costs, gathered like an analysis, in one type that merges with others of its kind.
 //! * [`findings`]: a report into verdicts, one file a rule: what is worth doing, and how many bytes that saves.
-//! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; over a stream,
-//!   windows. Its `segments.rs` tells why a wrong guess cannot change the answer; `range.rs` is that for several machines.
+//! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; small dumps whole, several
+//!   side by side, joined in the order they were given; over a stream, windows. Its `segments.rs` tells why a wrong guess cannot
+//!   change the answer; `range.rs` is that for several machines.
 //! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] copies
 //!   what is sound: after a check on every core, one thread walks again and looks into the values of damaged keys alone.
 //! * [`extract`]: keys that were asked for, as a dump that servers load.
@@ -57,9 +58,9 @@
 //! of these but `values`; `engine` knows all of them; `check` knows `engine`, `input`, `rdb` and what the engine asks of an analysis,
 //! `salvage` knows `check` too; `compare`, `extract`, `forensics` and `task` know `engine` and what that knows, `task` with `input`,
 //! `forensics` with the walk of `check`; `output` knows `report`, `values`, `compare`, `forensics` and `error`, `findings` knows
-//! `report`, `memory`, `rdb` and how `output` writes numbers, `browse` knows `engine`,
-//! `report`, `findings`, `compare`, and of `output` the values and the numbers for people; `server` knows `task`, and for its
-//! pages `engine`, `report`, `findings` and how `output` writes a page and numbers. No file imports one that, in some steps, imports it. A test holds this.
+//! `report`, `memory`, `rdb` and how `output` writes numbers, `browse` knows `engine`, `report`, `findings`, `compare`, and of
+//! `output` the values and the numbers for people; `server` knows `task`, and for its pages `engine`, `report`, `findings` and how
+//! `output` writes a page and numbers. No file imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere
 //!
@@ -71,9 +72,10 @@
 //!
 //! # Features
 //!
-//! `cli` (the program, with `store`), `server` (the task API, with `store`), `console` (its pages, with `server` and `html`), `compress` (gzip, zstd, xz and bzip2 input),
-//! `columnar` (rows as Parquet and Arrow), `html` (the report as an HTML file) and `browse` (the explorer in the terminal) are on by default; without them this is the
-//! light library. `cloud` (dumps in object stores and on web servers) is not.
+//! `cli` (the program, with `store`), `server` (the task API, with `store`), `console` (its pages, with `server` and `html`),
+//! `compress` (gzip, zstd, xz and bzip2 input), `columnar` (rows as Parquet and Arrow), `html` (the report as an HTML file) and
+//! `browse` (the explorer in the terminal) are on by default; without them this is the light library. `cloud` (dumps in object
+//! stores and on web servers) is not.
 
 // The program is a part of the library, so that the Python package has it too.
 extern crate self as bigkeys;

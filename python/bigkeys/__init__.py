@@ -2,8 +2,8 @@
 
 ``scan`` gives a row a key as an Arrow stream, ``elements`` a row an element of their values, ``report`` what is in dumps and what
 it costs, ``task`` the biggest keys as a big key analysis task, ``check`` whether a dump is sound, ``digest`` and ``diff`` what differs.
-Wherever a path is taken, so is a URL of a bucket or a web server and what ``open`` gives, and by most functions a list of them. :mod:`bigkeys.polars` and
-:mod:`bigkeys.spark` bring dumps to where tables are.
+Wherever a path is taken, so is a URL of a bucket or a web server and what ``open`` gives, and by most functions a list of them.
+:mod:`bigkeys.polars` and :mod:`bigkeys.spark` bring dumps to where tables are.
 
 Arguments that several functions have:
 
