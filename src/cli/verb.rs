@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 
-use bigkeys::input::is_url;
+use bigkeys::input::{is_url, shown};
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -41,6 +41,7 @@ fn stands_for_dump(argument: &OsStr) -> bool {
 
 /// An error of parsing the arguments, with the advice that fits this program.
 pub(super) fn explained(program: &Command, mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    hide_secrets(&mut error);
     if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
         && error.kind() == ErrorKind::UnknownArgument
     {
@@ -72,6 +73,17 @@ pub(super) fn explained(program: &Command, mut error: clap::Error, arguments: &[
     let message =
         format!("no such file or command: '{invalid}'\n\n{tip}For the commands and examples, try 'bigkeys --help'.\n");
     clap::Error::raw(ErrorKind::InvalidSubcommand, message)
+}
+
+/// What clap repeats of the arguments, without what gives access to a URL.
+fn hide_secrets(error: &mut clap::Error) {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        let url = match error.get(kind) {
+            Some(ContextValue::String(typed)) if is_url(typed) => shown(typed),
+            _ => continue,
+        };
+        error.insert(kind, ContextValue::String(url));
+    }
 }
 
 /// The commands that have a long option.

@@ -105,6 +105,8 @@ fn arguments_that_make_no_sense() {
         ("analyze --regex ( x.rdb", "'(' for '--regex"),
         ("analyze --expired maybe x.rdb", "[possible values: keep, skip, only]"),
         ("analyze --now yesterday x.rdb", "invalid time; expected e.g. 2026-01-31T12:00:00Z, 2026-01-31"),
+        ("report --ttl 7d..1h x.rdb", "expected none or a range, shorter end first"),
+        ("report --slot 9..5 x.rdb", "expected a range from 0 to 16383, lower end first"),
         ("analyze --at 2026-13-01T00:00:00Z x.rdb", "invalid time"),
         ("analyze --task-id 17 x.rdb", "'17' for '--task-id"),
         ("analyze --progress sometimes x.rdb", "[possible values: auto, always, never]"),
@@ -118,6 +120,20 @@ fn arguments_that_make_no_sense() {
     ] {
         let refused = run(arguments).expect(2, &[fragment]);
         assert_eq!(refused.stdout, "", "{arguments}");
+    }
+    // Errors of arguments repeat no password and no signature.
+    for arguments in [
+        "check redis://me:secret@host",
+        "check ftp://me:secret@host/x.rdb",
+        "export --format https://host/x.rdb?sig=secret x.rdb",
+        "analyze --top https://me:secret@host/x.rdb?sig=secret",
+        #[cfg(not(feature = "cloud"))]
+        "analyze https://me:secret@host/x.rdb?sig=secret",
+        "task https://host/x.rdb?sig=secret",
+        "completions bash https://host/x.rdb?sig=secret",
+    ] {
+        let refused = run(arguments).expect(2, &["://host"]);
+        assert!(!refused.stderr.contains("secret"), "{arguments}: {}", refused.stderr);
     }
     let id = "--task-id 858ee14c-2271-4489-8b82-7bda7459ae3e";
     for (arguments, fragment) in [

@@ -138,7 +138,7 @@ pub(crate) fn dump_path() -> impl TypedValueParser<Value = PathBuf> {
             }
             Some(("file", path)) => Err(format!("give the path without file://: {path}")),
             Some(("redis" | "rediss" | "valkey" | "unix", _)) => {
-                Err(format!("bigkeys reads dumps, not servers; try: redis-cli -u {url} --rdb dump.rdb"))
+                Err(format!("bigkeys reads dumps, not servers; try: redis-cli -u {} --rdb dump.rdb", shown(&path)))
             }
             Some(("s3" | "s3a", _)) => Err(not_built(&format!("aws s3 cp {url} -"))),
             Some(("gs", _)) => Err(not_built(&format!("gcloud storage cat {url}"))),

@@ -74,18 +74,20 @@ fn range(text: &str, end: impl Fn(&str) -> Option<u64>) -> Option<Bounds> {
 
 /// A range of LFU counters.
 pub(crate) fn frequency_bounds(text: &str) -> Result<Bounds, String> {
-    bounds(text, u8::MAX.into()).ok_or_else(|| "expected a range from 0 to 255, e.g. 100.., 10..20 or 5".to_owned())
+    bounds(text, u8::MAX.into())
+        .ok_or_else(|| "expected a range from 0 to 255, lower end first, e.g. 100.., 10..20 or 5".to_owned())
 }
 
 /// A range of slots of a cluster.
 pub(crate) fn slot_bounds(text: &str) -> Result<Bounds, String> {
-    bounds(text, SLOTS - 1).ok_or_else(|| "expected a range from 0 to 16383, e.g. 0..5460 or 12182".to_owned())
+    bounds(text, SLOTS - 1)
+        .ok_or_else(|| "expected a range from 0 to 16383, lower end first, e.g. 0..5460 or 12182".to_owned())
 }
 
 /// A range of durations in seconds.
 pub(crate) fn duration_bounds(text: &str) -> Result<Bounds, String> {
     range(text, |end| if end == "0" { Some(0) } else { duration_seconds(end).ok() })
-        .ok_or_else(|| "expected a range of durations, e.g. 1h..7d, ..15m or 30d..".to_owned())
+        .ok_or_else(|| "expected a range of durations, shorter end first, e.g. 1h..7d, ..15m or 30d..".to_owned())
 }
 
 /// A range of times to live, or none.
@@ -93,8 +95,8 @@ pub(crate) fn ttl(text: &str) -> Result<Ttl, String> {
     if text == "none" {
         return Ok(Ttl::None);
     }
-    let Bounds { from, to } =
-        duration_bounds(text).map_err(|_| "expected none or a range, e.g. 1h..7d, ..15m or 30d..".to_owned())?;
+    let Bounds { from, to } = duration_bounds(text)
+        .map_err(|_| "expected none or a range, shorter end first, e.g. 1h..7d, ..15m or 30d..".to_owned())?;
     let ms = |seconds: u64| seconds.saturating_mul(1000);
     Ok(Ttl::Within(Bounds { from: from.map(ms), to: to.map(ms) }))
 }
