@@ -15,7 +15,7 @@ use super::console::session::Sessions;
 use super::found::Found;
 use super::health::Health;
 use super::metrics::Metrics;
-use super::rendered::Rendered;
+use super::rendered::{Rendered, RenderedLists};
 use super::throttle::Throttle;
 use super::webhook::Waiting;
 use crate::task::{Runner, Store};
@@ -51,6 +51,7 @@ pub(super) struct App {
     pub(super) reporting: Arc<Semaphore>,
     pub(super) webhooks: Waiting,
     pub(super) rendered: Rendered,
+    pub(super) rendered_lists: RenderedLists,
     pub(super) started_at: Timestamp,
     requests: AtomicUsize,
 }
@@ -81,6 +82,7 @@ impl App {
             reporting: Arc::new(Semaphore::new(1)),
             webhooks: Waiting::default(),
             rendered: Rendered::default(),
+            rendered_lists: RenderedLists::default(),
             started_at: Timestamp::now(),
             requests: AtomicUsize::new(0),
         }

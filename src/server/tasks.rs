@@ -40,22 +40,31 @@ pub(super) async fn list(
     Extension(asked): Who,
     ids: InstanceIds,
     parameters: Parameters,
-) -> Result<Json<ListAnswer>, ApiError> {
+) -> Result<Response, ApiError> {
     let instance_id = instance_of(&app, &asked, ids)?;
     let (query, wants_details) = query(kind, instance_id, parameters)?;
     read(&app, &asked, move |app| {
+        // Asked before the list is made: one that is newer than this number is made again, never the other way round.
+        let changes = app.store.task_changes()?;
+        if !wants_details && let Some(answer) = app.rendered_lists.get(changes, &query) {
+            return Ok(written(answer));
+        }
         let Listing { instance_id, count, records } = app.store.list(&query)?;
         let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
         let details = details::of(app, &ids, wants_details)?;
         let records = records.into_iter().zip(details).map(|(task, details)| Detailed { task, details }).collect();
-        Ok(Json(ListAnswer { instance_id, count, records }))
+        let answer = json(&ListAnswer { instance_id, count, records })?;
+        if !wants_details {
+            app.rendered_lists.keep(changes, query, &answer);
+        }
+        Ok(written(answer))
     })
     .await
 }
 
 /// The published list, whose records have details where they were asked for.
 #[derive(Serialize)]
-pub(super) struct ListAnswer {
+struct ListAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     instance_id: Option<String>,
     count: u64,

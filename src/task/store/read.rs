@@ -15,7 +15,7 @@ use crate::task::model::{milliseconds, milliseconds_of};
 use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Status, Task};
 
 /// Which tasks a list is about, and which page of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query {
     /// Tasks of this kind.
     pub kind: TaskKind,
@@ -138,6 +138,17 @@ impl Store {
             })?;
             let report = report.as_deref().map(serde_json::from_str).transpose().map_err(StoreError::Json)?;
             Ok((task, request, report))
+        })
+    }
+
+    /// A number that grows with every change of a task, by whichever program.
+    ///
+    /// # Errors
+    /// What SQLite answers.
+    pub fn task_changes(&self) -> Result<i64, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare_cached("SELECT number FROM task_changes")?;
+            Ok(select.query_row([], |row| row.get(0))?)
         })
     }
 

@@ -8,7 +8,7 @@ use super::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x6269_676b;
 
 /// What leads from version N to N + 1 is at index N.
-pub(super) const STEPS: [&str; 6] = [TASKS, OFFLINE, SIGNATURES, COUNTS, DUMP_TIMES, MORE_KINDS];
+pub(super) const STEPS: [&str; 7] = [TASKS, OFFLINE, SIGNATURES, COUNTS, DUMP_TIMES, MORE_KINDS, CHANGES];
 
 /// Big key analysis tasks, their dumps and keys, and the settings of the automatic ones.
 const TASKS: &str = "
@@ -121,6 +121,15 @@ const MORE_KINDS: &str = "
     ) STRICT, WITHOUT ROWID;
     INSERT INTO autoscan SELECT 'bigkey', instance_id, enabled, schedule_at, updated_at_ms, last_minute FROM autoscan_before;
     DROP TABLE autoscan_before;
+";
+
+/// How often tasks have changed, so that a list which was made is known to be true still.
+const CHANGES: &str = "
+    CREATE TABLE task_changes (number INTEGER NOT NULL) STRICT;
+    INSERT INTO task_changes VALUES (0);
+    CREATE TRIGGER task_inserted AFTER INSERT ON task BEGIN UPDATE task_changes SET number = number + 1; END;
+    CREATE TRIGGER task_updated AFTER UPDATE ON task BEGIN UPDATE task_changes SET number = number + 1; END;
+    CREATE TRIGGER task_deleted AFTER DELETE ON task BEGIN UPDATE task_changes SET number = number + 1; END;
 ";
 
 /// Brings a database to the newest version, whole or not at all.

@@ -493,6 +493,24 @@ fn from_the_fifth_version_to_the_sixth() {
 }
 
 #[test]
+fn from_the_sixth_version_to_the_seventh() {
+    let (_folder, path) = old_store(6, FIRST);
+    let store = Store::open(path).unwrap();
+    assert_eq!(store.task_changes().unwrap(), 0);
+    expect_first(&store);
+    let changes = |what: &dyn Fn(&Store)| {
+        let before = store.task_changes().unwrap();
+        what(&store);
+        store.task_changes().unwrap() - before
+    };
+    let another = Store::open(store.path()).unwrap();
+    assert!(changes(&|_| drop(another.create(&new_task("k")).unwrap())) > 0, "by another program");
+    assert!(changes(&|store| drop(store.claim().unwrap())) > 0);
+    assert!(changes(&|store| drop(store.delete(TaskKind::BigKeys, None, "done").unwrap())) > 0);
+    assert_eq!(changes(&|store| drop(show(store, "new"))), 0, "who reads changes nothing");
+}
+
+#[test]
 fn files_that_are_no_store_of_ours() {
     let (_folder, path) = old_store(STEPS.len(), "");
     let connection = Connection::open(&path).unwrap();
