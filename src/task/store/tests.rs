@@ -494,7 +494,8 @@ fn from_the_fifth_version_to_the_sixth() {
 
 #[test]
 fn from_the_sixth_version_to_the_seventh() {
-    let (_folder, path) = old_store(6, FIRST);
+    let sixth = FIRST.replace("'byte')", "'byte', NULL)").replace("autoscan VALUES (", "autoscan VALUES ('bigkey', ");
+    let (_folder, path) = old_store(6, &sixth);
     let store = Store::open(path).unwrap();
     assert_eq!(store.task_changes().unwrap(), 0);
     expect_first(&store);
