@@ -54,14 +54,14 @@ impl<'d> Checks<'d> {
     pub fn check_next(&mut self, progress: &Arc<Progress>) -> Result<Vec<Result<Report, Error>>, Error> {
         let workers = self.options.workers();
         let mut sizes = Vec::new();
-        let sized = self.left.iter().map(|path| {
+        let asked = self.left.iter().map(|path| {
             let bytes = stored_bytes(path);
             sizes.push(bytes);
             (path.as_path(), bytes)
         });
-        let together = side_by_side(sized, workers);
+        let together = side_by_side(asked, workers);
         let batch = self.left.get(..together).unwrap_or_default();
-        // The last one that was asked for may come later, and of one thread none was.
+        // For one thread no size was asked for.
         sizes.extend(batch.iter().skip(sizes.len()).map(|path| stored_bytes(path)));
         progress.expect(sizes.iter().take(batch.len()).copied().sum());
         let options = self.options;

@@ -69,8 +69,8 @@ impl<'o, A: Query> Dumps<'o, A> {
         let mut pool = None;
         let (mut dumps, mut sizes) = (dumps, sizes.as_slice());
         while let Some(dump) = dumps.first() {
-            let sized = dumps.iter().map(|dump| dump.path.as_path()).zip(sizes.iter().copied());
-            let together = if A::IS_SIDE_BY_SIDE { side_by_side(sized, self.options.workers()) } else { 1 };
+            let left = dumps.iter().map(|dump| dump.path.as_path()).zip(sizes.iter().copied());
+            let together = if A::IS_SIDE_BY_SIDE { side_by_side(left, self.options.workers()) } else { 1 };
             if together > 1 {
                 let pool = match pool.take() {
                     Some(built) => pool.insert(built),

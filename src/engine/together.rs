@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn shards_of_dragonfly_are_taken_whatever_their_size() {
-        let snapshot = |shards| {
+        let snapshot = |shards: usize| {
             let mut dumps = vec![("a-summary.dfs", 100)];
             dumps.resize(1 + shards, ("a-0000.dfs", 1 << 30));
             dumps

@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn blocks_that_do_not_need_each_other_go_to_the_workers() {
         let content: Vec<u8> =
-            (0..6_000_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+            (0..6_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
         for (mode, is_alone) in [(BlockMode::Independent, false), (BlockMode::Linked, true)] {
             let mut reader = opened(&frame(mode, &content));
             let mut inflated = vec![0; content.len() - 100];
