@@ -313,10 +313,18 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    /// Bytes that do not compress.
+    fn noise() -> Vec<u8> {
+        let next = |state: &mut u64| {
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            Some(state.to_be_bytes()[0])
+        };
+        (0..2_000_000).scan(1, |state, _| next(state)).collect()
+    }
+
     #[test]
     fn blocks_that_do_not_need_each_other_go_to_the_workers() {
-        let content: Vec<u8> =
-            (0..6_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
+        let content = noise();
         for (mode, is_alone) in [(BlockMode::Independent, false), (BlockMode::Linked, true)] {
             let mut reader = opened(&frame(mode, &content));
             let mut inflated = vec![0; content.len() - 100];
@@ -329,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_dropped_ends_its_workers() {
-        let reader = opened(&frame(BlockMode::Independent, &vec![0; 200 << 20]));
+        let reader = opened(&frame(BlockMode::Independent, &noise()));
         let stored = reader.units.front().unwrap().stored.clone();
         drop(reader);
         while Arc::strong_count(&stored) > 1 {
