@@ -29,8 +29,9 @@
 //!
 //! * [`rdb`]: the format and nothing else. Primitives, sources of bytes, the start of a dump, records between keys, values.
 //!   [`rdb::Scanner`] scans a dump in memory key by key; [`rdb::elements`] looks inside a value.
-//! * [`input`]: bytes wherever they come from. A plain dump in a file is mapped, everything else is a stream. The one file
-//!   with `unsafe` code is its `map.rs`.
+//! * [`input`]: bytes wherever they come from. A plain dump in a file is mapped, everything else is a stream; what large
+//!   compressed files have of parts (BGZF, frames of zstd, blocks of LZ4) is inflated side by side, by its `side_by_side.rs`. The
+//!   one file with `unsafe` code is its `map.rs`.
 //! * [`analysis`]: entries into numbers, by `add` and `merge`, which no order and no number of workers can change.
 //! * [`memory`]: what each key costs the server that loads it, one file a structure of the servers', and what the whole server
 //!   needs besides.
@@ -40,8 +41,9 @@
 //! * [`engine`]: who works when. Over a map, segments side by side on every core, joined in file order; small dumps whole, several
 //!   side by side, joined in the order they were given; over a stream, windows. Its `segments.rs` tells why a wrong guess cannot
 //!   change the answer; `range.rs` is that for several machines.
-//! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core. [`salvage`] copies
-//!   what is sound: after a check on every core, one thread walks again and looks into the values of damaged keys alone.
+//! * [`check`]: is a dump sound, and what is it? A walk into every value, over a map on every core, over small dumps side by
+//!   side. [`salvage`] copies what is sound: after a check on every core, one thread walks again and looks into the values of
+//!   damaged keys alone.
 //! * [`extract`]: keys that were asked for, as a dump that servers load.
 //! * [`compare`]: two dumps, or a dump and a server: digests, and what differs.
 //! * [`forensics`]: search in names and decoded values, a timeline, dumps found inside other files; names and texts replaced by

@@ -2,12 +2,14 @@
 //!
 //! A walk reads the records over any source; the [`Report`] counts them and lists what is wrong. A stream is walked by one
 //! thread, and so is a dump of Dragonfly. A map is walked by all cores, each piece of it into a log, and the report takes the
-//! logs over in file order, so that it is the same for any number of them.
+//! logs over in file order, so that it is the same for any number of them. Of many dumps the small ones are checked side by
+//! side, each by one thread.
 
 mod again;
 mod ending;
 pub(crate) mod flawed;
 mod log;
+mod many;
 mod map;
 mod memory;
 mod names;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ending::judge_ending;
+pub use many::Checks;
 use map::check_map;
 use memory::check_slice;
 pub use options::Options;
@@ -67,7 +70,7 @@ pub fn check_watched(path: impl AsRef<Path>, options: &Options, progress: &Arc<P
     let mut report = Report::new(input::shown(path), !options.quick);
     let opened = match &options.payload_key {
         Some(key) => input::open_payload(path, key),
-        None => input::open(path),
+        None => input::open_with(path, options.workers()),
     };
     let input = match opened {
         Err(error) if error.is_about_dump() => {

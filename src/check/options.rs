@@ -1,5 +1,7 @@
 //! What is asked of a check.
 
+use crate::engine;
+
 /// How a dump is checked.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -10,7 +12,7 @@ pub struct Options {
     pub resync: bool,
     /// The key, if this is no dump but a DUMP command's answer.
     pub payload_key: Option<Vec<u8>>,
-    /// How many threads walk over a file that is not compressed; 0 for one a core.
+    /// How many threads walk over a file, or inflate a compressed one if it can be inflated in parts; 0 for one a core.
     pub threads: usize,
     /// Bytes of a segment of such a file; 0 for the usual. For tests.
     #[doc(hidden)]
@@ -18,4 +20,11 @@ pub struct Options {
     /// Bytes of a window over a stream; 0 for the usual. For tests.
     #[doc(hidden)]
     pub window_bytes: usize,
+}
+
+impl Options {
+    /// How many threads that is.
+    pub(super) fn workers(&self) -> usize {
+        engine::Options { threads: self.threads, ..engine::Options::default() }.workers()
+    }
 }

@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use bigkeys::check::{Options, Report, check_watched};
-use bigkeys::input::stored_bytes;
+use bigkeys::check::{Checks, Options, Report};
 use clap::Args;
 
 use super::args::input::{DumpArgs, all_matches, count};
@@ -78,45 +77,50 @@ fn check(args: &CheckArgs) -> Exit {
         Ok(dumps) => dumps,
         Err(sentence) => return fail(&sentence),
     };
-    for (at, path) in dumps.iter().enumerate() {
-        let checked = watched(when, |progress| {
-            progress.expect(stored_bytes(path));
-            check_watched(path, &options, progress)
-        });
-        let mut report = match checked {
-            Ok(report) => report,
-            // The other dumps are still worth a look.
-            Err(error) => {
-                exit = exit.max(Exit::of(&error));
-                say(&redacted(&error.to_string(), redaction.as_ref()));
-                continue;
-            }
+    let mut checks = Checks::new(&dumps, &options);
+    let mut paths = dumps.iter();
+    while checks.left() > 0 {
+        let (checked, is_interrupted) =
+            watched(when, |progress| (checks.check_next(progress), progress.is_cancelled()));
+        let checked = match checked {
+            Ok(checked) => checked,
+            Err(error) => return fail(&error.to_string()),
         };
-        if let Some(redaction) = &redaction {
-            report.map_names(&|name| redaction.name(name), &|sentence| redaction.sentence(sentence));
-        }
-        for sentence in report.error.iter().cloned().chain(report.findings.iter().map(ToString::to_string)) {
-            not_understood(&format!("{}: {sentence}", report.dump));
-        }
-        if report.is_damaged() {
-            exit = exit.max(Exit::Damaged);
-        } else if report.limited_at.is_some() {
-            exit = exit.max(Exit::CouldNotRun);
-        }
-        files.extend(SnapshotFile::of(path, &report));
-        if !(args.quiet && report.sound) {
-            match print(&report, args.json) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return exit,
-                Err(error) => return fail(&format!("standard output: could not write to it: {error}")),
+        for (checked, path) in checked.into_iter().zip(paths.by_ref()) {
+            let mut report = match checked {
+                Ok(report) => report,
+                // The other dumps are still worth a look.
+                Err(error) => {
+                    exit = exit.max(Exit::of(&error));
+                    say(&redacted(&error.to_string(), redaction.as_ref()));
+                    continue;
+                }
+            };
+            if let Some(redaction) = &redaction {
+                report.map_names(&|name| redaction.name(name), &|sentence| redaction.sentence(sentence));
+            }
+            for sentence in report.error.iter().cloned().chain(report.findings.iter().map(ToString::to_string)) {
+                not_understood(&format!("{}: {sentence}", report.dump));
+            }
+            if report.is_damaged() {
+                exit = exit.max(Exit::Damaged);
+            } else if report.limited_at.is_some() {
+                exit = exit.max(Exit::CouldNotRun);
+            }
+            files.extend(SnapshotFile::of(path, &report));
+            if !(args.quiet && report.sound) {
+                match print(&report, args.json) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return exit,
+                    Err(error) => return fail(&format!("standard output: could not write to it: {error}")),
+                }
+            }
+            if report.interrupted_at.is_some() {
+                return interrupted(paths.len());
             }
         }
-        if report.interrupted_at.is_some() {
-            let left = dumps.len() - at - 1;
-            if left > 0 {
-                say(&format!("interrupted; dumps that were not checked: {left}"));
-            }
-            return Exit::Interrupted;
+        if is_interrupted && checks.left() > 0 {
+            return interrupted(paths.len());
         }
     }
     for sentence in snapshot_faults(&files) {
@@ -124,6 +128,13 @@ fn check(args: &CheckArgs) -> Exit {
         say(&sentence);
     }
     exit
+}
+
+fn interrupted(left: usize) -> Exit {
+    if left > 0 {
+        say(&format!("interrupted; dumps that were not checked: {left}"));
+    }
+    Exit::Interrupted
 }
 
 /// A file of a snapshot of Dragonfly that has many.
@@ -168,12 +179,15 @@ fn snapshot_faults(files: &[SnapshotFile]) -> Vec<String> {
 }
 
 fn print(report: &Report, is_json: bool) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+    // Standard output writes each line by itself.
+    let mut text = Vec::new();
     if is_json {
-        serde_json::to_writer(&mut stdout, report)?;
-        stdout.write_all(b"\n")?;
+        serde_json::to_writer(&mut text, report)?;
+        text.push(b'\n');
     } else {
-        write!(stdout, "{report}")?;
+        write!(text, "{report}")?;
     }
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&text)?;
     stdout.flush()
 }

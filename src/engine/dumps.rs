@@ -11,18 +11,13 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::options::{Dump, Options};
 use super::outcome::{Ending, Outcome};
 use super::progress::Progress;
+use super::together::side_by_side;
 use super::{resync, segments, stream};
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::analysis::filter::{Expired, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::input::{self, Bytes, Input};
 use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind, checksum};
-
-/// Dumps of no more bytes are not worth several threads each, and are read side by side: so many at a time, of so many bytes in
-/// all, for what was gathered of each is held until it is its turn.
-const SMALL_BYTES_MAX: u64 = 1 << 20;
-const TOGETHER_BYTES_MAX: u64 = 8 << 20;
-const TOGETHER_MAX: usize = 64;
 
 /// Several dumps on their way into one answer.
 pub(super) struct Dumps<'o, A: Query> {
@@ -74,7 +69,8 @@ impl<'o, A: Query> Dumps<'o, A> {
         let mut pool = None;
         let (mut dumps, mut sizes) = (dumps, sizes.as_slice());
         while let Some(dump) = dumps.first() {
-            let together = if A::IS_SIDE_BY_SIDE && self.options.workers() > 1 { small_ones(sizes) } else { 0 };
+            let left = dumps.iter().map(|dump| dump.path.as_path()).zip(sizes.iter().copied());
+            let together = if A::IS_SIDE_BY_SIDE { side_by_side(left, self.options.workers()) } else { 1 };
             if together > 1 {
                 let pool = match pool.take() {
                     Some(built) => pool.insert(built),
@@ -82,10 +78,10 @@ impl<'o, A: Query> Dumps<'o, A> {
                 };
                 self.add_together(dumps.get(..together).unwrap_or_default(), pool, progress)?;
             } else {
-                self.add(open(dump), progress)?;
+                self.add(open(dump, self.options), progress)?;
             }
-            dumps = dumps.get(together.max(1)..).unwrap_or_default();
-            sizes = sizes.get(together.max(1)..).unwrap_or_default();
+            dumps = dumps.get(together..).unwrap_or_default();
+            sizes = sizes.get(together..).unwrap_or_default();
             if progress.is_cancelled() {
                 break;
             }
@@ -94,12 +90,12 @@ impl<'o, A: Query> Dumps<'o, A> {
         Ok(())
     }
 
-    /// Takes in small files, which are read side by side.
+    /// Takes in files that are read side by side.
     fn add_together(&mut self, dumps: &[Dump], pool: &ThreadPool, progress: &Arc<Progress>) -> Result<(), Error> {
         let (first, options, ask) = (self.opened, self.options, &self.ask);
         let looked_at = |(number, dump): (u32, &Dump)| {
             let is_wanted = number == first || !progress.is_cancelled();
-            is_wanted.then(|| look(open(dump), number, options, ask, progress))
+            is_wanted.then(|| look(open(dump, options), number, options, ask, progress))
         };
         let numbered: Vec<(u32, &Dump)> = (first..).zip(dumps).collect();
         let looked: Vec<_> = pool.install(|| numbered.into_par_iter().map(looked_at).collect());
@@ -169,20 +165,10 @@ impl<'o, A: Query> Dumps<'o, A> {
     }
 }
 
-/// How many of the dumps that come first, of these sizes, are read side by side.
-fn small_ones(sizes: &[Option<u64>]) -> usize {
-    let mut together_bytes = 0;
-    let small = sizes.iter().take(TOGETHER_MAX).take_while(|bytes| {
-        together_bytes += bytes.unwrap_or(u64::MAX).min(TOGETHER_BYTES_MAX + 1);
-        bytes.is_some_and(|bytes| bytes <= SMALL_BYTES_MAX) && together_bytes <= TOGETHER_BYTES_MAX
-    });
-    small.count()
-}
-
-fn open(dump: &Dump) -> Result<Input, Error> {
+fn open(dump: &Dump, options: &Options) -> Result<Input, Error> {
     match &dump.payload_key {
         Some(key) => input::open_payload(&dump.path, key),
-        None => input::open(&dump.path),
+        None => input::open_with(&dump.path, options.workers()),
     }
 }
 

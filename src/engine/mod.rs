@@ -23,6 +23,7 @@ mod segmented;
 pub(crate) mod segments;
 mod stream;
 pub(crate) mod tagged;
+pub(crate) mod together;
 pub(crate) mod window;
 
 pub use big_keys::{analyze, analyze_all, analyze_reader};

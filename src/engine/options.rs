@@ -17,7 +17,7 @@ pub struct Options {
     pub verify: bool,
     /// Whether to look for the next record behind damage that hides it, and go on. For files that are not compressed.
     pub resync: bool,
-    /// How many threads scan a mapped file; 0 for one a core.
+    /// How many threads scan a mapped file, or inflate a compressed one if it can be inflated in parts; 0 for one a core.
     pub threads: usize,
     /// Bytes of a segment of a mapped file; 0 for what suits its size and the threads. For tests.
     #[doc(hidden)]

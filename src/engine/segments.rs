@@ -130,7 +130,7 @@ impl<A: Query> Scan<'_, A> {
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if they cannot be started.
-pub(super) fn pool(threads: usize) -> Result<ThreadPool, ErrorKind> {
+pub(crate) fn pool(threads: usize) -> Result<ThreadPool, ErrorKind> {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|error| ErrorKind::Io { doing: "start the threads", source: std::io::Error::other(error) })
 }

@@ -28,6 +28,16 @@ impl Ahead {
         Ok(ahead.get(..bytes).unwrap_or(ahead))
     }
 
+    /// The `bytes` bytes that begin `at` bytes ahead, or as many as come before the end, or before a failure, which is left for
+    /// whoever takes the bytes before it.
+    pub(super) fn look(&mut self, at: usize, bytes: usize) -> &[u8] {
+        if let Err(error) = self.peek(at.saturating_add(bytes)) {
+            self.reader = Some(Box::new(Failed(Some(error))));
+        }
+        let ahead = self.ahead().get(at..).unwrap_or_default();
+        ahead.get(..bytes).unwrap_or(ahead)
+    }
+
     fn ahead(&self) -> &[u8] {
         self.buffer.get(self.at..).unwrap_or_default()
     }
@@ -66,5 +76,14 @@ impl BufRead for Ahead {
 
     fn consume(&mut self, bytes: usize) {
         self.at = (self.at + bytes).min(self.buffer.len());
+    }
+}
+
+/// A reader that fails, and then has ended.
+pub(super) struct Failed(pub(super) Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
     }
 }

@@ -10,6 +10,8 @@ use super::ahead::Ahead;
 use super::decode::{Bzip2, Gzip, Xz, Zstd};
 use super::decode::{Decode, Lz4, Lz4Legacy, Next};
 use super::tail::Tail;
+#[cfg(feature = "compress")]
+use super::zstd_header::{self, ZstdHeader};
 
 /// What a member is, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,11 @@ impl Kind {
         }
     }
 
+    /// Whether a file of it may be inflated side by side; of these, opening one takes no byte.
+    pub(super) fn has_extents(self) -> bool {
+        matches!(self, Self::Gzip | Self::Zstd | Self::Lz4)
+    }
+
     /// How many bytes come at once; 0 if few.
     pub(super) fn burst_bytes(self) -> usize {
         match self {
@@ -93,9 +100,19 @@ pub(super) struct Members {
 impl Members {
     /// Opens the first member that has bytes in it, and says what it is; what harmlessly follows the last one becomes a `note`.
     pub(super) fn open(reader: Box<dyn Read + Send>, note: Arc<OnceLock<String>>) -> io::Result<(Kind, Self)> {
-        let mut members = Self { from: Ahead::new(reader), member: None, ending: None, note };
+        let mut members = Self::new(reader, note);
         let kind = members.open_next()?;
         Ok((kind.unwrap_or(Kind::Skippable), members))
+    }
+
+    /// As [`Self::open`], but nothing is opened before it is read.
+    pub(super) fn new(reader: Box<dyn Read + Send>, note: Arc<OnceLock<String>>) -> Self {
+        Self { from: Ahead::new(reader), member: None, ending: None, note }
+    }
+
+    /// The stored bytes and the place of the note, of members of which none has been read.
+    pub(super) fn into_unread(self) -> (Ahead, Arc<OnceLock<String>>) {
+        (self.from, self.note)
     }
 
     /// Opens the next member, or finds that there is none.
@@ -176,7 +193,7 @@ impl Members {
             Kind::Xz => Ok(Box::new(Xz::new(WINDOW_BYTES_MAX))),
             #[cfg(feature = "compress")]
             Kind::Zstd => {
-                let header = ZstdHeader::of(self.from.peek(ZSTD_HEADER_BYTES_MAX)?).unwrap_or_default();
+                let header = ZstdHeader::of(self.from.peek(zstd_header::BYTES_MAX)?).unwrap_or_default();
                 refuse_dictionary(header.dictionary, "a zstd", "zstd")?;
                 if header.window_bytes > WINDOW_BYTES_MAX {
                     return Err(too_large("zstd -dc --long=31"));
@@ -258,42 +275,4 @@ fn lz4_dictionary(header: &[u8]) -> Option<u32> {
     let at = FLAGS_AT + 2 + if flags & HAS_SIZE == 0 { 0 } else { 8 };
     let id = header.get(at..)?.first_chunk()?;
     (flags & HAS_DICTIONARY != 0).then(|| u32::from_le_bytes(*id))
-}
-
-/// Bytes of the longest header of a zstd frame, its magic included.
-#[cfg(feature = "compress")]
-const ZSTD_HEADER_BYTES_MAX: usize = 18;
-
-/// What a zstd frame says of itself (RFC 8878, section 3.1.1.1).
-#[cfg(feature = "compress")]
-#[derive(Debug, Default, PartialEq, Eq)]
-struct ZstdHeader {
-    window_bytes: u64,
-    dictionary: Option<u32>,
-}
-
-#[cfg(feature = "compress")]
-impl ZstdHeader {
-    fn of(header: &[u8]) -> Option<Self> {
-        const MAGIC_BYTES: usize = 4;
-        let number = |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        let (descriptor, mut rest) = header.get(MAGIC_BYTES..)?.split_first()?;
-        let is_single_segment = descriptor & 1 << 5 != 0;
-        let mut window_bytes = 0;
-        if !is_single_segment {
-            let (window, after) = rest.split_first()?;
-            let base = 1_u64 << (10 + (window >> 3));
-            window_bytes = base + base / 8 * u64::from(window & 7);
-            rest = after;
-        }
-        let id_bytes = [0, 1, 2, 4].get(usize::from(descriptor & 3))?;
-        let (id, rest) = rest.split_at_checked(*id_bytes)?;
-        if is_single_segment {
-            let size_bytes = [1, 2, 4, 8].get(usize::from(descriptor >> 6))?;
-            window_bytes = number(rest.get(..*size_bytes)?) + if *size_bytes == 2 { 256 } else { 0 };
-        }
-        // An ID of 0 says nothing.
-        let dictionary = u32::try_from(number(id)).ok().filter(|id| *id != 0);
-        Some(Self { window_bytes, dictionary })
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! What a file is, its first bytes decide, not its name. A plain dump in a regular file is mapped; everything else is a
 //! stream, read once, without a temporary file. So is an object in a store or on a web server, whose ranges are fetched side by
-//! side.
+//! side. The parts of a large compressed file are inflated side by side, where it says what they are.
 
 mod ahead;
 #[cfg(feature = "cloud")]
@@ -12,14 +12,19 @@ mod cloud;
 mod cloud;
 pub(crate) mod commands;
 mod decode;
+mod extent;
 mod failure;
+mod lz4_blocks;
 mod manifest;
 pub mod map;
 mod members;
+mod side_by_side;
 mod sniff;
 pub(crate) mod tail;
 mod url;
 mod wrap;
+#[cfg(feature = "compress")]
+mod zstd_header;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -29,11 +34,13 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind};
 use crate::rdb::payload;
+use ahead::Failed;
 pub(crate) use cloud::Lookup;
 pub use cloud::Upload;
 use failure::Failure;
 use map::Map;
 use members::Members;
+use side_by_side::SideBySide;
 use sniff::Content;
 pub use url::{is_url, shown};
 
@@ -190,25 +197,37 @@ pub(crate) fn open_for_any_order(path: &Path, goes_on: impl Fn() -> bool) -> Res
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be opened or its first bytes cannot be read, [`ErrorKind::Refused`] if they are not a dump's.
 pub fn open(path: &Path) -> Result<Input, Error> {
+    open_with(path, 1)
+}
+
+/// A compressed file that takes fewer bytes is inflated before threads have begun.
+const SIDE_BY_SIDE_BYTES_MIN: u64 = 1 << 20;
+
+/// Opens a dump as [`open`] does; a large compressed file is inflated by so many threads, if it can be.
+///
+/// # Errors
+/// As [`open`], and [`ErrorKind::Io`] if the threads cannot be started.
+pub(crate) fn open_with(path: &Path, threads: usize) -> Result<Input, Error> {
     let name = shown(path);
     let io = |doing| {
         let name = name.clone();
         move |source| Error::new(name, ErrorKind::Io { doing, source })
     };
     if path.as_os_str() == STDIN {
-        return stream("standard input".to_owned(), Box::new(io::stdin()));
+        return stream("standard input".to_owned(), Box::new(io::stdin()), 1);
     }
     if url::url(path).is_some() {
-        return stream(name, reader(path)?);
+        return stream(name, reader(path)?, 1);
     }
     let metadata = path.metadata().map_err(io("open it"))?;
     if metadata.is_dir() || is_manifest(path) {
-        return open_manifest(path, metadata.is_dir());
+        return open_manifest(path, metadata.is_dir(), threads);
     }
     let file = File::open(path).map_err(io("open it"))?;
     if !metadata.is_file() {
-        return stream(name, Box::new(file));
+        return stream(name, Box::new(file), 1);
     }
+    let threads = if metadata.len() < SIDE_BY_SIDE_BYTES_MIN { 1 } else { threads };
     let mut first = Vec::with_capacity(sniff::FIRST_BYTES);
     (&file).take(sniff::FIRST_BYTES as u64).read_to_end(&mut first).map_err(io("read it"))?;
     match sniff::content(&first) {
@@ -227,7 +246,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
                 inflate_command: None,
             })
         }
-        _ => stream(name, Box::new(io::Cursor::new(first).chain(file))),
+        _ => stream(name, Box::new(io::Cursor::new(first).chain(file)), threads),
     }
 }
 
@@ -236,7 +255,7 @@ fn is_manifest(path: &Path) -> bool {
 }
 
 /// Opens the base file of a multi-part append-only file, by its manifest or by the folder that it is in.
-fn open_manifest(path: &Path, is_folder: bool) -> Result<Input, Error> {
+fn open_manifest(path: &Path, is_folder: bool, threads: usize) -> Result<Input, Error> {
     let refused = |what| Error::new(path.display().to_string(), ErrorKind::Refused(what));
     let path_of_manifest = if is_folder { manifest::find(path).map_err(refused)? } else { path.to_owned() };
     let manifest = manifest::read(&path_of_manifest).map_err(refused)?;
@@ -247,7 +266,7 @@ fn open_manifest(path: &Path, is_folder: bool) -> Result<Input, Error> {
     if is_manifest(&base) || base.is_dir() {
         return Err(refused(format!("the manifest names {} as its base file", base.display())));
     }
-    let mut input = open(&base)?;
+    let mut input = open_with(&base, threads)?;
     input.wrapped_in.insert(0, "a multi-part append-only file");
     if !manifest.incremental.is_empty() {
         let (note, kind) = look_at_incremental(&manifest.incremental);
@@ -326,7 +345,7 @@ pub fn open_payload(path: &Path, key: &[u8]) -> Result<Input, Error> {
         payload::to_dump(&answer, key).map_err(ErrorKind::Refused)
     };
     let dump = read().map_err(|cause| Error::new(&name, cause))?;
-    let mut input = stream(name, Box::new(io::Cursor::new(dump)))?;
+    let mut input = stream(name, Box::new(io::Cursor::new(dump)), 1)?;
     input.wrapped_in.push("the answer of DUMP");
     Ok(input)
 }
@@ -336,10 +355,10 @@ pub fn open_payload(path: &Path, key: &[u8]) -> Result<Input, Error> {
 /// # Errors
 /// As [`open`].
 pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
-    stream(name.into(), reader)
+    stream(name.into(), reader, 1)
 }
 
-fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
+fn stream(name: String, reader: Box<dyn Read + Send>, threads: usize) -> Result<Input, Error> {
     let read_bytes = Arc::<AtomicU64>::default();
     let counted = Counted { reader, bytes: read_bytes.clone() };
     let mut reader: Box<dyn Read + Send> = Box::new(counted);
@@ -379,11 +398,15 @@ fn stream(name: String, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
             again if is_compressed => return refused(format!("{again}: inflate it once first")),
             Content::Compressed(_) => {
                 is_compressed = true;
-                let opened = Members::open(reader, late_note.clone());
-                let (kind, members) = opened.map_err(|source| Error::new(&name, read_error(source, 0)))?;
+                let failed = |source| Error::new(&name, read_error(source, 0));
+                let (kind, members) = Members::open(reader, late_note.clone()).map_err(failed)?;
                 burst_bytes = kind.burst_bytes();
                 inflate_command = kind.command().filter(|_| wrapped_in.is_empty());
-                reader = Box::new(members);
+                reader = if threads > 1 && kind.has_extents() {
+                    Box::new(SideBySide::inflate(members, threads).map_err(failed)?)
+                } else {
+                    Box::new(members)
+                };
                 wrapped_in.push(kind.name());
             }
         }
@@ -422,15 +445,6 @@ fn peek(name: &str, mut reader: Box<dyn Read + Send>) -> Result<(Content, Box<dy
         (Ok(_), content) => Ok((content, Box::new(first.chain(reader)))),
         (Err(source), Content::Refused(_)) => Err(Error::new(name, read_error(source, 0))),
         (Err(source), content) => Ok((content, Box::new(first.chain(Failed(Some(source)))))),
-    }
-}
-
-/// A reader that fails, and then has ended.
-struct Failed(Option<io::Error>);
-
-impl Read for Failed {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
     }
 }
 

@@ -62,6 +62,18 @@ fn what_is_no_dump_is_damaged_and_what_cannot_be_read_is_not() {
 }
 
 #[test]
+fn many_dumps_come_in_the_order_they_were_given() {
+    let dumps = [MIXED, CUT, "fixtures/empty_v09.rdb", "no/such.rdb", "fixtures/aof_resp.aof", MIXED];
+    let together = run(&format!("check --json {}", dumps.join(" "))).expect(2, &["no/such.rdb: could not open it"]);
+    let named: Vec<Value> = objects(&together).into_iter().map(|report| report["dump"].clone()).collect();
+    let there: Vec<&str> = dumps.into_iter().filter(|dump| Path::new(dump).exists()).collect();
+    assert_eq!(named, there);
+    let alone: Vec<Value> = there.iter().flat_map(|dump| objects(&run(&format!("check --json {dump}")))).collect();
+    assert_eq!(objects(&together), alone);
+    run(&format!("check -q {MIXED} {CUT} {MIXED}")).expect(1, &[]);
+}
+
+#[test]
 fn a_stream_is_checked_as_a_file_is() {
     for fixture in [MIXED, CUT, "fixtures/refused/wrong_checksum_v09.rdb", "fixtures/aof_preamble_v09.aof"] {
         let mut file = objects(&run(&format!("check --json {fixture}")));

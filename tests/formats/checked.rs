@@ -1,12 +1,14 @@
 //! A dump that is checked in segments on many threads, and as a whole by one: the same report, whatever is wrong with it.
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::support::assembler::Rdb;
 use crate::support::damage::{damage, without_checksum};
 use crate::support::fixtures;
 use crate::support::random::Random;
 use crate::support::ways::{Doing, Scratch};
-use bigkeys::check::{Options, Report, check, check_bytes};
+use bigkeys::Progress;
+use bigkeys::check::{Checks, Options, Report, check, check_bytes};
 
 /// The report as JSON and as text, without what it calls the dump.
 fn told(mut report: Report) -> (String, String) {
@@ -107,4 +109,55 @@ fn one_name_thousands_of_times() {
     is_told_alike(&scratch, &dump);
     let report = check(scratch.write("dump.rdb", &dump), &Options::default()).expect("a file");
     assert_eq!((report.findings.len(), report.findings_unlisted, report.keys_not_compared), (1000, 1999, 0));
+}
+
+/// Sound and damaged dumps, one in a compressed file, one of many records, and what is no dump or not there at all.
+#[test]
+fn many_dumps_are_told_as_each_of_them_alone() {
+    let scratch = Scratch::new();
+    let mut paths = Vec::new();
+    for (number, fixture) in fixtures::sound().into_iter().chain(fixtures::refused()).enumerate() {
+        if number == 20 {
+            let large = (0..30_000).fold(Rdb::redis(12).select_db(0), |rdb, number| {
+                rdb.key(0, format!("key:{number:030}"), |b| b.string("value"))
+            });
+            paths.push(scratch.write("large.rdb", &large.eof()));
+            paths.push(scratch.write("small.rdb.gz", &super::containers::gzip(&fixture.bytes)));
+            paths.push(scratch.path("missing.rdb"));
+        }
+        paths.push(scratch.write(&format!("{number}.rdb"), &fixture.bytes));
+    }
+    let named = |report: Result<Report, bigkeys::Error>| match report {
+        Ok(report) => format!("{report}{}", serde_json::to_string(&report).expect("a report's JSON")),
+        Err(error) => error.to_string(),
+    };
+    let alone: Vec<String> = paths.iter().map(|path| named(check(path, &Options::default()))).collect();
+    for threads in [1, 2, 4, 7] {
+        let mut options = Options::default();
+        options.threads = threads;
+        let mut checks = Checks::new(&paths, &options);
+        let mut told = Vec::new();
+        let mut rounds = 0;
+        while checks.left() > 0 {
+            told.extend(checks.check_next(&Arc::default()).expect("threads").into_iter().map(named));
+            assert_eq!(told.len() + checks.left(), paths.len());
+            rounds += 1;
+        }
+        assert_eq!(told, alone);
+        assert!(threads == 1 || rounds < paths.len() / 5, "{rounds} rounds on {threads} threads");
+    }
+}
+
+#[test]
+fn dumps_that_were_not_begun_when_a_check_was_cancelled_are_left() {
+    let scratch = Scratch::new();
+    let dump = Rdb::redis(12).select_db(0).key(0, "key", |b| b.string("value")).eof();
+    let paths: Vec<PathBuf> = (0..9).map(|number| scratch.write(&format!("{number}.rdb"), &dump)).collect();
+    let mut options = Options::default();
+    options.threads = 2;
+    let mut checks = Checks::new(&paths, &options);
+    let progress = Arc::<Progress>::default();
+    progress.cancel();
+    let checked = checks.check_next(&progress).expect("threads");
+    assert_eq!((checked.len(), checks.left()), (1, 8));
 }

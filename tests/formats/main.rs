@@ -20,6 +20,7 @@ mod extract;
 mod findings;
 mod forensics;
 mod hostile;
+mod inflated;
 mod laws;
 mod memory;
 mod memory_models;
