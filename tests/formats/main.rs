@@ -21,6 +21,7 @@ mod findings;
 mod forensics;
 mod hostile;
 mod laws;
+mod level;
 mod memory;
 mod memory_models;
 mod one_rule;
