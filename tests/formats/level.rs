@@ -1,9 +1,15 @@
 //! Slots that a shard should give away: which, to whom, and the same however the reports of the shards come together.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::Command;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::support::assembler::Rdb;
+use crate::support::server::{self, Kind, Server};
+use crate::support::tools;
 use bigkeys::memory::Target;
 use bigkeys::report::{Finding, Name, NameMap, Question, Report, Rules, SlotsMoved};
 use bigkeys::{Dump, Options, findings, report_all};
@@ -158,4 +164,68 @@ fn redacted_reports_name_slots_alone() {
     let found = skew(&redacted);
     assert_eq!(found[0].moves[0].slots, plain[0].moves[0].slots);
     assert!(found[0].moves[0].tags.is_empty());
+}
+
+/// A cluster of real servers is level after the commands of its finding, by just the bytes that it names.
+#[test]
+fn a_cluster_is_level_after_the_commands() {
+    if !tools::require("redis-cli") {
+        return;
+    }
+    let [heavy_port, light_port, heavy_bus, light_bus] = [(); 4].map(|()| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").port().to_string()
+    });
+    let start = |port: &str, bus: &str, slots: [&str; 2]| {
+        let arguments = ["--bind", "127.0.0.1", "--port", port, "--cluster-port", bus, "--cluster-enabled", "yes"];
+        let mut node = server::require_with(Kind::Valkey, &arguments)?;
+        node.ask(&["CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1]]);
+        Some(node)
+    };
+    let Some(mut heavy) = start(&heavy_port, &heavy_bus, ["0", "8191"]) else { return };
+    let Some(mut light) = start(&light_port, &light_bus, ["8192", "16383"]) else { return };
+    heavy.ask(&["CLUSTER", "MEET", "127.0.0.1", &light_port, &light_bus]);
+    for node in [&mut heavy, &mut light] {
+        wait_until(|| {
+            let info = String::from_utf8(node.ask(&["CLUSTER", "INFO"]).into_bytes()).expect("text");
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2")
+        });
+    }
+    for (node, is_of_node, keys) in [(&mut heavy, 0..8192, 60), (&mut light, 8192..16_384, 5)] {
+        for tag in (0..60).map(|number| format!("t{number}")).filter(|tag| is_of_node.contains(&slot(tag))) {
+            for number in 0..keys + u64::from(slot(&tag)) % keys {
+                node.queue(&["SET", &format!("{{{tag}}}:{number}"), &"x".repeat(1000)]);
+            }
+        }
+        node.answers();
+    }
+    let report = |heavy: &mut Server, light: &mut Server| {
+        let dump = |node: &mut Server, port: &str| {
+            node.ask(&["SAVE"]);
+            Dump { shard: Some(format!("127.0.0.1:{port}")), ..Dump::from(&node.dump()) }
+        };
+        let dumps = [dump(heavy, &heavy_port), dump(light, &light_port)];
+        let question = Question { has_slots: true, ..Question::default() };
+        report_all(&dumps, &question, &Options::default(), &Arc::default()).expect("the files can be read").0
+    };
+    let before = report(&mut heavy, &mut light);
+    let [found] = &skew(&before)[..] else { panic!("one shard is heavy: {:?}", before.findings) };
+    let ([moved], [command]) = (&found.moves[..], &found.commands[..]) else { panic!("{found:?}") };
+    let output = Command::new("sh").args(["-c", command]).output().expect("sh");
+    assert!(output.stdout.starts_with(b"OK"), "{command}: {output:?}");
+    wait_until(|| heavy.ask(&["DBSIZE"]).into_count() == before.dumps[0].keys.keys - moved.keys);
+    let after = report(&mut heavy, &mut light);
+    let memory = |report: &Report| [0, 1].map(|dump| report.dumps[dump].keys.memory_bytes);
+    let [was_heavy, was_light] = memory(&before);
+    assert_eq!(memory(&after), [was_heavy - moved.memory_bytes, was_light + moved.memory_bytes]);
+    assert!(skew(&after).is_empty());
+}
+
+#[track_caller]
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !is_so() {
+        assert!(Instant::now() < deadline);
+        sleep(Duration::from_millis(50));
+    }
 }
