@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use super::command;
 use crate::output::human::{bytes, counted, name};
@@ -143,7 +144,8 @@ pub(super) fn sentence(moves: &[SlotsMoved]) -> String {
             .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") });
         let mut named = named.collect::<Vec<_>>().join(", ");
         if moved.slots.len() > NAMED_MAX {
-            named += &format!(" and {} more ranges", moved.slots.len() - NAMED_MAX);
+            let more = (moved.slots.len() - NAMED_MAX) as u64;
+            _ = write!(named, " and {}", counted(more, "more range", "more ranges"));
         }
         format!("{named} ({}) to {}", bytes(moved.memory_bytes), name(moved.to.as_bytes(), NAME_WIDTH))
     };
@@ -154,16 +156,14 @@ pub(super) fn sentence(moves: &[SlotsMoved]) -> String {
         moves.iter().take(NAMED_MAX).map(to).collect::<Vec<_>>().join("; ")
     );
     if moves.len() > NAMED_MAX {
-        text += &format!("; the rest to {}", counted((moves.len() - NAMED_MAX) as u64, "more shard", "more shards"));
+        let more = (moves.len() - NAMED_MAX) as u64;
+        _ = write!(text, "; the rest to {}", counted(more, "more shard", "more shards"));
     }
     let tag = moves.iter().flat_map(|moved| &moved.tags).max_by_key(|tag| (tag.memory_bytes, Reverse(tag.slot)));
     if let Some(tag) = tag {
         let name = name(tag.name.bytes(), NAME_WIDTH);
-        text += &format!(
-            "; the heaviest hash tag in them is {{{name}}} of slot {} with {}",
-            tag.slot,
-            bytes(tag.memory_bytes)
-        );
+        let (slot, memory) = (tag.slot, bytes(tag.memory_bytes));
+        _ = write!(text, "; the heaviest hash tag in them is {{{name}}} of slot {slot} with {memory}");
     }
     text + "."
 }

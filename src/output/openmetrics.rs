@@ -222,11 +222,14 @@ fn by_label<'r>(all: impl Iterator<Item = (String, &'r Breakdown)>) -> Breakdown
 fn breakdowns(text: &mut String, of: &str, breakdowns: &Breakdowns) {
     type Classes = (&'static str, &'static str, fn(&Breakdown) -> &[ClassWeight]);
     type Spread = (&'static str, Option<&'static str>, &'static str, fn(&Breakdown) -> &SparseSpread);
+    type ClassFigure = (&'static str, Option<&'static str>, fn(&ClassWeight) -> u64);
     const CLASSES: [Classes; 3] = [
         ("type", "by type", |of| &of.types),
         ("ttl", "by time to live", |of| &of.ttl),
         ("idle", "by time unused", |of| &of.idle),
     ];
+    const CLASS_FIGURES: [ClassFigure; 2] =
+        [("keys", None, |class| class.weight.keys), ("memory_bytes", Some("bytes"), |class| class.weight.memory_bytes)];
     const SPREADS: [Spread; 4] = [
         ("key_memory_bytes", Some("bytes"), "bytes of memory of a key", |of| &of.memory_bytes),
         ("key_elements", None, "elements of a key", |of| &of.elements),
@@ -237,11 +240,7 @@ fn breakdowns(text: &mut String, of: &str, breakdowns: &Breakdowns) {
         if breakdowns.values().all(|breakdown| classes(breakdown).is_empty()) {
             continue;
         }
-        let figures: [(&str, Option<&str>, fn(&ClassWeight) -> u64); 2] = [
-            ("keys", None, |class| class.weight.keys),
-            ("memory_bytes", Some("bytes"), |class| class.weight.memory_bytes),
-        ];
-        for (figure, unit, value) in figures {
+        for (figure, unit, value) in CLASS_FIGURES {
             let name = format!("bigkeys_{of}_{class}_{figure}");
             metric(text, &name, "gauge", unit, &format!("{} of a {of} {what}", figure.replace('_', " ")));
             for (label, breakdown) in breakdowns {

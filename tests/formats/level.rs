@@ -152,6 +152,17 @@ fn what_cannot_be_moved_is_not() {
     assert!(moves(&[&[("a", 190)], &[("a", 10)]]).is_empty());
 }
 
+/// Dumps of a merged report are numbered anew, where slots were asked for on one side alone too.
+#[test]
+fn slots_know_their_dumps_in_merged_reports() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut merged = report(&folder, 1, &[LIGHT[0]], None);
+    merged.slots = None;
+    merged.merge(report(&folder, 2, &[HEAVY], None)).expect("reports of one kind");
+    let slots = merged.slots.expect("slots of the second").slots;
+    assert!(slots.len() == HEAVY.len() && slots.iter().all(|slot| slot.dump == Some(1)), "{slots:?}");
+}
+
 /// Stand-ins of names are in other slots.
 #[test]
 fn redacted_reports_name_slots_alone() {

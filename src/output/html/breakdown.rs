@@ -15,6 +15,10 @@ const GROUPS_MAX: usize = 24;
 /// Types of a line that are named.
 const TYPES_MAX: usize = 3;
 
+/// Classes of keys that expire within a day and within 30 days.
+const WITHIN_A_DAY: [&str; 3] = ["expired", "under_1_hour", "under_1_day"];
+const WITHIN_30_DAYS: [&str; 5] = ["expired", "under_1_hour", "under_1_day", "under_7_days", "under_30_days"];
+
 /// A prefix or group, and its keys.
 type Line<'r> = (Markup, &'r Breakdown);
 
@@ -115,8 +119,8 @@ fn classes(lines: &[Line<'_>]) -> Markup {
                     th scope="row" { (label) }
                     td { (of_types(types, keys)) }
                     td.number { (share_of(ttl, &["never"], keys)) }
-                    td.number { (share_of(ttl, &["expired", "under_1_hour", "under_1_day"], keys)) }
-                    td.number { (share_of(ttl, &["under_7_days", "under_30_days"], keys)) }
+                    td.number { (share_of(ttl, &WITHIN_A_DAY, keys)) }
+                    td.number { (share_of(ttl, &WITHIN_30_DAYS, keys)) }
                     td.number { @if idle.is_empty() { "unknown" } @else { (share_of(idle, &["later"], keys)) } }
                 }
             }
@@ -124,11 +128,17 @@ fn classes(lines: &[Line<'_>]) -> Markup {
     )
 }
 
-/// The types with most keys, and the share that each has.
+/// The types with most keys, and where there are several, the share that each has.
 fn of_types(types: &[ClassWeight], keys: u64) -> String {
     let mut types: Vec<&ClassWeight> = types.iter().collect();
     types.sort_by_key(|class| Reverse(class.weight.keys));
-    let named = types.iter().take(TYPES_MAX).map(|class| format!("{} {}", class.class, share(class.weight.keys, keys)));
+    if let [only] = types[..] {
+        return only.class.to_string();
+    }
+    // A type and its share stay in one line.
+    let of =
+        |class: &&ClassWeight| format!("{} {}", class.class, share(class.weight.keys, keys)).replace(' ', "\u{a0}");
+    let named = types.iter().take(TYPES_MAX).map(of);
     let mut text = named.collect::<Vec<_>>().join(", ");
     if types.len() > TYPES_MAX {
         text += ", …";
