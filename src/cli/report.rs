@@ -325,7 +325,7 @@ fn fit(args: &ReportArgs, format: ReportFormat) -> Result<(), String> {
         (args.top.is_some(), "--top", "table, json or html"),
         (args.sort.is_some(), "--sort", "table, json or html"),
         (args.largest, "--largest", "table, json or html"),
-        (args.breakdown, "--breakdown", "table or json"),
+        (args.breakdown, "--breakdown", "table, json, html or openmetrics"),
         (args.rules.is_some(), "--rules", "table, json, html or openmetrics"),
         (args.sha256, "--sha256", "json or html"),
     ] {

@@ -16,5 +16,7 @@ mod vector_set;
 pub use changes::{ChangedKey, Counts, ExpiryChange, Moved, PrefixCounts, TopChanges};
 pub use digest::{DatabaseDigest, DumpDigest, digest};
 pub use keys::{KeyChanges, KeyQuestion, compare_keys};
-pub use reports::{Amount, Change, DatabaseChange, Difference, GroupChange, Pace, PrefixChange, Side, TypeChange};
+pub use reports::{
+    Amount, Change, DatabaseChange, Difference, FileDigest, GroupChange, Pace, PrefixChange, Side, TypeChange,
+};
 pub use value_digest::{Rules, Sum, value_digest};

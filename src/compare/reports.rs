@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::keys::KeyChanges;
-use crate::report::{Name, NameTally, Report, Tally};
+use crate::report::{DumpInfo, Name, NameTally, Report, Tally};
 
 /// The version of the difference's JSON: the schema's.
 const FORMAT: &str = "bigkeys-diff/1";
@@ -64,6 +64,18 @@ pub struct Side {
     /// The memory of its servers then, if all dumps say it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_memory_bytes: Option<u64>,
+    /// The SHA-256 of its dumps' files, of those whose report has it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<FileDigest>,
+}
+
+/// The digest of a dump's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileDigest {
+    /// The dump.
+    pub dump: String,
+    /// The SHA-256 of its file, in hexadecimal.
+    pub sha256: String,
 }
 
 /// Keys on one side.
@@ -267,8 +279,13 @@ impl Side {
             targets,
             created_at_ms: created.max(),
             used_memory_bytes: report.dumps.iter().map(|dump| dump.used_memory_bytes).sum::<Option<u64>>(),
+            digests: report.dumps.iter().filter_map(digest).collect(),
         }
     }
+}
+
+fn digest(dump: &DumpInfo) -> Option<FileDigest> {
+    Some(FileDigest { dump: dump.name.clone(), sha256: dump.sha256.clone()? })
 }
 
 /// What both sides have, by what tells it apart, the largest change of memory first.

@@ -152,7 +152,12 @@ impl<'a, G: Accumulator> Chain<'a, G> {
 
     pub(super) fn finish(mut self, dump: &SegmentedDump<'a, G>) -> Outcome<G> {
         let SegmentedDump { bytes, context, .. } = dump;
-        let cancelled_at = Some(self.offset()).filter(|_| dump.progress.is_cancelled() && !self.has_ended());
+        // A walk that is told to end within a value says that it cannot read on.
+        let is_cut = match &self.walk.ending {
+            Some(Err(damage)) => damage.error.kind == ParseErrorKind::Read,
+            ending => ending.is_none(),
+        };
+        let cancelled_at = Some(self.offset()).filter(|_| dump.progress.is_cancelled() && is_cut);
         // Where the file ends too early, going on tells what is missing.
         if cancelled_at.is_none() {
             self.walk_until(dump, u64::MAX);

@@ -29,7 +29,7 @@ impl Progress {
         Some(self.total_bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
     }
 
-    /// Ends the scan soon, at a record's end: what was found before is reported.
+    /// Ends the scan soon, at a record's end, that for rows within a long value too: what was found before is reported.
     pub fn cancel(&self) {
         self.is_cancelled.store(true, Ordering::Relaxed);
     }
@@ -37,6 +37,11 @@ impl Progress {
     /// Whether [`Progress::cancel`] was called.
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Relaxed)
+    }
+
+    /// What [`Progress::cancel`] sets, for who walks over long values.
+    pub(crate) fn stop(&self) -> Arc<AtomicBool> {
+        self.is_cancelled.clone()
     }
 
     /// Sets how many more bytes there are to read; `None` if that is not known.

@@ -1,5 +1,6 @@
 //! The scan that makes rows.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::dumps::Dumps;
@@ -58,7 +59,7 @@ pub fn row_blocks_all(
         options.segment_bytes = SEGMENT_BYTES;
     }
     let outlet = Arc::new(Mutex::new(Outlet::new(rows_max, on_block)));
-    let mut all = Dumps::new(&options, RowsQuery { question, outlet: outlet.clone() })?;
+    let mut all = Dumps::new(&options, RowsQuery { question, outlet: outlet.clone(), stop: progress.stop() })?;
     let added = all.add_files(dumps, progress);
     // What was found before a dump that cannot be opened counts.
     outlet.lock().unwrap_or_else(PoisonError::into_inner).flush();
@@ -74,12 +75,14 @@ pub fn row_blocks_all(
 struct RowsQuery<'q> {
     question: &'q Question,
     outlet: Arc<Mutex<Outlet<'q>>>,
+    stop: Arc<AtomicBool>,
 }
 
 impl<'q> Query for RowsQuery<'q> {
     type Accumulator = Rows<'q>;
 
     fn begin(&self, number: u32, context: Option<&Context>) -> Result<Rows<'q>, ErrorKind> {
-        Ok(Rows::new(asked(self.question, number, context)?, Some(0), Some(self.outlet.clone())))
+        let plan = asked(self.question, number, context)?;
+        Ok(Rows::new(plan, Some(0), Some(self.outlet.clone())).until(self.stop.clone()))
     }
 }

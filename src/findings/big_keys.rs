@@ -42,6 +42,7 @@ fn of_type(report: &Report, rules: Rules, found: &SuspectKeys) -> Finding {
         keys: keys.clone(),
         commands,
         source: Some(Cow::Borrowed(rules.source())),
+        moves: Vec::new(),
     }
 }
 

@@ -49,5 +49,6 @@ fn over(subject: Subject, what: String, evidence: Vec<Evidence>) -> Finding {
         keys: Vec::new(),
         commands: Vec::new(),
         source: None,
+        moves: Vec::new(),
     }
 }

@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 
 use super::command;
+use super::level::{self, Level};
 use crate::output::human::{bytes, count, name, share};
-use crate::report::{DumpInfo, Evidence, Finding, NameTally, Report, Severity, Subject, SubjectKind};
+use crate::report::{DumpInfo, Evidence, Finding, NameTally, Report, Severity, SlotsMoved, Subject, SubjectKind};
 
 /// A shard is uneven from 1.4 times the mean on, in percent.
 const SHARD_PERCENT: u64 = 140;
@@ -31,53 +32,70 @@ fn percent_of(value: u64, mean: u64) -> u64 {
 }
 
 fn shards(report: &Report) -> Vec<Finding> {
-    let mut shards: Vec<&DumpInfo> = report.dumps.iter().filter(|dump| dump.shard.is_some()).collect();
+    let shards = (0..).zip(&report.dumps).filter(|(_, dump)| dump.shard.is_some());
+    let mut shards: Vec<(u32, &DumpInfo)> = shards.collect();
     if shards.len() < 2 {
         return Vec::new();
     }
-    let mean = shards.iter().map(|dump| dump.keys.memory_bytes).sum::<u64>() / shards.len() as u64;
-    shards.retain(|dump| {
+    let mean = shards.iter().map(|(_, dump)| dump.keys.memory_bytes).sum::<u64>() / shards.len() as u64;
+    shards.retain(|(_, dump)| {
         percent_of(dump.keys.memory_bytes, mean) >= SHARD_PERCENT && dump.keys.memory_bytes - mean >= 64 << 10
     });
-    shards.sort_by_key(|dump| Reverse(dump.keys.memory_bytes));
-    let tags = heaviest_tags(report);
-    let of = |dump: &&DumpInfo| {
-        let shard = dump.shard.as_deref().unwrap_or(&dump.name);
-        let percent = percent_of(dump.keys.memory_bytes, mean);
-        Finding {
-            id: "shard-skew".into(),
-            severity: Severity::Medium,
-            subject: Subject::named(SubjectKind::Shard, shard.as_bytes()),
-            what: format!(
-                "Shard {} has {}, {}.{:02} times the mean of {}.",
-                name(shard.as_bytes(), NAME_WIDTH),
-                bytes(dump.keys.memory_bytes),
-                percent / 100,
-                percent % 100,
-                bytes(mean)
-            ),
-            action: match tags.first() {
-                None => format!("Move slots with {} to other shards.", bytes(dump.keys.memory_bytes - mean)),
-                Some(tag) => format!(
-                    "Move slots with {} to other shards; a hash tag moves as a whole, and the heaviest is {{{}}} with {}.",
-                    bytes(dump.keys.memory_bytes - mean),
-                    name(tag.name.bytes(), NAME_WIDTH),
-                    bytes(tag.tally.memory_bytes)
-                ),
-            },
-            evidence: vec![
-                Evidence::new("memory_bytes", dump.keys.memory_bytes),
-                Evidence::new("mean_memory_bytes", mean),
-                Evidence::new("percent_of_mean", percent),
-                Evidence::new("memory_bytes_above_mean", dump.keys.memory_bytes - mean),
-            ],
-            bytes_saved: None,
-            keys: Vec::new(),
-            commands: vec![format!("redis-cli --cluster rebalance {}", command::word(shard))],
-            source: Some(SOURCE.into()),
-        }
+    shards.sort_by_key(|(_, dump)| Reverse(dump.keys.memory_bytes));
+    let mut level = Level::new(report, mean);
+    shards.iter().take(NAMED_MAX).map(|(number, dump)| shard(report, dump, mean, level.moves_from(*number))).collect()
+}
+
+fn shard(report: &Report, dump: &DumpInfo, mean: u64, moves: Vec<SlotsMoved>) -> Finding {
+    let name_of_shard = dump.shard.as_deref().unwrap_or(&dump.name);
+    let percent = percent_of(dump.keys.memory_bytes, mean);
+    let above = dump.keys.memory_bytes - mean;
+    let mut evidence = vec![
+        Evidence::new("memory_bytes", dump.keys.memory_bytes),
+        Evidence::new("mean_memory_bytes", mean),
+        Evidence::new("percent_of_mean", percent),
+        Evidence::new("memory_bytes_above_mean", above),
+    ];
+    let (slots, moved_bytes) = level::sums(&moves);
+    if slots > 0 {
+        evidence.push(Evidence::new("slots_moved", slots));
+        evidence.push(Evidence::new("memory_bytes_moved", moved_bytes));
+    }
+    let action = match heaviest_tags(report).first() {
+        _ if slots > 0 => level::sentence(&moves),
+        None => format!("Move slots with {} to other shards.", bytes(above)),
+        Some(tag) => format!(
+            "Move slots with {} to other shards; a hash tag moves as a whole, and the heaviest is {{{}}} with {}.",
+            bytes(above),
+            name(tag.name.bytes(), NAME_WIDTH),
+            bytes(tag.tally.memory_bytes)
+        ),
     };
-    shards.iter().take(NAMED_MAX).map(of).collect()
+    let commands = if slots > 0 {
+        level::commands(dump, &moves)
+    } else {
+        vec![format!("redis-cli --cluster rebalance {}", command::word(name_of_shard))]
+    };
+    Finding {
+        id: "shard-skew".into(),
+        severity: Severity::Medium,
+        subject: Subject::named(SubjectKind::Shard, name_of_shard.as_bytes()),
+        what: format!(
+            "Shard {} has {}, {}.{:02} times the mean of {}.",
+            name(name_of_shard.as_bytes(), NAME_WIDTH),
+            bytes(dump.keys.memory_bytes),
+            percent / 100,
+            percent % 100,
+            bytes(mean)
+        ),
+        action,
+        evidence,
+        bytes_saved: None,
+        keys: Vec::new(),
+        commands,
+        source: Some(SOURCE.into()),
+        moves,
+    }
 }
 
 fn slots(report: &Report) -> Vec<Finding> {
@@ -113,6 +131,7 @@ fn slots(report: &Report) -> Vec<Finding> {
         keys: Vec::new(),
         commands: vec![format!("redis-cli CLUSTER GETKEYSINSLOT {} 10", slot.slot)],
         source: None,
+        moves: Vec::new(),
     };
     slots.iter().take(NAMED_MAX).map(of).collect()
 }
@@ -145,6 +164,7 @@ fn tags(report: &Report) -> Vec<Finding> {
         keys: Vec::new(),
         commands: Vec::new(),
         source: None,
+        moves: Vec::new(),
     };
     heaviest_tags(report).into_iter().take(NAMED_MAX).map(of).collect()
 }

@@ -73,6 +73,7 @@ fn of_prefix(report: &Report, found: &CompressionFound, prefix: &PrefixCompressi
         keys: Vec::new(),
         commands,
         source: Some(SOURCE.into()),
+        moves: Vec::new(),
     }
 }
 
@@ -113,6 +114,7 @@ fn of_sample(report: &Report, found: &CompressionFound) -> Option<Finding> {
         keys: Vec::new(),
         commands: Vec::new(),
         source: Some(SOURCE.into()),
+        moves: Vec::new(),
     })
 }
 

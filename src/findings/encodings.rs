@@ -70,6 +70,7 @@ fn of_tables(report: &Report, kind: &str) -> Option<Finding> {
         keys: Vec::new(),
         commands: commands(report, kind, of),
         source: Some(SOURCE.into()),
+        moves: Vec::new(),
     })
 }
 
@@ -116,5 +117,6 @@ fn of_long(report: &Report) -> Option<Finding> {
         keys,
         commands,
         source: None,
+        moves: Vec::new(),
     })
 }

@@ -48,6 +48,7 @@ fn expired(report: &Report) -> Option<Finding> {
             "redis-cli CONFIG SET active-expire-effort 4".to_owned(),
         ],
         source: None,
+        moves: Vec::new(),
     })
 }
 
@@ -95,6 +96,7 @@ fn soon(report: &Report) -> Option<Finding> {
         keys: Vec::new(),
         commands: Vec::new(),
         source: None,
+        moves: Vec::new(),
     })
 }
 
@@ -139,6 +141,7 @@ fn peak(report: &Report, dump: &DumpInfo) -> Option<Finding> {
         keys: Vec::new(),
         commands: Vec::new(),
         source: Some("Tencent Cloud, document 239/56008: distribute expiry evenly".into()),
+        moves: Vec::new(),
     })
 }
 
@@ -163,6 +166,7 @@ fn idle(report: &Report) -> Option<Finding> {
         keys,
         commands,
         source: None,
+        moves: Vec::new(),
     })
 }
 

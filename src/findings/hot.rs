@@ -25,5 +25,6 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
         keys,
         commands,
         source: None,
+        moves: Vec::new(),
     })
 }

@@ -35,5 +35,6 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
         keys,
         commands: commands.into_iter().collect(),
         source: Some("Amazon ElastiCache, best practices for large items; Huawei Cloud DCS, dcs-faq-0521004".into()),
+        moves: Vec::new(),
     })
 }

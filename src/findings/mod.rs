@@ -12,6 +12,7 @@ mod compression;
 mod encodings;
 mod expiry;
 mod hot;
+mod level;
 mod migration;
 mod names;
 mod no_ttl;

@@ -25,5 +25,6 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
         keys,
         commands,
         source: Some("Huawei Cloud DCS, dcs-faq-0427023; Redis documentation, keyspace".into()),
+        moves: Vec::new(),
     })
 }

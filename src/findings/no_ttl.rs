@@ -74,5 +74,6 @@ fn of_prefix(report: &Report, prefix: &NameTally) -> Finding {
         keys: Vec::new(),
         commands: vec![format!("bigkeys report --match {glob} {}", command::dumps(report))],
         source: Some("Tencent Cloud, document 239/56008: set a time to live, distribute expiry evenly".into()),
+        moves: Vec::new(),
     }
 }

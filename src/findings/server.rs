@@ -47,5 +47,6 @@ fn gap(report: &Report, dump: &DumpInfo) -> Option<Finding> {
         keys: Vec::new(),
         commands: vec!["redis-cli MEMORY STATS".to_owned(), "redis-cli INFO memory".to_owned()],
         source: None,
+        moves: Vec::new(),
     })
 }

@@ -108,6 +108,7 @@ fn of_prefix(report: &Report, model: &Model, prefix: &NameTally) -> Option<Findi
         source: Some(
             "Redis documentation, memory optimization: using hashes to abstract a key-value store on top".into(),
         ),
+        moves: Vec::new(),
     })
 }
 

@@ -38,6 +38,7 @@ fn long(report: &Report) -> Option<Finding> {
         keys,
         commands,
         source: None,
+        moves: Vec::new(),
     })
 }
 
@@ -67,5 +68,6 @@ fn pending(report: &Report) -> Option<Finding> {
         keys,
         commands,
         source: None,
+        moves: Vec::new(),
     })
 }

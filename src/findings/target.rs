@@ -42,6 +42,7 @@ fn of_keys(report: &Report, found: &SuspectKeys) -> Finding {
         keys: keys.clone(),
         commands: keys.first().map(|key| command::get(report, key, "")).into_iter().collect(),
         source: None,
+        moves: Vec::new(),
     }
 }
 
@@ -74,5 +75,6 @@ fn of_file(report: &Report, number: u32, dump: &DumpInfo) -> Option<Finding> {
         keys: Vec::new(),
         commands: vec![format!("bigkeys export --format resp {file} | redis-cli --pipe")],
         source: None,
+        moves: Vec::new(),
     })
 }

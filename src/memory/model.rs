@@ -1,12 +1,15 @@
 //! A server and an allocator: how memory is counted, and what a key and a string take.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::costs::{Costs, known, one_bytes, pair};
 use super::int::int;
 use super::key::{OBJECT_BYTES, key_and_object, key_object_bytes, raw};
 use super::{Allocator, Cost, Encoding, Target};
 use crate::rdb::short::Short;
+use crate::rdb::source::Source;
+use crate::rdb::{FormatElement, ParseError, ParseErrorKind};
 
 /// A server and an allocator: how memory is counted.
 #[derive(Clone, Debug)]
@@ -14,12 +17,33 @@ pub struct Model {
     pub(super) target: Target,
     pub(super) allocator: Allocator,
     pub(super) costs: Arc<Costs>,
+    /// Set when walks over values are to end.
+    stop: Option<Arc<AtomicBool>>,
 }
 
 impl Model {
     /// The model of a server built with this allocator.
     pub fn new(target: Target, allocator: Allocator) -> Self {
-        Self { target, allocator, costs: Costs::known(target, allocator) }
+        Self { target, allocator, costs: Costs::known(target, allocator), stop: None }
+    }
+
+    /// The same model; walks over tables and long lists end soon after `stop` is set, with
+    /// [`ParseErrorKind::Read`].
+    pub(crate) fn until(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop: Some(stop), ..self }
+    }
+
+    /// Whether a walk may go on, where `source` stands.
+    ///
+    /// # Errors
+    /// [`ParseErrorKind::Read`] if it is to end.
+    pub(super) fn go_on<S: Source>(&self, source: &S) -> Result<(), ParseError> {
+        match &self.stop {
+            Some(stop) if stop.load(Ordering::Relaxed) => {
+                Err(source.error(FormatElement::Element, ParseErrorKind::Read, 0))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The server.

@@ -23,6 +23,10 @@ use crate::rdb::source::Source;
 use crate::rdb::value;
 use crate::rdb::{Context, Dialect, FormatElement, Kind, ParseError, ParseErrorKind, ValueType};
 
+/// Elements of a table, and nodes of a list, between two looks whether the walk is to go on: some milliseconds.
+const ELEMENTS_A_LOOK: u64 = 1 << 18;
+const NODES_A_LOOK: u64 = 1 << 8;
+
 /// A string's head, and its number if it is a decimal integer.
 fn head_and_int(i: &[u8]) -> Parsed<'_, (StringHeader, Option<i64>)> {
     let (rest, header) = string_header(i)?;
@@ -282,10 +286,19 @@ fn members_of_table<S: Source>(
     mut table: Table,
     members: u64,
 ) -> Result<Table, ParseError> {
-    for _ in 0..members {
-        table.add_member(model, source.string_bytes(FormatElement::Element)?);
+    for count in looks(members) {
+        for _ in 0..count {
+            table.add_member(model, source.string_bytes(FormatElement::Element)?);
+        }
+        model.go_on(source)?;
     }
     Ok(table)
+}
+
+/// How many of so many elements come before each look whether the walk is to go on.
+fn looks(elements: u64) -> impl Iterator<Item = u64> {
+    let whole = std::iter::repeat_n(ELEMENTS_A_LOOK, usize::try_from(elements / ELEMENTS_A_LOOK).unwrap_or(usize::MAX));
+    whole.chain([elements % ELEMENTS_A_LOOK])
 }
 
 fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
@@ -319,10 +332,13 @@ fn hash<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseErro
 
 #[inline(never)]
 fn pairs_of_table<S: Source>(source: &mut S, model: &Model, mut table: Table, pairs: u64) -> Result<Table, ParseError> {
-    for _ in 0..pairs {
-        let field_bytes = source.string_bytes(FormatElement::Element)?;
-        let value_bytes = source.string_bytes(FormatElement::Element)?;
-        table.add_pair(model, field_bytes, value_bytes, false);
+    for count in looks(pairs) {
+        for _ in 0..count {
+            let field_bytes = source.string_bytes(FormatElement::Element)?;
+            let value_bytes = source.string_bytes(FormatElement::Element)?;
+            table.add_pair(model, field_bytes, value_bytes, false);
+        }
+        model.go_on(source)?;
     }
     Ok(table)
 }
@@ -330,14 +346,17 @@ fn pairs_of_table<S: Source>(source: &mut S, model: &Model, mut table: Table, pa
 /// Valkey 9: fields that may have TTLs, always a table.
 fn hash_2<S: Source>(source: &mut S, model: &Model) -> Result<Footprint, ParseError> {
     let (mut table, mut expiries) = (Table::default(), Expiries::default());
-    for _ in 0..source.parse(FormatElement::Count, length)? {
-        let field_bytes = source.string_bytes(FormatElement::Element)?;
-        let value_bytes = source.string_bytes(FormatElement::Element)?;
-        let expires_at_ms = source.parse(FormatElement::FieldTtl, i64_le)?;
-        table.add_pair(model, field_bytes, value_bytes, expires_at_ms >= 0);
-        if expires_at_ms >= 0 {
-            expiries.add(expires_at_ms);
+    for count in looks(source.parse(FormatElement::Count, length)?) {
+        for _ in 0..count {
+            let field_bytes = source.string_bytes(FormatElement::Element)?;
+            let value_bytes = source.string_bytes(FormatElement::Element)?;
+            let expires_at_ms = source.parse(FormatElement::FieldTtl, i64_le)?;
+            table.add_pair(model, field_bytes, value_bytes, expires_at_ms >= 0);
+            if expires_at_ms >= 0 {
+                expiries.add(expires_at_ms);
+            }
         }
+        model.go_on(source)?;
     }
     Ok(Footprint::of_table(Kind::Hash, &table, table.finish_hash(model, Made::AtOnce, expiries)))
 }
@@ -347,11 +366,14 @@ fn hash_with_ttls<S: Source>(source: &mut S, model: &Model) -> Result<Footprint,
     let pairs = source.parse(FormatElement::Count, length)?;
     let mut table = Table::default();
     if pairs > packed::HASH_FIELDS_MAX {
-        for _ in 0..pairs {
-            let ttl = source.parse(FormatElement::FieldTtl, length)?;
-            let field_bytes = source.string_bytes(FormatElement::Element)?;
-            let value_bytes = source.string_bytes(FormatElement::Element)?;
-            table.add_pair(model, field_bytes, value_bytes, ttl != 0);
+        for count in looks(pairs) {
+            for _ in 0..count {
+                let ttl = source.parse(FormatElement::FieldTtl, length)?;
+                let field_bytes = source.string_bytes(FormatElement::Element)?;
+                let value_bytes = source.string_bytes(FormatElement::Element)?;
+                table.add_pair(model, field_bytes, value_bytes, ttl != 0);
+            }
+            model.go_on(source)?;
         }
         let held = table.finish_hash(model, Made::Grown, Expiries::default());
         return Ok(Footprint::of_table(Kind::Hash, &table, held));
@@ -407,9 +429,12 @@ fn scored_of_table<S: Source>(
     mut table: Table,
     members: u64,
 ) -> Result<Table, ParseError> {
-    for _ in 0..members {
-        table.add_scored(model, source.string_bytes(FormatElement::Element)?);
-        skip_score(source, value_type)?;
+    for count in looks(members) {
+        for _ in 0..count {
+            table.add_scored(model, source.string_bytes(FormatElement::Element)?);
+            skip_score(source, value_type)?;
+        }
+        model.go_on(source)?;
     }
     Ok(table)
 }
@@ -480,7 +505,10 @@ fn list_of_nodes<S: Source>(source: &mut S, value_type: ValueType, model: &Model
     let (mut nodes, mut elements) = (Nodes::default(), 0_u64);
     let mut damaged = None;
     let mut largest_plain: Option<Largest> = None;
-    for _ in 0..source.parse(FormatElement::Count, length)? {
+    for node in 0..source.parse(FormatElement::Count, length)? {
+        if node % NODES_A_LOOK == NODES_A_LOOK - 1 {
+            model.go_on(source)?;
+        }
         if value_type == ValueType::LIST_QUICKLIST {
             let (made_bytes, bytes, entries) = go_on(node_of_ziplist(source, model), &mut damaged)?;
             nodes.add_cut(model, made_bytes, bytes);
@@ -528,4 +556,34 @@ fn node_of_ziplist<S: Source>(source: &mut S, model: &Model) -> Result<(u64, u64
     }
     let ((bytes, entries), packing) = repacked(source, model)?;
     Ok((bytes, packing.map_or(bytes, |packing| packing.bytes()), entries))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::super::Allocator;
+    use super::*;
+    use crate::rdb::source::Slice;
+
+    #[test]
+    fn a_walk_ends_within_a_value_when_it_is_told_to() {
+        let members = u32::try_from(3 * ELEMENTS_A_LOOK).unwrap();
+        // A set of texts without bytes.
+        let mut value = [&[0x80][..], &members.to_be_bytes()].concat();
+        let head_bytes = value.len() as u64;
+        value.resize(value.len() + members as usize, 0);
+        let stop = Arc::new(AtomicBool::new(false));
+        let model = Model::new(Target::Redis7_2, Allocator::Jemalloc).until(stop.clone());
+        let walked = || {
+            let mut source = Slice::new(&value, 0);
+            let header = KeyHeader { value_type: ValueType::SET, ..KeyHeader::default() };
+            let footprint = measure(&mut source, &header, &Context::new(Dialect::Redis, 11), &model);
+            (footprint.map(|found| found.measure.size).map_err(|error| error.kind), source.offset())
+        };
+        assert_eq!(walked(), (Ok(members.into()), value.len() as u64));
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(walked(), (Err(ParseErrorKind::Read), head_bytes + ELEMENTS_A_LOOK));
+    }
 }

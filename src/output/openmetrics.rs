@@ -10,7 +10,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 use crate::error::Visible;
-use crate::report::{DumpInfo, Finding, NameTally, Report, Tally};
+use crate::report::{Breakdown, ClassWeight, DumpInfo, Finding, NameTally, Report, SparseSpread, Tally};
 
 /// Dumps, databases, prefixes and findings that have metrics of their own.
 const DUMPS_MAX: usize = 256;
@@ -80,6 +80,8 @@ pub fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         let groups: Vec<_> = groups.chain([(vec!["unclassified".to_owned()], found.unclassified)]).collect();
         family(&mut text, "bigkeys_group", &["group"], &groups);
     }
+    breakdowns(&mut text, "prefix", &broken_down_prefixes(report));
+    breakdowns(&mut text, "group", &broken_down_groups(report));
     findings(&mut text, &report.findings);
     text.push_str("# EOF\n");
     to.write_all(text.as_bytes())
@@ -180,11 +182,90 @@ fn types(report: &Report) -> Vec<(Vec<String>, Tally)> {
 
 /// The prefixes that take most memory, each with all keys under it: those of longer prefixes count with shorter ones too.
 fn prefixes(report: &Report) -> Vec<(Vec<String>, Tally)> {
+    heaviest_prefixes(report).iter().map(|prefix| (vec![label(report, prefix)], prefix.tally)).collect()
+}
+
+fn heaviest_prefixes(report: &Report) -> Vec<&NameTally> {
     let mut prefixes: Vec<&NameTally> = report.prefixes.found.names.iter().collect();
     prefixes.sort_by_key(|prefix| Reverse(prefix.tally.memory_bytes));
     prefixes.truncate(PREFIXES_MAX);
     prefixes.sort_by(|a, b| a.name.cmp(&b.name));
-    prefixes.iter().map(|prefix| (vec![Visible(&report.prefixes.whole(prefix)).to_string()], prefix.tally)).collect()
+    prefixes
+}
+
+fn label(report: &Report, prefix: &NameTally) -> String {
+    Visible(&report.prefixes.whole(prefix)).to_string()
+}
+
+/// The breakdowns of prefixes and groups by their labels; those of the same label are one.
+type Breakdowns = BTreeMap<String, Breakdown>;
+
+fn broken_down_prefixes(report: &Report) -> Breakdowns {
+    let prefixes = heaviest_prefixes(report);
+    by_label(prefixes.iter().filter_map(|prefix| Some((label(report, prefix), prefix.breakdown.as_deref()?))))
+}
+
+fn broken_down_groups(report: &Report) -> Breakdowns {
+    let groups = report.groups.iter().flat_map(|found| &found.groups);
+    by_label(groups.filter_map(|found| Some((found.group.name.clone(), found.breakdown.as_deref()?))))
+}
+
+fn by_label<'r>(all: impl Iterator<Item = (String, &'r Breakdown)>) -> Breakdowns {
+    let mut breakdowns = Breakdowns::new();
+    for (label, breakdown) in all {
+        breakdowns.entry(label).or_default().merge(breakdown);
+    }
+    breakdowns
+}
+
+/// The keys of prefixes or groups by type, time to live and time unused, and percentiles of their figures.
+fn breakdowns(text: &mut String, of: &str, breakdowns: &Breakdowns) {
+    type Classes = (&'static str, &'static str, fn(&Breakdown) -> &[ClassWeight]);
+    type Spread = (&'static str, Option<&'static str>, &'static str, fn(&Breakdown) -> &SparseSpread);
+    type ClassFigure = (&'static str, Option<&'static str>, fn(&ClassWeight) -> u64);
+    const CLASSES: [Classes; 3] = [
+        ("type", "by type", |of| &of.types),
+        ("ttl", "by time to live", |of| &of.ttl),
+        ("idle", "by time unused", |of| &of.idle),
+    ];
+    const CLASS_FIGURES: [ClassFigure; 2] =
+        [("keys", None, |class| class.weight.keys), ("memory_bytes", Some("bytes"), |class| class.weight.memory_bytes)];
+    const SPREADS: [Spread; 4] = [
+        ("key_memory_bytes", Some("bytes"), "bytes of memory of a key", |of| &of.memory_bytes),
+        ("key_elements", None, "elements of a key", |of| &of.elements),
+        ("key_value_bytes", Some("bytes"), "bytes of a value as clients see it", |of| &of.value_bytes),
+        ("key_name_bytes", Some("bytes"), "bytes of a name", |of| &of.name_bytes),
+    ];
+    for (class, what, classes) in CLASSES {
+        if breakdowns.values().all(|breakdown| classes(breakdown).is_empty()) {
+            continue;
+        }
+        for (figure, unit, value) in CLASS_FIGURES {
+            let name = format!("bigkeys_{of}_{class}_{figure}");
+            metric(text, &name, "gauge", unit, &format!("{} of a {of} {what}", figure.replace('_', " ")));
+            for (label, breakdown) in breakdowns {
+                for found in classes(breakdown) {
+                    sample(text, &name, &[(of, label), (class, &found.class)], value(found));
+                }
+            }
+        }
+    }
+    if breakdowns.is_empty() {
+        return;
+    }
+    for (figure, unit, what, spread) in SPREADS {
+        let name = format!("bigkeys_{of}_{figure}");
+        metric(text, &name, "gauge", unit, &format!("{what} of a {of}, by percentile; off by at most 1 %"));
+        for (label, breakdown) in breakdowns {
+            let spread = spread(breakdown).spread();
+            // Of values that are not known nothing is said.
+            let percentiles = [("50", 500), ("90", 900), ("99", 990), ("99.9", 999), ("100", 1000)];
+            for (percentile, permille) in percentiles.into_iter().filter(|_| spread.keys() > 0) {
+                let value = if permille == 1000 { spread.max() } else { spread.permille(permille) };
+                sample(text, &name, &[(of, label), ("percentile", percentile)], value);
+            }
+        }
+    }
 }
 
 /// A metric for each figure, with a sample for each set of labels.

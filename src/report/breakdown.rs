@@ -147,7 +147,8 @@ fn idle_names() -> [&'static str; IDLE_CLASSES.len()] {
 }
 
 impl Breakdown {
-    pub(super) fn merge(&mut self, other: &Self) {
+    /// Adds the keys of another.
+    pub(crate) fn merge(&mut self, other: &Self) {
         merge_classes(&mut self.types, &other.types, &type_names());
         merge_classes(&mut self.ttl, &other.ttl, &ttl_names());
         merge_classes(&mut self.idle, &other.idle, &idle_names());

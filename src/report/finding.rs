@@ -35,6 +35,9 @@ pub struct Finding {
     /// Where a limit that it names is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Cow<'static, str>>,
+    /// The slots that the shard that it is about should give away, the most memory first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<SlotsMoved>,
 }
 
 /// How much a finding matters, the most severe first.
@@ -156,6 +159,36 @@ impl Subject {
     pub fn named(kind: SubjectKind, name: impl Into<Vec<u8>>) -> Self {
         Self { kind, name: Some(Name::new(name)) }
     }
+}
+
+/// Slots that one shard gives to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotsMoved {
+    /// The shard that takes them.
+    pub to: String,
+    /// The slots, in ranges: the first and the last of each.
+    pub slots: Vec<(u16, u16)>,
+    /// Their keys.
+    pub keys: u64,
+    /// Bytes of their memory as `MEMORY USAGE` counts them.
+    pub memory_bytes: u64,
+    /// The hash tags that take much of a slot, the most memory first; as far as the report lists them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagMoved>,
+}
+
+/// A hash tag in a slot that is moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagMoved {
+    /// The tag.
+    #[serde(flatten)]
+    pub name: Name,
+    /// Its slot.
+    pub slot: u16,
+    /// Its keys.
+    pub keys: u64,
+    /// Bytes of their memory as `MEMORY USAGE` counts them.
+    pub memory_bytes: u64,
 }
 
 impl Evidence {

@@ -113,8 +113,10 @@ impl Report {
         self.beginnings.merge(other.beginnings);
         self.modules.merge(other.modules, |name| (0, names::hash(name)));
         match (&mut self.slots, other.slots) {
-            (Some(mine), Some(theirs)) => mine.merge(theirs),
-            (mine, theirs) => *mine = mine.take().or(theirs),
+            (Some(mine), Some(theirs)) => mine.merge(theirs, dumps_before),
+            (mine, theirs) => {
+                *mine = mine.take().or_else(|| theirs.map(|theirs| theirs.numbered_from(dumps_before)));
+            }
         }
         self.streams.merge(&other.streams);
         if let (Some(mine), Some(theirs)) = (&mut self.groups, &other.groups) {

@@ -59,7 +59,7 @@ pub use budget::{Breach, Budget, Verdict};
 pub use compression::{Compressed, CompressionFound, PrefixCompression, ValueSample};
 pub use expiry::{ExpiryDay, ExpiryDays, ExpiryPeak};
 pub use filters::{FilteredExpired, Filters};
-pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, Subject, SubjectKind};
+pub use finding::{Evidence, Finding, Saving, SavingBasis, Severity, SlotsMoved, Subject, SubjectKind, TagMoved};
 pub use groups::{Group, GroupTally, GroupsFound};
 pub use key_row::KeyRow;
 pub use largest_keys::{LargestKey, LargestKeys, Sort};

@@ -607,7 +607,7 @@ impl Numbers {
             return;
         }
         if asked.has_slots {
-            self.slots.add(name, tally);
+            self.slots.add(asked.dump, name, tally);
         }
         if !asked.beginnings.is_empty()
             && let Some(name) = asked.below(name).filter(|name| !asked.separators.is_among(name))

@@ -5,6 +5,7 @@
 //! here, some 20 ns a row.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::question::QueryPlan;
@@ -14,7 +15,7 @@ use super::shorts::Shape;
 use super::text::Name;
 use crate::analysis::BUFFER_BYTES_MAX;
 use crate::analysis::accumulator::Accumulator;
-use crate::memory::{Basis, Footprint, walk};
+use crate::memory::{Basis, Footprint, Model, walk};
 use crate::rdb::entry::{Damage, PartialValue, Step, step_with};
 use crate::rdb::short::{self, Short, Visitor};
 use crate::rdb::source::KeepsKey;
@@ -70,6 +71,8 @@ impl fmt::Debug for Outlet<'_> {
 /// Rows on their way to where they go. Those of a piece wait until the pieces before it have gone.
 pub(crate) struct Rows<'o> {
     asked: Arc<QueryPlan>,
+    /// What values are walked over with.
+    model: Model,
     /// None in a piece.
     outlet: Option<Arc<Mutex<Outlet<'o>>>>,
     waiting: Waiting,
@@ -222,7 +225,12 @@ impl<'o> Rows<'o> {
             buffer: Vec::new(),
         };
         let takes_all = asked.takes_all && !asked.filter.names_databases();
-        Self { asked, outlet, waiting, takes_all }
+        Self { model: asked.model.clone(), asked, outlet, waiting, takes_all }
+    }
+
+    /// The same, which ends within a long value soon after `stop` is set.
+    pub(crate) fn until(self, stop: Arc<AtomicBool>) -> Self {
+        Self { model: self.model.until(stop), ..self }
     }
 
     /// How many keys have no row, since their names are too long.
@@ -246,7 +254,7 @@ impl Accumulator for Rows<'_> {
     const LEAVES_OPEN: bool = false;
 
     fn empty(&self, db: Option<u64>) -> Self {
-        Self::new(self.asked.clone(), db, None)
+        Self { model: self.model.clone(), ..Self::new(self.asked.clone(), db, None) }
     }
 
     fn step<S: KeepsKey>(
@@ -259,14 +267,14 @@ impl Accumulator for Rows<'_> {
         if self.waiting.rows.is_full(HANDED_ROWS) {
             self.hand_on();
         }
-        let Self { asked, waiting, takes_all, .. } = self;
+        let Self { asked, model, waiting, takes_all, .. } = self;
         if *takes_all {
             waiting.add_shorts(asked, source, context, until)?;
             if source.offset() >= until {
                 return Ok(Step::Key);
             }
         }
-        let walk = |source: &mut S, header: &_| walk::measure(source, header, context, &asked.model);
+        let walk = |source: &mut S, header: &_| walk::measure(source, header, context, model);
         step_with(source, context, walk, |source, found, footprint| {
             waiting.add(asked, &found.entry(source.kept()), footprint, found.header.selected_db)
         })

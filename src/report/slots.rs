@@ -19,6 +19,9 @@ pub(super) struct Slots {
 pub struct SlotTally {
     /// The slot.
     pub slot: u16,
+    /// The number of the dump that has all its keys: none if several have some, or if the report does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dump: Option<u32>,
     /// How many keys.
     pub keys: u64,
     /// Bytes of their records in the dump.
@@ -33,6 +36,11 @@ pub struct SlotTally {
 
 impl SlotTally {
     fn merge(&mut self, other: &Self) {
+        if self.keys == 0 {
+            self.dump = other.dump;
+        } else if self.dump != other.dump {
+            self.dump = None;
+        }
         self.keys += other.keys;
         self.serialized_bytes = self.serialized_bytes.saturating_add(other.serialized_bytes);
         self.memory_bytes = self.memory_bytes.saturating_add(other.memory_bytes);
@@ -51,10 +59,11 @@ pub struct SlotsFound {
 }
 
 impl Slots {
-    pub(super) fn add(&mut self, name: &[u8], tally: &Tally) {
+    pub(super) fn add(&mut self, dump: u32, name: &[u8], tally: &Tally) {
         let tag = hash_tag(name);
         let of_slot = SlotTally {
             slot: slot(tag.unwrap_or(name)),
+            dump: Some(dump),
             keys: 1,
             serialized_bytes: tally.serialized_bytes,
             memory_bytes: tally.memory_bytes,
@@ -97,12 +106,25 @@ impl Slots {
 }
 
 impl SlotsFound {
-    pub(super) fn merge(&mut self, other: Self) {
+    /// Adds those of another report, whose dumps come after `dumps_before` others.
+    pub(super) fn merge(&mut self, other: Self, dumps_before: u32) {
         let mut all = Slots::default();
-        for slot in self.slots.iter().chain(&other.slots) {
+        for slot in &self.slots {
+            all.add_slot(slot);
+        }
+        let other = other.numbered_from(dumps_before);
+        for slot in &other.slots {
             all.add_slot(slot);
         }
         self.slots = all.finish().slots;
         self.tags.merge(other.tags, |tag| (0, hash(tag)));
+    }
+
+    /// The same where so many dumps come before its own.
+    pub(super) fn numbered_from(mut self, dumps_before: u32) -> Self {
+        for slot in &mut self.slots {
+            slot.dump = slot.dump.map(|dump| dump.saturating_add(dumps_before));
+        }
+        self
     }
 }

@@ -8,14 +8,17 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::assembler::Rdb;
 use crate::support::fixtures::{self, Fixture};
 use crate::support::random::Random;
 use crate::support::ways::{Answer, Doing, Scratch, Way, mapped, mapped_whole, streamed};
-use bigkeys::BigKey;
 use bigkeys::rdb::source::Slice;
 use bigkeys::rdb::{Scanner, elements};
+use bigkeys::report::Question;
+use bigkeys::{BigKey, Dump, ErrorKind, Options, Progress, rows_all};
 
 /// Fixtures up to this size are cut at every byte, and bytes all over them are changed; larger ones are only sampled.
 const SMALL_BYTES: usize = 2048;
@@ -288,5 +291,35 @@ fn run_in_a_gigabyte(dump: &Path, piped: bool) -> Option<i32> {
             return None;
         }
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A set of a hundred million members takes seconds to walk over, and a scan for rows that is cancelled meanwhile ends within it.
+#[test]
+fn a_scan_for_rows_is_cancelled_within_a_value() {
+    let members = 100_000_000_u32;
+    let mut dump = Rdb::redis(11).select_db(0).key(0, "first", |value| value.string("x")).unfinished();
+    dump.extend([&[2][..], b"\x03set\x80", &members.to_be_bytes()].concat());
+    // Texts without bytes, in a file that is sparse.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dump.rdb");
+    fs::write(&path, &dump).expect("it can be written");
+    let file = fs::File::options().write(true).open(&path).expect("a file");
+    file.set_len(dump.len() as u64 + u64::from(members)).expect("room");
+    for threads in [1, 2] {
+        let mut options = Options::default();
+        (options.threads, options.verify) = (threads, false);
+        let progress = Arc::new(Progress::default());
+        let (dumps, question) = ([Dump::from(&path)], Question::default());
+        let errors = std::thread::scope(|scope| {
+            let scan = scope.spawn(|| rows_all(&dumps, &question, &options, &progress, |_| {}).expect("a scan").1);
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!scan.is_finished());
+            progress.cancel();
+            scan.join().expect("a thread")
+        });
+        let [error] = &errors[..] else { panic!("{errors:?}") };
+        let ErrorKind::Cancelled { offset } = error.cause else { panic!("{error}") };
+        assert!(offset < u64::from(members) / 2, "{offset}");
     }
 }

@@ -22,6 +22,7 @@ mod forensics;
 mod hostile;
 mod inflated;
 mod laws;
+mod level;
 mod memory;
 mod memory_models;
 mod one_rule;

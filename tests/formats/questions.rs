@@ -338,7 +338,8 @@ print(json.dumps([[s.name, s.labels, s.value] for family in families for s in fa
     for dump in [Path::new("fixtures/mixed_all_v12.rdb"), Path::new("fixtures/empty_v80.rdb"), &hostile] {
         let dump = dump.to_str().expect("text");
         let metrics = dir.path().join("bigkeys.prom");
-        printed(&["report", "-q", dump, "-o", metrics.to_str().expect("text")], 0);
+        let asked = ["report", "-q", "--breakdown", "--group", "p*", "--group", "*b*", "-o"];
+        printed(&[&asked[..], &[metrics.to_str().expect("text"), dump]].concat(), 0);
         let output = Command::new(&python).args(["-c", script]).arg(&metrics).output().expect("Python");
         assert!(output.status.success(), "{dump}: {}", String::from_utf8_lossy(&output.stderr));
         let samples: Vec<(String, Value, f64)> = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -365,6 +366,30 @@ print(json.dumps([[s.name, s.labels, s.value] for family in families for s in fa
         assert_eq!((sum("bigkeys_findings"), sum("bigkeys_findings_saved_bytes")), counts, "{dump}");
         let prefixes = samples.iter().filter(|(of, ..)| of == "bigkeys_prefix_keys").count();
         assert!(prefixes <= 100, "{prefixes}");
+        // The classes of a prefix or group are all its keys; its largest key is in its last percentile.
+        for (of, figure) in
+            [("prefix", "keys"), ("prefix", "memory_bytes"), ("group", "keys"), ("group", "memory_bytes")]
+        {
+            for (_, labels, value) in samples.iter().filter(|(name, ..)| *name == format!("bigkeys_{of}_{figure}")) {
+                if labels[of] == "unclassified" {
+                    continue;
+                }
+                for class in ["type", "ttl"] {
+                    let name = format!("bigkeys_{of}_{class}_{figure}");
+                    let of_classes =
+                        samples.iter().filter(|(found, of_class, _)| *found == name && of_class[of] == labels[of]);
+                    let sum: f64 = of_classes.map(|(_, _, value)| value).sum();
+                    assert!((sum - value).abs() < 0.5, "{dump}: {name} of {labels}: {sum} and {value}");
+                }
+            }
+        }
+        let most = |name: &str| {
+            let values = samples.iter().filter(|(of, labels, _)| of == name && labels["percentile"] == "100");
+            values.map(|(_, _, value)| *value).fold(0.0, f64::max)
+        };
+        let names = report["prefixes"]["names"].as_array().expect("prefixes");
+        assert_eq!(names.is_empty(), most("bigkeys_prefix_key_name_bytes") < 1.0, "{dump}");
+        assert!(names.is_empty() || most("bigkeys_prefix_key_memory_bytes") > 1.0, "{dump}");
         let names: BTreeSet<_> = samples.iter().map(|(name, labels, _)| format!("{name} {labels}")).collect();
         assert_eq!(names.len(), samples.len(), "a series is there twice");
     }

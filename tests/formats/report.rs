@@ -17,7 +17,8 @@ use bigkeys::output::{folded, table};
 use bigkeys::rdb::source::{Slice, Source};
 use bigkeys::rdb::{Scanner, value};
 use bigkeys::report::{
-    BeginningsFound, FilteredExpired, Filters, Group, KeyRow, Question, Report, Row, Rules, Saving, SavingBasis,
+    BeginningsFound, FilteredExpired, Filters, Group, KeyRow, Name, Question, Report, Row, Rules, Saving, SavingBasis,
+    SlotsMoved, TagMoved,
 };
 use bigkeys::{Dump, Options, analyze_all, findings, look_into, report_all, rows_all};
 use serde_json::Value;
@@ -437,6 +438,9 @@ fn the_schema_describes_the_json() {
         report.findings = findings::judge(&report, Rules::default());
         for finding in &mut report.findings {
             finding.bytes_saved = Some(Saving { bytes: 1, basis: SavingBasis::Exact });
+            let tags = vec![TagMoved { name: Name::new("tag"), slot: 2, keys: 1, memory_bytes: 1 }];
+            let to = "10.0.0.2:6379".to_owned();
+            finding.moves = vec![SlotsMoved { to, slots: vec![(1, 2)], keys: 1, memory_bytes: 1, tags }];
         }
         assert_eq!(look_into(&mut report, &[Dump::from(&dump)]).expect("a file"), Vec::<String>::new());
         report.dumps[0].sha256 = Some("00".to_owned());

@@ -168,7 +168,7 @@ fn a_damaged_dump_is_said_to_be_damaged() {
 
 #[test]
 fn a_reader_goes_through_the_page() {
-    let page = page("shop.rdb", &dumps::shop(), &["--top", "100", "--largest"]);
+    let page = page("shop.rdb", &dumps::shop(), &["--top", "100", "--largest", "--breakdown", "--group", "cart:*"]);
     assert!(page.html.len() < 700_000, "{} bytes", page.html.len());
     run("tour.mjs", &[page.path.as_os_str(), page.folder.path().as_os_str()]);
 }
@@ -189,7 +189,9 @@ fn what_changed_between_reports_is_a_page_too() {
     for (name, dump) in [("old", dumps::shop()), ("new", dumps::shop_a_week_later())] {
         fs::write(folder.path().join(format!("{name}.rdb")), dump).expect("a dump");
         let (report, dump) = (format!("{name}.json"), format!("{name}.rdb"));
-        bigkeys(folder.path(), &["report", "--group", "cart:*", "--group", "session:*", "-o", &report, &dump]);
+        let options = if name == "new" { &["--sha256"][..] } else { &[] };
+        let groups = ["report", "--group", "cart:*", "--group", "session:*", "-o", &report, &dump];
+        bigkeys(folder.path(), &[&groups[..], options].concat());
     }
     bigkeys(folder.path(), &["diff", "old.json", "new.json", "-o", "page.html"]);
     let html = fs::read_to_string(folder.path().join("page.html")).expect("a page");
@@ -197,6 +199,25 @@ fn what_changed_between_reports_is_a_page_too() {
         assert!(html.contains(wanted), "{wanted}");
     }
     assert!(!html.contains("What became of keys"));
+    // Digests as on the page of a report: of the side whose report has them.
+    let new = fs::read(folder.path().join("new.json")).expect("a report");
+    let new: Value = serde_json::from_slice(&new).expect("JSON");
+    let sha256 = new["dumps"][0]["sha256"].as_str().expect("a digest");
+    let digest = format!("<p>SHA-256 <code>{sha256}</code> <bdi class=\"name\">new.rdb</bdi></p>");
+    assert!(html.contains(&digest) && html.matches("SHA-256").count() == 1, "{digest}");
+}
+
+/// What keys of prefixes are is there if it was asked for, of the largest prefixes first, and says what it leaves out.
+#[test]
+fn what_keys_of_prefixes_are() {
+    let plain = page("crowd.rdb", &dumps::crowd(), &[]);
+    assert!(!plain.html.contains("What keys of prefixes are"));
+    let page = page("crowd.rdb", &dumps::crowd(), &["--breakdown", "--top", "500"]);
+    assert!(page.html.len() <= 1_500_000, "{} bytes", page.html.len());
+    let section = Regex::new(r#"(?s)<section id="breakdown".*?</section>"#).expect("a pattern");
+    let section = section.find(&page.html).expect("a section").as_str();
+    assert_eq!((section.matches("<table").count(), section.matches("<th scope=\"row\">").count()), (2, 2 * 24));
+    assert!(section.contains("more prefixes, which the JSON of the report has"), "{section}");
 }
 
 #[test]
@@ -217,7 +238,8 @@ fn hostile_names_that_came_are_text() {
 
 #[test]
 fn hostile_names_are_text() {
-    let page = page("<img src=x onerror=hacked()>.rdb", &dumps::hostile(), &["--top", "500", "--slots"]);
+    let options = ["--top", "500", "--slots", "--breakdown"];
+    let page = page("<img src=x onerror=hacked()>.rdb", &dumps::hostile(), &options);
     let data = Regex::new(r#"(?s)<script id="data" type="application/json">(.*?)</script>"#).expect("a pattern");
     let data = data.captures(&page.html).expect("data")[1].to_owned();
     assert!(!data.contains('<'));
@@ -309,7 +331,7 @@ fn thousands_of_names_are_small_and_drawn_at_once() {
 #[ignore = "makes pictures, in the folder BIGKEYS_SCREENSHOTS"]
 fn screenshots() {
     let folder = std::env::var_os("BIGKEYS_SCREENSHOTS").expect("BIGKEYS_SCREENSHOTS names a folder");
-    let page = page("shop.rdb", &dumps::shop(), &["--top", "100", "--largest", "--slots", "--sha256"]);
+    let page = page("shop.rdb", &dumps::shop(), &["--top", "100", "--largest", "--slots", "--sha256", "--breakdown"]);
     run("screenshots.mjs", &[page.path.as_os_str(), &folder]);
     let changed = shops(&["--top", "100", "--maxmemory", "64M"]);
     let folder = Path::new(&folder).join("diff");

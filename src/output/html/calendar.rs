@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use maud::{Markup, html};
 
+use super::parts::framed;
 use crate::output::human::{bytes, count, counted, moment};
 use crate::report::{ExpiryDay, ExpiryDays};
 
@@ -110,29 +111,26 @@ fn of_day(date: Date, days: &[Day<'_>], most: u64) -> Markup {
 fn list(days: &[Day<'_>]) -> Markup {
     let mut freed = 0_u64;
     html! {
-        div.scroll tabindex="0" role="group" aria-label="Keys by the day on which they expire" {
-            table.histogram {
-                caption { "Keys by the day on which they expire" }
-                thead {
+        (framed(
+            "Keys by the day on which they expire",
+            true,
+            &html! {
+                th scope="col" { "Day (UTC)" }
+                th.number scope="col" { "Keys" }
+                th.number scope="col" { "Memory" }
+                th.number scope="col" { "Freed by its end" }
+            },
+            &html! {
+                @for (date, day) in days {
+                    @let () = freed = freed.saturating_add(day.memory_bytes);
                     tr {
-                        th scope="col" { "Day (UTC)" }
-                        th.number scope="col" { "Keys" }
-                        th.number scope="col" { "Memory" }
-                        th.number scope="col" { "Freed by its end" }
+                        th scope="row" { (date) }
+                        td.number { (count(day.keys)) }
+                        td.number { (bytes(day.memory_bytes)) }
+                        td.number { (bytes(freed)) }
                     }
                 }
-                tbody {
-                    @for (date, day) in days {
-                        @let () = freed = freed.saturating_add(day.memory_bytes);
-                        tr {
-                            th scope="row" { (date) }
-                            td.number { (count(day.keys)) }
-                            td.number { (bytes(day.memory_bytes)) }
-                            td.number { (bytes(freed)) }
-                        }
-                    }
-                }
-            }
-        }
+            },
+        ))
     }
 }

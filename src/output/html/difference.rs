@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::difference_data::{self, Block};
 use super::document::{self, Document};
 use super::moves;
-use super::parts::{fact, named};
+use super::parts::{digests, fact, framed, named};
 use crate::compare::{Amount, Change, Difference, KeyChanges, Moved, Pace, Side, TopChanges};
 use crate::error::Visible;
 use crate::output::human::{bytes, count, counted, duration, moment, share, signed_bytes, signed_count, signed_share};
@@ -150,24 +150,27 @@ fn sides(difference: &Difference) -> Markup {
         section #sides aria-labelledby="sides-title" {
             h2 #sides-title { "Old and new" }
             @if let Some(pace) = &difference.pace { (tiles(pace)) }
-            div.scroll tabindex="0" role="group" aria-label="Both sides" {
-                table {
-                    caption { "Both sides" }
-                    thead { tr { th scope="col" { "Figure" } th scope="col" { "Old" } th scope="col" { "New" } } }
-                    tbody {
-                        (side_row("Dumps", sides.map(dumps)))
-                        (side_row("Made at", sides.map(|side| html! {
-                            (side.created_at_ms.map_or_else(|| "unknown".to_owned(), moment))
-                        })))
-                        (side_row("Memory as on", sides.map(|side| html! { (visible(&side.targets.join(", "))) })))
-                        (side_row("used_memory when written", sides.map(|side| html! { (used(side)) })))
-                        (side_row("Keys", amounts.map(|amount| html! { (count(amount.keys)) })))
-                        (side_row("Memory of the keys", amounts.map(|amount| html! { (bytes(amount.memory_bytes)) })))
-                        (side_row("Keys that never expire", amounts.map(|amount| html! { (never(amount)) })))
-                        (side_row("Memory that never expires", amounts.map(|amount| html! { (never_expire(amount)) })))
-                    }
-                }
-            }
+            (framed(
+                "Both sides",
+                false,
+                &html! {
+                    th scope="col" { "Figure" }
+                    th scope="col" { "Old" }
+                    th scope="col" { "New" }
+                },
+                &html! {
+                    (side_row("Dumps", sides.map(dumps)))
+                    (side_row("Made at", sides.map(|side| html! {
+                        (side.created_at_ms.map_or_else(|| "unknown".to_owned(), moment))
+                    })))
+                    (side_row("Memory as on", sides.map(|side| html! { (visible(&side.targets.join(", "))) })))
+                    (side_row("used_memory when written", sides.map(|side| html! { (used(side)) })))
+                    (side_row("Keys", amounts.map(|amount| html! { (count(amount.keys)) })))
+                    (side_row("Memory of the keys", amounts.map(|amount| html! { (bytes(amount.memory_bytes)) })))
+                    (side_row("Keys that never expire", amounts.map(|amount| html! { (never(amount)) })))
+                    (side_row("Memory that never expires", amounts.map(|amount| html! { (never_expire(amount)) })))
+                },
+            ))
         }
     }
 }
@@ -222,40 +225,37 @@ fn changes(caption: &str, first: &str, lines: &[(String, &Change)]) -> Markup {
     let most = lines.iter().map(|(_, change)| change.memory_bytes_change.unsigned_abs()).max().unwrap_or(0);
     let never = |amount: &Amount| share(amount.keys_without_ttl, amount.keys);
     html! {
-        div.scroll tabindex="0" role="group" aria-label=(caption) {
-            table {
-                caption { (caption) }
-                thead {
+        (framed(
+            caption,
+            false,
+            &html! {
+                th scope="col" { (first) }
+                th.bars scope="col" { "Less or more" }
+                th.number scope="col" { "Memory" }
+                th.number scope="col" { "Change" }
+                th.number scope="col" { "Of before" }
+                th.number scope="col" { "Keys" }
+                th.number scope="col" { "Change" }
+                th.number scope="col" { "Never expire" }
+            },
+            &html! {
+                @for (label, change) in lines.iter().take(LINES_MAX) {
                     tr {
-                        th scope="col" { (first) }
-                        th.bars scope="col" { "Less or more" }
-                        th.number scope="col" { "Memory" }
-                        th.number scope="col" { "Change" }
-                        th.number scope="col" { "Of before" }
-                        th.number scope="col" { "Keys" }
-                        th.number scope="col" { "Change" }
-                        th.number scope="col" { "Never expire" }
-                    }
-                }
-                tbody {
-                    @for (label, change) in lines.iter().take(LINES_MAX) {
-                        tr {
-                            th scope="row" { bdi { (label) } }
-                            td.bars { (bar(change.memory_bytes_change, most)) }
-                            td.number { (bytes(change.new.memory_bytes)) }
-                            td.number { (signed_bytes(change.memory_bytes_change)) }
-                            td.number { (signed_share(change.memory_bytes_change, change.old.memory_bytes)) }
-                            td.number { (count(change.new.keys)) }
-                            td.number { (signed_count(change.keys_change)) }
-                            td.number {
-                                @let (was, is) = (never(&change.old), never(&change.new));
-                                @if was != is { (was) " → " } (is)
-                            }
+                        th scope="row" { bdi { (label) } }
+                        td.bars { (bar(change.memory_bytes_change, most)) }
+                        td.number { (bytes(change.new.memory_bytes)) }
+                        td.number { (signed_bytes(change.memory_bytes_change)) }
+                        td.number { (signed_share(change.memory_bytes_change, change.old.memory_bytes)) }
+                        td.number { (count(change.new.keys)) }
+                        td.number { (signed_count(change.keys_change)) }
+                        td.number {
+                            @let (was, is) = (never(&change.old), never(&change.new));
+                            @if was != is { (was) " → " } (is)
                         }
                     }
                 }
-            }
-        }
+            },
+        ))
         @if lines.len() > LINES_MAX { p.note { "and " (count((lines.len() - LINES_MAX) as u64)) " more" } }
     }
 }
@@ -294,27 +294,24 @@ fn became(keys: &KeyChanges) -> Markup {
     html! {
         section #became aria-labelledby="became-title" {
             h2 #became-title { "What became of keys" }
-            div.scroll tabindex="0" role="group" aria-label="Keys by what became of them" {
-                table.histogram {
-                    caption { "Keys by what became of them; one can have changed in several ways" }
-                    thead {
+            (framed(
+                "Keys by what became of them; one can have changed in several ways",
+                true,
+                &html! {
+                    th scope="col" { "Keys that" }
+                    th.number scope="col" { "Keys" }
+                    th.number scope="col" { "Memory" }
+                },
+                &html! {
+                    @for (label, (keys, memory)) in lines {
                         tr {
-                            th scope="col" { "Keys that" }
-                            th.number scope="col" { "Keys" }
-                            th.number scope="col" { "Memory" }
+                            th scope="row" { (label) }
+                            td.number { (count(keys)) }
+                            td.number { (memory) }
                         }
                     }
-                    tbody {
-                        @for (label, (keys, memory)) in lines {
-                            tr {
-                                th scope="row" { (label) }
-                                td.number { (count(keys)) }
-                                td.number { (memory) }
-                            }
-                        }
-                    }
-                }
-            }
+                },
+            ))
             div #moved hidden { h3 { "By prefix" } }
         }
         section #keys hidden aria-labelledby="keys-title" { h2 #keys-title { "Keys that changed most" } }
@@ -415,6 +412,9 @@ fn foot(difference: &Difference, arguments: &[String]) -> Markup {
                 (at(&difference.new))
             }
             p { code { @for argument in arguments { (named(argument.as_bytes())) " " } } }
+            @for side in [&difference.old, &difference.new] {
+                (digests(side.digests.iter().map(|of| (of.dump.as_str(), of.sha256.as_str()))))
+            }
         }
     }
 }

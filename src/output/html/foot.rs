@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::data::Block;
-use super::parts::named;
+use super::parts::{digests, named};
 use crate::error::Visible;
 use crate::output::human::{count, moment};
 use crate::report::Report;
@@ -119,11 +119,7 @@ pub(super) fn foot(report: &Report, arguments: &[String]) -> Markup {
                 @for model in models.iter().take(4) { " · memory as MEMORY USAGE of " (model) }
             }
             p { code { @for argument in arguments { (named(argument.as_bytes())) " " } } }
-            @for dump in report.dumps.iter().take(32) {
-                @if let Some(sha256) = &dump.sha256 {
-                    p { "SHA-256 " code { (Visible(sha256.as_bytes()).to_string()) } " " (named(dump.name.as_bytes())) }
-                }
-            }
+            (digests(report.dumps.iter().filter_map(|dump| Some((dump.name.as_str(), dump.sha256.as_deref()?)))))
         }
     }
 }

@@ -5,6 +5,7 @@
 //! the lists from one block of JSON. The page's policy lets this script and this style sheet run, by their hashes, and
 //! forbids everything else, so that nothing of a dump can become code.
 
+mod breakdown;
 mod calendar;
 mod cluster;
 mod data;
@@ -48,12 +49,13 @@ const SCRIPT: &str = concat!(
 );
 
 /// The sections of the page: their ids, and what the table of contents calls them.
-const SECTIONS: [(&str, &str); 11] = [
+const SECTIONS: [(&str, &str); 12] = [
     ("dumps", "Dumps"),
     ("suspects", "What to do"),
     ("map", "Map"),
     ("keys", "Keys"),
     ("prefixes", "Prefixes"),
+    ("breakdown", "Keys of prefixes"),
     ("types", "Types"),
     ("expiry", "Expiry"),
     ("sizes", "Sizes"),
@@ -77,6 +79,7 @@ pub fn write(report: &Report, arguments: &[String], to: &mut dyn Write) -> io::R
 fn has(report: &Report, id: &str) -> bool {
     match id {
         "suspects" => !report.findings.is_empty(),
+        "breakdown" => breakdown::has_any(report),
         "cluster" => cluster::has_any(report),
         "rest" => tallies::has_rest(report),
         _ => true,
@@ -95,6 +98,7 @@ fn page(report: &Report, arguments: &[String], data: &data::Block) -> Markup {
             (suspects::section(report))
             (tallies::totals(report))
             (interactive(data))
+            (breakdown::section(report))
             (tallies::types(report))
             (tallies::expiry(report))
             (tallies::sizes(report))

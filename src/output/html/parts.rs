@@ -8,6 +8,9 @@ use crate::error::Visible;
 use crate::output::human::{bytes, count, share};
 use crate::report::{Name, Tally};
 
+/// Files with a digest each.
+const DIGESTS_MAX: usize = 32;
+
 /// A name as text of its own direction, with what cannot be seen in it made visible.
 pub(super) fn named(name: &[u8]) -> Markup {
     if name.is_empty() {
@@ -41,6 +44,15 @@ pub(super) fn fact(label: &str, value: impl maud::Render) -> Markup {
     html! { div { dt { (label) } dd { (value) } } }
 }
 
+/// The digests of files, a line each; of many the first.
+pub(super) fn digests<'d>(files: impl Iterator<Item = (&'d str, &'d str)>) -> Markup {
+    html! {
+        @for (name, sha256) in files.take(DIGESTS_MAX) {
+            p { "SHA-256 " code { (Visible(sha256.as_bytes()).to_string()) } " " (named(name.as_bytes())) }
+        }
+    }
+}
+
 /// A line of a table of tallies.
 pub(super) struct Line<'t> {
     pub(super) label: Markup,
@@ -49,38 +61,49 @@ pub(super) struct Line<'t> {
     pub(super) is_part: bool,
 }
 
+/// A table in a frame of its own, which scrolls where the page is narrower; `is_narrow` of one that needs no more width than
+/// its columns.
+pub(super) fn framed(caption: &str, is_narrow: bool, heads: &Markup, rows: &Markup) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="group" aria-label=(caption) {
+            table.histogram[is_narrow] {
+                caption { (caption) }
+                thead { tr { (heads) } }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
 /// A table of keys, memory and bytes in the dump, with bars by memory.
 pub(super) fn tallies<'t>(caption: &str, first: &str, totals: &Tally, lines: impl Iterator<Item = Line<'t>>) -> Markup {
     html! {
-        div.scroll tabindex="0" role="group" aria-label=(caption) {
-            table {
-                caption { (caption) }
-                thead {
-                    tr {
-                        th scope="col" { (first) }
-                        th.bars scope="col" { "Memory" }
-                        th.number scope="col" { "Bytes" }
-                        th.number scope="col" { "Share" }
-                        th.number scope="col" { "Keys" }
-                        th.number scope="col" { "In the dump" }
-                        th.number scope="col" { "Never expire" }
+        (framed(
+            caption,
+            false,
+            &html! {
+                th scope="col" { (first) }
+                th.bars scope="col" { "Memory" }
+                th.number scope="col" { "Bytes" }
+                th.number scope="col" { "Share" }
+                th.number scope="col" { "Keys" }
+                th.number scope="col" { "In the dump" }
+                th.number scope="col" { "Never expire" }
+            },
+            &html! {
+                @for Line { label, tally, is_part } in lines {
+                    tr.part[is_part] {
+                        th scope="row" { (label) }
+                        td.bars { (bar(tally.memory_bytes, totals.memory_bytes)) }
+                        td.number { (bytes(tally.memory_bytes)) }
+                        td.number { (share(tally.memory_bytes, totals.memory_bytes)) }
+                        td.number { (count(tally.keys)) }
+                        td.number { (bytes(tally.serialized_bytes)) }
+                        td.number { (share(tally.keys_without_ttl, tally.keys)) }
                     }
                 }
-                tbody {
-                    @for Line { label, tally, is_part } in lines {
-                        tr.part[is_part] {
-                            th scope="row" { (label) }
-                            td.bars { (bar(tally.memory_bytes, totals.memory_bytes)) }
-                            td.number { (bytes(tally.memory_bytes)) }
-                            td.number { (share(tally.memory_bytes, totals.memory_bytes)) }
-                            td.number { (count(tally.keys)) }
-                            td.number { (bytes(tally.serialized_bytes)) }
-                            td.number { (share(tally.keys_without_ttl, tally.keys)) }
-                        }
-                    }
-                }
-            }
-        }
+            },
+        ))
     }
 }
 
@@ -91,26 +114,23 @@ pub(super) fn histogram(caption: &str, first: &str, buckets: &[(String, u64)]) -
         return html! {};
     }
     html! {
-        div.scroll tabindex="0" role="group" aria-label=(caption) {
-            table.histogram {
-                caption { (caption) }
-                thead {
+        (framed(
+            caption,
+            true,
+            &html! {
+                th scope="col" { (first) }
+                th.bars scope="col" { "Keys" }
+                th.number scope="col" { "Number" }
+            },
+            &html! {
+                @for (label, keys) in buckets {
                     tr {
-                        th scope="col" { (first) }
-                        th.bars scope="col" { "Keys" }
-                        th.number scope="col" { "Number" }
+                        th scope="row" { (label) }
+                        td.bars { (bar(*keys, most)) }
+                        td.number { (count(*keys)) }
                     }
                 }
-                tbody {
-                    @for (label, keys) in buckets {
-                        tr {
-                            th scope="row" { (label) }
-                            td.bars { (bar(*keys, most)) }
-                            td.number { (count(*keys)) }
-                        }
-                    }
-                }
-            }
-        }
+            },
+        ))
     }
 }

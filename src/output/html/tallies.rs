@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 
 use super::calendar::calendar;
-use super::parts::{Line, bar, fact, histogram, named, tallies};
+use super::parts::{Line, bar, fact, framed, histogram, named, tallies};
 use crate::output::human::{bytes, count, counted, duration, moment, share};
 use crate::report::{KindSpreads, Report, Sizes, Tally};
 
@@ -128,33 +128,30 @@ pub(super) fn expiry(report: &Report) -> Markup {
         section #expiry aria-labelledby="expiry-title" {
             h2 #expiry-title { "Expiry" }
             p.note { (measured_from(report)) }
-            div.scroll tabindex="0" role="group" aria-label="Keys by how soon they expire" {
-                table {
-                    caption { "Keys by how soon they expire, and the memory that is free by then" }
-                    thead {
+            (framed(
+                "Keys by how soon they expire, and the memory that is free by then",
+                false,
+                &html! {
+                    th scope="col" { "Expires" }
+                    th.bars scope="col" { "Memory" }
+                    th.number scope="col" { "Bytes" }
+                    th.number scope="col" { "Share" }
+                    th.number scope="col" { "Keys" }
+                    th.number scope="col" { "Free by then" }
+                },
+                &html! {
+                    @for (label, tally, freed) in lines {
                         tr {
-                            th scope="col" { "Expires" }
-                            th.bars scope="col" { "Memory" }
-                            th.number scope="col" { "Bytes" }
-                            th.number scope="col" { "Share" }
-                            th.number scope="col" { "Keys" }
-                            th.number scope="col" { "Free by then" }
+                            th scope="row" { (label) }
+                            td.bars { (bar(tally.memory_bytes, report.totals.memory_bytes)) }
+                            td.number { (bytes(tally.memory_bytes)) }
+                            td.number { (share(tally.memory_bytes, report.totals.memory_bytes)) }
+                            td.number { (count(tally.keys)) }
+                            td.number { @if let Some(freed) = freed { (bytes(freed)) } @else { "-" } }
                         }
                     }
-                    tbody {
-                        @for (label, tally, freed) in lines {
-                            tr {
-                                th scope="row" { (label) }
-                                td.bars { (bar(tally.memory_bytes, report.totals.memory_bytes)) }
-                                td.number { (bytes(tally.memory_bytes)) }
-                                td.number { (share(tally.memory_bytes, report.totals.memory_bytes)) }
-                                td.number { (count(tally.keys)) }
-                                td.number { @if let Some(freed) = freed { (bytes(freed)) } @else { "-" } }
-                            }
-                        }
-                    }
-                }
-            }
+                },
+            ))
             @if let Some(days) = &report.expiry_days { (calendar(days)) }
         }
     }
@@ -205,26 +202,23 @@ pub(super) fn sizes(report: &Report) -> Markup {
 /// The percentiles of each type's memory.
 fn percentiles(report: &Report) -> Markup {
     html! {
-        div.scroll tabindex="0" role="group" aria-label="Percentiles of memory by type" {
-            table {
-                caption { "Memory of a key: so many keys of a type take no more" }
-                thead {
+        (framed(
+            "Memory of a key: so many keys of a type take no more",
+            false,
+            &html! {
+                th scope="col" { "Type" }
+                @for title in ["50 %", "90 %", "99 %", "99.9 %", "all"] { th.number scope="col" { (title) } }
+            },
+            &html! {
+                @for KindSpreads { kind, memory_bytes: memory, .. } in &report.percentiles {
                     tr {
-                        th scope="col" { "Type" }
-                        @for title in ["50 %", "90 %", "99 %", "99.9 %", "all"] { th.number scope="col" { (title) } }
+                        th scope="row" { (kind) }
+                        @for permille in [500, 900, 990, 999] { td.number { (bytes(memory.permille(permille))) } }
+                        td.number { (bytes(memory.max())) }
                     }
                 }
-                tbody {
-                    @for KindSpreads { kind, memory_bytes: memory, .. } in &report.percentiles {
-                        tr {
-                            th scope="row" { (kind) }
-                            @for permille in [500, 900, 990, 999] { td.number { (bytes(memory.permille(permille))) } }
-                            td.number { (bytes(memory.max())) }
-                        }
-                    }
-                }
-            }
-        }
+            },
+        ))
     }
 }
 
@@ -254,27 +248,24 @@ pub(super) fn rest(report: &Report) -> Markup {
                 }
             }
             @if !modules.is_empty() {
-                div.scroll tabindex="0" role="group" aria-label="Values of modules" {
-                    table {
-                        caption { "Values of modules" }
-                        thead {
+                (framed(
+                    "Values of modules",
+                    false,
+                    &html! {
+                        th scope="col" { "Module type" }
+                        th.number scope="col" { "Keys" }
+                        th.number scope="col" { "In the dump" }
+                    },
+                    &html! {
+                        @for module in largest.iter().take(MODULES_MAX) {
                             tr {
-                                th scope="col" { "Module type" }
-                                th.number scope="col" { "Keys" }
-                                th.number scope="col" { "In the dump" }
+                                th scope="row" { (named(module.name.bytes())) }
+                                td.number { (count(module.tally.keys)) }
+                                td.number { (bytes(module.tally.serialized_bytes)) }
                             }
                         }
-                        tbody {
-                            @for module in largest.iter().take(MODULES_MAX) {
-                                tr {
-                                    th scope="row" { (named(module.name.bytes())) }
-                                    td.number { (count(module.tally.keys)) }
-                                    td.number { (bytes(module.tally.serialized_bytes)) }
-                                }
-                            }
-                        }
-                    }
-                }
+                    },
+                ))
                 @if modules.len() > MODULES_MAX {
                     p.note { "and " (counted((modules.len() - MODULES_MAX) as u64, "more type", "more types")) }
                 }
