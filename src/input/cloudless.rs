@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 
 use super::failure::Failure;
+use super::listed::{Listed, Look};
 
 fn refused<T>() -> Result<T, Failure> {
     Err(Failure::last(
@@ -16,11 +17,19 @@ pub(super) fn stream(_: &str) -> Result<Box<dyn Read + Send>, Failure> {
     refused()
 }
 
-pub(super) fn stored_bytes(_: &str) -> Result<Option<u64>, Failure> {
+pub(super) fn look_at(_: &str) -> Result<Look, Failure> {
     refused()
 }
 
 pub(super) fn matches(_: &str) -> Result<Vec<String>, Failure> {
+    refused()
+}
+
+pub(super) fn listed(_: &str) -> Result<Vec<Listed>, Failure> {
+    refused()
+}
+
+pub(super) fn check_url(_: &str) -> Result<(), Failure> {
     refused()
 }
 

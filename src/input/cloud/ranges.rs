@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::SystemTime;
 
 use futures_util::StreamExt;
 use tokio::task::AbortHandle;
@@ -65,6 +66,12 @@ impl Opened {
             Self::Ranged(ranged, _) => Some(ranged.size),
             Self::Whole(_, answer) => answer.size,
         }
+    }
+
+    /// When it was written, if the server says so.
+    pub(super) fn written_at(&self) -> Option<SystemTime> {
+        let (Self::Ranged(_, answer) | Self::Whole(_, answer)) = self;
+        answer.written_at
     }
 }
 
