@@ -165,8 +165,24 @@ pub fn create(url: &str) -> Result<Upload, Error> {
 /// # Errors
 /// As [`open`].
 pub(crate) fn look_up(path: &Path) -> Result<Option<Lookup>, Error> {
-    let lookup = url::url(path).map(Lookup::open).transpose();
-    lookup.map_err(|failure| failed_to_open(path, failure))
+    let Some(url) = url::url(path) else { return Ok(None) };
+    let no_ranges = "the server does not answer ranges, which --offset needs: download the file first";
+    let lookup = Lookup::open(url).and_then(|lookup| lookup.ok_or_else(|| Failure::last(no_ranges)));
+    lookup.map(Some).map_err(|failure| failed_to_open(path, failure))
+}
+
+/// An object that is a plain dump, that has a tag, and of which single ranges are read; none if it is something else.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn ranged(path: &Path) -> Result<Option<Lookup>, Error> {
+    let Some(url) = url::url(path) else { return Ok(None) };
+    let opened = Lookup::open(url).and_then(|lookup| {
+        let Some(lookup) = lookup.filter(|lookup| lookup.version().is_some()) else { return Ok(None) };
+        let first = lookup.bytes(0..sniff::FIRST_BYTES as u64)?;
+        Ok(matches!(sniff::content(&first), Content::Dump).then_some(lookup))
+    });
+    opened.map_err(|failure| failed_to_open(path, failure))
 }
 
 fn failed_to_open(path: &Path, failure: Failure) -> Error {

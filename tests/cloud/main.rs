@@ -16,6 +16,7 @@ use support::tools::pipe;
 use support::ways::{Answer, Doing, Scratch, every_key};
 use support::web::{Act, Request, Web};
 
+mod ranges;
 #[cfg(feature = "server")]
 mod serving;
 mod stores;

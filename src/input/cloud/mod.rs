@@ -89,15 +89,28 @@ pub(super) fn temporary_file() -> io::Result<File> {
 pub(crate) struct Lookup(Arc<Ranged>);
 
 impl Lookup {
+    /// None if the server knows no ranges.
+    ///
     /// # Errors
-    /// As [`stream`], or if the server knows no ranges.
-    pub(super) fn open(url: &str) -> Result<Self, Failure> {
-        match Opened::new(url, 1)? {
-            Opened::Ranged(object, _) => Ok(Self(object)),
-            Opened::Whole(..) => {
-                Err(Failure::last("the server does not answer ranges, which --offset needs: download the file first"))
-            }
-        }
+    /// As [`stream`].
+    pub(super) fn open(url: &str) -> Result<Option<Self>, Failure> {
+        Ok(match Opened::new(url, 1)? {
+            Opened::Ranged(object, _) => Some(Self(object)),
+            Opened::Whole(..) => None,
+        })
+    }
+
+    /// The ETag by which a server tells the object from others.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.0.version()
+    }
+
+    /// The bytes from a range's start on: those of the range are fetched side by side, those behind it when they are asked for.
+    ///
+    /// # Errors
+    /// If no threads can be started.
+    pub(crate) fn reader(&self, range: Range<u64>) -> Result<Box<dyn Read + Send>, Failure> {
+        ranges::from(&self.0, range)
     }
 
     /// How many bytes it has.

@@ -70,7 +70,7 @@ impl Identity {
     }
 
     /// What a server can compare: a weak tag fits nothing there.
-    fn strong(&self) -> Option<&String> {
+    pub(super) fn strong(&self) -> Option<&String> {
         self.etag.as_ref().filter(|etag| !etag.starts_with("W/"))
     }
 }
