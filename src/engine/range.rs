@@ -50,7 +50,7 @@ pub struct RangeScan {
     pub end: u64,
     /// Bytes of the whole dump.
     pub dump_bytes: u64,
-    /// The ETag of an object in a store; none of a file.
+    /// The `ETag` of an object in a store; none of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Offset of the first record that was scanned, which may be a guess; none if none was found.
@@ -74,7 +74,7 @@ pub struct Part {
     pub from: Place,
     /// Offset behind the last byte at which a record of it may begin.
     pub until: u64,
-    /// The ETag of the object that it is a part of; none of a file.
+    /// The `ETag` of the object that it is a part of; none of a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
@@ -95,7 +95,7 @@ pub struct Joined {
 }
 
 /// Cuts a dump into ranges of `range_bytes` bytes, the last one shorter. Gives none for one that has to be read from its
-/// beginning: a stream, a compressed file, a dump of Dragonfly, an object without an ETag or in a store that does not answer ranges, or
+/// beginning: a stream, a compressed file, a dump of Dragonfly, an object without an `ETag` or in a store that does not answer ranges, or
 /// what is not a dump.
 ///
 /// # Errors

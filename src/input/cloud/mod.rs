@@ -100,7 +100,7 @@ impl Lookup {
         })
     }
 
-    /// The ETag by which a server tells the object from others.
+    /// The `ETag` by which a server tells the object from others.
     pub(crate) fn version(&self) -> Option<&str> {
         self.0.version()
     }

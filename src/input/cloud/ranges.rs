@@ -138,7 +138,7 @@ impl Ranged {
         Ok(bytes)
     }
 
-    /// The ETag by which a server tells it from others.
+    /// The `ETag` by which a server tells it from others.
     pub(super) fn version(&self) -> Option<&str> {
         self.identity.strong().map(String::as_str)
     }
