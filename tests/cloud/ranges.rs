@@ -70,7 +70,9 @@ fn what_happens_on_the_way_changes_nothing() {
                     let mut found = scans(&dump, range_bytes);
                     assert!(&by_ranges(&dump, &found) == expected, "ranges of {range_bytes} bytes");
                     // They are the scans of the file, and say of which object besides.
-                    found.iter_mut().for_each(|scan| assert_eq!(scan.version.take().as_deref(), Some("\"one\"")));
+                    for scan in &mut found {
+                        assert_eq!(scan.version.take().as_deref(), Some("\"one\""));
+                    }
                     assert_eq!(found, scans(file, range_bytes));
                 });
             }
