@@ -2,6 +2,7 @@
 //! for a record's start. The dumps that are built to mislead are put to this by the tests that build them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bigkeys::engine::{Place, RangeScan, cut, join, range};
 use bigkeys::{Dump, Options};
@@ -49,12 +50,12 @@ fn ranges_begin_and_end_where_others_end_and_begin() {
     assert!(scans.len() > 10);
     assert!(scans.iter().all(|scan| scan.began.is_some() && scan.keys > 0), "a range without a record: {scans:?}");
     assert!(scans.last().is_some_and(|scan| scan.is_last));
-    let joined = join(&dump, &scans, &Options::default(), &Default::default()).expect("ranges of the dump");
+    let joined = join(&dump, &scans, &Options::default(), &Arc::default()).expect("ranges of the dump");
     assert_eq!((joined.keys, joined.rescanned, joined.errors.len()), (6000, 0, 0));
 
     // From a true place a range needs no guess, and says the database at its end.
     let part = &joined.parts[3];
-    let again = range(&dump, part.from.offset..part.until, Some(part.from), &Options::default(), &Default::default());
+    let again = range(&dump, part.from.offset..part.until, Some(part.from), &Options::default(), &Arc::default());
     let again = again.expect("a range of the dump");
     let next = joined.parts[4].from;
     assert_eq!(
@@ -85,7 +86,7 @@ fn ranges_of_another_dump_are_refused() {
     let scratch = Scratch::new();
     let dump = Dump::from(scratch.write("dump.rdb", &dump()));
     let refused = |scans: &[RangeScan]| {
-        let joined = join(&dump, scans, &Options::default(), &Default::default());
+        let joined = join(&dump, scans, &Options::default(), &Arc::default());
         joined.expect_err("these are not the dump's ranges").to_string()
     };
     let sound = scans(&dump, 10_000);
@@ -94,7 +95,7 @@ fn ranges_of_another_dump_are_refused() {
     let mut other = sound;
     other[2].dump_bytes += 1;
     assert!(refused(&other).contains("are not those of this dump"));
-    let beyond = range(&dump, 5..1 << 40, None, &Options::default(), &Default::default());
+    let beyond = range(&dump, 5..1 << 40, None, &Options::default(), &Arc::default());
     assert!(beyond.expect_err("it is not in the dump").to_string().contains("there are no bytes 5 to"));
 }
 
@@ -105,6 +106,6 @@ fn a_stream_has_no_ranges() {
     let compressed = crate::containers::gzip(&dump());
     let dump = Dump::from(scratch.write("dump.rdb.gz", &compressed));
     assert!(cut(&dump, 4096).expect("it can be opened").is_empty());
-    let scan = range(&dump, 0..10, None, &Options::default(), &Default::default());
+    let scan = range(&dump, 0..10, None, &Options::default(), &Arc::default());
     assert!(scan.expect_err("a stream").to_string().contains("scan this one as a whole"));
 }
