@@ -61,7 +61,7 @@
 //! `salvage` knows `check` too; `compare`, `extract`, `forensics` and `task` know `engine` and what that knows, `task` with `input`,
 //! `forensics` with the walk of `check`; `output` knows `report`, `values`, `compare`, `forensics` and `error`, `findings` knows
 //! `report`, `memory`, `rdb` and how `output` writes numbers, `browse` knows `engine`, `report`, `findings`, `compare`, and of
-//! `output` the values and the numbers for people; `server` knows `task`, and for its pages `engine`, `report`, `findings` and how
+//! `output` the values and the numbers for people; `server` knows `task` and `input`, and for its pages `engine`, `report`, `findings` and how
 //! `output` writes a page and numbers. No file imports one that, in some steps, imports it. A test holds this.
 //!
 //! # What holds everywhere

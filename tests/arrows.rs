@@ -32,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "task",
             "engine",
             "error",
+            "input",
             "report",
             "findings",
             "output::formula",

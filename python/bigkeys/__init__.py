@@ -178,7 +178,7 @@ def diff(old: _Any, new: _Any, *, keys=True, maxmemory=None, top=20, progress=No
 
 def cut(dump: _Any, range_bytes: int) -> list[tuple[int, int]]:
     """The ranges of ``range_bytes`` bytes that a dump is cut into, for :func:`range`; an empty list for a dump that has to be
-    read from its beginning, such as a compressed one.
+    read from its beginning, such as a compressed one, or one at a URL whose server answers no ranges or gives it no ETag.
 
     >>> import bigkeys
     >>> len(bigkeys.cut("fixtures/mixed_all_v13.rdb", 4096)) > 5
@@ -193,7 +193,8 @@ def range(dump: _Any, start: int, end: int, *, place=None, verify=True, progress
     Where a record begins in the middle of a dump is guessed, unless ``place``, an (offset, database) from elsewhere, says
     so. :func:`join` makes of the ranges of a dump its parts, whichever machine scanned them, and notices a wrong guess.
     The result: ``start``, ``end``, ``dump_bytes``, ``began`` (None if no record was found), ``ended`` (where to go on),
-    ``db`` (the database there; None if it is not known), ``is_last``, ``keys``, ``checksum`` of the bytes (None without ``verify``).
+    ``db`` (the database there; None if it is not known), ``is_last``, ``keys``, ``checksum`` of the bytes (None without ``verify``),
+    and of an object at a URL its ETag as ``version``.
 
     >>> import bigkeys
     >>> first, second = (bigkeys.range("fixtures/mixed_all_v13.rdb", *bytes) for bytes in [(0, 4096), (4096, 8192)])
@@ -206,7 +207,8 @@ def range(dump: _Any, start: int, end: int, *, place=None, verify=True, progress
 def join(dump: _Any, scans: list[dict], *, progress=None) -> dict:
     """Joins what :func:`range` gave for all ranges of a dump, in order; scans those again whose ends do not meet.
 
-    The result: ``parts``, each an (offset, database, until) for :func:`scan`, which have each key exactly once; ``keys``, how many;
+    The result: ``parts``, each a tuple for :func:`scan` (offset, database, until, and the ETag of an object or None), which have
+    each key exactly once; ``keys``, how many;
     ``rescanned``, how many ranges began in the wrong place; ``notes``; ``damage`` that ends the dump or is of its checksum.
 
     >>> import bigkeys, pyarrow

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import _bigkeys
+
+#: Objects whose stores are asked for their sizes at once.
+QUESTIONS_AT_ONCE = 16
 
 
 class Held:
@@ -57,6 +61,13 @@ def open(source: Any) -> Held:  # noqa: A001
         os.close(file)
         raise
     return Held(file)
+
+
+def sized(dumps: list[str]) -> list[tuple[str, int | None]]:
+    """The files and objects that paths, URLs and patterns in buckets name, and how many bytes each stores, if that is known."""
+    # A URL that is not a pattern is a question of its own.
+    with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as threads:
+        return [one for found in threads.map(_bigkeys.sizes, dumps) for one in found]
 
 
 def paths(dumps: Any) -> list[str]:

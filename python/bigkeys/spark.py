@@ -25,7 +25,7 @@ from pyspark.sql.pandas.types import from_arrow_type, to_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
 import bigkeys
-from bigkeys._inputs import paths
+from bigkeys._inputs import paths, sized
 
 #: The setting without which Spark hands no filters to data sources in Python.
 PUSHDOWN = "spark.sql.python.filterPushdown.enabled"
@@ -52,14 +52,15 @@ def load(
 
     Executors scan its ranges and say where they truly began and ended; the driver checks that the ends meet, and scans those again
     that do not, so it must be able to read the dump as well. Then each part's rows are read where Spark likes. Options are those
-    of the data source. Compressed dumps, those of Dragonfly and those at URLs are read as a whole.
+    of the data source. Dumps at URLs are read by ranged requests, each of the version that the first one was of. Compressed dumps,
+    those of Dragonfly, and objects without an ETag or at a server that answers no ranges are read as a whole.
     """
     register(spark)
-    files = _expand(dumps)
+    files = sized(_named(dumps))
     known = {name: value for name, value in options.items() if value is not None}
     parts: dict[str, list] = {}
     if not known.get("elements") and not known.get("damage"):
-        large = [path for path in files if "://" not in path and os.path.getsize(path) > range_bytes]
+        large = [path for path, size in files if size is not None and size > range_bytes]
         cuts = {path: bigkeys.cut(path, range_bytes) for path in large}
         ranges = [(path, start, end) for path, found in cuts.items() for start, end in found]
         if ranges:
@@ -69,7 +70,7 @@ def load(
                 if joined["damage"] and known.get("errors") == "raise":
                     raise bigkeys.DumpError(joined["damage"][0]["what"])
                 parts[path] = joined["parts"]
-    reader = spark.read.format("rdb").option("dumps", json.dumps([[path, parts.get(path)] for path in files]))
+    reader = spark.read.format("rdb").option("dumps", json.dumps([[path, parts.get(path)] for path, _ in files]))
     if columns is not None:
         reader = reader.option("columns", ",".join(columns))
     for name, value in known.items():
@@ -84,6 +85,8 @@ def report(spark: SparkSession, dumps: Any, *, errors: str = "report", **argumen
     Damaged dumps count as far as they can be read, and say so in ``to_dict()["dumps"]``; ``errors="raise"`` fails the job instead.
     """
     files = _expand(dumps)
+    # A task has one core.
+    arguments.setdefault("threads", 1)
 
     def one(numbered: tuple[int, str]) -> tuple[int, str]:
         number, path = numbered
@@ -112,12 +115,17 @@ def _scan_range(asked: tuple[str, int, int]) -> tuple[str, dict]:
 
 def _expand(dumps: Any) -> list[str]:
     """The files and objects that paths, URLs and patterns name."""
+    return paths(_named(dumps))
+
+
+def _named(dumps: Any) -> list[str]:
+    """Files, and the URLs of objects or patterns of them, as the library takes them."""
     files: list[str] = []
     for path in [dumps] if isinstance(dumps, (str, os.PathLike)) else dumps:
         path = os.fspath(path).removeprefix("file://")
         if "://" in path:
             # Hadoop's names of S3 are those of its clients, not of the store.
-            found = paths(re.sub("^s3[an]://", "s3://", path))
+            found = [re.sub("^s3[an]://", "s3://", path)]
         else:
             found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
         if not found:
@@ -164,7 +172,7 @@ class _Dump(InputPartition):
     """A dump, or a part of one."""
 
     path: str
-    part: tuple[int, int, int] | None = None
+    part: tuple[int, int, int, str | None] | None = None
 
 
 class RdbDataSource(DataSource):

@@ -30,7 +30,7 @@ mod _bigkeys {
     #[pymodule_export]
     use super::scan::Scan;
     #[pymodule_export]
-    use super::{main, matches};
+    use super::{main, matches, sizes};
 }
 
 /// The dumps that a path or a URL names, as text: Python's paths have no `//`. The pattern of a bucket names many.
@@ -39,6 +39,14 @@ mod _bigkeys {
 fn matches(py: Python<'_>, path: PathBuf) -> PyResult<Vec<OsString>> {
     let found = py.detach(|| bigkeys::input::matches(&path)).map_err(|error| errors::exception(py, &error))?;
     Ok(found.into_iter().map(PathBuf::into_os_string).collect())
+}
+
+/// The same dumps, and how many bytes each stores, if that is known before it is read.
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value, reason = "Python gives it away")]
+fn sizes(py: Python<'_>, path: PathBuf) -> PyResult<Vec<(OsString, Option<u64>)>> {
+    let found = py.detach(|| bigkeys::input::listed(&path)).map_err(|error| errors::exception(py, &error))?;
+    Ok(found.into_iter().map(|listed| (listed.path.into_os_string(), listed.look.stored_bytes)).collect())
 }
 
 /// Runs the program with these arguments, the first of which is its name; gives its exit code.

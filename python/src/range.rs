@@ -11,6 +11,9 @@ use crate::errors::{damage, exception};
 use crate::report::json;
 use crate::waiting::wait;
 
+/// Offset, database, until where, and of an object which version.
+type PartOfDump = (u64, u64, u64, Option<String>);
+
 /// The ranges that a dump is cut into; none of one that is to be scanned as a whole.
 #[pyfunction]
 pub(crate) fn cut(py: Python<'_>, path: PathBuf, range_bytes: u64) -> PyResult<Vec<(u64, u64)>> {
@@ -47,12 +50,12 @@ pub(crate) fn join(
     path: PathBuf,
     scans: &str,
     progress: Option<&Bound<'_, PyAny>>,
-) -> PyResult<(Vec<(u64, u64, u64)>, u64, u64, Vec<String>, Py<PyAny>)> {
+) -> PyResult<(Vec<PartOfDump>, u64, u64, Vec<String>, Py<PyAny>)> {
     let scans: Vec<RangeScan> =
         serde_json::from_str(scans).map_err(|error| PyValueError::new_err(format!("not ranges: {error}")))?;
     let joined =
         wait(py, progress, move |progress| engine::join(&Dump::from(path), &scans, &Options::default(), progress))?;
     let Joined { parts, keys, rescanned, notes, errors } = joined.map_err(|error| exception(py, &error))?;
-    let parts = parts.into_iter().map(|part| (part.from.offset, part.from.db, part.until)).collect();
+    let parts = parts.into_iter().map(|part| (part.from.offset, part.from.db, part.until, part.version)).collect();
     Ok((parts, keys, rescanned, notes, damage(py, &errors)?))
 }

@@ -34,7 +34,7 @@ enum Block {
 }
 
 /// What a row is.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Rows {
     /// A key, of whole dumps.
     Keys,
@@ -67,7 +67,7 @@ impl Scan {
     fn new(
         paths: &Bound<'_, PyAny>,
         elements: bool,
-        part: Option<(u64, u64, u64)>,
+        part: Option<(u64, u64, u64, Option<String>)>,
         columns: Option<Vec<String>>,
         limit: Option<usize>,
         progress: Option<Py<PyAny>>,
@@ -81,7 +81,7 @@ impl Scan {
             Some(_) if elements || ask.dumps.len() != 1 => {
                 return Err(PyValueError::new_err("part: of keys of one dump"));
             }
-            Some((offset, db, until)) => Rows::Part(Part { from: Place { offset, db }, until }),
+            Some((offset, db, until, version)) => Rows::Part(Part { from: Place { offset, db }, until, version }),
         };
         let scan = Self { ask, rows, columns, limit, raises, on_progress: progress, outcome: Arc::default() };
         // A wrong name of a column is told here, where it was typed.
@@ -138,7 +138,7 @@ impl Scan {
 
     /// The places of the columns that are wanted, and their schema.
     fn projected(&self, batches: &Batches) -> PyResult<(Option<Vec<usize>>, SchemaRef)> {
-        let schema = match self.rows {
+        let schema = match &self.rows {
             Rows::Keys | Rows::Part(_) => batches.schema().clone(),
             Rows::Elements => element_schema(),
         };
@@ -154,7 +154,8 @@ impl Scan {
         let (places, schema) = self.projected(&batches)?;
         let progress = Arc::new(Progress::default());
         let (sender, blocks) = sync_channel::<Block>(BLOCKS_WAITING);
-        let (ask, rows, for_scan, outcome) = (self.ask.clone(), self.rows, progress.clone(), self.outcome.clone());
+        let (ask, rows, for_scan, outcome) =
+            (self.ask.clone(), self.rows.clone(), progress.clone(), self.outcome.clone());
         thread::spawn(move || {
             let result = without_ends_of_readers(scan(&ask, rows, &sender, &for_scan), &for_scan);
             // It is there before the stream is seen to end, which it does when the sender is dropped.

@@ -125,7 +125,21 @@ def test_a_fleet_in_a_bucket(spark, fleet, fleet_in_bucket):
     frame = spark.read.format("rdb").load(fleet_in_bucket.replace("s3://", "s3a://"))
     assert frame.rdd.getNumPartitions() == NODES
     assert rows(frame, columns) == rows(bigkeys.scan(files), columns)
-    assert rows(bigkeys.spark.load(spark, fleet_in_bucket, range_bytes=1000), columns) == rows(bigkeys.scan(files), columns)
+    assert rows(bigkeys.spark.load(spark, fleet_in_bucket), columns) == rows(bigkeys.scan(files), columns)
+
+
+@pytest.mark.parametrize("name", ["a dump in a string", "a dump in a hash"])
+def test_one_dump_in_a_bucket_over_the_cluster_is_exact(spark, store, fleet_in_bucket, name):
+    content = dumps.misleading()[name]
+    url = store.put(f"giants/{name.replace(' ', '-')}.rdb", content)
+    frame = bigkeys.spark.load(spark, url.replace("s3://", "s3a://"), range_bytes=4096)
+    assert frame.rdd.getNumPartitions() > 1
+    assert rows(frame) == rows(bigkeys.scan(url))
+    # Among small ones, of which every other one is compressed.
+    among = [url, fleet_in_bucket.replace("*", "node-00*")]
+    frame = bigkeys.spark.load(spark, among, range_bytes=20_000, type="string")
+    assert frame.rdd.getNumPartitions() > 11
+    assert rows(frame) == rows(bigkeys.scan(among, type="string"))
 
 
 def executors() -> list[int]:

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use bigkeys::input::shown;
 use bigkeys::server::{Config, ConfigErrors, NodeDump, serve, start_log};
 use clap::Args;
 use jiff::Timestamp;
@@ -78,7 +79,7 @@ fn check(config: &Config) -> Exit {
         _ = match dump {
             Ok((path, written_at)) => {
                 let written_at = Timestamp::try_from(written_at).unwrap_or(Timestamp::UNIX_EPOCH);
-                writeln!(text, "{node}\t{written_at:.0}\t{}", path.display())
+                writeln!(text, "{node}\t{written_at:.0}\t{}", shown(path))
             }
             Err(reason) => writeln!(text, "{node}\tno dump\t{reason}"),
         };

@@ -63,7 +63,7 @@ impl<'o, A: Query> Dumps<'o, A> {
     pub(super) fn add_files(&mut self, dumps: &[Dump], progress: &Arc<Progress>) -> Result<(), Error> {
         let mut sizes = Vec::with_capacity(dumps.len());
         for dump in dumps {
-            sizes.push(input::look_at(&dump.path)?);
+            sizes.push(input::look_at(&dump.path)?.stored_bytes);
         }
         progress.expect(sizes.iter().copied().sum());
         let mut pool = None;

@@ -31,7 +31,7 @@ const LATER_WORDS_MAX: usize = 8 << 10;
 
 /// Bytes that a search may see, so that wild jumps in attempts do not bring in pages that nobody has come to: on a mapped
 /// file each of them costs more than the attempt.
-const REACH_BYTES: usize = 128 << 10;
+pub(super) const REACH_BYTES: usize = 128 << 10;
 
 /// Entries that must look right before one leaves the reach of the search.
 const ENTRIES_WITHIN_REACH: usize = 4;

@@ -13,6 +13,7 @@ mod options;
 pub(crate) mod outcome;
 mod progress;
 mod range;
+mod ranged;
 mod recorded;
 mod report;
 pub(crate) mod resync;

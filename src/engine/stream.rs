@@ -98,7 +98,7 @@ impl<A: Query> Scan<'_, A> {
 }
 
 /// Reads what stands behind the EOF opcode.
-fn end(window: &mut Window, context: &Context) -> Ending {
+pub(super) fn end(window: &mut Window, context: &Context) -> Ending {
     let offset = window.offset();
     let computed = window.checksum();
     let stored = if context.has_checksum() { window.parse(FormatElement::Checksum, u64_le).ok() } else { None };

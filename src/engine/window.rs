@@ -41,6 +41,8 @@ pub(crate) struct Window {
     /// How many of the buffer's bytes the checksum has.
     summed: usize,
     checksum: Option<Checksum>,
+    /// Offset behind the last byte that the checksum is to have.
+    sum_until: u64,
     kept: KeyBytes,
     /// Why the stream could not be read to its end.
     pub(crate) error: Option<io::Error>,
@@ -83,10 +85,22 @@ impl Window {
             ended: false,
             summed: 0,
             checksum: verify.then(Checksum::default),
+            sum_until: u64::MAX,
             kept: KeyBytes::Copied(Vec::new()),
             error: None,
             goes_on,
         })
+    }
+
+    /// The same window over a stream that begins at a range's start; the checksum is that of the range, once it was passed.
+    pub(super) fn of_range(self, range: Range<u64>) -> Self {
+        Self { start: range.start, sum_until: range.end, ..self }
+    }
+
+    /// Steps over what comes before an offset, or over all there is.
+    pub(super) fn pass_to(&mut self, offset: u64) {
+        // Where the bytes end before it, whoever reads on meets their end.
+        _ = self.skip(FormatElement::Opcode, offset.saturating_sub(self.offset()));
     }
 
     /// Offset behind the last byte that has come.
@@ -115,7 +129,8 @@ impl Window {
 
     fn sum(&mut self) {
         if let Some(checksum) = &mut self.checksum {
-            checksum.update(self.buffer.get(self.summed..self.at).unwrap_or_default());
+            let until = usize::try_from(self.sum_until.saturating_sub(self.start)).unwrap_or(usize::MAX);
+            checksum.update(self.buffer.get(self.summed..self.at.min(until)).unwrap_or_default());
         }
         self.summed = self.at;
     }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 
 use super::failure::Failure;
+use super::listed::{Listed, Look};
 
 fn refused<T>() -> Result<T, Failure> {
     Err(Failure::last(
@@ -16,11 +17,19 @@ pub(super) fn stream(_: &str) -> Result<Box<dyn Read + Send>, Failure> {
     refused()
 }
 
-pub(super) fn stored_bytes(_: &str) -> Result<Option<u64>, Failure> {
+pub(super) fn look_at(_: &str) -> Result<Look, Failure> {
     refused()
 }
 
 pub(super) fn matches(_: &str) -> Result<Vec<String>, Failure> {
+    refused()
+}
+
+pub(super) fn listed(_: &str) -> Result<Vec<Listed>, Failure> {
+    refused()
+}
+
+pub(super) fn check_url(_: &str) -> Result<(), Failure> {
     refused()
 }
 
@@ -60,8 +69,16 @@ impl Write for Upload {
 pub(crate) enum Lookup {}
 
 impl Lookup {
-    pub(super) fn open(_: &str) -> Result<Self, Failure> {
+    pub(super) fn open(_: &str) -> Result<Option<Self>, Failure> {
         refused()
+    }
+
+    pub(crate) fn version(&self) -> Option<&str> {
+        match *self {}
+    }
+
+    pub(crate) fn reader(&self, _: Range<u64>) -> Result<Box<dyn Read + Send>, Failure> {
+        match *self {}
     }
 
     pub(crate) fn size(&self) -> u64 {

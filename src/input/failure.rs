@@ -38,7 +38,11 @@ impl Failure {
         match self.kind {
             #[cfg(feature = "cloud")]
             Kind::Changed => ErrorKind::Changed(self.sentence),
-            _ => ErrorKind::Io { doing, source: io::Error::other(self.sentence) },
+            #[cfg(feature = "cloud")]
+            Kind::Transient | Kind::NoConnection => {
+                ErrorKind::Io { doing, source: io::Error::new(io::ErrorKind::TimedOut, self.sentence) }
+            }
+            Kind::Final => ErrorKind::Io { doing, source: io::Error::other(self.sentence) },
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod commands;
 mod decode;
 mod extent;
 mod failure;
+mod listed;
 mod lz4_blocks;
 mod manifest;
 pub mod map;
@@ -38,11 +39,12 @@ use ahead::Failed;
 pub(crate) use cloud::Lookup;
 pub use cloud::Upload;
 use failure::Failure;
+pub use listed::{Listed, Look};
 use map::Map;
 use members::Members;
 use side_by_side::SideBySide;
 use sniff::Content;
-pub use url::{is_url, shown};
+pub use url::{file_name, is_url, shown};
 
 /// Standard input, as it is typed.
 pub const STDIN: &str = "-";
@@ -87,30 +89,30 @@ impl std::fmt::Debug for Bytes {
     }
 }
 
-/// Looks whether a dump can be opened, and says how many bytes it stores; a pipe does not know.
+/// Looks whether a dump can be opened, and says what is known of it.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be opened.
-pub(crate) fn look_at(path: &Path) -> Result<Option<u64>, Error> {
+pub(crate) fn look_at(path: &Path) -> Result<Look, Error> {
     let io = |source| Error::new(path.display().to_string(), ErrorKind::Io { doing: "open it", source });
     if path.as_os_str() == STDIN {
-        return Ok(None);
+        return Ok(Look::default());
     }
     if let Some(url) = url::url(path) {
-        return cloud::stored_bytes(url).map_err(|failure| failed_to_open(path, failure));
+        return cloud::look_at(url).map_err(|failure| failed_to_open(path, failure));
     }
     let metadata = path.metadata().map_err(io)?;
     // A pipe is opened once, when it is read: whoever writes to it must not see it come and go.
     if !metadata.is_file() {
-        return Ok(None);
+        return Ok(Look::default());
     }
     File::open(path).map_err(io)?;
-    Ok(Some(metadata.len()))
+    Ok(Look { stored_bytes: Some(metadata.len()), written_at: metadata.modified().ok() })
 }
 
 /// How many bytes a dump or a report stores; none if that is not known before it is read, or if it cannot be opened.
 pub fn stored_bytes(path: &Path) -> Option<u64> {
-    look_at(path).ok().flatten()
+    look_at(path).ok()?.stored_bytes
 }
 
 /// The files or URLs that a path names: an URL of a bucket may be a pattern, such as `s3://bucket/2026-11-*/node-*.rdb.gz`,
@@ -122,6 +124,23 @@ pub fn matches(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let Some(url) = url::url(path) else { return Ok(vec![path.to_owned()]) };
     let matches = cloud::matches(url).map_err(|failure| failed_to_open(path, failure))?;
     Ok(matches.into_iter().map(PathBuf::from).collect())
+}
+
+/// The files or objects that a path names as [`matches`] gives them, and what is known of each.
+///
+/// # Errors
+/// As [`matches`], and [`ErrorKind::Io`] if one cannot be opened.
+pub fn listed(path: &Path) -> Result<Vec<Listed>, Error> {
+    let Some(url) = url::url(path) else { return Ok(vec![Listed { path: path.to_owned(), look: look_at(path)? }]) };
+    cloud::listed(url).map_err(|failure| failed_to_open(path, failure))
+}
+
+/// Looks whether a URL is one that [`listed`] takes, without asking anybody.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if it is not.
+pub fn check_url(url: &str) -> Result<(), Error> {
+    cloud::check_url(url).map_err(|failure| Error::new(shown(url), failure.cause("use this URL")))
 }
 
 /// Opens a file or a URL for its bytes as they are, such as a report's; `-` is standard input.
@@ -153,8 +172,24 @@ pub fn create(url: &str) -> Result<Upload, Error> {
 /// # Errors
 /// As [`open`].
 pub(crate) fn look_up(path: &Path) -> Result<Option<Lookup>, Error> {
-    let lookup = url::url(path).map(Lookup::open).transpose();
-    lookup.map_err(|failure| failed_to_open(path, failure))
+    let Some(url) = url::url(path) else { return Ok(None) };
+    let no_ranges = "the server does not answer ranges, which --offset needs: download the file first";
+    let lookup = Lookup::open(url).and_then(|lookup| lookup.ok_or_else(|| Failure::last(no_ranges)));
+    lookup.map(Some).map_err(|failure| failed_to_open(path, failure))
+}
+
+/// An object that is a plain dump, that has a tag, and of which single ranges are read; none if it is something else.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn ranged(path: &Path) -> Result<Option<Lookup>, Error> {
+    let Some(url) = url::url(path) else { return Ok(None) };
+    let opened = Lookup::open(url).and_then(|lookup| {
+        let Some(lookup) = lookup.filter(|lookup| lookup.version().is_some()) else { return Ok(None) };
+        let first = lookup.bytes(0..sniff::FIRST_BYTES as u64)?;
+        Ok(matches!(sniff::content(&first), Content::Dump).then_some(lookup))
+    });
+    opened.map_err(|failure| failed_to_open(path, failure))
 }
 
 fn failed_to_open(path: &Path, failure: Failure) -> Error {

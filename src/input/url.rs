@@ -28,6 +28,20 @@ pub fn shown(path: impl AsRef<Path>) -> String {
     url(path).map_or_else(|| path.display().to_string(), without_secrets)
 }
 
+/// The last part of a path as [`shown`], which is the file's name; empty if it has none.
+///
+/// ```
+/// assert_eq!(bigkeys::input::file_name("https://example.com/dump.rdb?X-Amz-Signature=secret"), b"dump.rdb");
+/// ```
+pub fn file_name(path: impl AsRef<Path>) -> Vec<u8> {
+    let path = path.as_ref();
+    let Some(url) = url(path) else {
+        return path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
+    };
+    let shown = without_secrets(url);
+    shown.rsplit_once('/').map_or(shown.as_str(), |(_, name)| name).into()
+}
+
 fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     // In a bucket, `?` is a character of a name or of a pattern.
@@ -57,10 +71,13 @@ mod tests {
         ] {
             assert!(is_url(typed), "{typed}");
             assert_eq!(shown(typed), expected);
+            let name = file_name(typed);
+            assert!(expected.ends_with(&format!("/{}", String::from_utf8_lossy(&name))), "{name:?}");
         }
         for path in ["a.rdb", "./s3://a", "://a", "a b://c", "10.0.0.1:6379=s3://a/b", "Cargo.toml"] {
             assert!(!is_url(path), "{path}");
             assert_eq!(shown(path), path);
+            assert_eq!(file_name(path), Path::new(path).file_name().unwrap_or_default().as_encoded_bytes());
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Where an instance's dumps lie: a path or a glob below the configured root, of whose matches the newest is analyzed.
+//! Where an instance's dumps lie: a path or a glob below the configured root, or a URL, of whose matches the newest is
+//! analyzed.
 //!
 //! No path comes from a request: a request can name a backup only by the file name of one that the pattern found.
 
@@ -9,6 +10,8 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use super::walk::{Part, walk};
+use crate::error::{Error, ErrorKind};
+use crate::input::{self, Listed, Look};
 
 /// Files that a pattern may match: looking at more would take many seconds.
 const MATCHES_MAX: usize = 1_000_000;
@@ -22,9 +25,11 @@ pub(super) struct Pattern(Vec<Part>);
 
 /// The dumps of a node.
 #[derive(Debug)]
-pub(super) struct Backups {
-    root: PathBuf,
-    pattern: Pattern,
+pub(super) enum Backups {
+    /// Files below a root.
+    Files(PathBuf, Pattern),
+    /// What is at a URL, which may be a pattern of a bucket.
+    Url(String),
 }
 
 /// A dump that was found.
@@ -32,8 +37,9 @@ pub(super) struct Backups {
 pub(super) struct Backup {
     /// Its file name, by which requests may name it.
     pub(super) id: String,
-    /// Its path, through no symbolic link.
+    /// Its path, through no symbolic link, or its URL.
     pub(super) path: PathBuf,
+    pub(super) stored_bytes: u64,
     /// When it was written.
     pub(super) modified_at: SystemTime,
     /// What was passed over, and why: folders that may not be read, links that lead nowhere or out of the root.
@@ -53,16 +59,29 @@ pub(super) enum NoBackup {
     Skipped(Vec<String>),
     /// The system's answer.
     Io(PathBuf, io::Error),
+    /// A web server does not say when its file was written.
+    NoTime,
+    /// What is wrong with the URL, or the store's answer.
+    Url(Error),
 }
 
 impl NoBackup {
     /// Whether the system may answer otherwise a moment later: it has no descriptors or no memory left, or a disk does not
     /// answer.
-    pub(super) fn is_passing(error: &io::Error) -> bool {
-        const PASSING: [i32; 7] =
-            [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN, libc::ESTALE, libc::ETIMEDOUT, libc::EIO];
-        error.raw_os_error().is_some_and(|code| PASSING.contains(&code))
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Io(_, error) => is_passing(error),
+            Self::Url(Error { cause: ErrorKind::Io { source, .. }, .. }) => source.kind() == io::ErrorKind::TimedOut,
+            _ => false,
+        }
     }
+}
+
+/// As [`NoBackup::is_passing`].
+fn is_passing(error: &io::Error) -> bool {
+    const PASSING: [i32; 7] =
+        [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN, libc::ESTALE, libc::ETIMEDOUT, libc::EIO];
+    error.raw_os_error().is_some_and(|code| PASSING.contains(&code))
 }
 
 impl fmt::Display for NoBackup {
@@ -73,6 +92,8 @@ impl fmt::Display for NoBackup {
             Self::TooMany => write!(f, "more than {MATCHES_MAX} files match"),
             Self::Skipped(skipped) => write!(f, "no other file matches; passed over: {}", skipped.join("; ")),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::NoTime => f.write_str("the server does not say when the file was written: it sends no Last-Modified"),
+            Self::Url(error) => error.fmt(f),
         }
     }
 }
@@ -108,19 +129,39 @@ impl Pattern {
 }
 
 impl Backups {
-    pub(super) fn new(root: PathBuf, pattern: Pattern) -> Self {
-        Self { root, pattern }
-    }
-
-    /// The newest file that matches, by its time of change, then by its name; with a name, only that one.
+    /// The newest dump that matches, by its time of change, then by its name; with a name, only that one.
     ///
     /// # Errors
     /// Why there is none.
     pub(super) fn newest(&self, name: Option<&str>) -> Result<Backup, NoBackup> {
-        let mut newest: Option<(SystemTime, PathBuf, PathBuf)> = None;
+        match self {
+            Self::Files(root, pattern) => pattern.newest(root, name),
+            Self::Url(url) => newest_at(url, name),
+        }
+    }
+}
+
+fn newest_at(url: &str, name: Option<&str>) -> Result<Backup, NoBackup> {
+    let id = |path: &Path| String::from_utf8_lossy(&input::file_name(path)).into_owned();
+    let mut found = Vec::new();
+    for Listed { path, look: Look { stored_bytes, written_at } } in
+        input::listed(Path::new(url)).map_err(NoBackup::Url)?
+    {
+        if name.is_none_or(|name| id(&path) == name) {
+            found.push((written_at.ok_or(NoBackup::NoTime)?, path, stored_bytes));
+        }
+    }
+    let (modified_at, path, stored_bytes) = found.into_iter().max().ok_or(NoBackup::NoSuchName)?;
+    Ok(Backup { id: id(&path), path, stored_bytes: stored_bytes.unwrap_or(0), modified_at, skipped: Vec::new() })
+}
+
+impl Pattern {
+    /// The newest file below `root` that matches.
+    fn newest(&self, root: &Path, name: Option<&str>) -> Result<Backup, NoBackup> {
+        let mut newest: Option<(SystemTime, u64, PathBuf, PathBuf)> = None;
         let mut skipped = Skipped::default();
         let mut matches = 0;
-        walk(&self.root, &self.pattern.0, &mut |found| {
+        walk(root, &self.0, &mut |found| {
             let path = match found {
                 Ok(path) => path,
                 Err((path, error)) => return skipped.pass_over(path, error),
@@ -137,18 +178,18 @@ impl Backups {
                 Err(error) => return skipped.pass_over(path, error),
             };
             let modified_at = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            let is_newer = newest.as_ref().is_none_or(|(at, other, _)| (*at, other) < (modified_at, &path));
+            let is_newer = newest.as_ref().is_none_or(|(at, _, other, _)| (*at, other) < (modified_at, &path));
             if !metadata.is_file() || !is_newer {
                 return Ok(());
             }
             match fs::canonicalize(&path) {
-                Ok(settled) if settled.starts_with(&self.root) => newest = Some((modified_at, path, settled)),
+                Ok(settled) if settled.starts_with(root) => newest = Some((modified_at, metadata.len(), path, settled)),
                 Ok(_) => skipped.note(&path, "a symbolic link leads out of the root"),
                 Err(error) => return skipped.pass_over(path, error),
             }
             Ok(())
         })?;
-        let Some((modified_at, name_path, path)) = newest else {
+        let Some((modified_at, stored_bytes, name_path, path)) = newest else {
             return Err(match skipped.0 {
                 skipped if !skipped.is_empty() => NoBackup::Skipped(skipped),
                 _ if name.is_some() => NoBackup::NoSuchName,
@@ -156,7 +197,7 @@ impl Backups {
             });
         };
         let id = name_path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Backup { id, path, modified_at, skipped: skipped.0 })
+        Ok(Backup { id, path, stored_bytes, modified_at, skipped: skipped.0 })
     }
 }
 
@@ -170,7 +211,7 @@ impl Skipped {
     /// # Errors
     /// What would keep others from being found as well.
     fn pass_over(&mut self, path: PathBuf, error: io::Error) -> Result<(), NoBackup> {
-        if NoBackup::is_passing(&error) {
+        if is_passing(&error) {
             return Err(NoBackup::Io(path, error));
         }
         // Backups come and go while they are looked through.
@@ -209,7 +250,7 @@ mod tests {
     }
 
     fn newest(root: &Path, pattern: &str, name: Option<&str>) -> Result<Backup, NoBackup> {
-        Backups::new(root.to_owned(), Pattern::new(root, pattern).unwrap()).newest(name)
+        Backups::Files(root.to_owned(), Pattern::new(root, pattern).unwrap()).newest(name)
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::config_credentials::{self, AccessKeyEntry, TokenEntry};
 use super::config_instance::{self, Keep, KeysEntry};
 use super::config_source::{ConfigError, ConfigErrors, Source};
 use super::webhook::Webhook;
+use crate::input;
 
 /// A body is held in memory: 64 MiB.
 const BODY_BYTES_MAX: u64 = 64 << 20;
@@ -28,7 +29,7 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Ad
 struct File {
     listen: Option<Spanned<String>>,
     store: Option<PathBuf>,
-    root: Spanned<PathBuf>,
+    root: Option<Spanned<PathBuf>>,
     credentials: Option<Spanned<PathBuf>>,
     tls: Option<Tls>,
     #[serde(default)]
@@ -98,9 +99,12 @@ impl Config {
         let source = Source::read(path)?;
         let file: File = source.parse()?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let root = folder.join(file.root.get_ref());
-        let root = fs::canonicalize(&root).and_then(|root| fs::read_dir(&root).map(|_| root));
-        let root = root.map_err(|error| source.error(&file.root, format!("could not open this folder: {error}")))?;
+        let root = file.root.as_ref().map(|root| {
+            let path = fs::canonicalize(folder.join(root.get_ref()));
+            let path = path.and_then(|path| fs::read_dir(&path).map(|_| path));
+            path.map_err(|error| source.error(root, format!("could not open this folder: {error}")))
+        });
+        let root = root.transpose()?;
 
         let mut mistakes = Vec::new();
         let mut reading = Reading { source: &source, root, projects: HashSet::new(), instances: BTreeMap::new() };
@@ -161,7 +165,7 @@ fn good<T>(read: Result<T, ConfigError>, mistakes: &mut Vec<ConfigError>) -> Opt
 /// What has been read of the projects.
 struct Reading<'s> {
     source: &'s Source,
-    root: PathBuf,
+    root: Option<PathBuf>,
     projects: HashSet<String>,
     instances: BTreeMap<String, Instance>,
 }
@@ -231,9 +235,18 @@ impl Reading<'_> {
     }
 
     fn backups(&self, dumps: &Spanned<String>) -> Result<Backups, ConfigError> {
-        let pattern = Pattern::new(&self.root, dumps.get_ref());
-        let pattern = pattern.map_err(|message| self.source.error(dumps, message))?;
-        Ok(Backups::new(self.root.clone(), pattern))
+        let text = dumps.get_ref();
+        if input::is_url(text) {
+            input::check_url(text).map_err(|error| self.source.error(dumps, error.to_string()))?;
+            return Ok(Backups::Url(text.clone()));
+        }
+        let Some(root) = &self.root else {
+            return Err(self
+                .source
+                .error(dumps, "there is no `root`, the folder that dumps are below unless they are URLs"));
+        };
+        let pattern = Pattern::new(root, text).map_err(|message| self.source.error(dumps, message))?;
+        Ok(Backups::Files(root.clone(), pattern))
     }
 }
 
@@ -292,6 +305,13 @@ type = "single"
 dumps = "*.rdb"
 "#;
 
+    #[cfg(feature = "cloud")]
+    const URL_MISTAKE: &str =
+        "line 11, column 9: ftp://h/a.rdb: could not use this URL: URLs of these schemes are read: s3, gs, az";
+    #[cfg(not(feature = "cloud"))]
+    const URL_MISTAKE: &str =
+        "line 11, column 9: ftp://h/a.rdb: could not use this URL: this build of the program does not read URLs";
+
     fn read(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
@@ -323,7 +343,8 @@ dumps = "*.rdb"
         assert!(read(&cluster(shard)).is_ok());
         for (text, mistake) in [
             ("root = ".to_owned(), "line 1, column 8: "),
-            (String::new(), "line 1, column 1: missing field `root`"),
+            (GOOD.replace("root = \".\"", ""), "line 11, column 9: there is no `root`"),
+            (GOOD.replace("*.rdb", "ftp://h/a.rdb"), URL_MISTAKE),
             (
                 GOOD.replace("root = \".\"", "root = \"nowhere\""),
                 "line 1, column 8: could not open this folder: No such",

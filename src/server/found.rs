@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use crate::error::name_text;
+use crate::input;
 
 /// What was found last, by instance.
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ impl Found {
     pub(super) fn set(&self, instance_id: &str, dumps: Option<&[(PathBuf, SystemTime)]>) {
         let oldest = dumps.and_then(|dumps| dumps.iter().min_by_key(|(_, written_at)| *written_at));
         let dump = oldest.and_then(|(path, written_at)| {
-            let (name, _) = name_text(path.file_name()?.as_encoded_bytes().to_vec());
+            let (name, _) = name_text(input::file_name(path));
             Some(NewestDump { name, written_at: Timestamp::try_from(*written_at).ok()? })
         });
         let newest = dump.map_or(Newest::Missing, Newest::Dump);

@@ -97,7 +97,7 @@ pub(super) async fn backups(
                     backup_id: found.id.clone(),
                     backup_name: found.id,
                     instance_id: instance_id.clone(),
-                    size: std::fs::metadata(&found.path).map_or(0, |metadata| metadata.len()),
+                    size: found.stored_bytes,
                     backup_type: "auto",
                     backup_format: "rdb",
                     status: "succeed",

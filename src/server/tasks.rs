@@ -15,7 +15,9 @@ use super::errors::ApiError;
 use super::extract::{Asked, Ids, InstanceIds, Json, Who, instance_of, json, task_of, written};
 use super::work::{look, read, write};
 use crate::engine::Dump;
-use crate::task::{self, GIVEN_UP, Listing, NewTask, Once, ScanType, Status, StoreError, Task, TaskKind, TaskRecord};
+use crate::task::{
+    self, GIVEN_UP, Listing, NewTask, Once, ScanType, Settled, Status, StoreError, Task, TaskKind, TaskRecord,
+};
 
 /// How many tasks a page has if nobody says how many.
 const LIMIT: u64 = 10;
@@ -205,9 +207,9 @@ pub(super) fn new_task(app: &App, instance_id: &str, kind: TaskKind, scan_type: 
     let config = app.config();
     let instance = config.instances.get(instance_id).ok_or(ApiError::NO_INSTANCE)?;
     let newest = |shard: &Shard| Ok(dump(instance_id, shard, None)?.1);
-    let dumps: Vec<Dump> = instance.shards.iter().map(newest).collect::<Result<_, ApiError>>()?;
+    let dumps: Vec<Settled> = instance.shards.iter().map(newest).collect::<Result<_, ApiError>>()?;
     if kind == TaskKind::HotKeys {
-        for dump in &dumps {
+        for Settled { dump, .. } in &dumps {
             // What is wrong with a dump that cannot be read is the task's to say.
             if matches!(task::has_counters(dump), Ok(false)) {
                 let shard = dump.shard.as_deref();
@@ -227,10 +229,10 @@ pub(super) fn new_task(app: &App, instance_id: &str, kind: TaskKind, scan_type: 
 ///
 /// # Errors
 /// [`ApiError::CANNOT_ANALYZE`] if there is none; [`ApiError::NO_LOOK`] if the system could not look for it.
-pub(super) fn dump(instance_id: &str, shard: &Shard, name: Option<&str>) -> Result<(String, Dump), ApiError> {
+pub(super) fn dump(instance_id: &str, shard: &Shard, name: Option<&str>) -> Result<(String, Settled), ApiError> {
     let address = shard.address.clone();
     let found = shard.backups.newest(name);
-    let is_passing = matches!(&found, Err(NoBackup::Io(_, error)) if NoBackup::is_passing(error));
+    let is_passing = found.as_ref().is_err_and(NoBackup::is_passing);
     let found = found.map_err(|reason| reason.to_string()).and_then(|found| {
         for skipped in &found.skipped {
             tracing::warn!(instance_id, shard = address, skipped, "passed over while a dump was looked for");

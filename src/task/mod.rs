@@ -17,7 +17,7 @@ mod runner;
 mod store;
 
 #[cfg(feature = "store")]
-pub use dumps::settled;
+pub use dumps::{Settled, settled};
 pub use model::{KeyRecord, ScanType, Status, Task, Times};
 #[cfg(feature = "store")]
 pub use offline::{LargestKey, LargestPrefix, OfflineNumbers, OfflineRequest, TypeBytes, TypeNum};

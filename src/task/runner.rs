@@ -342,7 +342,7 @@ mod tests {
         let store = Arc::new(Store::open_with(&path, Duration::from_millis(1)).unwrap());
         let dump = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mixed_all_v13.rdb");
         let create = |instance: &str| {
-            let (instance_id, dumps) = (instance.to_owned(), vec![dump.clone().into()]);
+            let (instance_id, dumps) = (instance.to_owned(), vec![dumps::settled(&dump.clone().into()).unwrap()]);
             store
                 .create(&NewTask {
                     instance_id,

@@ -16,9 +16,13 @@ use support::tools::pipe;
 use support::ways::{Answer, Doing, Scratch, every_key};
 use support::web::{Act, Request, Web};
 
+mod ranges;
+#[cfg(feature = "server")]
+mod serving;
 mod stores;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 
 /// A dump that takes several ranges.
 fn long_dump() -> Vec<u8> {
@@ -46,7 +50,7 @@ fn bigkeys(arguments: &[&str]) -> Command {
     command.args(arguments).stdin(Stdio::null());
     // Whoever runs the tests has a store of their own.
     for (name, _) in std::env::vars() {
-        if ["AWS_", "AZURE_", "GOOGLE_", "STORAGE_"].iter().any(|start| name.starts_with(start)) {
+        if ["AWS_", "AZURE_", "GOOGLE_", "STORAGE_", "SSL_CERT_"].iter().any(|start| name.starts_with(start)) {
             command.env_remove(name);
         }
     }

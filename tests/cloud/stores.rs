@@ -26,7 +26,7 @@ use crate::{bigkeys, complaint, free_port, text};
 const SECONDS_MAX: u64 = 60;
 
 /// An emulator of a store with an empty bucket, until the test ends.
-struct Store {
+pub(crate) struct Store {
     child: Child,
     port: u16,
     /// The URL of the bucket.
@@ -61,14 +61,14 @@ impl Store {
         request(self.port, method, &path, headers, body).expect("an answer")
     }
 
-    fn put(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         let (path, headers) = (self.object)(name);
         let method = if path.starts_with("/upload") { "POST" } else { "PUT" };
         let (status, answer) = self.ask(method, &path, headers, bytes);
         assert!((200..300).contains(&status), "{status}: {}", text(&answer));
     }
 
-    fn bigkeys(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn bigkeys(&self, arguments: &[&str]) -> Command {
         let mut command = bigkeys(arguments);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
@@ -140,7 +140,7 @@ fn program(variable: &str, name: &str) -> Option<OsString> {
     found
 }
 
-fn s3() -> Option<Store> {
+pub(crate) fn s3() -> Option<Store> {
     s3_with("")
 }
 

@@ -4,53 +4,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bigkeys::engine::{Place, RangeScan, cut, join, part_rows, range};
-use bigkeys::report::{Name, Question, Row};
-use bigkeys::{Dump, Error, Options, Progress, rows_all};
+use bigkeys::engine::{Place, RangeScan, cut, join, range};
+use bigkeys::{Dump, Options};
 
 use crate::support::assembler::Rdb;
 use crate::support::fixtures;
+use crate::support::ranges::{by_one_scan, by_ranges, scans};
 use crate::support::ways::Scratch;
-
-/// What one scan finds: rows, notes, damage.
-type Found = (Vec<Row>, Vec<String>, Vec<String>);
-
-fn sentences(errors: &[Error]) -> Vec<String> {
-    errors.iter().map(ToString::to_string).collect()
-}
-
-fn by_one_scan(dump: &Dump) -> Found {
-    let mut rows = Vec::new();
-    let found =
-        rows_all(std::slice::from_ref(dump), &Question::default(), &Options::default(), &Arc::default(), |row| {
-            rows.push(row.clone());
-        });
-    let (notes, errors) = found.expect("the file can be opened");
-    (rows, notes, sentences(&errors))
-}
-
-fn scans(dump: &Dump, range_bytes: u64) -> Vec<RangeScan> {
-    let ranges = cut(dump, range_bytes).expect("the file can be opened");
-    let scan = |bytes| range(dump, bytes, None, &Options::default(), &Progress::default());
-    let scans: Vec<RangeScan> = ranges.into_iter().map(|bytes| scan(bytes).expect("a range of the dump")).collect();
-    // On their way between machines they are JSON.
-    let text = serde_json::to_string(&scans).expect("plain data");
-    serde_json::from_str(&text).expect("the same data")
-}
-
-fn by_ranges(dump: &Dump, scans: &[RangeScan]) -> Found {
-    let joined = join(dump, scans, &Options::default(), &Progress::default()).expect("ranges of the dump");
-    let (mut rows, mut damage) = (Vec::new(), Vec::new());
-    for part in &joined.parts {
-        let errors = part_rows(dump, part, &Question::default(), &Progress::default(), 100, |block| {
-            rows.extend(block.rows().map(|(cells, name)| cells.row(Name::new(name))));
-        });
-        damage.extend(sentences(&errors.expect("a part of the dump")));
-    }
-    assert_eq!(rows.len() as u64, joined.keys);
-    damage.extend(sentences(&joined.errors));
-    (rows, joined.notes, damage)
-}
 
 /// A dump that can be cut has the same rows, notes and damage by ranges of this many bytes as by one scan.
 pub(crate) fn are_as_one_scan(path: &Path, range_bytes: u64) {
@@ -90,12 +50,12 @@ fn ranges_begin_and_end_where_others_end_and_begin() {
     assert!(scans.len() > 10);
     assert!(scans.iter().all(|scan| scan.began.is_some() && scan.keys > 0), "a range without a record: {scans:?}");
     assert!(scans.last().is_some_and(|scan| scan.is_last));
-    let joined = join(&dump, &scans, &Options::default(), &Progress::default()).expect("ranges of the dump");
+    let joined = join(&dump, &scans, &Options::default(), &Arc::default()).expect("ranges of the dump");
     assert_eq!((joined.keys, joined.rescanned, joined.errors.len()), (6000, 0, 0));
 
     // From a true place a range needs no guess, and says the database at its end.
-    let part = joined.parts[3];
-    let again = range(&dump, part.from.offset..part.until, Some(part.from), &Options::default(), &Progress::default());
+    let part = &joined.parts[3];
+    let again = range(&dump, part.from.offset..part.until, Some(part.from), &Options::default(), &Arc::default());
     let again = again.expect("a range of the dump");
     let next = joined.parts[4].from;
     assert_eq!(
@@ -126,7 +86,7 @@ fn ranges_of_another_dump_are_refused() {
     let scratch = Scratch::new();
     let dump = Dump::from(scratch.write("dump.rdb", &dump()));
     let refused = |scans: &[RangeScan]| {
-        let joined = join(&dump, scans, &Options::default(), &Progress::default());
+        let joined = join(&dump, scans, &Options::default(), &Arc::default());
         joined.expect_err("these are not the dump's ranges").to_string()
     };
     let sound = scans(&dump, 10_000);
@@ -135,7 +95,7 @@ fn ranges_of_another_dump_are_refused() {
     let mut other = sound;
     other[2].dump_bytes += 1;
     assert!(refused(&other).contains("are not those of this dump"));
-    let beyond = range(&dump, 5..1 << 40, None, &Options::default(), &Progress::default());
+    let beyond = range(&dump, 5..1 << 40, None, &Options::default(), &Arc::default());
     assert!(beyond.expect_err("it is not in the dump").to_string().contains("there are no bytes 5 to"));
 }
 
@@ -146,6 +106,6 @@ fn a_stream_has_no_ranges() {
     let compressed = crate::containers::gzip(&dump());
     let dump = Dump::from(scratch.write("dump.rdb.gz", &compressed));
     assert!(cut(&dump, 4096).expect("it can be opened").is_empty());
-    let scan = range(&dump, 0..10, None, &Options::default(), &Progress::default());
+    let scan = range(&dump, 0..10, None, &Options::default(), &Arc::default());
     assert!(scan.expect_err("a stream").to_string().contains("scan this one as a whole"));
 }

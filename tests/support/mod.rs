@@ -11,6 +11,7 @@ pub mod more_servers;
 pub mod old_dump;
 pub mod python;
 pub mod random;
+pub mod ranges;
 pub mod schema;
 pub mod server;
 pub mod skipped;

@@ -43,6 +43,8 @@ pub enum Act {
     Claim(usize),
     /// With another object, of this tag.
     Replaced(Arc<Vec<u8>>, &'static str),
+    /// As it should be, and with the time at which it was written.
+    Dated,
     /// With a status, headers and a body.
     Refuse(u16, &'static str, &'static str),
 }
@@ -64,18 +66,32 @@ impl Web {
         file: impl Fn(&str) -> Option<Arc<Vec<u8>>> + Send + Sync + 'static,
         act: impl Fn(&Request) -> Act + Send + Sync + 'static,
     ) -> Self {
+        Self::wrapped(file, act, |stream| stream)
+    }
+
+    /// Likewise, over connections that `wrap` makes something of.
+    pub fn wrapped<S: Read + Write + 'static>(
+        file: impl Fn(&str) -> Option<Arc<Vec<u8>>> + Send + Sync + 'static,
+        act: impl Fn(&Request) -> Act + Send + Sync + 'static,
+        wrap: impl Fn(TcpStream) -> S + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let requests = Arc::<Mutex<Vec<Request>>>::default();
-        let (log, file, act) = (requests.clone(), Arc::new(file), Arc::new(act));
+        let (log, file, act, wrap) = (requests.clone(), Arc::new(file), Arc::new(act), Arc::new(wrap));
         let counts = Arc::<Mutex<HashMap<String, usize>>>::default();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { continue };
                 let (log, file, act, counts) = (log.clone(), file.clone(), act.clone(), counts.clone());
+                let wrap = wrap.clone();
+                // Or the second half of an answer waits for the client to acknowledge the first.
+                _ = stream.set_nodelay(true);
+                // A client that is silent for longer has given up.
+                _ = stream.set_read_timeout(Some(Duration::from_mins(1)));
                 // A client that goes away ends its thread by an error, which is all right.
                 thread::spawn(move || {
-                    _ = serve(stream, |mut request: Request| {
+                    _ = serve(wrap(stream), |mut request: Request| {
                         let mut counts = counts.lock().expect("a lock");
                         let count = counts.entry(request.path.clone()).or_default();
                         request.number = *count;
@@ -102,16 +118,16 @@ impl Web {
 
 type Answer = (Option<Arc<Vec<u8>>>, Act, Request);
 
-fn serve(stream: TcpStream, mut answer: impl FnMut(Request) -> Answer) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut to = stream;
+fn serve(stream: impl Read + Write, mut answer: impl FnMut(Request) -> Answer) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
     while let Some(request) = read_request(&mut reader)? {
         let (file, act, request) = answer(request);
+        let to = reader.get_mut();
         let Some(bytes) = file else {
             to.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
             continue;
         };
-        if !respond(&mut to, &bytes, &act, &request)? {
+        if !respond(to, &bytes, &act, &request)? {
             return Ok(());
         }
     }
@@ -152,7 +168,7 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
 const TAG: &str = "\"one\"";
 
 /// Answers one request; false if that ends the connection.
-fn respond(to: &mut TcpStream, bytes: &[u8], act: &Act, request: &Request) -> std::io::Result<bool> {
+fn respond(to: &mut (impl Read + Write), bytes: &[u8], act: &Act, request: &Request) -> std::io::Result<bool> {
     let (mut bytes, mut tag, mut size) = (bytes, TAG, bytes.len());
     match act {
         Act::Refuse(status, headers, body) => {
@@ -185,6 +201,9 @@ fn respond(to: &mut TcpStream, bytes: &[u8], act: &Act, request: &Request) -> st
     let (first, last) = range.unwrap_or((0, bytes.len().saturating_sub(1)));
     let body = bytes.get(first..bytes.len().min(last + 1)).unwrap_or_default();
     let mut head = format!("ETag: {tag}\r\n");
+    if matches!(act, Act::Dated) {
+        head += "Last-Modified: Fri, 20 Nov 2026 10:00:00 GMT\r\n";
+    }
     if range.is_some() {
         let shift = usize::from(matches!(act, Act::OtherRange));
         let (first, last) = (first + shift, first + body.len() - 1 + shift);
@@ -204,7 +223,6 @@ fn respond(to: &mut TcpStream, bytes: &[u8], act: &Act, request: &Request) -> st
         Act::StallAfter(some) if *some < body.len() => {
             to.write_all(body.get(..*some).unwrap_or_default())?;
             // Until the client gives up.
-            to.set_read_timeout(Some(Duration::from_mins(1)))?;
             _ = to.read(&mut [0]);
             Ok(false)
         }

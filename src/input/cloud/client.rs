@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -42,16 +41,6 @@ fn common() -> ClientOptions {
         .with_allow_http(true)
         .with_connect_timeout(CONNECT_TIMEOUT)
         .with_config(ClientConfigKey::UserAgent, concat!("bigkeys/", env!("CARGO_PKG_VERSION")))
-}
-
-/// The client for web servers that are not stores.
-pub(super) fn web() -> object_store::Result<&'static HttpClient> {
-    static CLIENT: OnceLock<HttpClient> = OnceLock::new();
-    if let Some(client) = CLIENT.get() {
-        return Ok(client);
-    }
-    let client = Connector.connect(&reading())?;
-    Ok(CLIENT.get_or_init(|| client))
 }
 
 /// Makes clients that tell refusals.

@@ -2,12 +2,15 @@
 //! query or of credentials in it.
 
 use std::error::Error;
+use std::io;
 
 use http::StatusCode;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use object_store::client::{HttpError, HttpErrorKind};
+use tokio_rustls::rustls::pki_types::UnixTime;
+use tokio_rustls::rustls::{self as tls, CertificateError};
 
 use super::client::{NoCredentials, Refused, chain};
 use crate::input::failure::{Failure, Kind};
@@ -36,6 +39,9 @@ impl Place {
     pub(super) fn failure(&self, error: &(dyn Error + 'static)) -> Failure {
         if let Some(refused) = Refused::within(error) {
             return self.refused(refused);
+        }
+        if let Some(error) = certificate_error(error) {
+            return Failure::last(format!("{}: {}", untrusted(error), self.advice_on_certificate(error)));
         }
         // The innermost error says it best.
         let innermost = chain(error).last().map(ToString::to_string).unwrap_or_default();
@@ -72,7 +78,32 @@ impl Place {
                 "no storage account is named: set AZURE_STORAGE_ACCOUNT_NAME, or use abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/…"
                     .to_owned()
             }
+            // What the verifier of certificates says of a machine that has none.
+            _ if what.contains("No CA certificates were loaded") => {
+                "no certificates of authorities were found, which servers are judged by: install the package \
+                 ca-certificates, or set SSL_CERT_FILE to a file of certificates in PEM"
+                    .to_owned()
+            }
+            Self::Web { .. } => format!("the settings of the environment do not work: {what}"),
             _ => format!("the store's settings do not work: {what}"),
+        }
+    }
+
+    fn advice_on_certificate(&self, error: &CertificateError) -> &'static str {
+        match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "have it renewed, or set the clock of this machine if that is wrong"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "set the clock of this machine if that is wrong"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "use the name of the host that it is for"
+            }
+            _ if matches!(self, Self::S3 | Self::Web { .. }) => {
+                "set SSL_CERT_FILE, or AWS_CA_BUNDLE, to a file with the certificate of the authority, in PEM"
+            }
+            _ => "set SSL_CERT_FILE to a file with the certificate of the authority, in PEM",
         }
     }
 
@@ -159,6 +190,45 @@ impl Place {
     }
 }
 
+/// What is wrong with a server's certificate, if an error came of that.
+fn certificate_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e CertificateError> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls::Error::InvalidCertificate(error)) = error.downcast_ref() {
+            return Some(error);
+        }
+        // An I/O error does not count what it was made of among its sources.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
+    }
+    None
+}
+
+fn untrusted(error: &CertificateError) -> String {
+    let date = |time: &UnixTime| {
+        let at = i64::try_from(time.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+        at.map_or("another time".to_owned(), |at| at.to_string())
+    };
+    match error {
+        CertificateError::Expired => "the server's certificate has expired".to_owned(),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("the server's certificate expired at {}", date(not_after))
+        }
+        CertificateError::NotValidYet => "the server's certificate is not valid yet".to_owned(),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("the server's certificate is not valid before {}", date(not_before))
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the server's certificate is for another host".to_owned()
+        }
+        // Another authority of the same name may be trusted.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the server's certificate is not of an authority that this machine trusts".to_owned()
+        }
+        other => format!("the server's certificate is not accepted ({other})"),
+    }
+}
+
 fn transient(sentence: String) -> Failure {
     Failure { kind: Kind::Transient, sentence }
 }
@@ -170,7 +240,7 @@ pub(super) fn changed() -> Failure {
 
 /// What a failure that did not go away is told as.
 pub(super) fn after_tries(failure: &Failure, tries: u32) -> Failure {
-    Failure::last(format!("{}; given up after {tries} tries", failure.sentence))
+    Failure { kind: failure.kind, sentence: format!("{}; given up after {tries} tries", failure.sentence) }
 }
 
 impl Signature {

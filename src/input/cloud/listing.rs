@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
+use object_store::ObjectMeta;
 use object_store::list::PaginatedListOptions;
 
 use super::patience::{persistently, wait};
 use super::store::{Object, Use};
 use crate::input::failure::Failure;
+use crate::input::listed::{Listed, Look, seconds};
 
 /// Objects that a pattern may match, and folders that may wait to be looked through.
 const MATCHES_MAX: usize = 100_000;
@@ -22,28 +24,42 @@ const OPTIONS: MatchOptions =
 /// # Errors
 /// If it is a pattern that matches nothing, or too much, or if the bucket cannot be listed.
 pub(super) fn matches(url: &str) -> Result<Vec<String>, Failure> {
-    let has_pattern = url.contains(['*', '?', '[']);
-    let Some(object) = Object::of(url, Use::Read).filter(|_| has_pattern) else { return Ok(vec![url.to_owned()]) };
-    let object = object?;
-    let pattern = parsed(&object.key)?;
-    for part in object.key.split('/') {
-        parsed(part)?;
-    }
-    let base = object.base.clone();
-    let mut keys = wait(async move { Listing { object: Arc::new(object), pattern }.keys().await })?;
-    if keys.is_empty() {
-        return Err(Failure::last(
-            "no object matches: check the pattern, in which case matters and * stands for no slash",
-        ));
-    }
-    keys.sort_unstable();
-    Ok(keys.into_iter().map(|key| format!("{base}/{key}")).collect())
+    let listing = Listing::of(url).filter(|_| is_pattern(url));
+    let Some(listing) = listing else { return Ok(vec![url.to_owned()]) };
+    let base = listing.as_ref().map(|listing| listing.object.base.clone()).unwrap_or_default();
+    let objects = listing?.objects()?;
+    Ok(objects.into_iter().map(|object| format!("{base}/{}", object.location)).collect())
+}
+
+/// As [`matches`], and what the bucket says of each object; none if the URL is not a pattern of a bucket.
+///
+/// # Errors
+/// As [`matches`].
+pub(super) fn listed(url: &str) -> Option<Result<Vec<Listed>, Failure>> {
+    let listing = Listing::of(url).filter(|_| is_pattern(url))?;
+    Some(listing.and_then(|listing| {
+        let base = listing.object.base.clone();
+        let listed = |object: ObjectMeta| Listed {
+            path: format!("{base}/{}", object.location).into(),
+            look: Look { stored_bytes: Some(object.size), written_at: Some(seconds(object.last_modified.timestamp())) },
+        };
+        Ok(listing.objects()?.into_iter().map(listed).collect())
+    }))
+}
+
+/// Looks whether a URL could be listed; none if it is not one of a bucket.
+///
+/// # Errors
+/// As [`matches`], as far as that shows without asking the store.
+pub(super) fn check(url: &str) -> Option<Result<(), Failure>> {
+    Some(Listing::of(url)?.map(|_| ()))
 }
 
 fn parsed(pattern: &str) -> Result<Pattern, Failure> {
     Pattern::new(pattern).map_err(|error| Failure::last(format!("not a pattern: {}", error.msg)))
 }
 
+/// The objects of a bucket that a pattern names.
 struct Listing {
     object: Arc<Object>,
     pattern: Pattern,
@@ -58,9 +74,35 @@ struct Folder {
 }
 
 impl Listing {
-    async fn keys(&self) -> Result<Vec<String>, Failure> {
+    /// What a URL names; none if it is not one of a bucket.
+    ///
+    /// # Errors
+    /// If it is not a pattern, or the bucket cannot be opened.
+    fn of(url: &str) -> Option<Result<Self, Failure>> {
+        Some(Object::of(url, Use::Read)?.and_then(|object| {
+            let pattern = parsed(&object.key)?;
+            for part in object.key.split('/') {
+                parsed(part)?;
+            }
+            Ok(Self { object: Arc::new(object), pattern })
+        }))
+    }
+
+    /// The objects in the order of their names, at least one.
+    fn objects(self) -> Result<Vec<ObjectMeta>, Failure> {
+        let mut objects = wait(async move { self.ask().await })?;
+        if objects.is_empty() {
+            return Err(Failure::last(
+                "no object matches: check the pattern, in which case matters and * stands for no slash",
+            ));
+        }
+        objects.sort_unstable_by(|one, other| one.location.cmp(&other.location));
+        Ok(objects)
+    }
+
+    async fn ask(&self) -> Result<Vec<ObjectMeta>, Failure> {
         let parts: Vec<&str> = self.object.key.split('/').collect();
-        let mut keys = Vec::new();
+        let mut found = Vec::new();
         let mut folders = vec![Folder { path: String::new(), parts: 0 }];
         while let Some(Folder { mut path, parts: mut known }) = folders.pop() {
             // Parts that are names need not be looked for.
@@ -76,12 +118,12 @@ impl Listing {
             let mut page = None;
             loop {
                 let (objects, below, next) = self.page(&prefix, is_deep, page).await?;
-                let fits = |key: &String| self.pattern.matches_with(key, OPTIONS);
-                keys.extend(objects.into_iter().filter(|_| is_last || is_deep).filter(fits));
+                let fits = |object: &ObjectMeta| self.pattern.matches_with(object.location.as_ref(), OPTIONS);
+                found.extend(objects.into_iter().filter(|_| is_last || is_deep).filter(fits));
                 let fits = |below: &String| !is_last && part.matches_with(last_part(below), OPTIONS);
                 let below = below.into_iter().filter(fits);
                 folders.extend(below.map(|below| Folder { path: format!("{below}/"), parts: known + 1 }));
-                if keys.len() > MATCHES_MAX || folders.len() > MATCHES_MAX {
+                if found.len() > MATCHES_MAX || folders.len() > MATCHES_MAX {
                     return Err(Failure::last(format!(
                         "more than {MATCHES_MAX} objects match: use a narrower pattern"
                     )));
@@ -92,7 +134,7 @@ impl Listing {
                 }
             }
         }
-        Ok(keys)
+        Ok(found)
     }
 
     /// A page of what begins with `prefix`: objects, folders, and where the next page begins.
@@ -101,7 +143,7 @@ impl Listing {
         prefix: &str,
         is_deep: bool,
         page_token: Option<String>,
-    ) -> Result<(Vec<String>, Vec<String>, Option<String>), Failure> {
+    ) -> Result<(Vec<ObjectMeta>, Vec<String>, Option<String>), Failure> {
         let delimiter = (!is_deep).then(|| "/".into());
         let options = PaginatedListOptions { delimiter, page_token, ..PaginatedListOptions::default() };
         let listed = persistently(|| async {
@@ -109,10 +151,13 @@ impl Listing {
             listed.map_err(|error| self.object.place.failure(&error))
         });
         let listed = listed.await?;
-        let objects = listed.result.objects.into_iter().map(|object| object.location.to_string()).collect();
         let below = listed.result.common_prefixes.into_iter().map(|path| path.to_string()).collect();
-        Ok((objects, below, listed.page_token))
+        Ok((listed.result.objects, below, listed.page_token))
     }
+}
+
+fn is_pattern(url: &str) -> bool {
+    url.contains(['*', '?', '['])
 }
 
 /// What comes before the first character of a part that stands for others.

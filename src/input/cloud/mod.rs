@@ -3,6 +3,7 @@
 //! A read asks for ranges, side by side, and hands them on in order; each asks for the same object as the first, by its tag. A
 //! server that knows no ranges is read from its beginning.
 
+mod authorities;
 mod client;
 mod explain;
 mod listing;
@@ -22,7 +23,9 @@ use std::sync::Arc;
 pub use upload::Upload;
 
 use super::failure::Failure;
+use super::listed::{Listed, Look};
 use ranges::{Opened, Ranged};
+use source::Source;
 
 /// Opens what is at a URL as a stream.
 ///
@@ -32,12 +35,13 @@ pub(super) fn stream(url: &str) -> Result<Box<dyn Read + Send>, Failure> {
     ranges::stream(url)
 }
 
-/// How many bytes are at a URL, if the server says so.
+/// What the server says of what is at a URL.
 ///
 /// # Errors
 /// As [`stream`].
-pub(super) fn stored_bytes(url: &str) -> Result<Option<u64>, Failure> {
-    Ok(Opened::new(url, 1)?.size())
+pub(super) fn look_at(url: &str) -> Result<Look, Failure> {
+    let opened = Opened::new(url, 1)?;
+    Ok(Look { stored_bytes: opened.size(), written_at: opened.written_at() })
 }
 
 /// The URLs of the objects that a URL names, which may be a pattern.
@@ -46,6 +50,23 @@ pub(super) fn stored_bytes(url: &str) -> Result<Option<u64>, Failure> {
 /// If it is a pattern that matches nothing, or too much, or if the bucket cannot be listed.
 pub(super) fn matches(url: &str) -> Result<Vec<String>, Failure> {
     listing::matches(url)
+}
+
+/// As [`matches`], and what the bucket or the web server says of each.
+///
+/// # Errors
+/// As [`matches`] and [`look_at`].
+pub(super) fn listed(url: &str) -> Result<Vec<Listed>, Failure> {
+    // Whoever may read an object need not have the right to list its bucket.
+    listing::listed(url).unwrap_or_else(|| Ok(vec![Listed { path: url.into(), look: look_at(url)? }]))
+}
+
+/// Looks whether a URL is one that [`listed`] takes, without asking anybody.
+///
+/// # Errors
+/// If it is not, or the settings of the environment do not go together.
+pub(super) fn check_url(url: &str) -> Result<(), Failure> {
+    listing::check(url).unwrap_or_else(|| Source::of(url).map(|_| ()))
 }
 
 /// Begins an object in a bucket.
@@ -68,15 +89,28 @@ pub(super) fn temporary_file() -> io::Result<File> {
 pub(crate) struct Lookup(Arc<Ranged>);
 
 impl Lookup {
+    /// None if the server knows no ranges.
+    ///
     /// # Errors
-    /// As [`stream`], or if the server knows no ranges.
-    pub(super) fn open(url: &str) -> Result<Self, Failure> {
-        match Opened::new(url, 1)? {
-            Opened::Ranged(object, _) => Ok(Self(object)),
-            Opened::Whole(..) => {
-                Err(Failure::last("the server does not answer ranges, which --offset needs: download the file first"))
-            }
-        }
+    /// As [`stream`].
+    pub(super) fn open(url: &str) -> Result<Option<Self>, Failure> {
+        Ok(match Opened::new(url, 1)? {
+            Opened::Ranged(object, _) => Some(Self(object)),
+            Opened::Whole(..) => None,
+        })
+    }
+
+    /// The `ETag` by which a server tells the object from others.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.0.version()
+    }
+
+    /// The bytes from a range's start on: those of the range are fetched side by side, those behind it when they are asked for.
+    ///
+    /// # Errors
+    /// If no threads can be started.
+    pub(crate) fn reader(&self, range: Range<u64>) -> Result<Box<dyn Read + Send>, Failure> {
+        ranges::from(&self.0, range)
     }
 
     /// How many bytes it has.

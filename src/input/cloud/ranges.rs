@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::SystemTime;
 
 use futures_util::StreamExt;
 use tokio::task::AbortHandle;
@@ -22,6 +23,9 @@ const RANGE_BYTES: u64 = 8 << 20;
 
 /// Ranges that are fetched or wait to be taken: with the one that is being taken, 104 MiB.
 const RANGES_AHEAD: usize = 12;
+
+/// Bytes of the first range behind those that were wanted: the rest of a record. Each that follows is twice as long.
+const NEXT_BYTES: u64 = 64 << 10;
 
 /// Bytes after which whoever reads wants more than to know what it is.
 const GLANCE_BYTES: usize = 64 << 10;
@@ -66,6 +70,12 @@ impl Opened {
             Self::Whole(_, answer) => answer.size,
         }
     }
+
+    /// When it was written, if the server says so.
+    pub(super) fn written_at(&self) -> Option<SystemTime> {
+        let (Self::Ranged(_, answer) | Self::Whole(_, answer)) = self;
+        answer.written_at
+    }
 }
 
 /// Opens what is at a URL as a stream.
@@ -76,11 +86,23 @@ pub(super) fn stream(url: &str) -> Result<Box<dyn Read + Send>, Failure> {
     Ok(match Opened::new(url, FIRST_BYTES)? {
         Opened::Whole(source, answer) => Box::new(Whole::new(source, answer)?),
         Opened::Ranged(object, answer) => {
-            let mut ranges = Ranges { asked: 0, object, coming: VecDeque::new(), at_hand: Vec::new(), at: 0 };
+            let until = object.size;
+            let mut ranges = Ranges::new(object, 0..until);
             ranges.fetch(FIRST_BYTES, Some(answer))?;
             Box::new(ranges)
         }
     })
+}
+
+/// An object from a range's start on as a stream: the range side by side, and then what is asked for.
+///
+/// # Errors
+/// If no threads can be started.
+pub(super) fn from(object: &Arc<Ranged>, range: Range<u64>) -> Result<Box<dyn Read + Send>, Failure> {
+    let mut ranges = Ranges::new(object.clone(), range);
+    ranges.is_wanted = true;
+    ranges.fetch_ahead()?;
+    Ok(Box::new(ranges))
 }
 
 impl Ranged {
@@ -114,6 +136,11 @@ impl Ranged {
             }
         }
         Ok(bytes)
+    }
+
+    /// The `ETag` by which a server tells it from others.
+    pub(super) fn version(&self) -> Option<&str> {
+        self.identity.strong().map(String::as_str)
     }
 
     /// Whether an answer is of the object that was opened.
@@ -156,12 +183,24 @@ struct Ranges {
     object: Arc<Ranged>,
     /// Offset after the last range that was asked for.
     asked: u64,
+    /// Up to where ranges are asked for before anybody reads them.
+    until: u64,
+    /// Bytes of the next range that is asked for behind that.
+    next_bytes: u64,
+    /// Whether whoever reads wants more than to know what it is.
+    is_wanted: bool,
     coming: VecDeque<Coming>,
     at_hand: Vec<u8>,
     at: usize,
 }
 
 impl Ranges {
+    fn new(object: Arc<Ranged>, Range { start, end }: Range<u64>) -> Self {
+        let until = end.min(object.size);
+        let (coming, at_hand) = (VecDeque::new(), Vec::new());
+        Self { object, asked: start, until, next_bytes: NEXT_BYTES, is_wanted: false, coming, at_hand, at: 0 }
+    }
+
     /// Asks for the next range.
     fn fetch(&mut self, bytes: u64, answer: Option<Answer>) -> Result<(), Failure> {
         let range = self.asked..self.asked.saturating_add(bytes).min(self.object.size);
@@ -174,8 +213,8 @@ impl Ranges {
     }
 
     fn fetch_ahead(&mut self) -> Result<(), Failure> {
-        while self.coming.len() < RANGES_AHEAD && self.asked < self.object.size {
-            self.fetch(RANGE_BYTES, None)?;
+        while self.coming.len() < RANGES_AHEAD && self.asked < self.until {
+            self.fetch(RANGE_BYTES.min(self.until - self.asked), None)?;
         }
         Ok(())
     }
@@ -186,6 +225,10 @@ impl Read for Ranges {
         while self.at == self.at_hand.len() {
             self.at_hand = Vec::new();
             self.at = 0;
+            if self.coming.is_empty() && self.asked < self.object.size {
+                self.fetch(self.next_bytes, None)?;
+                self.next_bytes = (self.next_bytes * 2).min(RANGE_BYTES);
+            }
             let Some((fetched, _)) = self.coming.pop_front() else { return Ok(0) };
             let fault = || Err(Failure::last("a request broke off by a fault of this program"));
             self.at_hand = fetched.recv().unwrap_or_else(|_| fault())?;
@@ -193,7 +236,8 @@ impl Read for Ranges {
         let bytes = self.at_hand.get(self.at..).unwrap_or_default().read(to)?;
         self.at += bytes;
         // Whoever reads past a glance wants all of it.
-        if self.asked > FIRST_BYTES || self.at > GLANCE_BYTES {
+        self.is_wanted |= self.at > GLANCE_BYTES;
+        if self.is_wanted {
             self.fetch_ahead()?;
         }
         Ok(bytes)

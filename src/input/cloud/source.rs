@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::ops::Range;
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -10,15 +12,18 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_MATCH, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
+use jiff::fmt::rfc2822;
 use object_store::GetOptions;
-use object_store::client::HttpRequestBody;
+use object_store::client::{HttpClient, HttpConnector, HttpRequestBody};
 use object_store::path::Path;
 use reqwest::Url;
 
-use super::client::{self, Refused};
+use super::authorities::trusting;
+use super::client::{self, Connector, Refused};
 use super::explain::{Place, Signature, changed};
 use super::store::{Object, Use};
 use crate::input::failure::Failure;
+use crate::input::listed::seconds;
 
 /// An object in a store, or what a web server has at a URL.
 pub(super) struct Source {
@@ -45,6 +50,8 @@ pub(super) struct Answer {
     /// How many bytes the object has; none if the server does not say.
     pub(super) size: Option<u64>,
     pub(super) identity: Identity,
+    /// When the object was written, in whole seconds; none if the server does not say.
+    pub(super) written_at: Option<SystemTime>,
     pub(super) bytes: BoxStream<'static, Result<Bytes, Failure>>,
 }
 
@@ -63,7 +70,7 @@ impl Identity {
     }
 
     /// What a server can compare: a weak tag fits nothing there.
-    fn strong(&self) -> Option<&String> {
+    pub(super) fn strong(&self) -> Option<&String> {
         self.etag.as_ref().filter(|etag| !etag.starts_with("W/"))
     }
 }
@@ -127,10 +134,11 @@ impl Source {
             got => got.map_err(|error| self.place.failure(&error))?,
         };
         let identity = Identity { etag: got.meta.e_tag.clone(), modified_at: Some(got.meta.last_modified.to_string()) };
+        let written_at = Some(seconds(got.meta.last_modified.timestamp()));
         let (size, range) = (Some(got.meta.size), is_part.then(|| got.range.clone()));
         let place = self.place.clone();
         let bytes = got.into_stream().map(move |bytes| bytes.map_err(|error| place.failure(&error))).boxed();
-        Ok(Answer { range, size, identity, bytes })
+        Ok(Answer { range, size, identity, written_at, bytes })
     }
 
     async fn ask_web(
@@ -151,13 +159,14 @@ impl Source {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(HttpRequestBody::empty()).map_err(|error| self.place.failure(&error))?;
-        let client = client::web().map_err(|error| self.place.failure(&error))?;
-        let response = match client.execute(request).await {
+        let response = match web(&self.place)?.execute(request).await {
             Err(error) if range.is_some() && is_past_end(&error) => return Ok(Answer::empty()),
             response => response.map_err(|error| self.place.failure(&error))?,
         };
         let headers = response.headers();
         let identity = Identity { etag: text(headers, ETAG), modified_at: text(headers, LAST_MODIFIED) };
+        let written_at = identity.modified_at.as_deref().and_then(|date| rfc2822::parse(date).ok());
+        let written_at = written_at.map(|date| seconds(date.timestamp().as_second()));
         let (sent, size) = match range.filter(|_| response.status() == StatusCode::PARTIAL_CONTENT) {
             None => (None, text(headers, CONTENT_LENGTH).and_then(|bytes| bytes.parse().ok())),
             Some(asked) => {
@@ -175,7 +184,7 @@ impl Source {
         let place = self.place.clone();
         let bytes = response.into_body().bytes_stream();
         let bytes = bytes.map(move |bytes| bytes.map_err(|error| place.failure(&error))).boxed();
-        Ok(Answer { range: sent, size, identity, bytes })
+        Ok(Answer { range: sent, size, identity, written_at, bytes })
     }
 }
 
@@ -183,8 +192,18 @@ impl Answer {
     /// The answer for a range that begins where the object has ended.
     fn empty() -> Self {
         let bytes = futures_util::stream::empty().boxed();
-        Self { range: Some(0..0), size: Some(0), identity: Identity::default(), bytes }
+        Self { range: Some(0..0), size: Some(0), identity: Identity::default(), written_at: None, bytes }
     }
+}
+
+/// The client for web servers that are not stores.
+fn web(place: &Place) -> Result<&'static HttpClient, Failure> {
+    static CLIENT: OnceLock<HttpClient> = OnceLock::new();
+    if let Some(client) = CLIENT.get() {
+        return Ok(client);
+    }
+    let client = Connector.connect(&trusting(client::reading())?).map_err(|error| place.failure(&error))?;
+    Ok(CLIENT.get_or_init(|| client))
 }
 
 /// Whether a range begins after the last byte: of what is empty every one does.

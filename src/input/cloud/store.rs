@@ -11,6 +11,7 @@ use object_store::list::PaginatedListStore;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
+use super::authorities::trusting;
 use super::client::{self, Connector};
 use super::explain::Place;
 use super::profile;
@@ -130,7 +131,7 @@ fn s3(bucket: &str, options: ClientOptions, retries: RetryConfig) -> Result<Open
     }
     let built = builder
         .with_bucket_name(bucket)
-        .with_client_options(options)
+        .with_client_options(trusting(options)?)
         .with_retry(retries)
         .with_http_connector(Connector)
         .build();

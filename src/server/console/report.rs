@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::visitor::{TaskPath, Visitor};
 use crate::engine::{Dump, Options, Progress, look_into, report_all};
 use crate::findings;
+use crate::input;
 use crate::output::html;
 use crate::report::{Question, Rules};
 use crate::server::app::App;
@@ -81,9 +82,8 @@ fn dumps(app: &App, kind: TaskKind, instance_id: &str, id: &str) -> Result<Vec<D
     let dumps = app.store.outcome(id)?.dumps;
     let details = app.store.details(&[id])?.pop().flatten().ok_or(ApiError::NO_TASK)?;
     for (dump, then) in dumps.iter().zip(details.dumps) {
-        let settled = task::settled(dump).ok().filter(|settled| settled.path == dump.path);
-        let now = settled.and_then(|dump| std::fs::metadata(dump.path).and_then(|metadata| metadata.modified()).ok());
-        let now = now.and_then(|at| Timestamp::try_from(at).ok()).map(Timestamp::as_millisecond);
+        let settled = task::settled(dump).ok().filter(|settled| settled.dump.path == dump.path);
+        let now = settled.and_then(|settled| settled.written_at).map(Timestamp::as_millisecond);
         if now.is_none() || now != then.written_at.map(Timestamp::as_millisecond) {
             return Err(Problem::bad(format!("The dump {} has changed or is gone since this task.", then.name)));
         }
@@ -105,7 +105,7 @@ fn write(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) -> Result<
     }
     look_into(&mut report, dumps).map_err(failed)?;
     for (info, dump) in report.dumps.iter_mut().zip(dumps) {
-        let name = dump.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = String::from_utf8_lossy(&input::file_name(&dump.path)).into_owned();
         if let Some(damage) = &mut info.damage {
             *damage = damage.replace(&info.name, &name);
         }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Store, StoreError};
 use crate::error::name_text;
+use crate::input;
 use crate::task::model::milliseconds_of;
 
 /// What a task's JSON has no place for. Dumps are named by their file names: where they are is the operator's business.
@@ -78,8 +79,9 @@ fn details(transaction: &Transaction<'_>, id: &str) -> Result<Option<Details>, S
     let mut dumps = Vec::new();
     for row in rows {
         let (path, shard, written_at_ms) = row?;
-        let (name, _) = name_text(path.file_name().unwrap_or_default().as_encoded_bytes().to_vec());
-        let folder = path.parent().map(|folder| format!("{}/", folder.display())).filter(|folder| folder != "/");
+        let (name, _) = name_text(input::file_name(&path));
+        let shown = input::shown(&path);
+        let folder = shown.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).filter(|folder| folder != "/");
         if let (Some(reason), Some(folder)) = (&mut reason, folder) {
             *reason = reason.replace(&folder, "");
         }

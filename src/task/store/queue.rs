@@ -1,6 +1,5 @@
 //! What happens to a task: created, claimed, ended, given back, taken up again after the program's end, deleted.
 
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use jiff::Timestamp;
@@ -11,7 +10,7 @@ use super::once::{self, Once};
 use super::read::{self, dumps, task};
 use super::{Store, StoreError, TaskKind, now_ms, reserve, schedule};
 use crate::engine::Dump;
-use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Status, Task};
+use crate::task::{KeyRecord, OfflineNumbers, OfflineRequest, ScanType, Settled, Status, Task};
 
 /// How many tasks of a kind are kept for an instance, as the task API keeps them.
 pub const TASKS_KEPT: u32 = 100;
@@ -26,8 +25,8 @@ pub struct NewTask {
     pub instance_id: String,
     /// Who asks.
     pub scan_type: ScanType,
-    /// The dumps: absolute paths that lead through no symbolic link.
-    pub dumps: Vec<Dump>,
+    /// The dumps.
+    pub dumps: Vec<Settled>,
     /// Which analysis.
     pub kind: TaskKind,
     /// What was asked of an offline key analysis; none for the others.
@@ -340,9 +339,8 @@ fn create(transaction: &Transaction<'_>, new: &NewTask, signature: Option<&Once>
     }
     once::take(transaction, signature)?;
     let seq = transaction.last_insert_rowid();
-    for (place, Dump { path, shard, .. }) in new.dumps.iter().enumerate() {
-        let written_at = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-        let written_at_ms = written_at.and_then(|at| Some(Timestamp::try_from(at).ok()?.as_millisecond()));
+    for (place, Settled { dump: Dump { path, shard, .. }, written_at }) in new.dumps.iter().enumerate() {
+        let written_at_ms = written_at.map(Timestamp::as_millisecond);
         let path = path.as_os_str().as_bytes();
         let values = params![seq, place, path, shard, written_at_ms];
         transaction.execute("INSERT INTO task_dump VALUES (?1, ?2, ?3, ?4, ?5)", values)?;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::schema::{APPLICATION_ID, STEPS};
 use super::*;
 use crate::engine::Dump;
-use crate::task::{KeyRecord, OfflineRequest, ScanType, Status, Task};
+use crate::task::{KeyRecord, OfflineRequest, ScanType, Settled, Status, Task};
 
 fn store() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -20,10 +20,11 @@ fn store() -> (TempDir, Store) {
 }
 
 fn new_task(instance_id: &str) -> NewTask {
-    let dumps = vec![
+    let dumps = [
         Dump { path: PathBuf::from("/a.rdb"), shard: Some("10.0.0.1:6379".to_owned()), payload_key: None },
         "/b.rdb".into(),
     ];
+    let dumps = dumps.map(|dump| Settled { dump, written_at: None }).into();
     NewTask {
         instance_id: instance_id.to_owned(),
         scan_type: ScanType::Manual,
@@ -75,7 +76,7 @@ fn a_task_from_its_creation_to_its_end() {
 
     let claim = store.claim().unwrap().unwrap();
     assert_eq!((&claim.id, claim.kind), (&created.id, TaskKind::BigKeys));
-    assert_eq!(claim.dumps, new_task("i").dumps);
+    assert_eq!(claim.dumps, new_task("i").dumps.into_iter().map(|settled| settled.dump).collect::<Vec<_>>());
     assert!(store.claim().unwrap().is_none());
     let running = show(&store, &created.id);
     assert_eq!((running.status, running.finished_at, &running.keys), (Status::Running, None, &None));
