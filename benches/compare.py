@@ -9,9 +9,14 @@ output as Markdown, with the machine and the versions; two plots, time against t
 into DIR/compare.svg.
 
 Dumps compressed by gzip, zstd and LZ4 are made beside the plain ones if their programs are there, and bigkeys is timed
-against those programs alone. Another Rust reader takes part if it is given:
+against those programs alone. After that every command that reads a whole dump runs over each of them, what it writes going into
+files of DIR. Other readers take part if they are given: one in Rust, one in Go, and DuckDB, which has the same rows in memory and writes
+them out, that alone being measured:
 
-    cargo install rdb --version 0.4.0 --root TOOLS && python3 benches/compare.py DIR --rdb-tool TOOLS/bin/rdb
+    cargo install rdb --version 0.4.0 --root TOOLS
+    GOBIN=TOOLS/bin go install github.com/hdt3213/rdb@v1.3.2 && mv TOOLS/bin/rdb TOOLS/bin/hdt-rdb
+    python3 -m venv TOOLS/python && TOOLS/python/bin/pip install duckdb==2.0.1
+    python3 benches/compare.py DIR --rdb-tool TOOLS/bin/rdb --hdt-tool TOOLS/bin/hdt-rdb --duckdb TOOLS/python/bin/python
 
 Only the standard library is needed.
 """
@@ -136,6 +141,83 @@ def compress(command, path, compressed):
     partial.rename(compressed)
 
 
+# What writes rows, by the name of the format and the ending of its file.
+ROWS = [("CSV", "csv"), ("NDJSON", "ndjson"), ("Parquet", "parquet"), ("Arrow", "arrow")]
+
+# Run by the interpreter that has DuckDB: reads the rows of the first argument into memory, and says in seconds how long it takes to
+# write each of the others.
+DUCKDB = """
+import sys, time
+import duckdb
+connection = duckdb.connect()
+connection.execute(f"SET threads = {sys.argv[1]}")
+connection.execute(f"CREATE TABLE rows AS SELECT * FROM read_parquet('{sys.argv[2]}')")
+for path in sys.argv[3:]:
+    form = {"csv": "CSV", "ndjson": "JSON", "parquet": "PARQUET, COMPRESSION zstd"}[path.rsplit(".", 1)[1]]
+    started = time.perf_counter()
+    connection.execute(f"COPY rows TO '{path}' (FORMAT {form})")
+    print(time.perf_counter() - started, flush=True)
+"""
+
+
+class Written(Case):
+    """A command that writes a file, which is removed after each run."""
+
+    def __init__(self, label, command, output):
+        super().__init__(label, [*command, "-o", output])
+        self.output = output
+
+    def run(self):
+        super().run()
+        self.output.unlink(missing_ok=True)
+
+
+def every_command(options, path):
+    """Each command that reads a whole dump, in the order of the table."""
+    bigkeys, folder = options.bigkeys, options.folder
+    cases = [
+        Case("cat FILE > /dev/null", ["cat", path]),
+        Case("bigkeys analyze", analyze(bigkeys, path)),
+        Case("bigkeys report", report(bigkeys, path)),
+        Case("bigkeys report --slots", report(bigkeys, path, "--slots")),
+        Case("bigkeys report --largest", report(bigkeys, path, "--largest")),
+        Case("bigkeys check", [bigkeys, "check", "--quiet", path]),
+        Case("bigkeys check --quick", [bigkeys, "check", "--quiet", "--quick", path]),
+        Case("bigkeys digest", [bigkeys, "digest", path]),
+        Written("bigkeys salvage", [bigkeys, "salvage", path], folder / "salvaged.rdb"),
+    ]
+    cases += [
+        Written(f"bigkeys keys, {name}", [bigkeys, "keys", "--quiet", path], folder / f"rows.{ending}")
+        for name, ending in ROWS
+    ]
+    if options.check_rdb:
+        cases.append(Case("redis-check-rdb", [options.check_rdb, path]))
+    if options.rdb_tool:
+        cases.append(Case("rdb --format nil", [options.rdb_tool, "--format", "nil", path]))
+    if options.hdt_tool:
+        cases.append(Written("HDT3213/rdb -c memory", [options.hdt_tool, "-c", "memory", path], folder / "hdt.csv"))
+    return cases
+
+
+def duckdb_cases(options, path):
+    """What DuckDB takes to write the rows of a dump, once each."""
+    if not options.duckdb:
+        return []
+    rows = options.folder / "rows-of-all.parquet"
+    subprocess.run([options.bigkeys, "keys", "--quiet", path, "-o", rows], check=True)
+    outputs = [options.folder / f"duckdb.{ending}" for _, ending in ROWS[:3]]
+    command = [options.duckdb, "-c", DUCKDB, cores(), rows, *outputs]
+    said = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True).stdout
+    cases = []
+    for (name, _), seconds in zip(ROWS, said.split()):
+        case = Case(f"DuckDB COPY, {name}", [])
+        case.seconds.append(float(seconds))
+        cases.append(case)
+    for path in [rows, *outputs]:
+        path.unlink()
+    return cases
+
+
 # Tables --------------------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +238,15 @@ def table(cases, dump_bytes):
 
 def ratio(case, other):
     return "–" if other.failure else f"{case.median / other.median:.2f}"
+
+
+def command_table(by_kind):
+    """Medians in seconds of each command, a column for each kind of dump."""
+    lines = ["| command | " + " | ".join(by_kind) + " |", "|---" + "|--:" * len(by_kind) + "|"]
+    for of_all in zip(*by_kind.values()):
+        seconds = (case.failure or f"{case.median:.2f}" for case in of_all)
+        lines.append(f"| `{of_all[0].label}` | " + " | ".join(seconds) + " |")
+    return "\n".join(lines)
 
 
 def compressed_table(pairs, dump_bytes):
@@ -319,6 +410,8 @@ def arguments():
     parser.add_argument("--bigkeys", type=Path, default=ROOT / "target/release/bigkeys", metavar="PATH",
                         help="the program to measure (default: target/release/bigkeys, built if it is not there)")
     parser.add_argument("--rdb-tool", metavar="PATH", help="the program of the rdb crate, 0.4.0")
+    parser.add_argument("--hdt-tool", metavar="PATH", help="the program of HDT3213/rdb")
+    parser.add_argument("--duckdb", metavar="PYTHON", help="an interpreter that has DuckDB")
     parser.add_argument("--no-compressed", action="store_true", help="leave out gzip, zstd and LZ4")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="where the plots go (default: DIR/compare.svg)")
     options = parser.parse_args()
@@ -357,6 +450,13 @@ def main():
         by_size[kind] = points(options, kind, [
             (path.stat().st_size / 1e9, analyze(options.bigkeys, path)) for path in paths
         ])
+    by_kind = {}
+    for kind, paths in dumps.items():
+        by_kind[kind] = every_command(options, paths[-1])
+        warm(paths[-1])
+        measure(by_kind[kind], options.rounds, f"{kind}, every command")
+        by_kind[kind] += duckdb_cases(options, paths[-1])
+    print(f"\n### Every command, seconds\n\n{command_table(by_kind)}", flush=True)
     svg = options.svg or options.folder / "compare.svg"
     plot(svg, by_threads, by_size)
     print(f"\nPlots: {svg}")
