@@ -126,10 +126,10 @@ pub fn matches(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(matches.into_iter().map(PathBuf::from).collect())
 }
 
-/// The files or objects that a path names as [`matches`] gives them, and what is known of each.
+/// The files or objects that a path names as [`matches()`] gives them, and what is known of each.
 ///
 /// # Errors
-/// As [`matches`], and [`ErrorKind::Io`] if one cannot be opened.
+/// As [`matches()`], and [`ErrorKind::Io`] if one cannot be opened.
 pub fn listed(path: &Path) -> Result<Vec<Listed>, Error> {
     let Some(url) = url::url(path) else { return Ok(vec![Listed { path: path.to_owned(), look: look_at(path)? }]) };
     cloud::listed(url).map_err(|failure| failed_to_open(path, failure))
