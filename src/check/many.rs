@@ -18,7 +18,8 @@ use crate::input::stored_bytes;
 /// ```
 /// # fn main() -> Result<(), bigkeys::Error> {
 /// let dumps = ["fixtures/mixed_all_v12.rdb".into(), "fixtures/empty_v09.rdb".into()];
-/// let mut checks = bigkeys::check::Checks::new(&dumps, &Default::default());
+/// let options = bigkeys::check::Options::default();
+/// let mut checks = bigkeys::check::Checks::new(&dumps, &options);
 /// while checks.left() > 0 {
 ///     for report in checks.check_next(&Default::default())? {
 ///         println!("{}", report?);
