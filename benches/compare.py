@@ -150,7 +150,7 @@ DUCKDB = """
 import sys, time
 import duckdb
 connection = duckdb.connect()
-connection.execute(f"SET threads = {sys.argv[1]}")
+connection.execute(f"SET threads = {sys.argv[1]}; SET enable_progress_bar = false")
 connection.execute(f"CREATE TABLE rows AS SELECT * FROM read_parquet('{sys.argv[2]}')")
 for path in sys.argv[3:]:
     form = {"csv": "CSV", "ndjson": "JSON", "parquet": "PARQUET, COMPRESSION zstd"}[path.rsplit(".", 1)[1]]
