@@ -129,6 +129,8 @@ fn arguments_that_make_no_sense() {
         "analyze --top https://me:secret@host/x.rdb?sig=secret",
         #[cfg(not(feature = "cloud"))]
         "analyze https://me:secret@host/x.rdb?sig=secret",
+        #[cfg(not(feature = "cloud"))]
+        "analyze s3://me:secret@host/x.rdb",
         "task https://host/x.rdb?sig=secret",
         "completions bash https://host/x.rdb?sig=secret",
     ] {

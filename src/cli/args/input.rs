@@ -131,18 +131,18 @@ pub(crate) fn dump_path() -> impl TypedValueParser<Value = PathBuf> {
         if !is_url(&path) {
             return Ok(path);
         }
-        let url = argument.to_string_lossy();
+        let url = shown(&path);
         match url.split_once("://") {
             Some(("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "http" | "https", _)) if cfg!(feature = "cloud") => {
                 Ok(path)
             }
             Some(("file", path)) => Err(format!("give the path without file://: {path}")),
             Some(("redis" | "rediss" | "valkey" | "unix", _)) => {
-                Err(format!("bigkeys reads dumps, not servers; try: redis-cli -u {} --rdb dump.rdb", shown(&path)))
+                Err(format!("bigkeys reads dumps, not servers; try: redis-cli -u {url} --rdb dump.rdb"))
             }
             Some(("s3" | "s3a", _)) => Err(not_built(&format!("aws s3 cp {url} -"))),
             Some(("gs", _)) => Err(not_built(&format!("gcloud storage cat {url}"))),
-            Some(("http" | "https", _)) => Err(not_built(&format!("curl -L {}", shown(&path)))),
+            Some(("http" | "https", _)) => Err(not_built(&format!("curl -L {url}"))),
             _ => Err("URLs of these schemes are read: s3, gs, az, abfss, https and http".to_owned()),
         }
     })

@@ -110,27 +110,25 @@ fn of_day(date: Date, days: &[Day<'_>], most: u64) -> Markup {
 
 fn list(days: &[Day<'_>]) -> Markup {
     let mut freed = 0_u64;
-    html! {
-        (framed(
-            "Keys by the day on which they expire",
-            true,
-            &html! {
-                th scope="col" { "Day (UTC)" }
-                th.number scope="col" { "Keys" }
-                th.number scope="col" { "Memory" }
-                th.number scope="col" { "Freed by its end" }
-            },
-            &html! {
-                @for (date, day) in days {
-                    @let () = freed = freed.saturating_add(day.memory_bytes);
-                    tr {
-                        th scope="row" { (date) }
-                        td.number { (count(day.keys)) }
-                        td.number { (bytes(day.memory_bytes)) }
-                        td.number { (bytes(freed)) }
-                    }
+    framed(
+        "Keys by the day on which they expire",
+        true,
+        &html! {
+            th scope="col" { "Day (UTC)" }
+            th.number scope="col" { "Keys" }
+            th.number scope="col" { "Memory" }
+            th.number scope="col" { "Freed by its end" }
+        },
+        &html! {
+            @for (date, day) in days {
+                @let () = freed = freed.saturating_add(day.memory_bytes);
+                tr {
+                    th scope="row" { (date) }
+                    td.number { (count(day.keys)) }
+                    td.number { (bytes(day.memory_bytes)) }
+                    td.number { (bytes(freed)) }
                 }
-            },
-        ))
-    }
+            }
+        },
+    )
 }

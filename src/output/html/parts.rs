@@ -77,34 +77,32 @@ pub(super) fn framed(caption: &str, is_narrow: bool, heads: &Markup, rows: &Mark
 
 /// A table of keys, memory and bytes in the dump, with bars by memory.
 pub(super) fn tallies<'t>(caption: &str, first: &str, totals: &Tally, lines: impl Iterator<Item = Line<'t>>) -> Markup {
-    html! {
-        (framed(
-            caption,
-            false,
-            &html! {
-                th scope="col" { (first) }
-                th.bars scope="col" { "Memory" }
-                th.number scope="col" { "Bytes" }
-                th.number scope="col" { "Share" }
-                th.number scope="col" { "Keys" }
-                th.number scope="col" { "In the dump" }
-                th.number scope="col" { "Never expire" }
-            },
-            &html! {
-                @for Line { label, tally, is_part } in lines {
-                    tr.part[is_part] {
-                        th scope="row" { (label) }
-                        td.bars { (bar(tally.memory_bytes, totals.memory_bytes)) }
-                        td.number { (bytes(tally.memory_bytes)) }
-                        td.number { (share(tally.memory_bytes, totals.memory_bytes)) }
-                        td.number { (count(tally.keys)) }
-                        td.number { (bytes(tally.serialized_bytes)) }
-                        td.number { (share(tally.keys_without_ttl, tally.keys)) }
-                    }
+    framed(
+        caption,
+        false,
+        &html! {
+            th scope="col" { (first) }
+            th.bars scope="col" { "Memory" }
+            th.number scope="col" { "Bytes" }
+            th.number scope="col" { "Share" }
+            th.number scope="col" { "Keys" }
+            th.number scope="col" { "In the dump" }
+            th.number scope="col" { "Never expire" }
+        },
+        &html! {
+            @for Line { label, tally, is_part } in lines {
+                tr.part[is_part] {
+                    th scope="row" { (label) }
+                    td.bars { (bar(tally.memory_bytes, totals.memory_bytes)) }
+                    td.number { (bytes(tally.memory_bytes)) }
+                    td.number { (share(tally.memory_bytes, totals.memory_bytes)) }
+                    td.number { (count(tally.keys)) }
+                    td.number { (bytes(tally.serialized_bytes)) }
+                    td.number { (share(tally.keys_without_ttl, tally.keys)) }
                 }
-            },
-        ))
-    }
+            }
+        },
+    )
 }
 
 /// A histogram: a label and how many keys, a line each. Nothing if there are none.
@@ -113,24 +111,22 @@ pub(super) fn histogram(caption: &str, first: &str, buckets: &[(String, u64)]) -
     if most == 0 {
         return html! {};
     }
-    html! {
-        (framed(
-            caption,
-            true,
-            &html! {
-                th scope="col" { (first) }
-                th.bars scope="col" { "Keys" }
-                th.number scope="col" { "Number" }
-            },
-            &html! {
-                @for (label, keys) in buckets {
-                    tr {
-                        th scope="row" { (label) }
-                        td.bars { (bar(*keys, most)) }
-                        td.number { (count(*keys)) }
-                    }
+    framed(
+        caption,
+        true,
+        &html! {
+            th scope="col" { (first) }
+            th.bars scope="col" { "Keys" }
+            th.number scope="col" { "Number" }
+        },
+        &html! {
+            @for (label, keys) in buckets {
+                tr {
+                    th scope="row" { (label) }
+                    td.bars { (bar(*keys, most)) }
+                    td.number { (count(*keys)) }
                 }
-            },
-        ))
-    }
+            }
+        },
+    )
 }
