@@ -163,8 +163,8 @@ for path in sys.argv[3:]:
 class Written(Case):
     """A command that writes a file, which is removed after each run."""
 
-    def __init__(self, label, command, output):
-        super().__init__(label, [*command, "-o", output])
+    def __init__(self, label, command, output, path):
+        super().__init__(label, [*command, "-o", output, path])
         self.output = output
 
     def run(self):
@@ -184,10 +184,10 @@ def every_command(options, path):
         Case("bigkeys check", [bigkeys, "check", "--quiet", path]),
         Case("bigkeys check --quick", [bigkeys, "check", "--quiet", "--quick", path]),
         Case("bigkeys digest", [bigkeys, "digest", path]),
-        Written("bigkeys salvage", [bigkeys, "salvage", path], folder / "salvaged.rdb"),
+        Written("bigkeys salvage", [bigkeys, "salvage"], folder / "salvaged.rdb", path),
     ]
     cases += [
-        Written(f"bigkeys keys, {name}", [bigkeys, "keys", "--quiet", path], folder / f"rows.{ending}")
+        Written(f"bigkeys keys, {name}", [bigkeys, "keys", "--quiet"], folder / f"rows.{ending}", path)
         for name, ending in ROWS
     ]
     if options.check_rdb:
@@ -195,7 +195,7 @@ def every_command(options, path):
     if options.rdb_tool:
         cases.append(Case("rdb --format nil", [options.rdb_tool, "--format", "nil", path]))
     if options.hdt_tool:
-        cases.append(Written("HDT3213/rdb -c memory", [options.hdt_tool, "-c", "memory", path], folder / "hdt.csv"))
+        cases.append(Written("HDT3213/rdb -c memory", [options.hdt_tool, "-c", "memory"], folder / "hdt.csv", path))
     return cases
 
 

@@ -27,9 +27,6 @@ fn of_type(report: &Report, rules: Rules, found: &SuspectKeys) -> Finding {
         commands.extend(command::redis_cli(largest, "MEMORY USAGE", " SAMPLES 0"));
     }
     Finding {
-        id: "big-keys".into(),
-        severity: Severity::Medium,
-        subject: Subject::named(SubjectKind::Type, kind.as_bytes()),
         what: format!("{what}: {} in all.", bytes(tally.memory_bytes)),
         action: action(of_kind).to_owned(),
         evidence: vec![
@@ -38,11 +35,10 @@ fn of_type(report: &Report, rules: Rules, found: &SuspectKeys) -> Finding {
             Evidence::new("memory_bytes", tally.memory_bytes),
             Evidence::new("largest_memory_bytes", largest.and_then(|found| found.key.memory_bytes).unwrap_or(0)),
         ],
-        bytes_saved: None,
         keys: keys.clone(),
         commands,
         source: Some(Cow::Borrowed(rules.source())),
-        moves: Vec::new(),
+        ..Finding::new("big-keys", Severity::Medium, Subject::named(SubjectKind::Type, kind.as_bytes()))
     }
 }
 

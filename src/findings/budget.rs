@@ -39,16 +39,9 @@ fn of_breach(report: &Report, breach: &Breach) -> Finding {
 
 fn over(subject: Subject, what: String, evidence: Vec<Evidence>) -> Finding {
     Finding {
-        id: "over-budget".into(),
-        severity: Severity::High,
-        subject,
         what,
         action: "Bring it down, or raise the limit if it is meant to be so large.".to_owned(),
         evidence,
-        bytes_saved: None,
-        keys: Vec::new(),
-        commands: Vec::new(),
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("over-budget", Severity::High, subject)
     }
 }

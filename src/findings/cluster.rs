@@ -77,9 +77,6 @@ fn shard(report: &Report, dump: &DumpInfo, mean: u64, moves: Vec<SlotsMoved>) ->
         vec![format!("redis-cli --cluster rebalance {}", command::word(name_of_shard))]
     };
     Finding {
-        id: "shard-skew".into(),
-        severity: Severity::Medium,
-        subject: Subject::named(SubjectKind::Shard, name_of_shard.as_bytes()),
         what: format!(
             "Shard {} has {}, {}.{:02} times the mean of {}.",
             name(name_of_shard.as_bytes(), NAME_WIDTH),
@@ -90,11 +87,10 @@ fn shard(report: &Report, dump: &DumpInfo, mean: u64, moves: Vec<SlotsMoved>) ->
         ),
         action,
         evidence,
-        bytes_saved: None,
-        keys: Vec::new(),
         commands,
         source: Some(SOURCE.into()),
         moves,
+        ..Finding::new("shard-skew", Severity::Medium, Subject::named(SubjectKind::Shard, name_of_shard.as_bytes()))
     }
 }
 
@@ -108,9 +104,6 @@ fn slots(report: &Report) -> Vec<Finding> {
     let mut slots: Vec<_> = found.slots.iter().filter(|slot| is_heavy(slot.memory_bytes)).collect();
     slots.sort_by_key(|slot| (Reverse(slot.memory_bytes), slot.slot));
     let of = |slot: &&crate::report::SlotTally| Finding {
-        id: "slot-skew".into(),
-        severity: Severity::Medium,
-        subject: Subject::named(SubjectKind::Slot, slot.slot.to_string().as_bytes()),
         what: format!(
             "Slot {} has {} in {} keys, {} of all memory and {} times the mean of slots in use.",
             slot.slot,
@@ -127,11 +120,12 @@ fn slots(report: &Report) -> Vec<Finding> {
             Evidence::new("memory_bytes", slot.memory_bytes),
             Evidence::new("mean_memory_bytes", mean),
         ],
-        bytes_saved: None,
-        keys: Vec::new(),
         commands: vec![format!("redis-cli CLUSTER GETKEYSINSLOT {} 10", slot.slot)],
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new(
+            "slot-skew",
+            Severity::Medium,
+            Subject::named(SubjectKind::Slot, slot.slot.to_string().as_bytes()),
+        )
     };
     slots.iter().take(NAMED_MAX).map(of).collect()
 }
@@ -146,11 +140,8 @@ fn heaviest_tags(report: &Report) -> Vec<&NameTally> {
 }
 
 fn tags(report: &Report) -> Vec<Finding> {
+    // The keys of a tag are a group: no prefix has them all.
     let of = |tag: &NameTally| Finding {
-        id: "hash-tag".into(),
-        severity: Severity::Low,
-        // The keys of a tag are a group: no prefix has them all.
-        subject: Subject::named(SubjectKind::Group, [b"{", tag.name.bytes(), b"}"].concat()),
         what: format!(
             "The hash tag {{{}}} gathers {} in {} keys in one slot, {} of all memory.",
             name(tag.name.bytes(), NAME_WIDTH),
@@ -160,11 +151,11 @@ fn tags(report: &Report) -> Vec<Finding> {
         ),
         action: "Divide it: a tag with a part of an ID in it, such as {tag:3}, spreads the keys over slots.".to_owned(),
         evidence: vec![Evidence::new("keys", tag.tally.keys), Evidence::new("memory_bytes", tag.tally.memory_bytes)],
-        bytes_saved: None,
-        keys: Vec::new(),
-        commands: Vec::new(),
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new(
+            "hash-tag",
+            Severity::Low,
+            Subject::named(SubjectKind::Group, [b"{", tag.name.bytes(), b"}"].concat()),
+        )
     };
     heaviest_tags(report).into_iter().take(NAMED_MAX).map(of).collect()
 }

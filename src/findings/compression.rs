@@ -48,13 +48,6 @@ fn of_prefix(report: &Report, found: &CompressionFound, prefix: &PrefixCompressi
         Vec::new()
     };
     Finding {
-        id: "compression".into(),
-        severity: Severity::Low,
-        subject: if is_named {
-            Subject::named(SubjectKind::Prefix, prefix.bytes())
-        } else {
-            Subject::only(SubjectKind::Dump)
-        },
         what: format!(
             "{} {shown} {}, which the dump holds in {}: {} less{}.",
             if sum.keys == 1 { "1 value".to_owned() } else { format!("{} values", count(sum.keys)) },
@@ -70,10 +63,17 @@ fn of_prefix(report: &Report, found: &CompressionFound, prefix: &PrefixCompressi
             Evidence::new("stored_bytes", sum.stored_bytes),
         ],
         bytes_saved: Some(Saving { bytes: sum.bytes_saved(), basis: SavingBasis::LowerBound }),
-        keys: Vec::new(),
         commands,
         source: Some(SOURCE.into()),
-        moves: Vec::new(),
+        ..Finding::new(
+            "compression",
+            Severity::Low,
+            if is_named {
+                Subject::named(SubjectKind::Prefix, prefix.bytes())
+            } else {
+                Subject::only(SubjectKind::Dump)
+            },
+        )
     }
 }
 
@@ -92,9 +92,6 @@ fn of_sample(report: &Report, found: &CompressionFound) -> Option<Finding> {
         return None;
     }
     Some(Finding {
-        id: "compression".into(),
-        severity: Severity::Low,
-        subject: Subject::only(SubjectKind::Dump),
         what: format!(
             "{} strings of 256 bytes or more take {}; a sample of {} compresses to {} % with LZ4{}.",
             count(found.raw_keys),
@@ -111,10 +108,8 @@ fn of_sample(report: &Report, found: &CompressionFound) -> Option<Finding> {
             Evidence::new("compressed_per_mille", left),
         ],
         bytes_saved: Some(Saving { bytes: saved, basis: SavingBasis::Estimate }),
-        keys: Vec::new(),
-        commands: Vec::new(),
         source: Some(SOURCE.into()),
-        moves: Vec::new(),
+        ..Finding::new("compression", Severity::Low, Subject::only(SubjectKind::Dump))
     })
 }
 

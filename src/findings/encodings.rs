@@ -35,13 +35,6 @@ fn of_tables(report: &Report, kind: &str) -> Option<Finding> {
     // What other limits would save: all nine are in `packed_if`.
     evidence.push(Evidence::new("bytes_saved_by_the_highest_limits", most));
     Some(Finding {
-        id: "encodings".into(),
-        severity: if of.bytes_saved() >= report.totals.allocated_bytes / 10 {
-            Severity::High
-        } else {
-            Severity::Medium
-        },
-        subject: Subject::named(SubjectKind::Type, kind.as_bytes()),
         what: format!(
             "{} {} would be packed if the limits were {} elements and {} bytes: {} instead of {}, {} less.",
             count(of.keys),
@@ -67,10 +60,13 @@ fn of_tables(report: &Report, kind: &str) -> Option<Finding> {
         ),
         evidence,
         bytes_saved: Some(Saving { bytes: of.bytes_saved(), basis: of.basis }),
-        keys: Vec::new(),
         commands: commands(report, kind, of),
         source: Some(SOURCE.into()),
-        moves: Vec::new(),
+        ..Finding::new(
+            "encodings",
+            if of.bytes_saved() >= report.totals.allocated_bytes / 10 { Severity::High } else { Severity::Medium },
+            Subject::named(SubjectKind::Type, kind.as_bytes()),
+        )
     })
 }
 
@@ -97,9 +93,6 @@ fn of_long(report: &Report) -> Option<Finding> {
     let largest = keys.first()?;
     let commands = vec![command::get(report, largest, " --limit 5")];
     Some(Finding {
-        id: "long-packed".into(),
-        severity: Severity::Low,
-        subject: Subject::only(SubjectKind::Dump),
         what: format!(
             "{} of over 2,048 elements or 64 KiB, the longest of {}.",
             if tally.keys == 1 { "1 packed value".to_owned() } else { format!("{} packed values", count(tally.keys)) },
@@ -113,10 +106,8 @@ fn of_long(report: &Report) -> Option<Finding> {
             Evidence::new("elements", tally.elements),
             Evidence::new("memory_bytes", tally.memory_bytes),
         ],
-        bytes_saved: None,
         keys,
         commands,
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("long-packed", Severity::Low, Subject::only(SubjectKind::Dump))
     })
 }

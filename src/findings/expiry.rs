@@ -27,9 +27,6 @@ pub(super) fn find(report: &Report) -> Vec<Finding> {
 fn expired(report: &Report) -> Option<Finding> {
     let tally = &report.ttl.expired;
     worth(report, tally.allocated_bytes).then(|| Finding {
-        id: "expired".into(),
-        severity: Severity::Low,
-        subject: Subject::only(SubjectKind::Dump),
         what: format!(
             "{} keys had expired and were still there: {}, {} of all memory.",
             count(tally.keys),
@@ -42,13 +39,11 @@ fn expired(report: &Report) -> Option<Finding> {
                 .to_owned(),
         evidence: tally_evidence(tally),
         bytes_saved: Some(Saving { bytes: tally.allocated_bytes, basis: SavingBasis::Exact }),
-        keys: Vec::new(),
         commands: vec![
             format!("bigkeys report --expired only {}", command::dumps(report)),
             "redis-cli CONFIG SET active-expire-effort 4".to_owned(),
         ],
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("expired", Severity::Low, Subject::only(SubjectKind::Dump))
     })
 }
 
@@ -65,9 +60,6 @@ fn soon(report: &Report) -> Option<Finding> {
     }
     let is_at_once = hour.memory_bytes >= all / HOUR_SHARE;
     Some(Finding {
-        id: "expiring".into(),
-        severity: if is_at_once { Severity::Medium } else { Severity::Info },
-        subject: Subject::only(SubjectKind::Dump),
         what: format!(
             "{} expire within an hour, {} within a day, {} within a week: {}, {} and {} of all memory.",
             bytes(hour.memory_bytes),
@@ -92,11 +84,11 @@ fn soon(report: &Report) -> Option<Finding> {
             Evidence::new("keys_expiring_in_1_day", day.keys),
             Evidence::new("keys_expiring_in_7_days", week.keys),
         ],
-        bytes_saved: None,
-        keys: Vec::new(),
-        commands: Vec::new(),
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new(
+            "expiring",
+            if is_at_once { Severity::Medium } else { Severity::Info },
+            Subject::only(SubjectKind::Dump),
+        )
     })
 }
 
@@ -118,13 +110,6 @@ fn peak(report: &Report, dump: &DumpInfo) -> Option<Finding> {
         _ = write!(what, "; there are {} such minutes", peaks.len());
     }
     Some(Finding {
-        id: "expiry-peak".into(),
-        severity: Severity::Medium,
-        subject: if whose.is_empty() {
-            Subject::only(SubjectKind::Dump)
-        } else {
-            Subject::named(SubjectKind::Shard, whose.as_bytes())
-        },
         what: what + ".",
         action:
             "Add some random minutes to times to live where they are set, so that neither the server nor what stands \
@@ -137,11 +122,16 @@ fn peak(report: &Report, dump: &DumpInfo) -> Option<Finding> {
             Evidence::new("expiring_keys", expiring_keys),
             Evidence::new("minutes", peaks.len() as u64),
         ],
-        bytes_saved: None,
-        keys: Vec::new(),
-        commands: Vec::new(),
         source: Some("Tencent Cloud, document 239/56008: distribute expiry evenly".into()),
-        moves: Vec::new(),
+        ..Finding::new(
+            "expiry-peak",
+            Severity::Medium,
+            if whose.is_empty() {
+                Subject::only(SubjectKind::Dump)
+            } else {
+                Subject::named(SubjectKind::Shard, whose.as_bytes())
+            },
+        )
     })
 }
 
@@ -151,9 +141,6 @@ fn idle(report: &Report) -> Option<Finding> {
     let mut commands = vec![command::get(report, largest, "")];
     commands.extend(command::redis_cli(largest, "OBJECT IDLETIME", ""));
     Some(Finding {
-        id: "idle-without-ttl".into(),
-        severity: Severity::Medium,
-        subject: Subject::only(SubjectKind::Dump),
         what: format!(
             "{} keys never expire and were not used for 30 days: {}, {} of all memory.",
             count(tally.keys),
@@ -165,8 +152,7 @@ fn idle(report: &Report) -> Option<Finding> {
         bytes_saved: Some(Saving { bytes: tally.allocated_bytes, basis: SavingBasis::Exact }),
         keys,
         commands,
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("idle-without-ttl", Severity::Medium, Subject::only(SubjectKind::Dump))
     })
 }
 

@@ -10,9 +10,6 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
     let mut commands: Vec<String> = command::redis_cli(largest, "OBJECT FREQ", "").into_iter().collect();
     commands.push(command::get(report, largest, ""));
     Some(Finding {
-        id: "hot-and-big".into(),
-        severity: Severity::Medium,
-        subject: Subject::only(SubjectKind::Dump),
         what: format!(
             "{} of over 100 KiB with an LFU counter of 100 or more: {} in all.",
             if tally.keys == 1 { "1 key".to_owned() } else { format!("{} keys", count(tally.keys)) },
@@ -21,10 +18,8 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
         action: "Split what is read of them from what is not, cache them in the client, or read from replicas."
             .to_owned(),
         evidence: vec![Evidence::new("keys", tally.keys), Evidence::new("memory_bytes", tally.memory_bytes)],
-        bytes_saved: None,
         keys,
         commands,
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("hot-and-big", Severity::Medium, Subject::only(SubjectKind::Dump))
     })
 }

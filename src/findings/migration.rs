@@ -17,9 +17,6 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
     };
     let commands = keys.first().map(|largest| command::get(report, largest, " --largest --limit 5"));
     Some(Finding {
-        id: "migration".into(),
-        severity: Severity::High,
-        subject: Subject::only(SubjectKind::Dump),
         what: format!(
             "{} over 256 MB serialized, {} in all: such a key is not migrated with its slot{of_these}.",
             keys_are(medium.keys),
@@ -31,10 +28,9 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
             Evidence::new("keys_over_512_mb", large.keys),
             Evidence::new("serialized_bytes", medium.serialized_bytes),
         ],
-        bytes_saved: None,
         keys,
         commands: commands.into_iter().collect(),
         source: Some("Amazon ElastiCache, best practices for large items; Huawei Cloud DCS, dcs-faq-0521004".into()),
-        moves: Vec::new(),
+        ..Finding::new("migration", Severity::High, Subject::only(SubjectKind::Dump))
     })
 }

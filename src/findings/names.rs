@@ -9,9 +9,6 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
     let first = keys.first()?;
     let commands = vec![command::get(report, first, "")];
     Some(Finding {
-        id: "long-names".into(),
-        severity: Severity::Low,
-        subject: Subject::only(SubjectKind::Dump),
         what: match tally.keys {
             1 => "1 key has a name of over 1 KB.".to_owned(),
             keys => format!("{} keys have names of over 1 KB.", count(keys)),
@@ -21,10 +18,9 @@ pub(super) fn find(report: &Report) -> Option<Finding> {
                  always stay in memory."
                 .to_owned(),
         evidence: vec![Evidence::new("keys", tally.keys), Evidence::new("memory_bytes", tally.memory_bytes)],
-        bytes_saved: None,
         keys,
         commands,
         source: Some("Huawei Cloud DCS, dcs-faq-0427023; Redis documentation, keyspace".into()),
-        moves: Vec::new(),
+        ..Finding::new("long-names", Severity::Low, Subject::only(SubjectKind::Dump))
     })
 }

@@ -55,9 +55,6 @@ fn of_prefix(report: &Report, prefix: &NameTally) -> Finding {
     };
     let glob = command::glob_of_prefix(&prefix);
     Finding {
-        id: "no-ttl".into(),
-        severity: if is_forgotten(tally) { Severity::Medium } else { Severity::Low },
-        subject: Subject::named(SubjectKind::Prefix, prefix),
         what: format!(
             "{keys} under {shown} never expire: {}, {} of all memory.",
             bytes(tally.memory_bytes_without_ttl),
@@ -70,10 +67,12 @@ fn of_prefix(report: &Report, prefix: &NameTally) -> Finding {
             Evidence::new("keys_without_ttl", tally.keys_without_ttl),
             Evidence::new("memory_bytes_without_ttl", tally.memory_bytes_without_ttl),
         ],
-        bytes_saved: None,
-        keys: Vec::new(),
         commands: vec![format!("bigkeys report --match {glob} {}", command::dumps(report))],
         source: Some("Tencent Cloud, document 239/56008: set a time to live, distribute expiry evenly".into()),
-        moves: Vec::new(),
+        ..Finding::new(
+            "no-ttl",
+            if is_forgotten(tally) { Severity::Medium } else { Severity::Low },
+            Subject::named(SubjectKind::Prefix, prefix),
+        )
     }
 }

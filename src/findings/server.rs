@@ -23,9 +23,6 @@ fn gap(report: &Report, dump: &DumpInfo) -> Option<Finding> {
         return None;
     }
     Some(Finding {
-        id: "memory-gap".into(),
-        severity: Severity::Low,
-        subject: Subject::named(SubjectKind::Dump, dump.name.as_bytes()),
         what: format!(
             "The server used {} when it wrote this dump; one that loads it uses {}. {} of it were not keys: {}.",
             bytes(used),
@@ -44,9 +41,7 @@ fn gap(report: &Report, dump: &DumpInfo) -> Option<Finding> {
             Evidence::new("empty_bytes", server.empty_bytes),
         ],
         bytes_saved: Some(Saving { bytes: gap, basis: SavingBasis::Estimate }),
-        keys: Vec::new(),
         commands: vec!["redis-cli MEMORY STATS".to_owned(), "redis-cli INFO memory".to_owned()],
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("memory-gap", Severity::Low, Subject::named(SubjectKind::Dump, dump.name.as_bytes()))
     })
 }

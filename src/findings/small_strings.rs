@@ -80,9 +80,6 @@ fn of_prefix(report: &Report, model: &Model, prefix: &NameTally) -> Option<Findi
     let shown = name(&prefix, NAME_WIDTH);
     let glob = command::glob_of_prefix(&prefix);
     Some(Finding {
-        id: "small-strings".into(),
-        severity: if saved(packed) >= report.totals.allocated_bytes / 10 { Severity::High } else { Severity::Medium },
-        subject: Subject::named(SubjectKind::Prefix, prefix.as_slice()),
         what: format!(
             "{} small strings under {shown} take {}, their part of the table of keys included; as hashes of {fields} \
              fields they would take {}.",
@@ -103,12 +100,15 @@ fn of_prefix(report: &Report, model: &Model, prefix: &NameTally) -> Option<Findi
             Evidence::new("fields", fields),
         ],
         bytes_saved: Some(Saving { bytes: saved(packed), basis: SavingBasis::Estimate }),
-        keys: Vec::new(),
         commands: vec![format!("bigkeys keys --match {glob} --format csv {}", command::dumps(report))],
         source: Some(
             "Redis documentation, memory optimization: using hashes to abstract a key-value store on top".into(),
         ),
-        moves: Vec::new(),
+        ..Finding::new(
+            "small-strings",
+            if saved(packed) >= report.totals.allocated_bytes / 10 { Severity::High } else { Severity::Medium },
+            Subject::named(SubjectKind::Prefix, prefix.as_slice()),
+        )
     })
 }
 

@@ -18,9 +18,6 @@ fn long(report: &Report) -> Option<Finding> {
     let mut commands: Vec<String> = command::redis_cli(largest, "XINFO STREAM", "").into_iter().collect();
     commands.push(command::get(report, largest, " --limit 5"));
     Some(Finding {
-        id: "long-streams".into(),
-        severity: Severity::Medium,
-        subject: Subject::named(SubjectKind::Type, "stream"),
         what: format!(
             "{} of over 100,000 entries, which nobody seems to trim: {} entries, {}.",
             streams(tally.keys),
@@ -34,11 +31,9 @@ fn long(report: &Report) -> Option<Finding> {
             Evidence::new("elements", tally.elements),
             Evidence::new("memory_bytes", tally.memory_bytes),
         ],
-        bytes_saved: None,
         keys,
         commands,
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("long-streams", Severity::Medium, Subject::named(SubjectKind::Type, "stream"))
     })
 }
 
@@ -47,9 +42,6 @@ fn pending(report: &Report) -> Option<Finding> {
     let largest = keys.first()?;
     let commands = command::redis_cli(largest, "XINFO GROUPS", "").into_iter().collect();
     Some(Finding {
-        id: "old-pending".into(),
-        severity: Severity::Medium,
-        subject: Subject::named(SubjectKind::Type, "stream"),
         what: format!(
             "{} with entries that a group was given over a day before and never acknowledged; {} entries are pending in all \
              streams.",
@@ -64,10 +56,8 @@ fn pending(report: &Report) -> Option<Finding> {
             Evidence::new("groups", report.streams.groups),
             Evidence::new("pending_entries", report.streams.pending),
         ],
-        bytes_saved: None,
         keys,
         commands,
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("old-pending", Severity::Medium, Subject::named(SubjectKind::Type, "stream"))
     })
 }

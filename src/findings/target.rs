@@ -22,9 +22,6 @@ fn of_keys(report: &Report, found: &SuspectKeys) -> Finding {
         _ => ("", "Copy their elements into another type"),
     };
     Finding {
-        id: "not-loadable".into(),
-        severity: Severity::High,
-        subject: Subject::named(SubjectKind::Type, kind.as_bytes()),
         what: format!(
             "{target} cannot hold {} {kind} {} {of}: {} in the dump.",
             count(tally.keys),
@@ -38,11 +35,9 @@ fn of_keys(report: &Report, found: &SuspectKeys) -> Finding {
             Evidence::new("elements", tally.elements),
             Evidence::new("serialized_bytes", tally.serialized_bytes),
         ],
-        bytes_saved: None,
         keys: keys.clone(),
         commands: keys.first().map(|key| command::get(report, key, "")).into_iter().collect(),
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("not-loadable", Severity::High, Subject::named(SubjectKind::Type, kind.as_bytes()))
     }
 }
 
@@ -55,9 +50,6 @@ fn of_file(report: &Report, number: u32, dump: &DumpInfo) -> Option<Finding> {
     }
     let file = command::dump(report, number);
     Some(Finding {
-        id: "file-refused".into(),
-        severity: Severity::High,
-        subject: Subject::named(SubjectKind::Dump, dump.name.as_bytes()),
         what: format!(
             "{target} does not load this file: it is of version {} of {dialect}'s format, and that server reads Redis's up \
              to {}{}.",
@@ -71,10 +63,7 @@ fn of_file(report: &Report, number: u32, dump: &DumpInfo) -> Option<Finding> {
             Evidence::new("rdb_version_max", target.rdb_version_max().into()),
             Evidence::new("keys", dump.keys.keys),
         ],
-        bytes_saved: None,
-        keys: Vec::new(),
         commands: vec![format!("bigkeys export --format resp {file} | redis-cli --pipe")],
-        source: None,
-        moves: Vec::new(),
+        ..Finding::new("file-refused", Severity::High, Subject::named(SubjectKind::Dump, dump.name.as_bytes()))
     })
 }

@@ -40,6 +40,25 @@ pub struct Finding {
     pub moves: Vec<SlotsMoved>,
 }
 
+impl Finding {
+    /// A finding of a rule that so far says nothing.
+    pub fn new(id: &'static str, severity: Severity, subject: Subject) -> Self {
+        Self {
+            id: id.into(),
+            severity,
+            subject,
+            what: String::new(),
+            action: String::new(),
+            evidence: Vec::new(),
+            bytes_saved: None,
+            keys: Vec::new(),
+            commands: Vec::new(),
+            source: None,
+            moves: Vec::new(),
+        }
+    }
+}
+
 /// How much a finding matters, the most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
