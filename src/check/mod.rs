@@ -38,7 +38,7 @@ use watched::Watched;
 use crate::engine::Progress;
 use crate::engine::window::Window;
 use crate::error::{Error, ErrorKind};
-use crate::input::{self, Bytes};
+use crate::input::{self, Bytes, Company};
 use crate::rdb::source::Source;
 use crate::rdb::{Context, ParseErrorKind};
 
@@ -66,11 +66,15 @@ pub fn check(path: impl AsRef<Path>, options: &Options) -> Result<Report, Error>
 /// # Errors
 /// As [`check`].
 pub fn check_watched(path: impl AsRef<Path>, options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
-    let path = path.as_ref();
+    check_in(&Company::Alone { threads: options.workers() }, path.as_ref(), options, progress)
+}
+
+/// Checks one dump as [`check_watched`] does, in this company.
+fn check_in(company: &Company, path: &Path, options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
     let mut report = Report::new(input::shown(path), !options.quick);
     let opened = match &options.payload_key {
         Some(key) => input::open_payload(path, key),
-        None => input::open_with(path, options.workers()),
+        None => input::open_with(path, company),
     };
     let input = match opened {
         Err(error) if error.is_about_dump() => {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use bigkeys::engine::Analyses;
 use bigkeys::forensics::Redaction;
 use bigkeys::task::{Task, Times};
-use bigkeys::{Dump, Error, Options, Question, Report, analyze_all};
+use bigkeys::{Dump, Options, Question, Report, analyze_all};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -118,58 +119,85 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
     let mut sink = Sink::open(output)?;
 
     let instance_id = args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let jobs: Vec<&[Dump]> = if args.per_file { dumps.chunks(1).collect() } else { vec![&dumps] };
-    let is_pretty = !args.per_file && sink.is_terminal();
-    let mut exit = Exit::Sound;
-    for (job, task_id) in jobs.into_iter().zip(task_ids) {
-        let (task, job_exit) = analyze(args, job, &options, &instance_id, task_id, redaction.as_ref())
-            .map_err(|error| redacted(&error.to_string(), redaction.as_ref()))?;
-        exit = exit.max(job_exit);
-        let dump = args.per_file.then(|| job.iter().map(|dump| dump.path.display().to_string()).collect());
-        if !sink.write(&NamedTask { task, dump }, is_pretty)? {
-            return Ok(exit);
-        }
-        if exit == Exit::Interrupted {
-            break;
-        }
+    let exit = if args.per_file {
+        write_each(args, &dumps, &options, &instance_id, &task_ids, redaction.as_ref(), &mut sink)?
+    } else {
+        let created_at = args.at.unwrap_or_else(Timestamp::now);
+        let report = watched(args.scan.when(), |progress| analyze_all(&dumps, &options, progress));
+        let report = report.map_err(|error| redacted(&error.to_string(), redaction.as_ref()))?;
+        let task_id = task_ids.first().copied().unwrap_or_else(Uuid::new_v4);
+        let (task, exit) = ended(args, report, created_at, &instance_id, task_id, redaction.as_ref());
+        let is_pretty = sink.is_terminal();
+        (sink.write(&task, is_pretty)?, exit)
+    };
+    match exit {
+        (true, exit) => sink.finish().map(|()| exit),
+        // Nobody reads it any more.
+        (false, exit) => Ok(exit),
     }
-    sink.finish()?;
-    Ok(exit)
 }
 
-/// A task, and of several the dump that it is about.
-#[derive(Serialize)]
-struct NamedTask {
-    #[serde(flatten)]
-    task: Task,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dump: Option<String>,
-}
-
-/// Analyzes dumps as one task.
+/// Analyzes each dump as a task of its own and writes a line for each; false if nobody reads them any more.
 ///
 /// # Errors
-/// The one that kept it from running, unless each dump has a task of its own: then that task fails.
-fn analyze(
+/// The sentence that says why the program could not run.
+fn write_each(
     args: &AnalyzeArgs,
     dumps: &[Dump],
     options: &Options,
     instance_id: &str,
+    task_ids: &[Uuid],
+    redaction: Option<&Redaction>,
+    sink: &mut Sink,
+) -> Result<(bool, Exit), String> {
+    let mut analyses = Analyses::new(dumps, options);
+    let mut named = dumps.iter().zip(task_ids);
+    let mut exit = Exit::Sound;
+    while analyses.left() > 0 && exit != Exit::Interrupted {
+        let created_at = args.at.unwrap_or_else(Timestamp::now);
+        let (reports, is_interrupted) =
+            watched(args.scan.when(), |progress| (analyses.analyze_next(progress), progress.is_cancelled()));
+        let reports = reports.map_err(|error| error.to_string())?;
+        for (report, (dump, task_id)) in reports.into_iter().zip(named.by_ref()) {
+            // A dump that cannot be opened is a task that fails.
+            let report = report.unwrap_or_else(|error| Report { damage: vec![error], ..Report::default() });
+            let (task, task_exit) = ended(args, report, created_at, instance_id, *task_id, redaction);
+            exit = exit.max(task_exit);
+            if !sink.write(&NamedTask { task, dump: dump.path.display().to_string() }, false)? {
+                return Ok((false, exit));
+            }
+        }
+        if is_interrupted {
+            exit = exit.max(Exit::Interrupted);
+        }
+    }
+    Ok((true, exit))
+}
+
+/// A task of several, and the dump that it is about.
+#[derive(Serialize)]
+struct NamedTask {
+    #[serde(flatten)]
+    task: Task,
+    dump: String,
+}
+
+/// The task that ends now with this report, and what its exit code is.
+fn ended(
+    args: &AnalyzeArgs,
+    mut report: Report,
+    created_at: Timestamp,
+    instance_id: &str,
     task_id: Uuid,
     redaction: Option<&Redaction>,
-) -> Result<(Task, Exit), Error> {
-    let now = || args.at.unwrap_or_else(Timestamp::now);
-    let created_at = now();
-    let mut report = match watched(args.scan.when(), |progress| analyze_all(dumps, options, progress)) {
-        Err(error) if args.per_file => Report { damage: vec![error], ..Report::default() },
-        analyzed => analyzed?,
-    };
+) -> (Task, Exit) {
     let exit = tell(&report, args.scan.quiet, redaction);
     if let Some(redaction) = redaction {
         report.map_names(&|name| redaction.name(name));
     }
-    let times = Times { created_at, started_at: created_at, finished_at: now() };
-    Ok((Task::ended(task_id.to_string(), instance_id.to_owned(), times, report), exit))
+    let finished_at = args.at.unwrap_or_else(Timestamp::now);
+    let times = Times { created_at, started_at: created_at, finished_at };
+    (Task::ended(task_id.to_string(), instance_id.to_owned(), times, report), exit)
 }
 
 /// Says on standard error what the task's JSON has no place for.

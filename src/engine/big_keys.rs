@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::dumps::{Dumps, filter};
+use super::dumps::{Dumps, filter, open};
 use super::options::{Dump, Options};
 use super::progress::Progress;
+use super::together::Turns;
 use crate::analysis::accumulator::Query;
 use crate::analysis::{Analysis, Report};
 use crate::error::{Error, ErrorKind};
-use crate::input;
+use crate::input::{self, Company};
 use crate::memory::{Allocator, Model, Target};
 use crate::rdb::Context;
 
@@ -43,6 +44,71 @@ pub fn analyze_all(dumps: &[Dump], options: &Options, progress: &Arc<Progress>) 
     all.add_files(dumps, progress)?;
     let shards: Vec<_> = dumps.iter().map(|dump| dump.shard.clone()).collect();
     Ok(all.report(&shards))
+}
+
+/// Dumps on their way through an analysis each.
+///
+/// ```
+/// # fn main() -> Result<(), bigkeys::Error> {
+/// let dumps = ["fixtures/mixed_all_v12.rdb", "fixtures/empty_v09.rdb"].map(bigkeys::Dump::from);
+/// let options = bigkeys::Options::default();
+/// let mut analyses = bigkeys::engine::Analyses::new(&dumps, &options);
+/// while analyses.left() > 0 {
+///     for report in analyses.analyze_next(&Default::default())? {
+///         println!("{}", report?.keys.len());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Analyses<'d> {
+    left: &'d [Dump],
+    options: &'d Options,
+    turns: Turns<Result<Report, Error>>,
+}
+
+impl<'d> Analyses<'d> {
+    /// Analyses to come, of these dumps in this order.
+    pub fn new(dumps: &'d [Dump], options: &'d Options) -> Self {
+        Self { left: dumps, options, turns: Turns::new(options.workers()) }
+    }
+
+    /// How many dumps have not been analyzed yet.
+    pub fn left(&self) -> usize {
+        self.left.len()
+    }
+
+    /// Analyzes the next dump as [`analyze_all`] does, or the next few small ones side by side, and returns what came of each, in
+    /// their order. Where `progress` is cancelled, those that had not begun stay [left](Self::left).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the threads cannot be started.
+    pub fn analyze_next(&mut self, progress: &Arc<Progress>) -> Result<Vec<Result<Report, Error>>, Error> {
+        let mut sizes = Vec::new();
+        let asked = self.left.iter().map(|dump| {
+            let bytes = input::stored_bytes(&dump.path);
+            sizes.push(bytes);
+            (dump.path.as_path(), bytes)
+        });
+        let next = self.turns.next_dumps(asked);
+        let batch = self.left.get(..next).unwrap_or_default();
+        // Of one thread, or of dumps that were read already, no sizes were asked.
+        sizes.extend(batch.iter().skip(sizes.len()).map(|dump| input::stored_bytes(&dump.path)));
+        progress.expect(sizes.iter().take(batch.len()).copied().sum());
+        let options = self.options;
+        let analyze = |_, dump: &Dump, company: &_| analyze_in(company, dump, options, progress);
+        let analyzed = self.turns.read_next(batch, progress, analyze).map_err(|cause| Error::new("", cause))?;
+        self.left = self.left.get(analyzed.len()..).unwrap_or_default();
+        Ok(analyzed)
+    }
+}
+
+/// Analyzes one dump in this company.
+fn analyze_in(company: &Company, dump: &Dump, options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
+    let mut one = Dumps::new(options, TaskQuery(options))?;
+    one.add(open(dump, company), progress)?;
+    Ok(one.report(std::slice::from_ref(&dump.shard)))
 }
 
 /// Analyzes a dump that comes out of any reader; `name` stands for it in messages.

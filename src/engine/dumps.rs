@@ -5,18 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::accumulated::{Accumulated, Damaged};
-use rayon::ThreadPool;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
-
 use super::options::{Dump, Options};
 use super::outcome::{Ending, Outcome};
 use super::progress::Progress;
-use super::together::side_by_side;
+use super::together::Turns;
 use super::{resync, segments, stream};
 use crate::analysis::accumulator::{Accumulator, Query};
 use crate::analysis::filter::{Expired, Filter};
 use crate::error::{Error, ErrorKind};
-use crate::input::{self, Bytes, Input};
+use crate::input::{self, Bytes, Company, Input};
 use crate::rdb::{Context, FormatElement, ParseError, ParseErrorKind, checksum};
 
 /// Several dumps on their way into one answer.
@@ -66,42 +63,26 @@ impl<'o, A: Query> Dumps<'o, A> {
             sizes.push(input::look_at(&dump.path)?.stored_bytes);
         }
         progress.expect(sizes.iter().copied().sum());
-        let mut pool = None;
+        let mut turns = Turns::new(self.options.workers());
         let (mut dumps, mut sizes) = (dumps, sizes.as_slice());
-        while let Some(dump) = dumps.first() {
+        while !dumps.is_empty() {
             let left = dumps.iter().map(|dump| dump.path.as_path()).zip(sizes.iter().copied());
-            let together = if A::IS_SIDE_BY_SIDE { side_by_side(left, self.options.workers()) } else { 1 };
-            if together > 1 {
-                let pool = match pool.take() {
-                    Some(built) => pool.insert(built),
-                    None => pool.insert(segments::pool(self.options.workers()).map_err(|cause| Error::new("", cause))?),
-                };
-                self.add_together(dumps.get(..together).unwrap_or_default(), pool, progress)?;
-            } else {
-                self.add(open(dump, self.options), progress)?;
+            let count = if A::IS_SIDE_BY_SIDE { turns.next_dumps(left) } else { 1 };
+            let next = dumps.get(..count).unwrap_or_default();
+            let (first, options, ask) = (self.opened, self.options, &self.ask);
+            let number = |at| first.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+            let look_at = |at, dump: &Dump, company: &_| look(open(dump, company), number(at), options, ask, progress);
+            let looked = turns.read_next(next, progress, look_at).map_err(|cause| Error::new("", cause))?;
+            dumps = dumps.get(looked.len()..).unwrap_or_default();
+            sizes = sizes.get(looked.len()..).unwrap_or_default();
+            for looked in looked {
+                self.take(looked?);
             }
-            dumps = dumps.get(together..).unwrap_or_default();
-            sizes = sizes.get(together..).unwrap_or_default();
             if progress.is_cancelled() {
                 break;
             }
         }
         self.check_snapshots();
-        Ok(())
-    }
-
-    /// Takes in files that are read side by side.
-    fn add_together(&mut self, dumps: &[Dump], pool: &ThreadPool, progress: &Arc<Progress>) -> Result<(), Error> {
-        let (first, options, ask) = (self.opened, self.options, &self.ask);
-        let looked_at = |(number, dump): (u32, &Dump)| {
-            let is_wanted = number == first || !progress.is_cancelled();
-            is_wanted.then(|| look(open(dump, options), number, options, ask, progress))
-        };
-        let numbered: Vec<(u32, &Dump)> = (first..).zip(dumps).collect();
-        let looked: Vec<_> = pool.install(|| numbered.into_par_iter().map(looked_at).collect());
-        for looked in looked.into_iter().map_while(|looked| looked) {
-            self.take(looked?);
-        }
         Ok(())
     }
 
@@ -165,10 +146,10 @@ impl<'o, A: Query> Dumps<'o, A> {
     }
 }
 
-fn open(dump: &Dump, options: &Options) -> Result<Input, Error> {
+pub(super) fn open(dump: &Dump, company: &Company) -> Result<Input, Error> {
     match &dump.payload_key {
         Some(key) => input::open_payload(&dump.path, key),
-        None => input::open_with(&dump.path, options.workers()),
+        None => input::open_with(&dump.path, company),
     }
 }
 

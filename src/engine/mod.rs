@@ -27,7 +27,7 @@ pub(crate) mod tagged;
 pub(crate) mod together;
 pub(crate) mod window;
 
-pub use big_keys::{analyze, analyze_all, analyze_reader};
+pub use big_keys::{Analyses, analyze, analyze_all, analyze_reader};
 pub(crate) use export::export_with_starts;
 pub use export::{Exported, STREAMED_VALUE_BYTES_MAX, export_all, export_at};
 pub use options::{Dump, Options};

@@ -9,6 +9,7 @@ use super::ahead::Ahead;
 #[cfg(feature = "compress")]
 use super::decode::{Bzip2, Gzip, Xz, Zstd};
 use super::decode::{Decode, Lz4, Lz4Legacy, Next};
+use super::share::{self, Share};
 use super::tail::Tail;
 #[cfg(feature = "compress")]
 use super::zstd_header::{self, ZstdHeader};
@@ -95,19 +96,25 @@ pub(super) struct Members {
     /// What goes wrong after the bytes that were given, or nothing if no byte follows.
     ending: Option<io::Result<()>>,
     note: Arc<OnceLock<String>>,
+    /// What they may take, where other files are inflated beside them.
+    share: Option<Arc<Share>>,
 }
 
 impl Members {
     /// Opens the first member that has bytes in it, and says what it is; what harmlessly follows the last one becomes a `note`.
-    pub(super) fn open(reader: Box<dyn Read + Send>, note: Arc<OnceLock<String>>) -> io::Result<(Kind, Self)> {
-        let mut members = Self::new(reader, note);
+    pub(super) fn open(
+        reader: Box<dyn Read + Send>,
+        note: Arc<OnceLock<String>>,
+        share: Option<Arc<Share>>,
+    ) -> io::Result<(Kind, Self)> {
+        let mut members = Self { share, ..Self::new(reader, note) };
         let kind = members.open_next()?;
         Ok((kind.unwrap_or(Kind::Skippable), members))
     }
 
     /// As [`Self::open`], but nothing is opened before it is read.
     pub(super) fn new(reader: Box<dyn Read + Send>, note: Arc<OnceLock<String>>) -> Self {
-        Self { from: Ahead::new(reader), member: None, ending: None, note }
+        Self { from: Ahead::new(reader), member: None, ending: None, note, share: None }
     }
 
     /// The stored bytes and the place of the note, of members of which none has been read.
@@ -190,13 +197,13 @@ impl Members {
             #[cfg(feature = "compress")]
             Kind::Bzip2 => Ok(Box::new(Bzip2::new())),
             #[cfg(feature = "compress")]
-            Kind::Xz => Ok(Box::new(Xz::new(WINDOW_BYTES_MAX))),
+            Kind::Xz => Ok(Box::new(Xz::new(self.window_bytes_max()))),
             #[cfg(feature = "compress")]
             Kind::Zstd => {
                 let header = ZstdHeader::of(self.from.peek(zstd_header::BYTES_MAX)?).unwrap_or_default();
                 refuse_dictionary(header.dictionary, "a zstd", "zstd")?;
-                if header.window_bytes > WINDOW_BYTES_MAX {
-                    return Err(too_large("zstd -dc --long=31"));
+                if header.window_bytes > self.window_bytes_max() {
+                    return Err(self.too_large("zstd -dc --long=31"));
                 }
                 Ok(Box::new(Zstd::new()?))
             }
@@ -226,7 +233,7 @@ impl Members {
                 Ok(Next::More) => {}
                 Ok(Next::End) => self.member = None,
                 Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-                    self.ending = Some(Err(too_large("xz -dc")));
+                    self.ending = Some(Err(self.too_large("xz -dc")));
                 }
                 Err(error) => self.ending = Some(Err(error)),
             }
@@ -236,22 +243,31 @@ impl Members {
         }
         Ok(0)
     }
+
+    /// Bytes of a window or dictionary that a member may ask for.
+    #[cfg(feature = "compress")]
+    fn window_bytes_max(&self) -> u64 {
+        if self.share.is_some() { share::WINDOW_BYTES_MAX } else { WINDOW_BYTES_MAX }
+    }
+
+    /// Why a member that asks for much memory is not read, and what reads it.
+    fn too_large(&self, command: &str) -> io::Error {
+        if let Some(share) = &self.share {
+            share.exceed();
+        }
+        let what = format!(
+            "it was compressed with a window of more than {} MiB, and no more memory is given to one: \
+             inflate it on the way: {command} FILE | bigkeys analyze -",
+            WINDOW_BYTES_MAX >> 20
+        );
+        io::Error::new(io::ErrorKind::OutOfMemory, what)
+    }
 }
 
 impl Read for Members {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         self.decode(to)
     }
-}
-
-/// Why a member that asks for much memory is not read, and what reads it.
-fn too_large(command: &str) -> io::Error {
-    let what = format!(
-        "it was compressed with a window of more than {} MiB, and no more memory is given to one: \
-         inflate it on the way: {command} FILE | bigkeys analyze -",
-        WINDOW_BYTES_MAX >> 20
-    );
-    io::Error::new(io::ErrorKind::OutOfMemory, what)
 }
 
 fn refuse_dictionary(id: Option<u32>, name: &str, command: &str) -> io::Result<()> {

@@ -19,6 +19,7 @@ mod lz4_blocks;
 mod manifest;
 pub mod map;
 mod members;
+mod share;
 mod side_by_side;
 mod sniff;
 pub(crate) mod tail;
@@ -42,6 +43,8 @@ use failure::Failure;
 pub use listed::{Listed, Look};
 use map::Map;
 use members::Members;
+use share::Turn;
+pub(crate) use share::{Quota, Share};
 use side_by_side::SideBySide;
 use sniff::Content;
 pub use url::{file_name, is_url, shown};
@@ -232,37 +235,49 @@ pub(crate) fn open_for_any_order(path: &Path, goes_on: impl Fn() -> bool) -> Res
 /// # Errors
 /// [`ErrorKind::Io`] if it cannot be opened or its first bytes cannot be read, [`ErrorKind::Refused`] if they are not a dump's.
 pub fn open(path: &Path) -> Result<Input, Error> {
-    open_with(path, 1)
+    open_with(path, &Company::Alone { threads: 1 })
+}
+
+/// Who else is at work while a dump is read.
+#[derive(Debug)]
+pub(crate) enum Company {
+    /// Nobody: so many threads may inflate it.
+    Alone {
+        /// How many.
+        threads: usize,
+    },
+    /// Others that are read side by side with it, by one thread each.
+    Others(Arc<Share>),
 }
 
 /// A compressed file that takes fewer bytes is inflated before threads have begun.
 const SIDE_BY_SIDE_BYTES_MIN: u64 = 1 << 20;
 
-/// Opens a dump as [`open`] does; a large compressed file is inflated by so many threads, if it can be.
+/// Opens a dump as [`open`] does; a large compressed file that is read alone is inflated by several threads, if it can be. What
+/// comes of one that takes more than its share among others, errors included, says nothing of it.
 ///
 /// # Errors
 /// As [`open`], and [`ErrorKind::Io`] if the threads cannot be started.
-pub(crate) fn open_with(path: &Path, threads: usize) -> Result<Input, Error> {
+pub(crate) fn open_with(path: &Path, company: &Company) -> Result<Input, Error> {
     let name = shown(path);
     let io = |doing| {
         let name = name.clone();
         move |source| Error::new(name, ErrorKind::Io { doing, source })
     };
     if path.as_os_str() == STDIN {
-        return stream("standard input".to_owned(), Box::new(io::stdin()), 1);
+        return stream("standard input".to_owned(), Box::new(io::stdin()), company, None);
     }
     if url::url(path).is_some() {
-        return stream(name, reader(path)?, 1);
+        return stream(name, reader(path)?, company, None);
     }
     let metadata = path.metadata().map_err(io("open it"))?;
     if metadata.is_dir() || is_manifest(path) {
-        return open_manifest(path, metadata.is_dir(), threads);
+        return open_manifest(path, metadata.is_dir(), company);
     }
     let file = File::open(path).map_err(io("open it"))?;
     if !metadata.is_file() {
-        return stream(name, Box::new(file), 1);
+        return stream(name, Box::new(file), company, None);
     }
-    let threads = if metadata.len() < SIDE_BY_SIDE_BYTES_MIN { 1 } else { threads };
     let mut first = Vec::with_capacity(sniff::FIRST_BYTES);
     (&file).take(sniff::FIRST_BYTES as u64).read_to_end(&mut first).map_err(io("read it"))?;
     match sniff::content(&first) {
@@ -281,16 +296,17 @@ pub(crate) fn open_with(path: &Path, threads: usize) -> Result<Input, Error> {
                 inflate_command: None,
             })
         }
-        _ => stream(name, Box::new(io::Cursor::new(first).chain(file)), threads),
+        _ => stream(name, Box::new(io::Cursor::new(first).chain(file)), company, Some(metadata.len())),
     }
 }
 
-fn is_manifest(path: &Path) -> bool {
+/// Whether a path is that of a manifest, which is small whatever the size of the file that it names.
+pub(crate) fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "manifest")
 }
 
 /// Opens the base file of a multi-part append-only file, by its manifest or by the folder that it is in.
-fn open_manifest(path: &Path, is_folder: bool, threads: usize) -> Result<Input, Error> {
+fn open_manifest(path: &Path, is_folder: bool, company: &Company) -> Result<Input, Error> {
     let refused = |what| Error::new(path.display().to_string(), ErrorKind::Refused(what));
     let path_of_manifest = if is_folder { manifest::find(path).map_err(refused)? } else { path.to_owned() };
     let manifest = manifest::read(&path_of_manifest).map_err(refused)?;
@@ -301,7 +317,7 @@ fn open_manifest(path: &Path, is_folder: bool, threads: usize) -> Result<Input, 
     if is_manifest(&base) || base.is_dir() {
         return Err(refused(format!("the manifest names {} as its base file", base.display())));
     }
-    let mut input = open_with(&base, threads)?;
+    let mut input = open_with(&base, company)?;
     input.wrapped_in.insert(0, "a multi-part append-only file");
     if !manifest.incremental.is_empty() {
         let (note, kind) = look_at_incremental(&manifest.incremental);
@@ -380,7 +396,7 @@ pub fn open_payload(path: &Path, key: &[u8]) -> Result<Input, Error> {
         payload::to_dump(&answer, key).map_err(ErrorKind::Refused)
     };
     let dump = read().map_err(|cause| Error::new(&name, cause))?;
-    let mut input = stream(name, Box::new(io::Cursor::new(dump)), 1)?;
+    let mut input = from_reader(name, Box::new(io::Cursor::new(dump)))?;
     input.wrapped_in.push("the answer of DUMP");
     Ok(input)
 }
@@ -390,10 +406,21 @@ pub fn open_payload(path: &Path, key: &[u8]) -> Result<Input, Error> {
 /// # Errors
 /// As [`open`].
 pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Result<Input, Error> {
-    stream(name.into(), reader, 1)
+    stream(name.into(), reader, &Company::Alone { threads: 1 }, None)
 }
 
-fn stream(name: String, reader: Box<dyn Read + Send>, threads: usize) -> Result<Input, Error> {
+/// Opens a stream, of a file with so many bytes if there is one.
+fn stream(
+    name: String,
+    reader: Box<dyn Read + Send>,
+    company: &Company,
+    file_bytes: Option<u64>,
+) -> Result<Input, Error> {
+    let is_large = file_bytes.is_some_and(|bytes| bytes >= SIDE_BY_SIDE_BYTES_MIN);
+    let (threads, turn) = match company {
+        Company::Alone { threads } => (if is_large { *threads } else { 1 }, None),
+        Company::Others(share) => (1, Some(share.turn())),
+    };
     let read_bytes = Arc::<AtomicU64>::default();
     let counted = Counted { reader, bytes: read_bytes.clone() };
     let mut reader: Box<dyn Read + Send> = Box::new(counted);
@@ -434,8 +461,10 @@ fn stream(name: String, reader: Box<dyn Read + Send>, threads: usize) -> Result<
             Content::Compressed(_) => {
                 is_compressed = true;
                 let failed = |source| Error::new(&name, read_error(source, 0));
-                let (kind, members) = Members::open(reader, late_note.clone()).map_err(failed)?;
-                burst_bytes = kind.burst_bytes();
+                let share = turn.as_ref().map(Turn::share).cloned();
+                let (kind, members) = Members::open(reader, late_note.clone(), share).map_err(failed)?;
+                // Among others a thread has enough to do while it waits, and less to hold.
+                burst_bytes = if turn.is_some() { 0 } else { kind.burst_bytes() };
                 inflate_command = kind.command().filter(|_| wrapped_in.is_empty());
                 reader = if threads > 1 && kind.has_extents() {
                     Box::new(SideBySide::inflate(members, threads).map_err(failed)?)
@@ -449,7 +478,10 @@ fn stream(name: String, reader: Box<dyn Read + Send>, threads: usize) -> Result<
             return Err(Error::new(name, ErrorKind::Refused("it is wrapped in too many layers".to_owned())));
         }
     }
-    let bytes = Bytes::Stream(reader);
+    let bytes = Bytes::Stream(match turn {
+        Some(turn) => Box::new(turn.over(reader)),
+        None => reader,
+    });
     let inflate_command = inflate_command.filter(|_| wrapped_in.len() == 1);
     let (notes, kind) = (Vec::new(), None);
     Ok(Input { name, bytes, burst_bytes, wrapped_in, notes, kind, read_bytes, late_note, inflate_command })

@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     fn opened(file: &[u8]) -> SideBySide {
-        let (_, members) = Members::open(Box::new(Cursor::new(file.to_vec())), Arc::default()).unwrap();
+        let (_, members) = Members::open(Box::new(Cursor::new(file.to_vec())), Arc::default(), None).unwrap();
         SideBySide::inflate(members, LZ4_WORKERS_MIN).unwrap()
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::support::assembler::Rdb;
 use crate::support::random::Random;
 use crate::support::ways::{Answer, Scratch, Way, every_key, mapped_whole, streamed};
+use bigkeys::Dump;
 use bigkeys::check::{Checksum, Options, check, check_bytes};
 use bigkeys::salvage::salvage_bytes;
 use crc_fast::CrcAlgorithm::{Crc32IsoHdlc, Crc64Xz};
@@ -39,7 +40,7 @@ fn lz4(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A magic, and blocks of 8 MiB behind their stored size.
-fn lz4_legacy(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn lz4_legacy(bytes: &[u8]) -> Vec<u8> {
     let mut file = vec![0x02, 0x21, 0x4c, 0x18];
     for block in bytes.chunks(8 << 20) {
         let stored = lz4_flex::block::compress(block);
@@ -61,7 +62,7 @@ fn xz(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A stream of one block, or of none, with the chunks stored as they are.
-fn xz_with_dictionary(bytes: &[u8], dictionary: u8) -> Vec<u8> {
+pub(crate) fn xz_with_dictionary(bytes: &[u8], dictionary: u8) -> Vec<u8> {
     let crc32 = |bytes: &[u8]| u32::try_from(crc_fast::checksum(Crc32IsoHdlc, bytes)).expect("32 bits").to_le_bytes();
     let padded = |bytes: &mut Vec<u8>| bytes.resize(bytes.len().next_multiple_of(4), 0);
     let number = |mut value: usize| {
@@ -418,6 +419,74 @@ fn windows_and_dictionaries_that_are_too_large() {
         let found = answer(&scratch, &[gzip(&dump), file].concat());
         assert_eq!(found.keys, plain.keys);
         assert!(found.damage.is_some_and(|damage| damage.contains("128 MiB")));
+    }
+}
+
+/// A frame with a window of 128 MiB, of bytes as they are and then as many zeros.
+pub(crate) fn zstd_with_zeros(bytes: &[u8], zeros: usize, end: &[u8]) -> Vec<u8> {
+    const BLOCK_BYTES: usize = 128 << 10;
+    let header = |bytes: usize, flags: usize| (bytes << 3 | flags).to_le_bytes()[..3].to_vec();
+    let mut file = [&[0x28, 0xb5, 0x2f, 0xfd, 0, 17 << 3], &header(bytes.len(), 0)[..], bytes].concat();
+    for at in (0..zeros).step_by(BLOCK_BYTES) {
+        // A run, of which one byte is stored.
+        file.extend(header(BLOCK_BYTES.min(zeros - at), 2));
+        file.push(0);
+    }
+    file.extend(header(end.len(), 1));
+    [&file, end].concat()
+}
+
+/// Small files that ask for much, between others: what is told of each is what is told of it alone.
+#[test]
+fn small_files_that_take_much_are_read_alone() {
+    let scratch = Scratch::new();
+    let dump = dump();
+    let zeros = [&dump[..], &vec![0; 17 << 20]].concat();
+    let files = [
+        dump.clone(),
+        gzip(&dump),
+        zstd_with_zeros(&dump[..100_000], 0, &dump[100_000..200_000]),
+        xz_with_dictionary(&dump, 30),
+        [gzip(&dump[..5000]), xz_with_dictionary(&dump[5000..], 29)].concat(),
+        gzip(&zeros),
+        xz_with_dictionary(&dump, 40),
+        lz4_legacy(&zeros),
+        bzip2(&dump),
+    ];
+    let mut dumps: Vec<Dump> = (0..2 * files.len())
+        .map(|number| Dump::from(scratch.write(&format!("{number}"), &files[number % files.len()])))
+        .collect();
+    dumps.push(Dump::from(scratch.path("missing.rdb")));
+    let mut options = every_key();
+    let named = |report: Result<bigkeys::Report, bigkeys::Error>| match report {
+        Ok(report) => format!("{:?} {:?} {:?}", report.keys, report.damage, report.notes),
+        Err(error) => error.to_string(),
+    };
+    let alone: Vec<String> = dumps.iter().map(|dump| named(bigkeys::analyze(&dump.path, &options))).collect();
+    let paths: Vec<_> = dumps.iter().map(|dump| dump.path.clone()).collect();
+    let mut check_options = Options::default();
+    let say = |report: Result<bigkeys::check::Report, bigkeys::Error>| match report {
+        Ok(report) => report.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let checked_alone: Vec<String> = paths.iter().map(|path| say(check(path, &check_options))).collect();
+    for threads in [2, 8] {
+        (options.threads, check_options.threads) = (threads, threads);
+        let mut analyses = bigkeys::engine::Analyses::new(&dumps, &options);
+        let mut told = Vec::new();
+        while analyses.left() > 0 {
+            told.extend(analyses.analyze_next(&Default::default()).expect("threads").into_iter().map(named));
+            assert_eq!(told.len() + analyses.left(), dumps.len());
+        }
+        assert_eq!(told, alone);
+        let mut checks = bigkeys::check::Checks::new(&paths, &check_options);
+        let mut checked = Vec::new();
+        while checks.left() > 0 {
+            checked.extend(checks.check_next(&Default::default()).expect("threads").into_iter().map(say));
+        }
+        assert_eq!(checked, checked_alone);
+        let together = bigkeys::analyze_all(&dumps[..2], &options, &Default::default()).expect("two dumps");
+        assert_eq!((together.keys.len(), together.is_complete()), (2 * 101, true));
     }
 }
 

@@ -62,6 +62,38 @@ fn memory_is_bounded_whatever_the_dump() {
     }
 }
 
+/// Small files that are read side by side, each of which asks for a window of 128 MiB and fills it, or inflates to much.
+#[test]
+fn small_files_that_ask_for_much() {
+    const FILES: usize = 10;
+    const ZEROS: usize = 150 << 20;
+    let folder = tempfile::tempdir().expect("a folder");
+    let claim = u32::try_from(ZEROS).expect("32 bits").to_be_bytes();
+    let start = [&Rdb::redis(9).select_db(0).unfinished()[..], &[0, 1, b'k', 0x80], &claim].concat();
+    let end = [&[255][..], &[0; 8]].concat();
+    let wide = super::containers::zstd_with_zeros(&start, ZEROS, &end);
+    let whole = [&start[..], &vec![0; ZEROS], &end].concat();
+    for (name, file) in [("zstd", wide), ("legacy LZ4", super::containers::lz4_legacy(&whole))] {
+        assert!(file.len() <= 1 << 20, "{name}: {} bytes", file.len());
+        let write = |number| {
+            let path = folder.path().join(format!("{name} {number}"));
+            fs::write(&path, &file).expect("room for it");
+            path
+        };
+        let paths: Vec<_> = (0..FILES).map(write).collect();
+        for options in [&["analyze", "--threads", "8"][..], &["analyze", "--per-file", "--threads", "8"]] {
+            let peak = peak_bytes(bigkeys(options[0]).args(&options[1..]).arg("--no-verify").args(&paths));
+            println!("{name}, {options:?}: {} KiB of at most {} KiB", peak >> 10, STREAM_BYTES_MAX >> 10);
+            assert!(
+                peak <= STREAM_BYTES_MAX,
+                "{name}: {} KiB are more than {} KiB",
+                peak >> 10,
+                STREAM_BYTES_MAX >> 10
+            );
+        }
+    }
+}
+
 #[test]
 fn rows_of_long_names() {
     const NAME_BYTES: usize = 7 << 20;
