@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::support::assembler::Rdb;
 use crate::support::random::Random;
@@ -475,17 +476,17 @@ fn small_files_that_take_much_are_read_alone() {
         let mut analyses = bigkeys::engine::Analyses::new(&dumps, &options);
         let mut told = Vec::new();
         while analyses.left() > 0 {
-            told.extend(analyses.analyze_next(&Default::default()).expect("threads").into_iter().map(named));
+            told.extend(analyses.analyze_next(&Arc::default()).expect("threads").into_iter().map(named));
             assert_eq!(told.len() + analyses.left(), dumps.len());
         }
         assert_eq!(told, alone);
         let mut checks = bigkeys::check::Checks::new(&paths, &check_options);
         let mut checked = Vec::new();
         while checks.left() > 0 {
-            checked.extend(checks.check_next(&Default::default()).expect("threads").into_iter().map(say));
+            checked.extend(checks.check_next(&Arc::default()).expect("threads").into_iter().map(say));
         }
         assert_eq!(checked, checked_alone);
-        let together = bigkeys::analyze_all(&dumps[..2], &options, &Default::default()).expect("two dumps");
+        let together = bigkeys::analyze_all(&dumps[..2], &options, &Arc::default()).expect("two dumps");
         assert_eq!((together.keys.len(), together.is_complete()), (2 * 101, true));
     }
 }
