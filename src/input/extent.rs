@@ -1,16 +1,14 @@
 //! How many stored bytes the next member of a compressed file takes, where that can be told without inflating it.
 
 use super::ahead::Ahead;
+#[cfg(feature = "compress")]
+use super::members::SHARED_WINDOW_BYTES_MAX;
 use super::members::{KIND_BYTES, Kind};
 #[cfg(feature = "compress")]
 use super::zstd_header::{self, ZstdHeader};
 
 /// A member that takes more is inflated alone: it would have to be held.
 const BYTES_MAX: usize = 16 << 20;
-
-/// A member with a larger window is inflated alone: each that is inflated beside it takes as much.
-#[cfg(feature = "compress")]
-const WINDOW_BYTES_MAX: u64 = 8 << 20;
 
 /// The bytes of the member that begins `at` bytes ahead, if they can be told, are not too many, and are all there.
 pub(super) fn of(from: &mut Ahead, at: usize) -> Option<usize> {
@@ -60,7 +58,7 @@ fn of_zstd(from: &mut Ahead, at: usize) -> Option<usize> {
     const CHECKSUM_BYTES: usize = 4;
     const IS_LAST: u32 = 1;
     let header = ZstdHeader::of(from.look(at, zstd_header::BYTES_MAX))?;
-    if header.window_bytes > WINDOW_BYTES_MAX || header.dictionary.is_some() {
+    if header.window_bytes > SHARED_WINDOW_BYTES_MAX || header.dictionary.is_some() {
         return None;
     }
     let mut bytes = header.bytes;

@@ -9,7 +9,7 @@ use super::ahead::Ahead;
 #[cfg(feature = "compress")]
 use super::decode::{Bzip2, Gzip, Xz, Zstd};
 use super::decode::{Decode, Lz4, Lz4Legacy, Next};
-use super::share::{self, Share};
+use super::share::Share;
 use super::tail::Tail;
 #[cfg(feature = "compress")]
 use super::zstd_header::{self, ZstdHeader};
@@ -33,6 +33,11 @@ pub(super) const KIND_BYTES: usize = 10;
 
 /// Bytes of a window or dictionary that a member may ask for: what `zstd -dc` takes, and twice what `xz -9` asks for.
 const WINDOW_BYTES_MAX: u64 = 128 << 20;
+
+/// As that, of a member that is inflated beside others, each of which takes as much: what `xz -6` and all but the highest levels of
+/// `zstd` ask for.
+#[cfg(feature = "compress")]
+pub(super) const SHARED_WINDOW_BYTES_MAX: u64 = 8 << 20;
 
 impl Kind {
     pub(super) fn of(first: &[u8]) -> Option<Self> {
@@ -247,7 +252,7 @@ impl Members {
     /// Bytes of a window or dictionary that a member may ask for.
     #[cfg(feature = "compress")]
     fn window_bytes_max(&self) -> u64 {
-        if self.share.is_some() { share::WINDOW_BYTES_MAX } else { WINDOW_BYTES_MAX }
+        if self.share.is_some() { SHARED_WINDOW_BYTES_MAX } else { WINDOW_BYTES_MAX }
     }
 
     /// Why a member that asks for much memory is not read, and what reads it.

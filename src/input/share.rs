@@ -10,9 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 /// Files that are inflated at a time, however many threads there are: each has a window and a few buffers.
 const INFLATING_MAX: usize = 8;
 
-/// Bytes of a window or dictionary: what `xz -6` and all but the highest levels of `zstd` ask for.
-pub(super) const WINDOW_BYTES_MAX: u64 = 8 << 20;
-
 /// Bytes that all files of a group inflate to, so that what is found in them and held until it is their turn stays little.
 const INFLATED_BYTES_MAX: u64 = 16 << 20;
 
