@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::dumps::{Dumps, filter, open};
+use super::dumps::{Dumps, filter};
 use super::options::{Dump, Options};
 use super::progress::Progress;
 use super::together::Turns;
@@ -107,7 +107,7 @@ impl<'d> Analyses<'d> {
 /// Analyzes one dump in this company.
 fn analyze_in(company: &Company, dump: &Dump, options: &Options, progress: &Arc<Progress>) -> Result<Report, Error> {
     let mut one = Dumps::new(options, TaskQuery(options))?;
-    one.add(open(dump, company), progress)?;
+    one.add_file(dump, company, progress)?;
     Ok(one.report(std::slice::from_ref(&dump.shard)))
 }
 

@@ -86,6 +86,16 @@ impl<'o, A: Query> Dumps<'o, A> {
         Ok(())
     }
 
+    /// Takes in the only file, which is read in this company.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub(super) fn add_file(&mut self, dump: &Dump, company: &Company, progress: &Arc<Progress>) -> Result<(), Error> {
+        self.add(open(dump, company), progress)?;
+        self.check_snapshots();
+        Ok(())
+    }
+
     /// Takes in the next dump, or why it is none.
     ///
     /// # Errors
@@ -146,7 +156,7 @@ impl<'o, A: Query> Dumps<'o, A> {
     }
 }
 
-pub(super) fn open(dump: &Dump, company: &Company) -> Result<Input, Error> {
+fn open(dump: &Dump, company: &Company) -> Result<Input, Error> {
     match &dump.payload_key {
         Some(key) => input::open_payload(&dump.path, key),
         None => input::open_with(&dump.path, company),

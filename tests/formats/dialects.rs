@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::support::assembler::{Bytes, Rdb};
 use crate::support::ways::{Answer, Scratch, every_key, mapped, mapped_whole, streamed};
 use bigkeys::check::{Options, check_bytes};
+use bigkeys::engine::Analyses;
 use bigkeys::{Dump, Report};
 
 fn start() -> Rdb {
@@ -307,4 +308,11 @@ fn the_files_of_one_snapshot() {
     assert!(missing.contains("the snapshot has 2 shard files beside this summary, 1 are given"), "{missing}");
     let mixed = analyze(&[&summary, &first, &other]).damage[0].to_string();
     assert!(mixed.contains("other-0001.dfs: this file is of another snapshot"), "{mixed}");
+    let options = every_key();
+    for dumps in [vec![Dump::from(&summary)], vec![Dump::from(&summary), Dump::from(&first)]] {
+        let mut each = Analyses::new(&dumps, &options);
+        let report = each.analyze_next(&std::sync::Arc::default()).expect("threads").remove(0).expect("a file");
+        let alone = report.damage[0].to_string();
+        assert!(alone.contains("the snapshot has 2 shard files beside this summary, 0 are given"), "{alone}");
+    }
 }
