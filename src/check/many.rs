@@ -7,7 +7,6 @@ use super::{Options, Report, check_in};
 use crate::engine::Progress;
 use crate::engine::together::Turns;
 use crate::error::Error;
-use crate::input::stored_bytes;
 
 /// Dumps on their way through a check.
 ///
@@ -42,27 +41,13 @@ impl<'d> Checks<'d> {
         self.left.len()
     }
 
-    /// Checks the next dump as [`super::check_watched`] does, or the next few small ones side by side, and returns what came of each,
-    /// in their order. Where `progress` is cancelled, those that had not begun stay [left](Self::left).
+    /// Checks the next dump as [`super::check_watched`] does, or the next few small ones side by side, and returns what came of
+    /// each, in their order. Where `progress` is cancelled, those that had not begun stay [left](Self::left).
     ///
     /// # Errors
     /// [`crate::ErrorKind::Io`] if the threads cannot be started.
     pub fn check_next(&mut self, progress: &Arc<Progress>) -> Result<Vec<Result<Report, Error>>, Error> {
-        let mut sizes = Vec::new();
-        let asked = self.left.iter().map(|path| {
-            let bytes = stored_bytes(path);
-            sizes.push(bytes);
-            (path.as_path(), bytes)
-        });
-        let next = self.turns.next_dumps(asked);
-        let batch = self.left.get(..next).unwrap_or_default();
-        // Of one thread, or of dumps that were read already, no sizes were asked.
-        sizes.extend(batch.iter().skip(sizes.len()).map(|path| stored_bytes(path)));
-        progress.expect(sizes.iter().take(batch.len()).copied().sum());
-        let options = self.options;
-        let check = |_, path: &PathBuf, company: &_| check_in(company, path, options, progress);
-        let checked = self.turns.read_next(batch, progress, check).map_err(|cause| Error::new("", cause))?;
-        self.left = self.left.get(checked.len()..).unwrap_or_default();
-        Ok(checked)
+        let Self { left, options, turns } = self;
+        turns.read_off(left, PathBuf::as_path, progress, |path, company| check_in(company, path, options, progress))
     }
 }

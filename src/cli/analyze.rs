@@ -119,7 +119,7 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
     let mut sink = Sink::open(output)?;
 
     let instance_id = args.instance_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let exit = if args.per_file {
+    let (is_read, exit) = if args.per_file {
         write_each(args, &dumps, &options, &instance_id, &task_ids, redaction.as_ref(), &mut sink)?
     } else {
         let created_at = args.at.unwrap_or_else(Timestamp::now);
@@ -130,11 +130,11 @@ fn try_run(args: &AnalyzeArgs) -> Result<Exit, String> {
         let is_pretty = sink.is_terminal();
         (sink.write(&task, is_pretty)?, exit)
     };
-    match exit {
-        (true, exit) => sink.finish().map(|()| exit),
-        // Nobody reads it any more.
-        (false, exit) => Ok(exit),
+    // If nobody reads on, there is nothing to finish.
+    if is_read {
+        sink.finish()?;
     }
+    Ok(exit)
 }
 
 /// Analyzes each dump as a task of its own and writes a line for each; false if nobody reads them any more.

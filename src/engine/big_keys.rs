@@ -85,22 +85,9 @@ impl<'d> Analyses<'d> {
     /// # Errors
     /// [`ErrorKind::Io`] if the threads cannot be started.
     pub fn analyze_next(&mut self, progress: &Arc<Progress>) -> Result<Vec<Result<Report, Error>>, Error> {
-        let mut sizes = Vec::new();
-        let asked = self.left.iter().map(|dump| {
-            let bytes = input::stored_bytes(&dump.path);
-            sizes.push(bytes);
-            (dump.path.as_path(), bytes)
-        });
-        let next = self.turns.next_dumps(asked);
-        let batch = self.left.get(..next).unwrap_or_default();
-        // Of one thread, or of dumps that were read already, no sizes were asked.
-        sizes.extend(batch.iter().skip(sizes.len()).map(|dump| input::stored_bytes(&dump.path)));
-        progress.expect(sizes.iter().take(batch.len()).copied().sum());
-        let options = self.options;
-        let analyze = |_, dump: &Dump, company: &_| analyze_in(company, dump, options, progress);
-        let analyzed = self.turns.read_next(batch, progress, analyze).map_err(|cause| Error::new("", cause))?;
-        self.left = self.left.get(analyzed.len()..).unwrap_or_default();
-        Ok(analyzed)
+        let Self { left, options, turns } = self;
+        let analyze = |dump: &Dump, company: &_| analyze_in(company, dump, options, progress);
+        turns.read_off(left, |dump| &dump.path, progress, analyze)
     }
 }
 

@@ -72,7 +72,7 @@ impl<'o, A: Query> Dumps<'o, A> {
             let (first, options, ask) = (self.opened, self.options, &self.ask);
             let number = |at| first.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
             let look_at = |at, dump: &Dump, company: &_| look(open(dump, company), number(at), options, ask, progress);
-            let looked = turns.read_next(next, progress, look_at).map_err(|cause| Error::new("", cause))?;
+            let looked = turns.read_next(next, progress, look_at)?;
             dumps = dumps.get(looked.len()..).unwrap_or_default();
             sizes = sizes.get(looked.len()..).unwrap_or_default();
             for looked in looked {

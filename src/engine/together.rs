@@ -11,8 +11,8 @@ use rayon::ThreadPool;
 
 use super::progress::Progress;
 use super::segments::pool;
-use crate::error::ErrorKind;
-use crate::input::{Company, Quota, Share, is_manifest, is_url};
+use crate::error::Error;
+use crate::input::{Company, Quota, Share, is_manifest, is_url, stored_bytes};
 
 /// Dumps of no more bytes are not worth several threads each, and are read side by side: so many at a time, of so many bytes in
 /// all, for what was found in each is held until it is its turn.
@@ -47,21 +47,49 @@ impl<R: Send> Turns<R> {
         }
     }
 
+    /// Reads the next of the dumps that are `left`, takes them off it, and says what came of each. Where `progress` is cancelled,
+    /// those that had not begun stay left.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Io`] if the threads cannot be started.
+    pub(crate) fn read_off<D: Sync>(
+        &mut self,
+        left: &mut &[D],
+        path_of: impl Fn(&D) -> &Path,
+        progress: &Progress,
+        read: impl Fn(&D, &Company) -> R + Sync,
+    ) -> Result<Vec<R>, Error> {
+        let mut sizes = Vec::new();
+        let asked = left.iter().map(|dump| {
+            let bytes = stored_bytes(path_of(dump));
+            sizes.push(bytes);
+            (path_of(dump), bytes)
+        });
+        let next = self.next_dumps(asked);
+        let batch = left.get(..next).unwrap_or_default();
+        // Of one thread, or of dumps that were read already, no sizes were asked.
+        sizes.extend(batch.iter().skip(sizes.len()).map(|dump| stored_bytes(path_of(dump))));
+        progress.expect(sizes.iter().take(batch.len()).copied().sum());
+        let came = self.read_next(batch, progress, |_, dump, company| read(dump, company))?;
+        *left = left.get(came.len()..).unwrap_or_default();
+        Ok(came)
+    }
+
     /// Reads the dumps that [`Self::next_dumps`] counted, and says what came of each, or of those that had begun when `progress`
     /// was cancelled. `read` is called with a dump's place among them.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the threads cannot be started.
+    /// [`crate::ErrorKind::Io`] if the threads cannot be started.
     pub(crate) fn read_next<D: Sync>(
         &mut self,
         dumps: &[D],
         progress: &Progress,
         read: impl Fn(usize, &D, &Company) -> R + Sync,
-    ) -> Result<Vec<R>, ErrorKind> {
+    ) -> Result<Vec<R>, Error> {
         if let (None, [_, _, ..]) = (self.read.front(), dumps) {
             let pool = match self.pool.take() {
                 Some(started) => self.pool.insert(started),
-                None => self.pool.insert(pool(self.threads)?),
+                None => self.pool.insert(pool(self.threads).map_err(|cause| Error::new("", cause))?),
             };
             self.read.extend(read_side_by_side(dumps, pool, progress, &read));
         }
